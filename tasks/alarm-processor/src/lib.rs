@@ -1,0 +1,106 @@
+//! Turns alarm notifications from the queue into executions of the state machine.
+//!
+//! An alarm is a hint to look, never a count, so nothing here remembers anything: a record that
+//! fails goes back to the queue, and one that comes twice is looked at twice.
+
+mod alarm_message;
+mod executions;
+
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use breaker::{AlarmRequest, TransitionRequest};
+use futures::future::join_all;
+use jiff::Timestamp;
+use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
+
+pub use alarm_message::{AlarmKind, AlarmNotification, NotAnAlarm, parse};
+pub use executions::{ExecutionFailed, Executions, StateMachine};
+
+/// The Lambda, with its ports.
+#[derive(Clone, Debug)]
+pub struct AlarmProcessor<E, M> {
+    /// Runs the state machine.
+    pub executions: E,
+    /// Where metrics are recorded.
+    pub metrics: M,
+    /// The deployment whose metrics they are.
+    pub deployment: String,
+}
+
+/// What became of a record.
+enum Processed {
+    /// An execution looked at it and succeeded.
+    Evaluated(AlarmKind),
+    /// The alarm did not go off: nothing to look at.
+    Acknowledged,
+    /// It goes back to the queue.
+    Failed(String),
+}
+
+impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
+    /// Processes a batch, its records side by side; names the records that failed, and only those.
+    pub async fn handle(&self, batch: SqsEvent, now: Timestamp) -> SqsBatchResponse {
+        let processed = join_all(batch.records.iter().map(|record| self.process(record))).await;
+        self.record_metrics(&processed, now);
+        let failed = batch.records.into_iter().zip(processed).filter_map(|(record, processed)| match processed {
+            Processed::Failed(id) => Some(record.message_id.unwrap_or(id)),
+            Processed::Evaluated(_) | Processed::Acknowledged => None,
+        });
+        let mut response = SqsBatchResponse::default();
+        response.batch_item_failures = failed
+            .map(|id| {
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = id;
+                failure
+            })
+            .collect();
+        response
+    }
+
+    async fn process(&self, record: &SqsMessage) -> Processed {
+        let id = record.message_id.clone().unwrap_or_default();
+        let notification = match parse(record.body.as_deref().unwrap_or_default()) {
+            Ok(notification) => notification,
+            Err(error) => {
+                tracing::error!(message.id = id, error.message = %error, "a record cannot be read");
+                return Processed::Failed(id);
+            }
+        };
+        let alarm = notification.hint.name.clone();
+        if !notification.went_off {
+            tracing::info!(message.id = id, alarm.name = alarm, "an alarm that did not go off is acknowledged");
+            return Processed::Acknowledged;
+        }
+        let request = TransitionRequest::Alarm(AlarmRequest { alarm: notification.hint, dry_run: false });
+        match self.executions.run(&request).await {
+            Ok(()) => {
+                tracing::info!(message.id = id, alarm.name = alarm, "an alarm was evaluated");
+                Processed::Evaluated(notification.kind)
+            }
+            Err(error) => {
+                tracing::error!(
+                    message.id = id, alarm.name = alarm, error.message = %error, "an alarm was not evaluated"
+                );
+                Processed::Failed(id)
+            }
+        }
+    }
+
+    fn record_metrics(&self, processed: &[Processed], now: Timestamp) {
+        let count = |wanted: fn(&Processed) -> bool| {
+            u32::try_from(processed.iter().filter(|one| wanted(one)).count()).unwrap_or(u32::MAX)
+        };
+        let metrics = vec![
+            Metric::count("RecordsProcessed", count(|one| !matches!(one, Processed::Failed(_)))),
+            Metric::count("ProcessingErrors", count(|one| matches!(one, Processed::Failed(_)))),
+            Metric::count(
+                "FailureAlarmProcessed",
+                count(|one| matches!(one, Processed::Evaluated(AlarmKind::Failure))),
+            ),
+            Metric::count(
+                "RecoveryAlarmProcessed",
+                count(|one| matches!(one, Processed::Evaluated(AlarmKind::Recovery))),
+            ),
+        ];
+        self.metrics.record(now, &MetricSet::of_deployment(namespace::ALARM_PROCESSOR, &self.deployment, metrics));
+    }
+}

@@ -1,0 +1,31 @@
+//! The Lambda `alarm-processor`.
+
+use std::convert::Infallible;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use alarm_processor::{AlarmProcessor, StateMachine};
+use aws_lambda_events::event::sqs::SqsEvent;
+use jiff::Timestamp;
+use lambda_runtime::{LambdaEvent, service_fn};
+use platform::clients::{Timeouts, sdk_config, step_functions};
+use platform::metrics::EmbeddedMetricLog;
+
+/// Above the state machine's own 90 s and below this function's 100 s.
+const EXECUTION_TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(94), operation: Duration::from_secs(95) };
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    platform::runtime::run(|environment| async move {
+        let deployment = environment.required("DEPLOYMENT")?;
+        let arn = environment.required("STATE_MACHINE_ARN")?;
+        let client = step_functions(&sdk_config(EXECUTION_TIMEOUTS).await);
+        let processor =
+            AlarmProcessor { executions: StateMachine { client, arn }, metrics: EmbeddedMetricLog, deployment };
+        let handler = service_fn(|event: LambdaEvent<SqsEvent>| async {
+            Ok::<_, Infallible>(processor.handle(event.payload, Timestamp::now()).await)
+        });
+        lambda_runtime::run(handler).await
+    })
+    .await
+}

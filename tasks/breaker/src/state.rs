@@ -1,0 +1,104 @@
+//! The one item that says at which level the bank answers.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Level, Policy};
+
+/// The layout of the state item that this code writes. Readers ignore attributes that they do not
+/// know; a writer refuses an item with a newer layout.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A level pinned by an operator until a set time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// The level that is held.
+    pub level: Level,
+    /// Why.
+    pub reason: String,
+    /// Who asked for it; a claim, to be joined with the account's trail by execution.
+    pub requested_by: String,
+    /// When it ends. Compared on read, by every reader.
+    pub expires_at: Timestamp,
+}
+
+/// The state item, `pk = "system-state"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemState {
+    /// The level that requests are routed to.
+    pub current_level: Level,
+    /// Failures towards the next fall that the last evaluation saw. For people; no rule reads it.
+    pub failure_count: u64,
+    /// The streak that the last evaluation saw. For people; no rule reads it.
+    pub success_count: u64,
+    /// When the level last moved.
+    pub last_transition: Timestamp,
+    /// When the item was last written.
+    pub last_updated: Timestamp,
+    /// Why the level last moved, with the numbers.
+    pub transition_reason: String,
+    /// Counts every write.
+    pub version: u64,
+    /// Counts every transition.
+    pub epoch: u64,
+    /// Outcomes before this say nothing about the current level.
+    pub evidence_since: Timestamp,
+    /// Failures of the fall to this level, capped at the threshold that they met.
+    pub carried_failures: u64,
+    /// A pinned level, possibly expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// The execution that wrote the item.
+    pub execution: String,
+    /// The layout of the item.
+    pub schema_version: u32,
+}
+
+impl SystemState {
+    /// The state before anything was ever written: level 1, and everything in the window counts,
+    /// because traffic may be older than the first evaluation.
+    #[must_use]
+    pub fn initial(policy: &Policy, now: Timestamp) -> Self {
+        let window = policy.window().unwrap_or_default();
+        Self {
+            current_level: Level::Full,
+            failure_count: 0,
+            success_count: 0,
+            last_transition: now,
+            last_updated: now,
+            transition_reason: "Initial state".to_owned(),
+            version: 0,
+            epoch: 0,
+            evidence_since: now.checked_sub(window).unwrap_or(now),
+            carried_failures: 0,
+            hold: None,
+            execution: String::new(),
+            schema_version: SCHEMA_VERSION,
+        }
+    }
+
+    /// The hold that is in force at `now`.
+    #[must_use]
+    pub fn active_hold(&self, now: Timestamp) -> Option<&Hold> {
+        self.hold.as_ref().filter(|hold| now < hold.expires_at)
+    }
+
+    /// Where the evidence begins: at `evidenceSince`, or where a hold ended, if that is later.
+    #[must_use]
+    pub fn evidence_begins(&self, now: Timestamp) -> Timestamp {
+        match &self.hold {
+            Some(hold) if hold.expires_at <= now => self.evidence_since.max(hold.expires_at),
+            _ => self.evidence_since,
+        }
+    }
+
+    /// The carried failures that still count at `now`: they lapse one window after the transition.
+    #[must_use]
+    pub fn carried_at(&self, policy: &Policy, now: Timestamp) -> u64 {
+        let lapsed = policy.window().is_some_and(|window| now.duration_since(self.last_transition) >= window);
+        if lapsed { 0 } else { self.carried_failures }
+    }
+}

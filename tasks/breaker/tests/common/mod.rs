@@ -1,0 +1,75 @@
+//! What the tests of the rules share.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use breaker::{
+    AlarmHint, AlarmRequest, Bucket, Evidence, ForceRequest, Level, Policy, PolicySettings, ScheduleRequest,
+    SystemState, TransitionRequest,
+};
+use jiff::Timestamp;
+
+/// Midnight plus so many seconds.
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// The seed's policy.
+pub fn policy() -> Policy {
+    Policy::new(PolicySettings::default()).unwrap()
+}
+
+/// The seed's thresholds without window, settling and cooldown.
+pub fn bare_policy() -> Policy {
+    Policy::new(PolicySettings {
+        window_seconds: 0,
+        cooldown_seconds: 0,
+        settle_seconds: 0,
+        ..PolicySettings::default()
+    })
+    .unwrap()
+}
+
+/// A state at `level` since second 100, written seven times.
+pub fn state_at(level: Level) -> SystemState {
+    SystemState {
+        current_level: level,
+        version: 7,
+        epoch: 3,
+        last_transition: at(100),
+        evidence_since: at(100),
+        ..SystemState::initial(&policy(), at(0))
+    }
+}
+
+/// One-second buckets of (second, successes, errors).
+pub fn evidence(outcomes: &[(i64, u64, u64)]) -> Evidence {
+    Evidence::new(outcomes.iter().map(|(second, successes, errors)| bucket(*second, *successes, *errors)).collect())
+}
+
+/// A one-second bucket.
+pub fn bucket(second: i64, successes: u64, errors: u64) -> Bucket {
+    Bucket { start: at(second), period_seconds: 1, successes, errors }
+}
+
+/// The minute's look.
+pub fn schedule() -> TransitionRequest {
+    TransitionRequest::Schedule(ScheduleRequest::default())
+}
+
+/// An alarm's hint.
+pub fn alarm() -> TransitionRequest {
+    let alarm = AlarmHint { name: "level-1-error-rate".to_owned(), arn: None, state_change_time: None };
+    TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false })
+}
+
+/// An operator's force.
+pub fn force(level: u8, hold_minutes: Option<u32>) -> TransitionRequest {
+    TransitionRequest::Force(ForceRequest {
+        target_level: Level::try_from(level).unwrap(),
+        reason: "back end is mended".to_owned(),
+        requested_by: "alice".to_owned(),
+        hold_minutes,
+        expected_epoch: None,
+        repair: false,
+        dry_run: false,
+    })
+}

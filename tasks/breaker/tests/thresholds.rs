@@ -1,0 +1,186 @@
+//! The threshold table, at each threshold and one below it.
+
+mod common;
+
+use breaker::{Decision, Hold, Level, Outcome, Policy, PolicySettings, SystemState, decide};
+use common::{alarm, at, evidence, force, policy, schedule, state_at};
+use jiff::SignedDuration;
+
+/// An evaluation long after the transition, with everything settled.
+fn evaluate(state: &SystemState, outcomes: &[(i64, u64, u64)]) -> Decision {
+    decide(state, &policy(), &schedule(), &evidence(outcomes), at(200)).unwrap()
+}
+
+fn moved(decision: &Decision) -> (u8, u8) {
+    (decision.from.number(), decision.to.number())
+}
+
+#[test]
+fn five_failures_at_level_1_lead_to_level_2_and_four_do_not() {
+    let state = state_at(Level::Full);
+    let tripped = evaluate(&state, &[(150, 10, 5)]);
+    assert_eq!((tripped.outcome, moved(&tripped)), (Outcome::Transition, (1, 2)));
+    assert_eq!(tripped.reason, "5 failures at level 1 within 300 s (threshold 5)");
+    assert_eq!(moved(&evaluate(&state, &[(150, 10, 4)])), (1, 1));
+}
+
+#[test]
+fn ten_failures_in_total_at_level_2_lead_to_level_3_and_nine_do_not() {
+    let state = SystemState { carried_failures: 5, ..state_at(Level::Degraded) };
+    let tripped = evaluate(&state, &[(150, 10, 5)]);
+    assert_eq!(moved(&tripped), (2, 3));
+    assert_eq!(
+        tripped.reason,
+        "10 failures in total (5 at level 2 within 300 s, 5 carried from level 1; threshold 10)"
+    );
+    assert_eq!(moved(&evaluate(&state, &[(150, 10, 4), (151, 0, 0)])), (2, 2));
+}
+
+#[test]
+fn three_successes_in_a_row_at_level_3_lead_to_level_2_and_two_do_not() {
+    let state = state_at(Level::Maintenance);
+    let recovered = evaluate(&state, &[(150, 0, 1), (151, 3, 0)]);
+    assert_eq!(moved(&recovered), (3, 2));
+    assert_eq!(recovered.reason, "3 consecutive successes at level 3 (threshold 3)");
+    assert_eq!(moved(&evaluate(&state, &[(150, 0, 1), (151, 2, 0)])), (3, 3));
+}
+
+#[test]
+fn five_successes_in_a_row_at_level_2_lead_to_level_1_and_four_do_not() {
+    let state = state_at(Level::Degraded);
+    assert_eq!(moved(&evaluate(&state, &[(150, 5, 0)])), (2, 1));
+    assert_eq!(moved(&evaluate(&state, &[(150, 4, 0)])), (2, 2));
+}
+
+#[test]
+fn a_burst_at_level_1_is_carried_no_further_than_its_threshold() {
+    let next = evaluate(&state_at(Level::Full), &[(150, 0, 500)]).next.unwrap();
+    assert_eq!(next.carried_failures, 5);
+    assert_eq!(next.evidence_since, at(200));
+}
+
+#[test]
+fn the_carry_lapses_one_window_after_the_transition() {
+    let state = SystemState { carried_failures: 5, last_transition: at(0), ..state_at(Level::Degraded) };
+    let errors = evidence(&[(290, 0, 5)]);
+    let within = decide(&state, &policy(), &schedule(), &errors, at(299)).unwrap();
+    assert_eq!(within.to, Level::Maintenance);
+    let after = decide(&state, &policy(), &schedule(), &errors, at(300)).unwrap();
+    assert_eq!(after.to, Level::Degraded);
+}
+
+#[test]
+fn a_fall_wins_over_a_recovery_that_holds_as_well() {
+    let state = SystemState { carried_failures: 5, ..state_at(Level::Degraded) };
+    assert_eq!(moved(&evaluate(&state, &[(150, 0, 5), (151, 50, 0)])), (2, 3));
+}
+
+#[test]
+fn a_failure_counts_until_it_is_as_old_as_the_window() {
+    let state = SystemState { evidence_since: at(0), ..state_at(Level::Full) };
+    let errors = evidence(&[(10, 0, 5)]);
+    assert_eq!(decide(&state, &policy(), &schedule(), &errors, at(310)).unwrap().to, Level::Degraded);
+    assert_eq!(decide(&state, &policy(), &schedule(), &errors, at(311)).unwrap().to, Level::Full);
+}
+
+#[test]
+fn a_recovery_waits_for_the_cooldown_and_a_fall_does_not() {
+    let state = SystemState { last_transition: at(171), ..state_at(Level::Degraded) };
+    let waiting = evaluate(&state, &[(180, 5, 0)]);
+    assert_eq!(waiting.to, Level::Degraded);
+    assert!(waiting.reason.ends_with("but the cooldown lasts another 1 s"), "{}", waiting.reason);
+    let state = SystemState { last_transition: at(170), ..state };
+    assert_eq!(evaluate(&state, &[(180, 5, 0)]).to, Level::Full);
+    let state = SystemState { last_transition: at(199), carried_failures: 5, ..state };
+    assert_eq!(evaluate(&state, &[(199, 0, 5)]).to, Level::Maintenance);
+}
+
+#[test]
+fn an_alarm_is_a_hint_and_no_count() {
+    let state = state_at(Level::Full);
+    let decision = decide(&state, &policy(), &alarm(), &evidence(&[]), at(200)).unwrap();
+    assert_eq!(decision.outcome, Outcome::None);
+}
+
+#[test]
+fn the_first_evaluation_records_the_state_even_where_nothing_happened() {
+    let state = SystemState::initial(&policy(), at(200));
+    let decision = decide(&state, &policy(), &schedule(), &evidence(&[]), at(200)).unwrap();
+    assert_eq!(decision.outcome, Outcome::Record);
+    assert_eq!(decision.next.unwrap().version, 1);
+}
+
+#[test]
+fn changed_counts_are_recorded_for_people_and_the_same_counts_are_not_written_again() {
+    let state = state_at(Level::Full);
+    let seen = evaluate(&state, &[(150, 0, 3)]);
+    assert_eq!(seen.outcome, Outcome::Record);
+    let next = seen.next.unwrap();
+    assert_eq!((next.failure_count, next.epoch, next.version), (3, state.epoch, state.version + 1));
+    assert_eq!(evaluate(&next, &[(150, 0, 3)]).outcome, Outcome::None);
+}
+
+#[test]
+fn a_force_sets_the_level_over_two_levels_and_starts_the_counts_anew() {
+    let state = SystemState { failure_count: 9, success_count: 2, ..state_at(Level::Maintenance) };
+    let decision = decide(&state, &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap();
+    assert_eq!((decision.outcome, moved(&decision)), (Outcome::Transition, (3, 1)));
+    assert_eq!(decision.reason, "forced from level 3 to level 1 by alice: back end is mended");
+    let next = decision.next.unwrap();
+    assert_eq!((next.failure_count, next.success_count, next.carried_failures), (0, 0, 0));
+    assert_eq!((next.evidence_since, next.epoch), (at(200), state.epoch + 1));
+}
+
+#[test]
+fn a_force_to_the_current_level_changes_nothing_and_says_so() {
+    let decision = decide(&state_at(Level::Full), &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap();
+    assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::None, "already at level 1"));
+}
+
+#[test]
+fn a_hold_keeps_automation_off_until_it_expires_and_evidence_counts_from_there() {
+    let forced = decide(&state_at(Level::Full), &policy(), &force(1, Some(1)), &evidence(&[]), at(200)).unwrap();
+    let held = forced.next.unwrap();
+    let failing = evidence(&[(210, 0, 50)]);
+    let during = decide(&held, &policy(), &schedule(), &failing, at(259)).unwrap();
+    assert_eq!(during.to, Level::Full);
+    assert!(during.reason.contains("would have gone to level 2"), "{}", during.reason);
+    assert_eq!(decide(&held, &policy(), &schedule(), &failing, at(260)).unwrap().to, Level::Full);
+    let failing_after = evidence(&[(260, 0, 5)]);
+    assert_eq!(decide(&held, &policy(), &schedule(), &failing_after, at(261)).unwrap().to, Level::Degraded);
+}
+
+#[test]
+fn an_expected_epoch_that_is_not_the_states_is_refused_by_name() {
+    let mut request = force(2, None);
+    if let breaker::TransitionRequest::Force(force) = &mut request {
+        force.expected_epoch = Some(6);
+    }
+    let error = decide(&state_at(Level::Full), &policy(), &request, &evidence(&[]), at(200)).unwrap_err();
+    assert!(error.to_string().starts_with("`expectedEpoch` is 6, but the state is at epoch 3"), "{error}");
+}
+
+#[test]
+fn an_expired_hold_does_not_outlive_the_next_transition() {
+    let hold = Hold { level: Level::Full, reason: "x".into(), requested_by: "y".into(), expires_at: at(100) };
+    let state = SystemState { hold: Some(hold), ..state_at(Level::Full) };
+    assert_eq!(evaluate(&state, &[(150, 0, 5)]).next.unwrap().hold, None);
+}
+
+#[test]
+fn a_policy_that_makes_no_sense_is_refused_naming_the_setting() {
+    let good = PolicySettings::default();
+    for (setting, settings) in [
+        ("LEVEL_1_FAILURE_THRESHOLD", PolicySettings { level_1_failures: 0, ..good }),
+        ("LEVEL_2_FAILURE_THRESHOLD", PolicySettings { level_2_failures: 0, ..good }),
+        ("LEVEL_2_FAILURE_THRESHOLD", PolicySettings { level_2_failures: 5, ..good }),
+        ("LEVEL_3_SUCCESS_THRESHOLD", PolicySettings { level_3_successes: 0, ..good }),
+        ("LEVEL_2_SUCCESS_THRESHOLD", PolicySettings { level_2_successes: i64::MAX, ..good }),
+        ("FAILURE_WINDOW_SECONDS", PolicySettings { window_seconds: -1, ..good }),
+        ("RECOVERY_COOLDOWN_SECONDS", PolicySettings { cooldown_seconds: 86_401, ..good }),
+        ("EVIDENCE_SETTLE_SECONDS", PolicySettings { settle_seconds: i64::MIN, ..good }),
+    ] {
+        assert_eq!(Policy::new(settings).unwrap_err().setting, setting);
+    }
+    assert_eq!(Policy::new(good).unwrap().window(), Some(SignedDuration::from_secs(300)));
+}

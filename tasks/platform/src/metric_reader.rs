@@ -1,0 +1,256 @@
+//! Evidence from `CloudWatch`.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::error::DisplayErrorContext;
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode};
+use breaker::{Bucket, Evidence, EvidenceQuery, Level, Range};
+use jiff::Timestamp;
+
+use crate::metrics::{namespace, service_dimensions};
+
+/// The evidence cannot be read completely; deciding from a part of it could be wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the metrics cannot be read completely: {0}")]
+pub struct MetricsError(pub String);
+
+/// Reads evidence.
+pub trait EvidenceReader {
+    /// The outcomes that the query asks for.
+    fn read(&self, query: &EvidenceQuery) -> impl Future<Output = Result<Evidence, MetricsError>> + Send;
+}
+
+/// One page of an answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// The series on it.
+    pub series: Vec<Series>,
+    /// Where the next page begins; `None` on the last.
+    pub next_token: Option<String>,
+}
+
+/// A part of the outcomes of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Which outcomes.
+    pub kind: Kind,
+    /// Whether the answer is complete so far as this page goes.
+    pub status: SeriesStatus,
+    /// Start of a bucket and the sum in it.
+    pub sums: Vec<(Timestamp, f64)>,
+}
+
+/// Which outcomes a series counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `Success`.
+    Success,
+    /// `Error`.
+    Error,
+}
+
+/// What the answer says of its own completeness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SeriesStatus {
+    /// All there is.
+    Complete,
+    /// More on the next page.
+    Partial,
+    /// Something went wrong, in the service's word.
+    Failed(String),
+}
+
+/// Fetches one page.
+pub trait PageSource {
+    /// The page of `range` at `token`, or its first.
+    fn page(
+        &self,
+        level: Level,
+        range: &Range,
+        token: Option<String>,
+    ) -> impl Future<Output = Result<Page, MetricsError>> + Send;
+}
+
+impl<S: PageSource + Sync> EvidenceReader for S {
+    async fn read(&self, query: &EvidenceQuery) -> Result<Evidence, MetricsError> {
+        let mut buckets = Vec::new();
+        for range in &query.ranges {
+            buckets.extend(read_range(self, query.level, range).await?);
+        }
+        Ok(Evidence::new(buckets))
+    }
+}
+
+async fn read_range<S: PageSource>(source: &S, level: Level, range: &Range) -> Result<Vec<Bucket>, MetricsError> {
+    let mut buckets: BTreeMap<Timestamp, Bucket> = BTreeMap::new();
+    let mut token = None;
+    loop {
+        let page = source.page(level, range, token).await?;
+        for series in &page.series {
+            check_status(&series.status, page.next_token.is_some())?;
+            for (start, sum) in series.sums.iter().filter(|(start, _)| (range.start..range.end).contains(start)) {
+                let empty = Bucket { start: *start, period_seconds: range.period_seconds, successes: 0, errors: 0 };
+                let bucket = buckets.entry(*start).or_insert(empty);
+                match series.kind {
+                    Kind::Success => bucket.successes += whole(*sum),
+                    Kind::Error => bucket.errors += whole(*sum),
+                }
+            }
+        }
+        token = page.next_token;
+        if token.is_none() {
+            return Ok(buckets.into_values().collect());
+        }
+    }
+}
+
+fn check_status(status: &SeriesStatus, more_follows: bool) -> Result<(), MetricsError> {
+    match status {
+        SeriesStatus::Complete => Ok(()),
+        SeriesStatus::Partial if more_follows => Ok(()),
+        SeriesStatus::Partial => Err(MetricsError("the answer is partial and no page follows".to_owned())),
+        SeriesStatus::Failed(word) => Err(MetricsError(format!("status {word}"))),
+    }
+}
+
+/// A sum of ones as a whole number.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts: small, and not negative")]
+fn whole(sum: f64) -> u64 {
+    sum.max(0.0).round() as u64
+}
+
+/// The service metrics of one deployment in `CloudWatch`.
+#[derive(Clone, Debug)]
+pub struct ServiceMetrics {
+    client: Client,
+    deployment: String,
+}
+
+impl ServiceMetrics {
+    /// The metrics of `deployment`.
+    #[must_use]
+    pub fn new(client: Client, deployment: String) -> Self {
+        Self { client, deployment }
+    }
+
+    fn query(&self, kind: Kind, level: Level, period_seconds: i32) -> MetricDataQuery {
+        let (id, name) = match kind {
+            Kind::Success => ("success", "Success"),
+            Kind::Error => ("error", "Error"),
+        };
+        let dimensions = service_dimensions(&self.deployment, level)
+            .into_iter()
+            .map(|(name, value)| Dimension::builder().name(name).value(value).build())
+            .collect();
+        let metric =
+            Metric::builder().namespace(namespace::SERVICE).metric_name(name).set_dimensions(Some(dimensions)).build();
+        let stat = MetricStat::builder().metric(metric).period(period_seconds).stat("Sum").build();
+        MetricDataQuery::builder().id(id).metric_stat(stat).build()
+    }
+}
+
+impl PageSource for ServiceMetrics {
+    async fn page(&self, level: Level, range: &Range, token: Option<String>) -> Result<Page, MetricsError> {
+        let answer = self
+            .client
+            .get_metric_data()
+            .metric_data_queries(self.query(Kind::Success, level, range.period_seconds))
+            .metric_data_queries(self.query(Kind::Error, level, range.period_seconds))
+            .start_time(DateTime::from_secs(range.start.as_second()))
+            .end_time(DateTime::from_secs(range.end.as_second()))
+            .scan_by(ScanBy::TimestampAscending)
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| MetricsError(DisplayErrorContext(&error).to_string()))?;
+        let series = answer.metric_data_results().iter().filter_map(series).collect();
+        Ok(Page { series, next_token: answer.next_token })
+    }
+}
+
+fn series(result: &MetricDataResult) -> Option<Series> {
+    let kind = match result.id() {
+        Some("success") => Kind::Success,
+        Some("error") => Kind::Error,
+        _ => return None,
+    };
+    let status = match result.status_code() {
+        Some(StatusCode::Complete) => SeriesStatus::Complete,
+        Some(StatusCode::PartialData) => SeriesStatus::Partial,
+        Some(other) => SeriesStatus::Failed(other.as_str().to_owned()),
+        None => SeriesStatus::Failed("missing".to_owned()),
+    };
+    let starts = result.timestamps().iter().filter_map(|time| Timestamp::from_second(time.secs()).ok());
+    Some(Series { kind, status, sums: starts.zip(result.values().iter().copied()).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Pages in the order in which they are to be asked for, and the tokens that were asked with.
+    struct Scripted {
+        pages: Mutex<Vec<Page>>,
+        tokens: Mutex<Vec<Option<String>>>,
+    }
+
+    impl PageSource for Scripted {
+        async fn page(&self, _: Level, _: &Range, token: Option<String>) -> Result<Page, MetricsError> {
+            self.tokens.lock().unwrap().push(token);
+            Ok(self.pages.lock().unwrap().remove(0))
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn page(kind: Kind, status: SeriesStatus, sums: &[(i64, f64)], next: Option<&str>) -> Page {
+        let sums = sums.iter().map(|(second, sum)| (at(*second), *sum)).collect();
+        Page { series: vec![Series { kind, status, sums }], next_token: next.map(str::to_owned) }
+    }
+
+    fn read(pages: Vec<Page>) -> (Result<Evidence, MetricsError>, Vec<Option<String>>) {
+        let source = Scripted { pages: Mutex::new(pages), tokens: Mutex::default() };
+        let range = Range { period_seconds: 1, start: at(100), end: at(200) };
+        let query = EvidenceQuery { level: Level::Full, ranges: vec![range] };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let evidence = runtime.block_on(source.read(&query));
+        (evidence, source.tokens.into_inner().unwrap())
+    }
+
+    fn bucket(second: i64, successes: u64, errors: u64) -> Bucket {
+        Bucket { start: at(second), period_seconds: 1, successes, errors }
+    }
+
+    #[test]
+    fn pages_are_followed_and_added_up() {
+        let (evidence, tokens) = read(vec![
+            page(Kind::Error, SeriesStatus::Partial, &[(101, 2.0)], Some("second")),
+            page(Kind::Error, SeriesStatus::Partial, &[(102, 1.0)], Some("third")),
+            page(Kind::Success, SeriesStatus::Complete, &[(102, 4.0)], None),
+        ]);
+        assert_eq!(evidence, Ok(Evidence::new(vec![bucket(101, 0, 2), bucket(102, 4, 1)])));
+        assert_eq!(tokens, [None, Some("second".to_owned()), Some("third".to_owned())]);
+    }
+
+    #[test]
+    fn any_status_but_complete_is_no_evidence() {
+        let failed = SeriesStatus::Failed("InternalError".to_owned());
+        let (evidence, _) = read(vec![page(Kind::Error, failed, &[(101, 9.0)], None)]);
+        assert_eq!(evidence, Err(MetricsError("status InternalError".to_owned())));
+        let (evidence, _) = read(vec![page(Kind::Error, SeriesStatus::Partial, &[(101, 9.0)], None)]);
+        assert!(evidence.is_err());
+    }
+
+    #[test]
+    fn a_bucket_outside_the_range_is_dropped_because_cloudwatch_rounds_a_start_down() {
+        let sums = [(99, 9.0), (100, 1.0), (199, 1.0), (200, 9.0)];
+        let (evidence, _) = read(vec![page(Kind::Error, SeriesStatus::Complete, &sums, None)]);
+        assert_eq!(evidence, Ok(Evidence::new(vec![bucket(100, 0, 1), bucket(199, 0, 1)])));
+    }
+}

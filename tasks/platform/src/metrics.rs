@@ -1,0 +1,158 @@
+//! The metrics that the system emits: names, dimensions, and the embedded metric format.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use breaker::Level;
+use jiff::Timestamp;
+use metrique_writer_format_emf::{MetricDefinition, MetricDirective, StorageResolution};
+use serde::Serialize;
+
+pub use metrique_writer_core::unit::{NegativeScale, Unit};
+
+/// The namespaces of the seed, and that of the transitions.
+pub mod namespace {
+    /// Outcomes of service invocations.
+    pub const SERVICE: &str = "CircuitBreaker/Service";
+    /// What the controller saw and answered.
+    pub const CONTROLLER: &str = "CircuitBreaker/Controller";
+    /// What the alarm processor made of the queue.
+    pub const ALARM_PROCESSOR: &str = "CircuitBreaker/AlarmProcessor";
+    /// What the state machine evaluated and changed.
+    pub const TRANSITIONS: &str = "CircuitBreaker/Transitions";
+}
+
+/// Milliseconds, as a unit of a metric.
+pub const MILLISECONDS: Unit = Unit::Second(NegativeScale::Milli);
+
+/// One value of one metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metric {
+    /// The metric's name.
+    pub name: &'static str,
+    /// The unit of `value`.
+    pub unit: Unit,
+    /// The value.
+    pub value: f64,
+}
+
+impl Metric {
+    /// A count.
+    #[must_use]
+    pub fn count(name: &'static str, value: u32) -> Self {
+        Self { name, unit: Unit::Count, value: f64::from(value) }
+    }
+
+    /// A duration in milliseconds.
+    #[must_use]
+    pub fn milliseconds(name: &'static str, value: f64) -> Self {
+        Self { name, unit: MILLISECONDS, value }
+    }
+
+    /// A level, 1 to 3, which has no unit.
+    #[must_use]
+    pub fn level(name: &'static str, level: Level) -> Self {
+        Self { name, unit: Unit::None, value: f64::from(level.number()) }
+    }
+}
+
+/// Metrics of one namespace that share their dimensions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricSet {
+    /// The namespace.
+    pub namespace: &'static str,
+    /// Names and values of the one dimension set; a dimension more would be another metric.
+    pub dimensions: Vec<(&'static str, String)>,
+    /// The values.
+    pub metrics: Vec<Metric>,
+}
+
+impl MetricSet {
+    /// Metrics whose only dimension is the deployment.
+    #[must_use]
+    pub fn of_deployment(namespace: &'static str, deployment: &str, metrics: Vec<Metric>) -> Self {
+        Self { namespace, dimensions: vec![("Deployment", deployment.to_owned())], metrics }
+    }
+
+    /// Metrics of one level's service: what the level alarms and the evidence read.
+    #[must_use]
+    pub fn of_service(deployment: &str, level: Level, metrics: Vec<Metric>) -> Self {
+        Self { namespace: namespace::SERVICE, dimensions: service_dimensions(deployment, level), metrics }
+    }
+}
+
+/// The dimensions of a level's service metrics.
+#[must_use]
+pub fn service_dimensions(deployment: &str, level: Level) -> Vec<(&'static str, String)> {
+    vec![
+        ("Deployment", deployment.to_owned()),
+        ("ServiceLevel", level.to_string()),
+        ("ServiceType", level.service_type().to_owned()),
+    ]
+}
+
+/// The port through which a Lambda records metrics without a call.
+pub trait MetricLog {
+    /// Records the metrics as of `now`.
+    fn record(&self, now: Timestamp, metrics: &MetricSet);
+}
+
+/// Writes each set as one line of embedded metric format on standard output, from where Lambda's log
+/// delivery takes it to CloudWatch: no call, no latency.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EmbeddedMetricLog;
+
+impl MetricLog for EmbeddedMetricLog {
+    fn record(&self, now: Timestamp, metrics: &MetricSet) {
+        let written = embedded_line(now, metrics).and_then(|line| Ok(writeln!(std::io::stdout().lock(), "{line}")?));
+        if let Err(error) = written {
+            tracing::warn!(error.message = %error, metrics.namespace = metrics.namespace, "metrics were not recorded");
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    #[serde(rename = "Timestamp")]
+    timestamp_ms: i64,
+    #[serde(rename = "CloudWatchMetrics")]
+    directives: [MetricDirective<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(rename = "_aws")]
+    metadata: Metadata<'a>,
+    #[serde(flatten)]
+    dimensions: BTreeMap<&'a str, &'a str>,
+    #[serde(flatten)]
+    values: BTreeMap<&'a str, f64>,
+}
+
+/// One line of embedded metric format at a storage resolution of one second.
+///
+/// # Errors
+/// A value that JSON cannot express (not a number, infinite).
+pub fn embedded_line(now: Timestamp, set: &MetricSet) -> anyhow::Result<String> {
+    let line = Line {
+        metadata: Metadata {
+            timestamp_ms: now.as_millisecond(),
+            directives: [MetricDirective {
+                dimensions: vec![set.dimensions.iter().map(|(name, _)| *name).collect()],
+                metrics: set
+                    .metrics
+                    .iter()
+                    .map(|metric| MetricDefinition {
+                        name: metric.name,
+                        unit: metric.unit,
+                        storage_resolution: Some(StorageResolution::Second),
+                    })
+                    .collect(),
+                namespace: set.namespace,
+            }],
+        },
+        dimensions: set.dimensions.iter().map(|(name, value)| (*name, value.as_str())).collect(),
+        values: set.metrics.iter().map(|metric| (metric.name, metric.value)).collect(),
+    };
+    Ok(serde_json::to_string(&line)?)
+}

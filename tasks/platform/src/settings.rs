@@ -1,0 +1,141 @@
+//! Settings from environment variables, refused by name when they make no sense.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// A setting that a Lambda cannot start with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("environment variable {name}: {problem}")]
+pub struct SettingError {
+    /// The variable.
+    pub name: String,
+    /// What is wrong with its value, and what would be right.
+    pub problem: String,
+}
+
+impl SettingError {
+    /// Says what is wrong with the variable `name`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { name: name.into(), problem: problem.into() }
+    }
+}
+
+/// A snapshot of environment variables. An empty variable counts as unset, because a template
+/// cannot leave out a variable whose parameter is empty.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    /// The variables of this process. One that is not UTF-8 is read with replacement characters, so
+    /// that it is refused by name and not silently absent.
+    #[must_use]
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+            .collect()
+    }
+
+    /// The variable's value, or `default` where it is unset.
+    #[must_use]
+    pub fn text(&self, name: &str, default: &str) -> String {
+        self.get(name).unwrap_or(default).to_owned()
+    }
+
+    /// The value of a variable that can have no default.
+    ///
+    /// # Errors
+    /// Names the variable when it is unset.
+    pub fn required(&self, name: &str) -> Result<String, SettingError> {
+        self.get(name).map(str::to_owned).ok_or_else(|| SettingError::new(name, "is not set, and has no default"))
+    }
+
+    /// The value of a variable that must lie in `range`, or `default` where it is unset.
+    ///
+    /// # Errors
+    /// Names the variable, its value and the range.
+    pub fn number<T>(&self, name: &str, default: T, range: RangeInclusive<T>) -> Result<T, SettingError>
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        let Some(text) = self.get(name) else { return Ok(default) };
+        text.trim().parse().ok().filter(|value| range.contains(value)).ok_or_else(|| {
+            SettingError::new(name, format!("{text:?} is not a number from {} to {}", range.start(), range.end()))
+        })
+    }
+
+    /// The value of a variable that is one of a few words, or the first of them where it is unset.
+    ///
+    /// # Errors
+    /// Names the variable, its value and the words.
+    pub fn one_of<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T, SettingError> {
+        let chosen = match self.get(name) {
+            None => choices.first(),
+            Some(text) => choices.iter().find(|(word, _)| *word == text),
+        };
+        chosen.map(|(_, value)| *value).ok_or_else(|| {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            let text = self.get(name).unwrap_or_default();
+            SettingError::new(name, format!("{text:?} is not one of: {}", words.join(", ")))
+        })
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &str, value: &str) -> Environment {
+        Environment::from_iter([(name, value)])
+    }
+
+    #[test]
+    fn an_unset_number_has_its_default() {
+        assert_eq!(Environment::default().number("COOLDOWN", 30, 0..=600), Ok(30));
+        assert_eq!(environment("COOLDOWN", "").number("COOLDOWN", 30, 0..=600), Ok(30));
+    }
+
+    #[test]
+    fn a_number_out_of_range_or_no_number_is_refused_by_name() {
+        for absurd in ["-1", "601", "NaN", "1e9", "thirty", "99999999999999999999"] {
+            let error = environment("COOLDOWN", absurd).number("COOLDOWN", 30, 0..=600).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("environment variable COOLDOWN: {absurd:?} is not a number from 0 to 600")
+            );
+        }
+    }
+
+    #[test]
+    fn a_fraction_that_is_not_a_number_is_refused() {
+        assert!(environment("RATE", "NaN").number("RATE", 0.05, 0.0..=1.0).is_err());
+        assert_eq!(environment("RATE", "0.5").number("RATE", 0.05, 0.0..=1.0), Ok(0.5));
+    }
+
+    #[test]
+    fn a_variable_without_default_is_named_as_missing() {
+        let error = Environment::default().required("STATE_MACHINE_ARN").unwrap_err();
+        assert_eq!(error.to_string(), "environment variable STATE_MACHINE_ARN: is not set, and has no default");
+    }
+
+    #[test]
+    fn a_word_that_is_none_of_the_choices_is_refused_with_the_choices() {
+        let choices = [("disabled", false), ("enabled", true)];
+        assert_eq!(Environment::default().one_of("FAULT_INJECTION", &choices), Ok(false));
+        assert_eq!(environment("FAULT_INJECTION", "enabled").one_of("FAULT_INJECTION", &choices), Ok(true));
+        let error = environment("FAULT_INJECTION", "yes").one_of("FAULT_INJECTION", &choices).unwrap_err();
+        assert_eq!(error.problem, "\"yes\" is not one of: disabled, enabled");
+    }
+}
