@@ -1,0 +1,51 @@
+//! The committed JSON Schemas are those of the Rust types. `UPDATE_SCHEMAS=1 cargo test --test schemas`
+//! writes them anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use breaker::contract::{
+    Evaluation, EvaluationInput, MetricsEmitted, MetricsInput, StateWrite, StateWritten, TransitionRecord,
+};
+use breaker::{SystemState, TransitionRequest};
+use schemars::{Schema, schema_for};
+
+const FOLDER: &str = "statemachines/schemas";
+
+fn schemas() -> BTreeMap<&'static str, Schema> {
+    BTreeMap::from([
+        ("transition-request", schema_for!(TransitionRequest)),
+        ("evaluate-thresholds-input", schema_for!(EvaluationInput)),
+        ("evaluate-thresholds-output", schema_for!(Evaluation)),
+        ("write-state-input", schema_for!(StateWrite)),
+        ("write-state-output", schema_for!(StateWritten)),
+        ("emit-metrics-input", schema_for!(MetricsInput)),
+        ("emit-metrics-output", schema_for!(MetricsEmitted)),
+        ("system-state", schema_for!(SystemState)),
+        ("transition-record", schema_for!(TransitionRecord)),
+    ])
+}
+
+#[test]
+fn the_committed_schemas_are_those_of_the_types() {
+    let update = std::env::var_os("UPDATE_SCHEMAS").is_some();
+    for (name, schema) in schemas() {
+        let path = Path::new(FOLDER).join(format!("{name}.json"));
+        let expected = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if update {
+            fs::write(&path, &expected).unwrap();
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(committed, expected, "{name} differs: run UPDATE_SCHEMAS=1 cargo test --test schemas");
+    }
+}
+
+#[test]
+fn there_is_no_schema_without_a_type() {
+    let committed: BTreeSet<String> = fs::read_dir(FOLDER)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(committed, schemas().keys().map(ToString::to_string).collect());
+}

@@ -1,0 +1,131 @@
+//! The state machine's definition, read as a graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use breaker::contract::ErrorName;
+use serde_json::{Map, Value};
+
+fn definition() -> Value {
+    serde_json::from_str(&fs::read_to_string("statemachines/level-transition.asl.json").unwrap()).unwrap()
+}
+
+/// One machine: the whole, or a branch of a Parallel state.
+type Machine = Map<String, Value>;
+
+/// The machine and all machines inside it.
+fn machines(machine: &Value) -> Vec<Machine> {
+    let machine = machine.as_object().unwrap().clone();
+    let inner: Vec<_> = states(&machine)
+        .values()
+        .flat_map(|state| state["Branches"].as_array().cloned().unwrap_or_default())
+        .flat_map(|branch| machines(&branch))
+        .collect();
+    std::iter::once(machine).chain(inner).collect()
+}
+
+fn states(machine: &Machine) -> BTreeMap<String, Value> {
+    machine["States"].as_object().unwrap().iter().map(|(name, state)| (name.clone(), state.clone())).collect()
+}
+
+fn all_states() -> Vec<(String, Value)> {
+    machines(&definition()).iter().flat_map(states).collect()
+}
+
+fn of_type(kind: &str) -> Vec<(String, Value)> {
+    let found: Vec<_> = all_states().into_iter().filter(|(_, state)| state["Type"] == kind).collect();
+    assert!(!found.is_empty(), "no {kind} state: the test looks at nothing");
+    found
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Where a state can lead.
+fn targets(state: &Value) -> BTreeSet<String> {
+    let of = |value: &Value| value.as_str().map(str::to_owned);
+    let nested = [&state["Choices"], &state["Catch"]].into_iter().flat_map(array).filter_map(|rule| of(&rule["Next"]));
+    [of(&state["Next"]), of(&state["Default"])].into_iter().flatten().chain(nested).collect()
+}
+
+#[test]
+fn every_target_exists_and_every_state_can_be_reached() {
+    for machine in machines(&definition()) {
+        let states = states(&machine);
+        let mut reached = BTreeSet::new();
+        let mut to_visit = vec![machine["StartAt"].as_str().unwrap().to_owned()];
+        while let Some(name) = to_visit.pop() {
+            let state = states.get(&name).unwrap_or_else(|| panic!("no state {name}"));
+            if reached.insert(name) {
+                to_visit.extend(targets(state));
+            }
+        }
+        assert_eq!(reached, states.keys().cloned().collect());
+    }
+}
+
+#[test]
+fn every_state_leads_on_or_ends() {
+    for (name, state) in all_states() {
+        let ends = state["End"] == true || matches!(state["Type"].as_str(), Some("Fail" | "Succeed"));
+        assert!(ends || !targets(&state).is_empty(), "{name} leads nowhere");
+    }
+}
+
+#[test]
+fn every_task_has_a_timeout_retries_with_jitter_and_a_catch_for_everything() {
+    for (name, task) in of_type("Task") {
+        assert!(task["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds <= 30), "{name}: timeout");
+        assert!(!array(&task["Retry"]).is_empty(), "{name}: retry");
+        for retry in array(&task["Retry"]) {
+            assert_eq!(retry["JitterStrategy"], "FULL", "{name}");
+            assert!(retry["MaxAttempts"].as_u64().unwrap() <= 3, "{name}");
+        }
+        let last = array(&task["Catch"]).last().unwrap_or_else(|| panic!("{name}: catch"));
+        assert_eq!(last["ErrorEquals"], serde_json::json!(["States.ALL"]), "{name}");
+    }
+}
+
+#[test]
+fn every_choice_has_a_default() {
+    for (name, choice) in of_type("Choice") {
+        assert!(choice["Default"].is_string(), "{name}");
+    }
+}
+
+#[test]
+fn the_machine_speaks_jsonata_has_a_timeout_and_answers_from_a_pass_state() {
+    let machine = definition();
+    assert_eq!(machine["QueryLanguage"], "JSONata");
+    assert_eq!(machine["TimeoutSeconds"], 90);
+    assert!(all_states().iter().all(|(_, state)| state["Type"] != "Succeed"), "a Succeed state has no output of its own");
+}
+
+#[test]
+fn the_errors_that_are_caught_are_the_errors_that_tasks_raise() {
+    let caught: BTreeSet<String> = all_states()
+        .iter()
+        .flat_map(|(_, state)| array(&state["Catch"]).to_vec())
+        .flat_map(|catch| array(&catch["ErrorEquals"]).to_vec())
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .filter(|name| !name.starts_with("States."))
+        .collect();
+    assert_eq!(caught, ErrorName::ALL.iter().map(ToString::to_string).collect());
+}
+
+#[test]
+fn every_substitution_is_given_by_the_template_and_the_other_way_round() {
+    let text = definition().to_string();
+    let used: BTreeSet<String> =
+        text.split("${").skip(1).map(|rest| rest.split('}').next().unwrap().to_owned()).collect();
+    let template = fs::read_to_string("infrastructure/circuit-breaker-infrastructure.yaml").unwrap();
+    let mut lines = template.lines().skip_while(|line| line.trim() != "DefinitionSubstitutions:");
+    let indentation = |line: &str| line.len() - line.trim_start().len();
+    let outer = indentation(lines.next().unwrap());
+    let given: BTreeSet<String> = lines
+        .take_while(|line| indentation(line) > outer)
+        .map(|line| line.trim().split(':').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(used, given);
+}
