@@ -1,0 +1,8 @@
+//! The Lambda `full-service`.
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    services::run(breaker::Level::Full).await
+}

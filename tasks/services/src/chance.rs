@@ -1,0 +1,62 @@
+//! Chance and time, behind a port, so that tests neither throw dice nor wait.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::Settings;
+
+/// What simulates the work of a back end.
+pub trait Simulation {
+    /// Whether this request fails by chance.
+    fn fails(&self) -> bool;
+    /// Works for a while.
+    fn work(&self) -> impl Future<Output = ()> + Send;
+    /// Never gets done, as far as any caller is concerned.
+    fn hang(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// Random failures and latency, as the settings have them.
+#[derive(Debug)]
+pub struct Chance {
+    random: Mutex<StdRng>,
+    failure_rate: f64,
+    shortest: Duration,
+    longest: Duration,
+}
+
+impl Chance {
+    /// Chance as set, repeatable where there is a seed.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let random = settings.random_seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
+        Self {
+            random: Mutex::new(random),
+            failure_rate: settings.failure_rate,
+            shortest: settings.latency_min,
+            longest: settings.latency_max,
+        }
+    }
+
+    fn latency(&self) -> Duration {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        random.random_range(self.shortest..=self.longest)
+    }
+}
+
+impl Simulation for Chance {
+    fn fails(&self) -> bool {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        random.random_bool(self.failure_rate.clamp(0.0, 1.0))
+    }
+
+    async fn work(&self) {
+        tokio::time::sleep(self.latency()).await;
+    }
+
+    async fn hang(&self) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+}

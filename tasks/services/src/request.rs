@@ -1,0 +1,69 @@
+//! HTTP API events, payload format 2.0, as far as a service needs them.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// The path, without the stage.
+    pub raw_path: String,
+    request_context: Context,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+    /// What the controller tells; absent where somebody invoked the service directly.
+    #[serde(default)]
+    circuit_breaker: Option<Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Context {
+    http: Http,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Http {
+    method: String,
+}
+
+impl Request {
+    /// The method, in capitals.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.request_context.http.method
+    }
+
+    /// A header's value; names are compared without case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the controller sent it, and so records its outcome.
+    #[must_use]
+    pub const fn is_routed(&self) -> bool {
+        self.circuit_breaker.is_some()
+    }
+
+    /// The body's bytes.
+    ///
+    /// # Errors
+    /// It is marked as base64 and is none.
+    pub fn body(&self) -> Result<Vec<u8>, String> {
+        let body = self.body.as_deref().unwrap_or_default();
+        if self.is_base64_encoded {
+            STANDARD.decode(body).map_err(|error| format!("The body is not base64: {error}"))
+        } else {
+            Ok(body.as_bytes().to_vec())
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! HTTP API answers, payload format 2.0.
+
+use std::collections::BTreeMap;
+
+use breaker::Level;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// The HTTP status.
+    pub status_code: u16,
+    /// Headers, each with one value.
+    pub headers: BTreeMap<&'static str, String>,
+    /// JSON, as text.
+    pub body: String,
+    /// Always false: the body is text.
+    pub is_base64_encoded: bool,
+}
+
+impl Response {
+    /// An answer with a JSON body.
+    #[must_use]
+    pub fn json(status_code: u16, body: &Value) -> Self {
+        let headers = BTreeMap::from([("Content-Type", "application/json".to_owned())]);
+        Self { status_code, headers, body: body.to_string(), is_base64_encoded: false }
+    }
+
+    /// A refusal: a code for programs and a sentence for people.
+    #[must_use]
+    pub fn error(status_code: u16, code: &str, message: impl Into<String>) -> Self {
+        Self::json(status_code, &json!({ "error": code, "message": message.into() }))
+    }
+
+    /// A level that declines by design. The marker keeps the breaker from counting it as a failure.
+    #[must_use]
+    pub fn declined(level: Level, what: &str) -> Self {
+        let message = format!("{what} not available at level {level} ({}). Try again later.", level.status());
+        Self::json(503, &json!({ "error": "declined", "message": message, "level": level }))
+            .with_header("Retry-After", "60")
+            .with_header("X-Circuit-Breaker-Declined", "true")
+    }
+
+    /// The same answer with another header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.insert(name, value.to_owned());
+        self
+    }
+}

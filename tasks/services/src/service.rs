@@ -1,0 +1,172 @@
+//! One service: what its level does with a request.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use breaker::Level;
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use platform::metrics::{EmbeddedMetricLog, Metric, MetricLog, MetricSet};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::account::{AccountId, account, transactions};
+use crate::chance::{Chance, Simulation};
+use crate::transfer::Transfer;
+use crate::{Request, Response, Settings};
+
+/// A sample service, with its ports.
+#[derive(Debug)]
+pub struct Service<C, M> {
+    /// The level it answers for.
+    pub level: Level,
+    /// Chance and time.
+    pub simulation: C,
+    /// Where metrics are recorded.
+    pub metrics: M,
+    /// The deployment whose metrics they are.
+    pub deployment: String,
+    /// Whether callers may make it fail on purpose.
+    pub fault_injection: bool,
+}
+
+/// The function ended in an error, on purpose.
+#[derive(Clone, Copy, Debug)]
+pub struct Crash;
+
+impl From<Crash> for Diagnostic {
+    fn from(_: Crash) -> Self {
+        Self { error_type: "InjectedCrash".to_owned(), error_message: "crashed on purpose".to_owned() }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestBody {
+    #[serde(default)]
+    error: bool,
+}
+
+impl<C: Simulation, M: MetricLog> Service<C, M> {
+    /// Answers one request.
+    ///
+    /// # Errors
+    /// Only on purpose: `X-Simulate-Failure: crash` where fault injection is enabled.
+    pub async fn handle(&self, event: Value) -> Result<Response, Crash> {
+        let request: Request = match serde_json::from_value(event) {
+            Ok(request) => request,
+            Err(_) => {
+                return Ok(Response::error(400, "badEvent", "This function answers HTTP API events, format 2.0."));
+            }
+        };
+        let begun = Instant::now();
+        let response = self.answer(&request).await?;
+        // The controller records the outcome of what it routes; this is for direct invocations only.
+        if !request.is_routed() {
+            self.record(&response, begun);
+        }
+        Ok(response)
+    }
+
+    async fn answer(&self, request: &Request) -> Result<Response, Crash> {
+        if self.fault_injection {
+            match request.header("X-Simulate-Failure") {
+                Some("true") => return Ok(Response::error(500, "simulatedFailure", "Failed on purpose.")),
+                Some("crash") => return Err(Crash),
+                Some("hang") => self.simulation.hang().await,
+                _ => {}
+            }
+        }
+        self.simulation.work().await;
+        if self.simulation.fails() {
+            return Ok(Response::error(500, "simulatedFailure", "Failed by chance, as the failure rate says."));
+        }
+        Ok(self.route(request))
+    }
+
+    fn route(&self, request: &Request) -> Response {
+        let path: Vec<_> = request.raw_path.trim_matches('/').split('/').collect();
+        match (request.method(), path.as_slice()) {
+            ("GET", ["account", id]) => with_account(id, |id| Response::json(200, &account(id, self.level))),
+            ("GET", ["account", id, "transactions"]) => with_account(id, |id| match transactions(id, self.level) {
+                Some(transactions) => Response::json(200, &transactions),
+                None => Response::declined(self.level, "Transactions are"),
+            }),
+            ("POST", ["transfer"]) if self.level == Level::Full => transfer(request),
+            ("POST", ["transfer"]) => Response::declined(self.level, "Transfers are"),
+            ("POST", ["test"]) => self.test(request),
+            (_, ["account", _] | ["account", _, "transactions"]) => not_allowed("GET"),
+            (_, ["transfer"] | ["test"]) => not_allowed("POST"),
+            _ => Response::error(404, "notFound", "There is nothing at this path."),
+        }
+    }
+
+    fn test(&self, request: &Request) -> Response {
+        let body = match request.body() {
+            Ok(body) if body.is_empty() => TestBody { error: false },
+            Ok(body) => match serde_json::from_slice(&body) {
+                Ok(body) => body,
+                Err(error) => {
+                    return Response::error(
+                        400,
+                        "badBody",
+                        format!("The body is not {{\"error\": true or false}}: {error}"),
+                    );
+                }
+            },
+            Err(problem) => return Response::error(400, "badBody", problem),
+        };
+        match (body.error, self.fault_injection) {
+            (false, _) => Response::json(200, &json!({ "status": "ok", "level": self.level })),
+            (true, true) => Response::error(500, "simulatedFailure", "Failed on purpose."),
+            (true, false) => {
+                Response::error(403, "faultInjectionDisabled", "Set FAULT_INJECTION=enabled to fail on purpose.")
+            }
+        }
+    }
+
+    fn record(&self, response: &Response, begun: Instant) {
+        let mut metrics = vec![Metric::milliseconds("ResponseTime", begun.elapsed().as_secs_f64() * 1_000.0)];
+        let declined = response.headers.contains_key("X-Circuit-Breaker-Declined");
+        match response.status_code {
+            500.. if !declined => metrics.push(Metric::count("Error", 1)),
+            400..=499 => {}
+            _ => metrics.push(Metric::count("Success", 1)),
+        }
+        self.metrics.record(Timestamp::now(), &MetricSet::of_service(&self.deployment, self.level, metrics));
+    }
+}
+
+fn with_account(id: &str, answer: impl FnOnce(&AccountId) -> Response) -> Response {
+    match AccountId::parse(id) {
+        Ok(id) => answer(&id),
+        Err(rule) => Response::error(400, "badAccountId", format!("The account id {rule}.")),
+    }
+}
+
+fn transfer(request: &Request) -> Response {
+    match request.body().and_then(|body| Transfer::parse(&body)) {
+        Ok(transfer) => Response::json(200, &transfer.receipt()),
+        Err(problem) => Response::error(400, "badTransfer", problem),
+    }
+}
+
+fn not_allowed(method: &str) -> Response {
+    Response::error(405, "methodNotAllowed", format!("Use {method} here.")).with_header("Allow", method)
+}
+
+/// The whole `main` of the service of `level`.
+pub async fn run(level: Level) -> ExitCode {
+    platform::runtime::run(|environment| async move {
+        let settings = Settings::from_environment(&environment, level)?;
+        let service = Service {
+            level,
+            simulation: Chance::new(&settings),
+            metrics: EmbeddedMetricLog,
+            deployment: settings.deployment,
+            fault_injection: settings.fault_injection,
+        };
+        lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| service.handle(event.payload))).await
+    })
+    .await
+}

@@ -1,0 +1,93 @@
+//! What a sample service is told by its environment.
+
+use std::time::Duration;
+
+use breaker::Level;
+use platform::settings::{Environment, SettingError};
+
+/// The settings of one service.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `DEPLOYMENT`: the dimension of all metrics.
+    pub deployment: String,
+    /// `FAULT_INJECTION`: whether callers may make the service fail on purpose.
+    pub fault_injection: bool,
+    /// `FAILURE_RATE`: the share of requests that fail by chance, 0 to 1.
+    pub failure_rate: f64,
+    /// `LATENCY_MIN_MS`: the shortest simulated work.
+    pub latency_min: Duration,
+    /// `LATENCY_MAX_MS`: the longest simulated work.
+    pub latency_max: Duration,
+    /// `RANDOM_SEED`: makes chance repeatable.
+    pub random_seed: Option<u64>,
+}
+
+/// Failure rate and latency in milliseconds of a level, as in the seed.
+const fn defaults(level: Level) -> (f64, u64, u64) {
+    match level {
+        Level::Full => (0.05, 50, 150),
+        Level::Degraded => (0.02, 20, 70),
+        Level::Maintenance => (0.10, 10, 30),
+    }
+}
+
+impl Settings {
+    /// Reads the settings; an unset variable has the seed's default for `level`.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or makes no sense.
+    pub fn from_environment(environment: &Environment, level: Level) -> Result<Self, SettingError> {
+        let (failure_rate, shortest, longest) = defaults(level);
+        let latency_min = environment.number("LATENCY_MIN_MS", shortest, 0..=10_000)?;
+        let latency_max = environment.number("LATENCY_MAX_MS", longest.max(latency_min), 0..=10_000)?;
+        if latency_max < latency_min {
+            return Err(SettingError::new(
+                "LATENCY_MAX_MS",
+                format!("{latency_max} is below LATENCY_MIN_MS ({latency_min})"),
+            ));
+        }
+        let seeded = !environment.text("RANDOM_SEED", "").is_empty();
+        let seed = environment.number("RANDOM_SEED", 0, 0..=u64::MAX)?;
+        Ok(Self {
+            deployment: environment.required("DEPLOYMENT")?,
+            fault_injection: environment.one_of("FAULT_INJECTION", &[("disabled", false), ("enabled", true)])?,
+            failure_rate: environment.number("FAILURE_RATE", failure_rate, 0.0..=1.0)?,
+            latency_min: Duration::from_millis(latency_min),
+            latency_max: Duration::from_millis(latency_max),
+            random_seed: seeded.then_some(seed),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Result<Settings, SettingError> {
+        let environment = Environment::from_iter([("DEPLOYMENT", "bank-test"), (name, value)]);
+        Settings::from_environment(&environment, Level::Full)
+    }
+
+    #[test]
+    fn unset_variables_have_the_seeds_defaults() {
+        let settings = read("FAILURE_RATE", "").unwrap();
+        assert!((settings.failure_rate - 0.05).abs() < f64::EPSILON);
+        assert_eq!((settings.latency_min.as_millis(), settings.latency_max.as_millis()), (50, 150));
+        assert!(!settings.fault_injection);
+    }
+
+    #[test]
+    fn an_absurd_variable_is_refused_by_name() {
+        for (name, value) in [
+            ("FAILURE_RATE", "1.1"),
+            ("FAILURE_RATE", "NaN"),
+            ("LATENCY_MIN_MS", "-1"),
+            ("LATENCY_MAX_MS", "10"),
+            ("RANDOM_SEED", "seed"),
+            ("FAULT_INJECTION", "true"),
+        ] {
+            assert_eq!(read(name, value).unwrap_err().name, name);
+        }
+        assert_eq!(Settings::from_environment(&Environment::default(), Level::Full).unwrap_err().name, "DEPLOYMENT");
+    }
+}
