@@ -1,5 +1,7 @@
 //! The Lambda with doubles at its ports.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
 use std::sync::Mutex;
 
 use alarm_processor::{AlarmKind, AlarmProcessor, ExecutionFailed, Executions, parse};
@@ -52,7 +54,8 @@ fn alarm(name: &str, state: &str, metric: &str) -> Value {
 }
 
 fn enveloped(message: &str) -> String {
-    json!({ "Type": "Notification", "MessageId": "m", "TopicArn": "t", "Subject": "ALARM", "Message": message }).to_string()
+    json!({ "Type": "Notification", "MessageId": "m", "TopicArn": "t", "Subject": "ALARM", "Message": message })
+        .to_string()
 }
 
 fn processor() -> AlarmProcessor<Machine, Recorded> {

@@ -1,5 +1,7 @@
 //! The boundaries of the evidence.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
 mod common;
 
 use breaker::{EvidenceQuery, Level, Range, SystemState};

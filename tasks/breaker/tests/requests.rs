@@ -1,5 +1,7 @@
 //! Executions' inputs, good and bad.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
 use breaker::{Level, TransitionRequest};
 use serde_json::{Value, json};
 

@@ -1,5 +1,8 @@
 //! The Lambda with doubles at its ports.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+#![allow(clippy::unnecessary_wraps, reason = "what a double is told to answer")]
+
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -69,7 +72,9 @@ fn controller(states: Vec<Result<Stored, StoreError>>, answer: Result<Vec<u8>, I
 }
 
 fn answer(status: u16) -> Result<Vec<u8>, InvokeError> {
-    Ok(json!({ "statusCode": status, "headers": { "Content-Type": "text/plain" }, "body": "hello" }).to_string().into_bytes())
+    Ok(json!({ "statusCode": status, "headers": { "Content-Type": "text/plain" }, "body": "hello" })
+        .to_string()
+        .into_bytes())
 }
 
 fn event(method: &str, path: &str) -> Value {
@@ -133,9 +138,14 @@ async fn the_answer_comes_back_unchanged_plus_the_breakers_headers() {
 
 #[tokio::test]
 async fn each_answer_has_one_outcome() {
-    for (status, expected) in
-        [(200, Some("Success")), (302, Some("Success")), (404, None), (429, None), (500, Some("Error")), (503, Some("Error"))]
-    {
+    for (status, expected) in [
+        (200, Some("Success")),
+        (302, Some("Success")),
+        (404, None),
+        (429, None),
+        (500, Some("Error")),
+        (503, Some("Error")),
+    ] {
         let controller = controller(vec![at_level(1)], answer(status));
         assert_eq!(ask(&controller, &event("GET", "/account/1")).await["statusCode"], status);
         assert_eq!(outcome(&controller), expected, "{status}");
@@ -145,7 +155,8 @@ async fn each_answer_has_one_outcome() {
 
 #[tokio::test]
 async fn a_level_that_declines_by_design_succeeds_and_the_marker_is_stripped() {
-    let service = json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true", "Retry-After": "60" } });
+    let service =
+        json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true", "Retry-After": "60" } });
     let controller = controller(vec![at_level(2)], Ok(service.to_string().into_bytes()));
     let answer = ask(&controller, &event("POST", "/transfer")).await;
     assert_eq!(outcome(&controller), Some("Success"));
@@ -206,7 +217,9 @@ async fn the_last_known_level_serves_on_while_the_table_is_down_or_holds_garbage
 
 #[tokio::test]
 async fn with_no_state_ever_read_the_fallback_level_answers_and_a_first_start_is_level_1() {
-    for (stored, level) in [(Err(StoreError("no answer".into())), "3"), (Ok(Stored::Lost), "3"), (Ok(Stored::Nothing), "1")] {
+    for (stored, level) in
+        [(Err(StoreError("no answer".into())), "3"), (Ok(Stored::Lost), "3"), (Ok(Stored::Nothing), "1")]
+    {
         let controller = controller(vec![stored], answer(200));
         assert_eq!(ask(&controller, &event("GET", "/account/1")).await["headers"]["X-Circuit-Breaker-Level"], level);
     }
@@ -250,4 +263,17 @@ async fn every_request_records_the_seeds_controller_metrics() {
     let names: Vec<_> = set.metrics.iter().map(|metric| metric.name).collect();
     assert_eq!(names, ["Invocation", "CurrentLevel", "ResponseTime", "FailureCount", "SuccessCount"]);
     assert_eq!(set.dimensions, [("Deployment", "bank-test".to_owned())]);
+}
+
+#[test]
+fn the_lambda_refuses_to_start_with_an_absurd_variable_and_says_which() {
+    for (variable, value) in [("LEVEL_1_FAILURE_THRESHOLD", "0"), ("FALLBACK_LEVEL", "9"), ("DEPLOYMENT", "")] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_controller"))
+            .env("DEPLOYMENT", "bank-test")
+            .env(variable, value)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains(variable));
+    }
 }

@@ -1,5 +1,8 @@
 //! The task with doubles at its ports.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+#![allow(clippy::unnecessary_wraps, reason = "what a double is told to answer")]
+
 use std::sync::Mutex;
 
 use breaker::contract::ErrorName;
@@ -48,8 +51,15 @@ fn failures(errors: u64) -> Result<Vec<Bucket>, MetricsError> {
     Ok(vec![Bucket { start, period_seconds: 1, successes: 0, errors }])
 }
 
-fn task(stored: Result<Stored, StoreError>, answer: Result<Vec<Bucket>, MetricsError>) -> EvaluateThresholds<States, Metrics> {
-    EvaluateThresholds { states: States(stored), evidence: Metrics { answer, asked: Mutex::default() }, policy: policy() }
+fn task(
+    stored: Result<Stored, StoreError>,
+    answer: Result<Vec<Bucket>, MetricsError>,
+) -> EvaluateThresholds<States, Metrics> {
+    EvaluateThresholds {
+        states: States(stored),
+        evidence: Metrics { answer, asked: Mutex::default() },
+        policy: policy(),
+    }
 }
 
 fn stored(state: SystemState) -> Result<Stored, StoreError> {
@@ -70,8 +80,12 @@ async fn refused(
 
 #[tokio::test]
 async fn five_failures_ask_for_a_transition_with_its_record() {
-    let evaluation = task(stored(state()), failures(5)).handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
-    assert_eq!((evaluation.outcome, evaluation.from, evaluation.to), (Outcome::Transition, Level::Full, Level::Degraded));
+    let evaluation =
+        task(stored(state()), failures(5)).handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
+    assert_eq!(
+        (evaluation.outcome, evaluation.from, evaluation.to),
+        (Outcome::Transition, Level::Full, Level::Degraded)
+    );
     let write = evaluation.write.unwrap();
     assert_eq!((write.expected_version, write.state.version), (4, 5));
     assert_eq!(write.state.execution, "arn:execution");
@@ -83,14 +97,16 @@ async fn five_failures_ask_for_a_transition_with_its_record() {
 
 #[tokio::test]
 async fn a_first_start_records_level_1() {
-    let evaluation = task(Ok(Stored::Nothing), failures(0)).handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
+    let evaluation =
+        task(Ok(Stored::Nothing), failures(0)).handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
     assert_eq!(evaluation.outcome, Outcome::Record);
     assert_eq!(evaluation.write.unwrap().expected_version, 0);
 }
 
 #[tokio::test]
 async fn failures_before_the_first_evaluation_count() {
-    let evaluation = task(Ok(Stored::Nothing), failures(5)).handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
+    let evaluation =
+        task(Ok(Stored::Nothing), failures(5)).handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
     assert_eq!(evaluation.outcome, Outcome::Transition);
 }
 
@@ -112,7 +128,9 @@ async fn a_rehearsal_says_so() {
 
 #[tokio::test]
 async fn metrics_that_cannot_be_read_are_no_evidence() {
-    let error = refused(stored(state()), Err(MetricsError("status InternalError".into())), json!({"trigger": "schedule"})).await;
+    let error =
+        refused(stored(state()), Err(MetricsError("status InternalError".into())), json!({"trigger": "schedule"}))
+            .await;
     assert_eq!(error.name, ErrorName::MetricsUnavailable);
 }
 

@@ -57,6 +57,6 @@ impl Simulation for Chance {
     }
 
     async fn hang(&self) {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
     }
 }

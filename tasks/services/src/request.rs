@@ -13,7 +13,8 @@ use serde_json::Value;
 pub struct Request {
     /// The path, without the stage.
     pub raw_path: String,
-    request_context: Context,
+    #[serde(rename = "requestContext")]
+    context: Context,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -39,7 +40,7 @@ impl Request {
     /// The method, in capitals.
     #[must_use]
     pub fn method(&self) -> &str {
-        &self.request_context.http.method
+        &self.context.http.method
     }
 
     /// A header's value; names are compared without case.

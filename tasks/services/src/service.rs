@@ -96,7 +96,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
             ("POST", ["transfer"]) => Response::declined(self.level, "Transfers are"),
             ("POST", ["test"]) => self.test(request),
             (_, ["account", _] | ["account", _, "transactions"]) => not_allowed("GET"),
-            (_, ["transfer"] | ["test"]) => not_allowed("POST"),
+            (_, ["transfer" | "test"]) => not_allowed("POST"),
             _ => Response::error(404, "notFound", "There is nothing at this path."),
         }
     }

@@ -1,5 +1,7 @@
 //! The services with doubles at their ports.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
 use std::sync::Mutex;
 
 use breaker::Level;

@@ -1,5 +1,7 @@
 //! The task with a double at its port.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
 use std::sync::Mutex;
 
 use breaker::contract::{ErrorName, StateWrite};

@@ -1,0 +1,86 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::deployment::DeployOptions;
+use crate::{demo, serve};
+
+/// What a shell reports for a program that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the bank circuit breaker on this machine: a local AWS, the real template, the real Lambdas.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// Port of the local API
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// A parameter of the template that differs from its default, as Name=Value
+    #[arg(long = "parameter", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Drives a full cycle 1-2-3-2-1 and a forced recovery; fails unless every transition comes
+    Demo,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "is not Name=Value".to_owned())
+}
+
+/// The program: runs the command until it ends or is interrupted. What was started ends with it.
+pub async fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let work = async {
+        match cli.command {
+            Some(Command::Demo) => demo::run().await,
+            None => {
+                let options = cli
+                    .serve
+                    .parameters
+                    .iter()
+                    .fold(DeployOptions::default(), |options, (name, value)| options.with(name, value));
+                serve::run(cli.serve.port, options).await
+            }
+        }
+    };
+    tokio::select! {
+        result = work => match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+        interrupted = interrupted() => {
+            if let Err(error) = interrupted {
+                eprintln!("error: {error:#}");
+            }
+            ExitCode::from(INTERRUPTED)
+        }
+    }
+}
+
+async fn interrupted() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be watched")?;
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt.context("signals cannot be watched"),
+        _ = terminate.recv() => Ok(()),
+    }
+}

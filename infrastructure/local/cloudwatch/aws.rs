@@ -1,0 +1,293 @@
+//! The stand-in's ports on the AWS SDK.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, anyhow};
+use aws_config::SdkConfig;
+use aws_sdk_cloudwatch::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_cloudwatch::types as cw;
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
+
+use super::alarm::{
+    Actions, AlarmDefinition, AlarmState, Comparison, Datapoint, Metric, MissingData, Readings, SeriesKey, Statistic,
+};
+use super::embedded::EmbeddedDatum;
+use super::logs::{LogEvent, LogSource, MetricSink};
+use super::watch::{AlarmService, Described, MetricSource, Notice, Publisher};
+
+/// The most events of one `FilterLogEvents` answer.
+const EVENTS: usize = 10_000;
+
+/// The most queries that one `GetMetricData` takes.
+const QUERIES: usize = 500;
+
+/// Only such lines can hold embedded metrics; the others need not travel.
+const EMBEDDED: &str = "CloudWatchMetrics";
+
+/// The server.
+#[derive(Clone, Debug)]
+pub(super) struct Aws {
+    metrics: aws_sdk_cloudwatch::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    topics: aws_sdk_sns::Client,
+}
+
+impl Aws {
+    pub(super) fn new(config: &SdkConfig) -> Self {
+        Self {
+            metrics: aws_sdk_cloudwatch::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            topics: aws_sdk_sns::Client::new(config),
+        }
+    }
+}
+
+/// What the service said, without request ids, so that the same error reads the same; else the
+/// whole chain of causes.
+fn told<E: std::error::Error + ProvideErrorMetadata>(call: &str, error: &E) -> anyhow::Error {
+    match (error.code(), error.message()) {
+        (Some(code), message) => anyhow!("{call}: {code}: {}", message.unwrap_or("no message")),
+        (None, _) => anyhow!("{call}: {}", DisplayErrorContext(error)),
+    }
+}
+
+impl LogSource for Aws {
+    async fn groups(&self, prefix: &str) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        let mut token = None;
+        loop {
+            let call = self.logs.describe_log_groups().log_group_name_prefix(prefix).set_next_token(token);
+            let page = call.send().await.map_err(|error| told("DescribeLogGroups", &error))?;
+            names.extend(page.log_groups().iter().filter_map(|group| group.log_group_name()).map(str::to_owned));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    async fn events(&self, group: &str, from: i64) -> Result<Vec<LogEvent>> {
+        let mut events: Vec<LogEvent> = Vec::new();
+        let (mut from, mut token) = (from, None);
+        loop {
+            let call = self.logs.filter_log_events().log_group_name(group).filter_pattern(EMBEDDED).start_time(from);
+            let page = call.set_next_token(token).send().await.map_err(|error| told("FilterLogEvents", &error))?;
+            events.extend(page.events().iter().map(|event| LogEvent {
+                stream: event.log_stream_name().unwrap_or_default().to_owned(),
+                at: event.timestamp().unwrap_or_default(),
+                message: event.message().unwrap_or_default().to_owned(),
+            }));
+            token = page.next_token;
+            if token.is_some() {
+                continue;
+            }
+            // The local server cuts a long answer off without a token: go on from its last
+            // millisecond, whose events come again.
+            let last = events.last().map(|event| event.at).filter(|last| *last > from);
+            match last.filter(|_| page.events.as_ref().is_some_and(|page| page.len() >= EVENTS)) {
+                Some(last) => {
+                    events.retain(|event| event.at < last);
+                    from = last;
+                }
+                None => return Ok(events),
+            }
+        }
+    }
+}
+
+impl MetricSink for Aws {
+    async fn put(&self, namespace: &str, data: &[EmbeddedDatum]) -> Result<()> {
+        let data = data.iter().map(datum).collect();
+        let call = self.metrics.put_metric_data().namespace(namespace).set_metric_data(Some(data));
+        call.send().await.map(drop).map_err(|error| told("PutMetricData", &error))
+    }
+}
+
+fn datum(datum: &EmbeddedDatum) -> cw::MetricDatum {
+    let builder = cw::MetricDatum::builder()
+        .metric_name(&datum.name)
+        .set_dimensions(Some(dimensions(datum.dimensions.iter())))
+        .timestamp(date_time(datum.at))
+        .unit(cw::StandardUnit::from(datum.unit.as_str()))
+        .storage_resolution(datum.storage_resolution);
+    match datum.values.as_slice() {
+        [value] => builder.value(*value).build(),
+        values => builder.set_values(Some(values.to_vec())).build(),
+    }
+}
+
+fn dimensions<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) -> Vec<cw::Dimension> {
+    pairs.map(|(name, value)| cw::Dimension::builder().name(name).value(value).build()).collect()
+}
+
+fn date_time(at: Timestamp) -> DateTime {
+    DateTime::from_millis(at.as_millisecond())
+}
+
+impl AlarmService for Aws {
+    async fn describe(&self) -> Result<Vec<Described>> {
+        let mut alarms = Vec::new();
+        let mut token = None;
+        loop {
+            let call = self.metrics.describe_alarms().alarm_types(cw::AlarmType::MetricAlarm).set_next_token(token);
+            let page = call.send().await.map_err(|error| told("DescribeAlarms", &error))?;
+            alarms.extend(page.metric_alarms().iter().filter_map(described));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(alarms);
+            }
+        }
+    }
+
+    async fn hollow_out(&self, alarm: &AlarmDefinition) -> Result<()> {
+        // An expression that nobody computes: the local server evaluates only alarms with a metric.
+        let query = cw::MetricDataQuery::builder().id("m1").expression("m1").build();
+        let call = self
+            .metrics
+            .put_metric_alarm()
+            .alarm_name(&alarm.name)
+            .set_alarm_description(alarm.description.clone())
+            .actions_enabled(alarm.actions.enabled)
+            .metrics(query)
+            .evaluation_periods(i32::try_from(alarm.evaluation_periods).unwrap_or(i32::MAX))
+            .threshold(alarm.threshold)
+            .comparison_operator(cw::ComparisonOperator::from(alarm.comparison.name()))
+            .treat_missing_data(alarm.missing_data.name());
+        call.send().await.map(drop).map_err(|error| told("PutMetricAlarm", &error))
+    }
+
+    async fn show(&self, name: &str, state: AlarmState, reason: &str) -> Result<()> {
+        let call =
+            self.metrics.set_alarm_state().alarm_name(name).state_value(state.name().into()).state_reason(reason);
+        call.send().await.map(drop).map_err(|error| told("SetAlarmState", &error))
+    }
+}
+
+/// `None` for an alarm that the stand-in cannot evaluate (a percentile, an anomaly band): it is left
+/// to the server.
+fn described(alarm: &cw::MetricAlarm) -> Option<Described> {
+    if alarm.metric_name().is_some_and(|name| !name.is_empty()) {
+        return definition(alarm).map(|definition| Described::Deployed(Box::new(definition)));
+    }
+    Some(Described::Shell {
+        name: alarm.alarm_name()?.to_owned(),
+        state: match alarm.state_value()? {
+            cw::StateValue::Ok => AlarmState::Ok,
+            cw::StateValue::Alarm => AlarmState::Alarm,
+            _ => AlarmState::InsufficientData,
+        },
+        reason: alarm.state_reason().unwrap_or_default().to_owned(),
+        actions_enabled: alarm.actions_enabled().unwrap_or(true),
+    })
+}
+
+fn definition(alarm: &cw::MetricAlarm) -> Option<AlarmDefinition> {
+    if alarm.extended_statistic().is_some_and(|name| !name.is_empty()) {
+        return None;
+    }
+    let pairs = alarm.dimensions().iter().filter_map(|pair| Some((pair.name()?.to_owned(), pair.value()?.to_owned())));
+    let positive = |number: i32| u32::try_from(number).ok().filter(|number| *number > 0);
+    Some(AlarmDefinition {
+        name: alarm.alarm_name()?.to_owned(),
+        arn: alarm.alarm_arn()?.to_owned(),
+        description: alarm.alarm_description().filter(|text| !text.is_empty()).map(str::to_owned),
+        series: SeriesKey {
+            metric: Metric {
+                namespace: alarm.namespace()?.to_owned(),
+                name: alarm.metric_name()?.to_owned(),
+                dimensions: pairs.collect(),
+            },
+            statistic: statistic(alarm.statistic()?)?,
+            period_seconds: positive(alarm.period()?)?,
+        },
+        evaluation_periods: positive(alarm.evaluation_periods()?)?,
+        datapoints_to_alarm: alarm.datapoints_to_alarm().and_then(positive),
+        threshold: alarm.threshold()?,
+        comparison: comparison(alarm.comparison_operator()?)?,
+        missing_data: match alarm.treat_missing_data() {
+            Some("breaching") => MissingData::Breaching,
+            Some("notBreaching") => MissingData::NotBreaching,
+            Some("ignore") => MissingData::Ignore,
+            _ => MissingData::Missing,
+        },
+        actions: Actions {
+            enabled: alarm.actions_enabled().unwrap_or(true),
+            alarm: alarm.alarm_actions().to_vec(),
+            ok: alarm.ok_actions().to_vec(),
+            insufficient_data: alarm.insufficient_data_actions().to_vec(),
+        },
+        configured_at: alarm.alarm_configuration_updated_timestamp().and_then(timestamp),
+    })
+}
+
+fn statistic(statistic: &cw::Statistic) -> Option<Statistic> {
+    let known = [Statistic::Sum, Statistic::SampleCount, Statistic::Average, Statistic::Minimum, Statistic::Maximum];
+    known.into_iter().find(|known| known.name() == statistic.as_str())
+}
+
+fn comparison(operator: &cw::ComparisonOperator) -> Option<Comparison> {
+    match operator {
+        cw::ComparisonOperator::GreaterThanOrEqualToThreshold => Some(Comparison::GreaterThanOrEqualToThreshold),
+        cw::ComparisonOperator::GreaterThanThreshold => Some(Comparison::GreaterThanThreshold),
+        cw::ComparisonOperator::LessThanOrEqualToThreshold => Some(Comparison::LessThanOrEqualToThreshold),
+        cw::ComparisonOperator::LessThanThreshold => Some(Comparison::LessThanThreshold),
+        _ => None,
+    }
+}
+
+fn timestamp(at: &DateTime) -> Option<Timestamp> {
+    at.to_millis().ok().and_then(|at| Timestamp::from_millisecond(at).ok())
+}
+
+impl MetricSource for Aws {
+    async fn read(&self, series: &[SeriesKey], from: Timestamp, to: Timestamp) -> Result<Readings> {
+        let mut readings = HashMap::new();
+        for chunk in series.chunks(QUERIES) {
+            let queries: Vec<cw::MetricDataQuery> = chunk.iter().enumerate().map(|(n, key)| query(n, key)).collect();
+            let mut token = None;
+            loop {
+                let call = self
+                    .metrics
+                    .get_metric_data()
+                    .set_metric_data_queries(Some(queries.clone()))
+                    .start_time(date_time(from))
+                    // The end is exclusive, and what was measured in this very millisecond counts.
+                    .end_time(DateTime::from_secs(to.as_second() + 1))
+                    .set_next_token(token);
+                let page = call.send().await.map_err(|error| told("GetMetricData", &error))?;
+                for result in page.metric_data_results() {
+                    let key = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
+                    let key =
+                        key.and_then(|n| chunk.get(n)).context("GetMetricData answered a query that was not put")?;
+                    let times = result.timestamps().iter().filter_map(timestamp);
+                    let points = times.zip(result.values()).map(|(at, value)| Datapoint { at, value: *value });
+                    readings.entry(key.clone()).or_insert_with(Vec::new).extend(points);
+                }
+                token = page.next_token;
+                if token.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(readings)
+    }
+}
+
+fn query(number: usize, key: &SeriesKey) -> cw::MetricDataQuery {
+    let metric = cw::Metric::builder()
+        .namespace(&key.metric.namespace)
+        .metric_name(&key.metric.name)
+        .set_dimensions(Some(dimensions(key.metric.dimensions.iter())))
+        .build();
+    let period = i32::try_from(key.period_seconds).unwrap_or(i32::MAX);
+    let stat = cw::MetricStat::builder().metric(metric).period(period).stat(key.statistic.name()).build();
+    cw::MetricDataQuery::builder().id(format!("m{number}")).metric_stat(stat).build()
+}
+
+impl Publisher for Aws {
+    async fn publish(&self, notice: &Notice) -> Result<()> {
+        let call = self.topics.publish().topic_arn(&notice.topic).subject(&notice.subject).message(&notice.message);
+        call.send().await.map(drop).map_err(|error| told("Publish", &error))
+    }
+}

@@ -1,0 +1,170 @@
+//! From log lines to metrics: reads the Lambdas' log groups and puts what their embedded metrics
+//! stand for, each event once.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use anyhow::Result;
+use futures::future::join_all;
+use jiff::Timestamp;
+
+use super::embedded::{self, EmbeddedDatum};
+
+/// The log groups of Lambda functions.
+pub(super) const GROUP_PREFIX: &str = "/aws/lambda/";
+
+/// How far back each read begins again: an event with an older time that turns up later is missed.
+const REREAD: Duration = Duration::from_secs(10);
+
+/// Nothing is known of new groups for longer than this.
+const GROUPS_EVERY: Duration = Duration::from_secs(1);
+
+/// The most data that one `PutMetricData` takes.
+const BATCH: usize = 1000;
+
+/// The most values that one datum takes.
+const VALUES: usize = 150;
+
+/// What waits while the server is away; beyond it the oldest are given up.
+const WAITING: usize = 100_000;
+
+/// A log line where and when it was written. Together this is not unique: two lines can be equal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct LogEvent {
+    /// The log stream.
+    pub stream: String,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// The line.
+    pub message: String,
+}
+
+/// Where log lines are read.
+pub(super) trait LogSource {
+    /// The names of the groups that begin with this.
+    fn groups(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>>> + Send;
+    /// All events of the group from this time (milliseconds) on that may hold embedded metrics.
+    fn events(&self, group: &str, from: i64) -> impl Future<Output = Result<Vec<LogEvent>>> + Send;
+}
+
+/// Where metrics are put.
+pub(super) trait MetricSink {
+    /// Puts data of one namespace.
+    fn put(&self, namespace: &str, data: &[EmbeddedDatum]) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// The events of one group that were read before, so that a read tells the new from the old.
+///
+/// The server gives events no ids, and two equal lines in one millisecond are two events: hence
+/// how often each was seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen(HashMap<LogEvent, usize>);
+
+impl Seen {
+    /// The events that were not there at the last read; those before `from` are forgotten, because
+    /// no later read will show them again.
+    pub(super) fn fresh(&mut self, events: Vec<LogEvent>, from: i64) -> Vec<LogEvent> {
+        self.0.retain(|event, _| event.at >= from);
+        let mut read: HashMap<LogEvent, usize> = HashMap::new();
+        let mut fresh = Vec::new();
+        for event in events.into_iter().filter(|event| event.at >= from) {
+            let times = read.entry(event.clone()).or_default();
+            *times += 1;
+            let seen = self.0.entry(event.clone()).or_default();
+            if *times > *seen {
+                *seen = *times;
+                fresh.push(event);
+            }
+        }
+        fresh
+    }
+}
+
+/// Reads logs and puts metrics, a look at a time.
+pub(super) struct Extraction<C> {
+    cloud: C,
+    /// What was logged before belongs to somebody else.
+    since: Timestamp,
+    groups: BTreeMap<String, Seen>,
+    groups_read: Option<Timestamp>,
+    waiting: VecDeque<EmbeddedDatum>,
+}
+
+impl<C: LogSource + MetricSink> Extraction<C> {
+    pub(super) fn new(cloud: C, since: Timestamp) -> Self {
+        Self { cloud, since, groups: BTreeMap::new(), groups_read: None, waiting: VecDeque::new() }
+    }
+
+    /// One look at every group. Data that could not be put wait for the next look.
+    pub(super) async fn look(&mut self, now: Timestamp) -> Result<()> {
+        let groups = self.find_groups(now).await;
+        let read = self.read(now).await;
+        let put = self.put().await;
+        groups.and(read).and(put)
+    }
+
+    async fn find_groups(&mut self, now: Timestamp) -> Result<()> {
+        if self
+            .groups_read
+            .is_some_and(|at| now.duration_since(at) < jiff::SignedDuration::try_from(GROUPS_EVERY).unwrap_or_default())
+        {
+            return Ok(());
+        }
+        let names = self.cloud.groups(GROUP_PREFIX).await?;
+        self.groups.retain(|name, _| names.contains(name));
+        for name in names {
+            self.groups.entry(name).or_default();
+        }
+        self.groups_read = Some(now);
+        Ok(())
+    }
+
+    async fn read(&mut self, now: Timestamp) -> Result<()> {
+        let from = now.checked_sub(REREAD).unwrap_or(self.since).max(self.since).as_millisecond();
+        let cloud = &self.cloud;
+        let reads = join_all(self.groups.keys().map(|group| cloud.events(group, from))).await;
+        let mut outcome = Ok(());
+        for (seen, events) in self.groups.values_mut().zip(reads) {
+            match events {
+                Ok(events) => {
+                    let fresh = seen.fresh(events, from);
+                    self.waiting
+                        .extend(fresh.iter().flat_map(|event| embedded::parse(&event.message)).flat_map(within_limits));
+                }
+                // One group that was deleted meanwhile must not stop the others.
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        outcome
+    }
+
+    async fn put(&mut self) -> Result<()> {
+        while let Some(namespace) = self.waiting.front().map(|datum| datum.namespace.clone()) {
+            let is_next = |datum: &&EmbeddedDatum| datum.namespace == namespace;
+            let batch: Vec<EmbeddedDatum> = self.waiting.iter().filter(is_next).take(BATCH).cloned().collect();
+            if let Err(error) = self.cloud.put(&namespace, &batch).await {
+                self.waiting.drain(..self.waiting.len().saturating_sub(WAITING));
+                return Err(error);
+            }
+            let mut sent = 0;
+            self.waiting.retain(|datum| {
+                let goes = datum.namespace == namespace && sent < batch.len();
+                sent += usize::from(goes);
+                !goes
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The datum, or several when it has more values than the API takes.
+fn within_limits(datum: EmbeddedDatum) -> Vec<EmbeddedDatum> {
+    if datum.values.len() <= VALUES {
+        return vec![datum];
+    }
+    datum.values.chunks(VALUES).map(|values| EmbeddedDatum { values: values.to_vec(), ..datum.clone() }).collect()
+}
+
+#[cfg(test)]
+#[path = "logs_tests.rs"]
+mod tests;

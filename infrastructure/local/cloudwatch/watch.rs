@@ -1,0 +1,251 @@
+//! The alarms that the stand-in has taken over, and what a look at them does.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use anyhow::{Context, Result};
+use jiff::{SignedDuration, Timestamp};
+
+use super::alarm::{self, AlarmDefinition, AlarmState, EvaluationSettings, Readings, SeriesKey};
+use super::notification::{self, StateChange};
+
+/// A message that could not be delivered for this long is given up, as CloudWatch does.
+const DELIVERY: SignedDuration = SignedDuration::from_secs(60);
+
+/// How the server describes an alarm.
+#[derive(Clone, Debug)]
+pub(super) enum Described {
+    /// One with a metric: nobody has taken it over since it was last deployed.
+    Deployed(Box<AlarmDefinition>),
+    /// One without: it may be one of ours.
+    Shell {
+        /// The alarm's name.
+        name: String,
+        /// The state that the server shows.
+        state: AlarmState,
+        /// The reason that the server shows.
+        reason: String,
+        /// Whether anybody is to be told.
+        actions_enabled: bool,
+    },
+}
+
+impl Described {
+    fn name(&self) -> &str {
+        match self {
+            Self::Deployed(definition) => &definition.name,
+            Self::Shell { name, .. } => name,
+        }
+    }
+}
+
+/// A message for a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Notice {
+    /// The topic's ARN.
+    pub topic: String,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub message: String,
+    /// Since when it waits.
+    pub at: Timestamp,
+}
+
+/// The alarms on the server.
+pub(super) trait AlarmService {
+    /// All metric alarms.
+    fn describe(&self) -> impl Future<Output = Result<Vec<Described>>> + Send;
+    /// Puts the alarm without metric and actions, so that the server leaves it alone.
+    fn hollow_out(&self, alarm: &AlarmDefinition) -> impl Future<Output = Result<()>> + Send;
+    /// Shows this state.
+    fn show(&self, name: &str, state: AlarmState, reason: &str) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// The metrics on the server.
+pub(super) trait MetricSource {
+    /// The datapoints of these series from `from` on.
+    fn read(
+        &self,
+        series: &[SeriesKey],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> impl Future<Output = Result<Readings>> + Send;
+}
+
+/// The topics on the server.
+pub(super) trait Publisher {
+    /// Delivers one message.
+    fn publish(&self, notice: &Notice) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// An alarm that the stand-in evaluates, as the rest of the runner sees it.
+#[derive(Clone, Debug)]
+pub struct AlarmStatus {
+    /// The alarm's name.
+    pub name: String,
+    /// Its state.
+    pub state: AlarmState,
+    /// Why it has this state.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// The alarm as it was deployed.
+    pub definition: AlarmDefinition,
+}
+
+struct Adopted {
+    definition: AlarmDefinition,
+    state: AlarmState,
+    reason: String,
+    since: Timestamp,
+    /// The server is known to show this state. Until then what it shows means nothing.
+    shown: bool,
+    outbox: VecDeque<Notice>,
+}
+
+impl Adopted {
+    fn new(definition: AlarmDefinition, now: Timestamp) -> Self {
+        let reason = "Unchecked: Initial alarm creation".to_owned();
+        Self {
+            definition,
+            state: AlarmState::InsufficientData,
+            reason,
+            since: now,
+            shown: false,
+            outbox: VecDeque::new(),
+        }
+    }
+
+    fn change(&mut self, state: AlarmState, reason: String, now: Timestamp) -> Result<()> {
+        let change = StateChange { old: self.state, new: state, reason: reason.clone(), at: now };
+        tracing::debug!(alarm = self.definition.name, state = state.name(), reason, "alarm.changed");
+        (self.state, self.reason, self.since, self.shown) = (state, reason, now, false);
+        if !self.definition.actions.enabled {
+            return Ok(());
+        }
+        let message = notification::message(&self.definition, &change)?;
+        let subject = notification::subject(&self.definition, state);
+        for topic in self.definition.actions.of(state).iter().filter(|arn| is_topic(arn)) {
+            let (topic, subject, message) = (topic.clone(), subject.clone(), message.clone());
+            self.outbox.push_back(Notice { topic, subject, message, at: now });
+        }
+        Ok(())
+    }
+}
+
+fn is_topic(arn: &str) -> bool {
+    arn.split(':').nth(2) == Some("sns")
+}
+
+/// Takes alarms over and evaluates them, a look at a time.
+pub(super) struct Watch<C> {
+    cloud: C,
+    settings: EvaluationSettings,
+    alarms: BTreeMap<String, Adopted>,
+}
+
+impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
+    pub(super) fn new(cloud: C, settings: EvaluationSettings) -> Self {
+        Self { cloud, settings, alarms: BTreeMap::new() }
+    }
+
+    /// What is known of the alarms now.
+    pub(super) fn statuses(&self) -> Vec<AlarmStatus> {
+        let status = |(name, adopted): (&String, &Adopted)| AlarmStatus {
+            name: name.clone(),
+            state: adopted.state,
+            reason: adopted.reason.clone(),
+            since: adopted.since,
+            definition: adopted.definition.clone(),
+        };
+        self.alarms.iter().map(status).collect()
+    }
+
+    /// One look: new, changed and deleted alarms; new states; messages. A step that fails is tried
+    /// again at the next look, and does not hold up the other steps.
+    pub(super) async fn look(&mut self, now: Timestamp) -> Result<()> {
+        let adopted = self.adopt(now).await;
+        let evaluated = self.evaluate(now).await;
+        let shown = self.show().await;
+        let delivered = self.deliver(now).await;
+        adopted.and(evaluated).and(shown).and(delivered)
+    }
+
+    async fn adopt(&mut self, now: Timestamp) -> Result<()> {
+        let described = self.cloud.describe().await?;
+        let names: BTreeSet<&str> = described.iter().map(Described::name).collect();
+        self.alarms.retain(|name, _| names.contains(name.as_str()));
+        let mut outcome = Ok(());
+        for alarm in described {
+            let step = match alarm {
+                Described::Deployed(definition) => self.take_over(*definition, now).await,
+                Described::Shell { name, state, reason, actions_enabled } => match self.alarms.get_mut(&name) {
+                    Some(ours) => {
+                        ours.definition.actions.enabled = actions_enabled;
+                        // Somebody set the state by hand; in the cloud that, too, is told to the topics.
+                        let by_hand = ours.shown && ours.state != state;
+                        if by_hand { ours.change(state, reason, now) } else { Ok(()) }
+                    }
+                    None => Ok(()),
+                },
+            };
+            outcome = outcome.and(step);
+        }
+        outcome
+    }
+
+    async fn take_over(&mut self, definition: AlarmDefinition, now: Timestamp) -> Result<()> {
+        // Kept before the call: when its answer is lost, the server no longer has the definition.
+        let ours = self
+            .alarms
+            .entry(definition.name.clone())
+            .and_modify(|known| known.definition = definition.clone())
+            .or_insert_with(|| Adopted::new(definition, now));
+        ours.shown = false;
+        self.cloud.hollow_out(&ours.definition).await
+    }
+
+    async fn evaluate(&mut self, now: Timestamp) -> Result<()> {
+        let wanted: BTreeSet<&SeriesKey> = self.alarms.values().map(|ours| &ours.definition.series).collect();
+        let starts = self.alarms.values().map(|ours| alarm::range_start(&ours.definition, now, self.settings));
+        let Some(from) = starts.min() else { return Ok(()) };
+        let series: Vec<SeriesKey> = wanted.into_iter().cloned().collect();
+        let readings = self.cloud.read(&series, from, now).await?;
+        for ours in self.alarms.values_mut() {
+            let verdict = alarm::evaluate(&ours.definition, &readings, ours.state, now, self.settings);
+            if verdict.state != ours.state {
+                ours.change(verdict.state, verdict.reason, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn show(&mut self) -> Result<()> {
+        let mut outcome = Ok(());
+        for (name, ours) in self.alarms.iter_mut().filter(|(_, ours)| !ours.shown) {
+            match self.cloud.show(name, ours.state, &ours.reason).await {
+                Ok(()) => ours.shown = true,
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        outcome
+    }
+
+    async fn deliver(&mut self, now: Timestamp) -> Result<()> {
+        let mut outcome = Ok(());
+        for ours in self.alarms.values_mut() {
+            ours.outbox.retain(|notice| now.duration_since(notice.at) < DELIVERY);
+            // In order: a message that waits holds up those behind it, or OK could overtake ALARM.
+            while let Some(notice) = ours.outbox.front() {
+                let published = self.cloud.publish(notice).await;
+                if let Err(error) = published {
+                    let failed = Err(error).context(format!("telling of {}", ours.definition.name));
+                    outcome = outcome.and(failed);
+                    break;
+                }
+                ours.outbox.pop_front();
+            }
+        }
+        outcome
+    }
+}

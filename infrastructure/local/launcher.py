@@ -1,0 +1,26 @@
+"""Runs the local AWS so that it cannot outlive whoever started it.
+
+Standard input is a pipe that the starter holds. When it closes, however the starter ended, the whole
+process group is killed: the server and the Lambda processes below it.
+"""
+
+import os
+import signal
+import socketserver
+import sys
+import threading
+
+
+def die_with_starter():
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGKILL)
+
+
+threading.Thread(target=die_with_starter, daemon=True).start()
+# The server's Lambda runtime API waits on Nagle's algorithm otherwise: 40 ms an invocation.
+socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
+from ministack.app import main  # noqa: E402
+
+sys.argv = sys.argv[:1]
+main()

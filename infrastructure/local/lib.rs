@@ -1,0 +1,17 @@
+//! Runs the whole system on one machine: a local AWS, the real template deployed by the real script,
+//! the real Lambda binaries, the real state machine.
+
+pub mod artifacts;
+pub mod cli;
+pub mod cloudwatch;
+pub mod demo;
+pub mod deployment;
+pub mod folders;
+pub mod gateway;
+pub mod progress;
+pub mod python;
+pub mod serve;
+pub mod server;
+pub mod stack;
+pub mod traffic;
+pub mod watch;

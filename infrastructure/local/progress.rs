@@ -1,0 +1,52 @@
+//! Says what is being done, and how long it took.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use indicatif::ProgressBar;
+
+/// Where progress is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    quiet: bool,
+}
+
+impl Progress {
+    /// A spinner on a terminal, plain lines elsewhere.
+    #[must_use]
+    pub const fn shown() -> Self {
+        Self { quiet: false }
+    }
+
+    /// Nothing at all.
+    #[must_use]
+    pub const fn quiet() -> Self {
+        Self { quiet: true }
+    }
+
+    /// Runs a step, and says how it went.
+    ///
+    /// # Errors
+    /// Those of the step.
+    pub async fn step<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        if self.quiet {
+            return work.await;
+        }
+        let begun = Instant::now();
+        let spinner = std::io::stderr().is_terminal().then(ProgressBar::new_spinner);
+        if let Some(spinner) = &spinner {
+            spinner.set_message(format!("{what} ..."));
+            spinner.enable_steady_tick(Duration::from_millis(100));
+        } else {
+            println!("{what} ...");
+        }
+        let result = work.await;
+        if let Some(spinner) = &spinner {
+            spinner.finish_and_clear();
+        }
+        let outcome = if result.is_ok() { "ready" } else { "FAILED" };
+        println!("{what}: {outcome} after {:.1} s", begun.elapsed().as_secs_f64());
+        result
+    }
+}

@@ -1,0 +1,72 @@
+//! The whole system on one machine.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use aws_config::SdkConfig;
+
+use crate::artifacts;
+use crate::cloudwatch::{AlarmStatus, StandIn};
+use crate::deployment::{DeployOptions, Deployment, deploy};
+use crate::progress::Progress;
+use crate::python::Python;
+use crate::server::Server;
+
+/// A local AWS with what stands in for its missing parts. Deploy into it as often as you like.
+/// Dropping it ends everything that it started.
+#[derive(Debug)]
+pub struct LocalStack {
+    python: Python,
+    artifacts: PathBuf,
+    stand_in: StandIn,
+    sdk: SdkConfig,
+    server: Server,
+}
+
+impl LocalStack {
+    /// Sets up Python, builds the Lambdas and starts the server.
+    ///
+    /// # Errors
+    /// A sentence that says which step failed, and why.
+    pub async fn start(progress: &Progress) -> Result<Self> {
+        let python = progress.step("Python environment (some minutes the first time)", Python::set_up()).await?;
+        let artifacts = progress.step("Lambda binaries", artifacts::build()).await?;
+        let server = progress.step("local AWS", Server::start(&python)).await?;
+        let sdk = server.sdk_config().await;
+        let stand_in = StandIn::start(&sdk).await?;
+        Ok(Self { python, artifacts, stand_in, sdk, server })
+    }
+
+    /// Deploys the template with the script.
+    ///
+    /// # Errors
+    /// What the script said.
+    pub async fn deploy(&self, progress: &Progress, options: &DeployOptions) -> Result<Deployment> {
+        let deployment = deploy(&self.python, self.server.endpoint(), &self.artifacts, options);
+        progress.step("deployment", deployment).await
+    }
+
+    /// The address of every AWS service.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.server.endpoint()
+    }
+
+    /// The configuration of SDK clients.
+    #[must_use]
+    pub const fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// The Python environment, with the AWS CLI in it.
+    #[must_use]
+    pub const fn python(&self) -> &Python {
+        &self.python
+    }
+
+    /// The deployed alarms and their states.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<AlarmStatus> {
+        self.stand_in.alarms()
+    }
+}

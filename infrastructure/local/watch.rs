@@ -1,0 +1,72 @@
+//! Follows the level.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
+use breaker::contract::TransitionRecord;
+use platform::state_store::{StateReader, StateTable, Stored, record_key};
+
+/// A change is seen within this.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Follows the transitions of one deployment, none of them missed.
+#[derive(Debug)]
+pub struct Watch {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+    next_epoch: u64,
+}
+
+impl Watch {
+    /// A watch of the state table called `table`, from its first transition on.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: &str) -> Self {
+        Self { client: aws_sdk_dynamodb::Client::new(config), table: table.to_owned(), next_epoch: 1 }
+    }
+
+    /// Waits for the next transition.
+    ///
+    /// # Errors
+    /// The table holds a record that makes no sense.
+    pub async fn next(&mut self) -> Result<TransitionRecord> {
+        loop {
+            if let Some(record) = self.record(self.next_epoch).await? {
+                self.next_epoch += 1;
+                return Ok(record);
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    /// The record of an epoch, if it has begun. A server that does not answer is asked again later.
+    ///
+    /// # Errors
+    /// The record makes no sense.
+    pub async fn record(&self, epoch: u64) -> Result<Option<TransitionRecord>> {
+        let key = AttributeValue::S(record_key(epoch));
+        let answer = self.client.get_item().table_name(&self.table).key("pk", key).consistent_read(true).send().await;
+        let Ok(Some(item)) = answer.map(|answer| answer.item) else { return Ok(None) };
+        let record: serde_json::Value = serde_dynamo::from_item(item)?;
+        Ok(Some(serde_json::from_value(record).context("a transition's record makes no sense")?))
+    }
+
+    /// The state now.
+    ///
+    /// # Errors
+    /// There is none, or it makes no sense.
+    pub async fn state(&self) -> Result<breaker::SystemState> {
+        match StateTable::new(self.client.clone(), self.table.clone()).read().await? {
+            Stored::State(state) => Ok(*state),
+            Stored::Nothing | Stored::Lost => anyhow::bail!("there is no state yet"),
+        }
+    }
+}
+
+/// A transition as one line.
+#[must_use]
+pub fn line(record: &TransitionRecord) -> String {
+    let time = record.at.strftime("%H:%M:%S");
+    format!("{time}  level {} -> {}  {}", record.from, record.to, record.reason)
+}
