@@ -8,6 +8,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::reason;
+
 /// What an alarm watches: namespace, name and the exact set of dimensions. A dimension more is
 /// another metric.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,7 +110,7 @@ impl Comparison {
         }
     }
 
-    fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             Self::GreaterThanOrEqualToThreshold => "greater than or equal to",
             Self::GreaterThanThreshold => "greater than",
@@ -312,7 +314,7 @@ pub fn evaluate(
             MissingData::Missing => AlarmState::InsufficientData,
         }
     };
-    AlarmVerdict { state, reason: reason(alarm, state, used, filled) }
+    AlarmVerdict { state, reason: reason::of(alarm, state, used, filled) }
 }
 
 /// Nothing but breaches, fewer than M: an alarm all the same when the oldest of them is M periods
@@ -346,59 +348,4 @@ fn periods(alarm: &AlarmDefinition, now: Timestamp, settings: EvaluationSettings
 fn period_of(at: Timestamp, period_seconds: u32) -> i64 {
     let length = i64::from(period_seconds.max(1));
     at.as_second().div_euclid(length) * length
-}
-
-fn reason(alarm: &AlarmDefinition, state: AlarmState, used: &[(i64, f64)], filled: usize) -> String {
-    let missing = match filled {
-        1 => "1 missing datapoint was".to_owned(),
-        several => format!("{several} missing datapoints were"),
-    };
-    let treated = match alarm.missing_data {
-        MissingData::Breaching => Some("Breaching"),
-        MissingData::NotBreaching => Some("NonBreaching"),
-        MissingData::Missing | MissingData::Ignore => None,
-    };
-    if used.is_empty() {
-        let periods = if filled == 1 { "1 period".to_owned() } else { format!("{filled} periods") };
-        return match treated {
-            Some(treated) => format!(
-                "Threshold Crossed: no datapoints were received for {periods} and {missing} treated as [{treated}]."
-            ),
-            None if filled == 1 => "Insufficient Data: 1 datapoint was unknown.".to_owned(),
-            None => format!("Insufficient Data: {filled} datapoints were unknown."),
-        };
-    }
-    let shown = shown(alarm, state, used);
-    match treated.filter(|_| filled > 0) {
-        Some(treated) => format!("Threshold Crossed: {shown} and {missing} treated as [{treated}]."),
-        None if state == AlarmState::InsufficientData => format!("Insufficient Data: {missing} unknown; {shown}."),
-        None => format!("Threshold Crossed: {shown}."),
-    }
-}
-
-/// The datapoints that speak for this state, newest first.
-fn shown(alarm: &AlarmDefinition, state: AlarmState, used: &[(i64, f64)]) -> String {
-    let breaching_wanted = state != AlarmState::Ok;
-    let breaches = |value: f64| alarm.comparison.breaches(value, alarm.threshold);
-    let mut telling: Vec<_> = used.iter().filter(|(_, value)| breaches(*value) == breaching_wanted).collect();
-    let mut negated = !breaching_wanted;
-    if telling.is_empty() {
-        telling = used.iter().collect();
-        negated = !negated;
-    }
-    let list: Vec<String> =
-        telling.iter().rev().map(|(start, value)| format!("{value:?} ({})", clock(*start))).collect();
-    let (noun, verb) = if list.len() == 1 { ("datapoint", "was") } else { ("datapoints", "were") };
-    let not = if negated { "not " } else { "" };
-    format!(
-        "{} {noun} [{}] {verb} {not}{} the threshold ({:?})",
-        list.len(),
-        list.join(", "),
-        alarm.comparison.words(),
-        alarm.threshold,
-    )
-}
-
-fn clock(second: i64) -> String {
-    Timestamp::from_second(second).map(|at| at.strftime("%d/%m/%y %H:%M:%S").to_string()).unwrap_or_default()
 }

@@ -168,7 +168,7 @@ impl AlarmService for Aws {
 /// to the server.
 fn described(alarm: &cw::MetricAlarm) -> Option<Described> {
     if alarm.metric_name().is_some_and(|name| !name.is_empty()) {
-        return definition(alarm).map(|definition| Described::Deployed(Box::new(definition)));
+        return definition(alarm).map(|alarm| Described::Deployed(Box::new(alarm)));
     }
     Some(Described::Shell {
         name: alarm.alarm_name()?.to_owned(),

@@ -10,6 +10,7 @@ pub mod notification;
 mod alarm_tests;
 mod aws;
 mod logs;
+mod reason;
 mod watch;
 
 use std::time::Duration;

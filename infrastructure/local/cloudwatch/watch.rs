@@ -249,3 +249,7 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
         outcome
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -1,0 +1,186 @@
+use std::sync::Mutex;
+
+use super::super::alarm::{Datapoint, MissingData};
+use super::super::alarm_tests::alarm;
+use super::*;
+
+/// A server in memory: alarms as they are described, the value of the running period, and what was
+/// asked of it.
+#[derive(Default)]
+struct Server {
+    alarms: Mutex<Vec<Described>>,
+    value: Mutex<Option<f64>>,
+    published: Mutex<Vec<String>>,
+    refuses_topics: Mutex<bool>,
+    refuses_states: Mutex<bool>,
+    away: Mutex<bool>,
+}
+
+impl Server {
+    fn deploy(&self, definition: AlarmDefinition) {
+        let mut alarms = self.alarms.lock().unwrap();
+        alarms.retain(|alarm| alarm.name() != definition.name);
+        alarms.push(Described::Deployed(Box::new(definition)));
+    }
+
+    fn state(&self) -> AlarmState {
+        match &self.alarms.lock().unwrap()[0] {
+            Described::Shell { state, .. } => *state,
+            deployed @ Described::Deployed(_) => panic!("{deployed:?}"),
+        }
+    }
+
+    fn replace(&self, name: &str, new: AlarmState, why: &str) {
+        for alarm in self.alarms.lock().unwrap().iter_mut().filter(|alarm| alarm.name() == name) {
+            let (name, reason) = (name.to_owned(), why.to_owned());
+            *alarm = Described::Shell { name, state: new, reason, actions_enabled: true };
+        }
+    }
+
+    fn subjects(&self) -> Vec<String> {
+        self.published.lock().unwrap().clone()
+    }
+}
+
+impl AlarmService for &Server {
+    async fn describe(&self) -> Result<Vec<Described>> {
+        anyhow::ensure!(!*self.away.lock().unwrap(), "away");
+        Ok(self.alarms.lock().unwrap().clone())
+    }
+
+    async fn hollow_out(&self, alarm: &AlarmDefinition) -> Result<()> {
+        // The server's own evaluator may have been wrong already.
+        self.replace(&alarm.name, AlarmState::Alarm, "false");
+        Ok(())
+    }
+
+    async fn show(&self, name: &str, state: AlarmState, reason: &str) -> Result<()> {
+        anyhow::ensure!(!*self.refuses_states.lock().unwrap(), "no");
+        self.replace(name, state, reason);
+        Ok(())
+    }
+}
+
+impl MetricSource for &Server {
+    async fn read(&self, series: &[SeriesKey], _: Timestamp, to: Timestamp) -> Result<Readings> {
+        let points: Vec<_> =
+            self.value.lock().unwrap().iter().map(|value| Datapoint { at: to, value: *value }).collect();
+        Ok(series.iter().map(|key| (key.clone(), points.clone())).collect())
+    }
+}
+
+impl Publisher for &Server {
+    async fn publish(&self, notice: &Notice) -> Result<()> {
+        anyhow::ensure!(!*self.refuses_topics.lock().unwrap(), "no");
+        self.published.lock().unwrap().push(notice.subject.split(' ').next().unwrap().to_owned());
+        Ok(())
+    }
+}
+
+fn deployed() -> Server {
+    let server = Server::default();
+    let mut definition = AlarmDefinition { evaluation_periods: 1, missing_data: MissingData::NotBreaching, ..alarm() };
+    definition.actions.ok = definition.actions.alarm.clone();
+    server.deploy(definition);
+    server
+}
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_second(1_000_000 + second * 60).unwrap()
+}
+
+#[tokio::test]
+async fn a_change_is_shown_and_told_once() {
+    let server = deployed();
+    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    watch.look(second(0)).await.unwrap();
+    *server.value.lock().unwrap() = Some(7.0);
+    watch.look(second(1)).await.unwrap();
+    watch.look(second(2)).await.unwrap();
+    assert_eq!(server.state(), AlarmState::Alarm);
+    assert_eq!(server.subjects(), ["OK:", "ALARM:"]);
+    assert_eq!((watch.statuses()[0].state, watch.statuses()[0].since), (AlarmState::Alarm, second(1)));
+}
+
+#[tokio::test]
+async fn a_redeployed_alarm_keeps_its_state_and_takes_its_new_definition() {
+    let server = deployed();
+    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    watch.look(second(0)).await.unwrap();
+    let definition = AlarmDefinition { threshold: 9.0, ..watch.statuses()[0].definition.clone() };
+    server.deploy(definition);
+    *server.value.lock().unwrap() = Some(7.0);
+    watch.look(second(1)).await.unwrap();
+    watch.look(second(2)).await.unwrap();
+    assert_eq!(server.subjects(), ["OK:"]);
+    assert_eq!((server.state(), watch.statuses()[0].definition.threshold.to_bits()), (AlarmState::Ok, 9_f64.to_bits()));
+}
+
+#[tokio::test]
+async fn an_alarm_that_is_gone_is_dropped_and_one_without_metric_of_another_hand_is_left_alone() {
+    let server = deployed();
+    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    watch.look(second(0)).await.unwrap();
+    let (name, reason) = ("math".to_owned(), String::new());
+    let other = Described::Shell { name, state: AlarmState::Ok, reason, actions_enabled: true };
+    *server.alarms.lock().unwrap() = vec![other];
+    watch.look(second(1)).await.unwrap();
+    assert!(watch.statuses().is_empty());
+}
+
+#[tokio::test]
+async fn a_state_that_was_set_by_hand_is_told_and_lasts_until_the_next_evaluation() {
+    let server = deployed();
+    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    watch.look(second(0)).await.unwrap();
+    server.replace("level-1-error-rate", AlarmState::Alarm, "a test");
+    watch.look(second(1)).await.unwrap();
+    assert_eq!(server.subjects(), ["OK:", "ALARM:", "OK:"]);
+    assert_eq!(server.state(), AlarmState::Ok);
+}
+
+#[tokio::test]
+async fn what_fails_is_tried_again_and_holds_up_nothing_else() {
+    let server = deployed();
+    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    *server.value.lock().unwrap() = Some(7.0);
+    *server.refuses_topics.lock().unwrap() = true;
+    watch.look(second(0)).await.unwrap_err();
+    assert_eq!((server.state(), server.subjects()), (AlarmState::Alarm, Vec::new()));
+    *server.refuses_topics.lock().unwrap() = false;
+    watch.look(second(0)).await.unwrap();
+    watch.look(second(0)).await.unwrap();
+    assert_eq!(server.subjects(), ["ALARM:"]);
+}
+
+#[tokio::test]
+async fn a_state_that_could_not_be_shown_is_not_taken_for_one_set_by_hand() {
+    let server = deployed();
+    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    *server.refuses_states.lock().unwrap() = true;
+    watch.look(second(0)).await.unwrap_err();
+    *server.refuses_states.lock().unwrap() = false;
+    watch.look(second(1)).await.unwrap();
+    assert_eq!((server.state(), server.subjects()), (AlarmState::Ok, vec!["OK:".to_owned()]));
+}
+
+#[tokio::test]
+async fn alarms_are_kept_while_the_server_is_away() {
+    let server = deployed();
+    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    watch.look(second(0)).await.unwrap();
+    *server.away.lock().unwrap() = true;
+    watch.look(second(1)).await.unwrap_err();
+    assert_eq!(watch.statuses().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_is_told_while_actions_are_off() {
+    let server = deployed();
+    let mut definition = alarm();
+    definition.actions.enabled = false;
+    server.deploy(AlarmDefinition { missing_data: MissingData::Breaching, ..definition });
+    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    watch.look(second(0)).await.unwrap();
+    assert_eq!((server.state(), server.subjects()), (AlarmState::Alarm, Vec::new()));
+}
