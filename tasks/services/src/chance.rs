@@ -60,3 +60,41 @@ impl Simulation for Chance {
         tokio::time::sleep(Duration::from_mins(1)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use breaker::Level;
+    use platform::settings::Environment;
+
+    use super::*;
+
+    fn chance(variables: &[(&str, &str)]) -> Chance {
+        let environment = variables.iter().copied().chain([("DEPLOYMENT", "bank-test")]).collect::<Environment>();
+        Chance::new(&Settings::from_environment(&environment, Level::Full).unwrap())
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_failures_and_latencies() {
+        let variables = [("RANDOM_SEED", "7"), ("FAILURE_RATE", "0.5")];
+        let (first, second) = (chance(&variables), chance(&variables));
+        let sequence = |chance: &Chance| (0..50).map(|_| (chance.fails(), chance.latency())).collect::<Vec<_>>();
+        let drawn = sequence(&first);
+        assert_eq!(drawn, sequence(&second));
+        assert_ne!(drawn, sequence(&first), "the state is kept from one request to the next");
+    }
+
+    #[test]
+    fn latency_stays_within_its_bounds() {
+        let chance = chance(&[("RANDOM_SEED", "7")]);
+        let bounds = Duration::from_millis(50)..=Duration::from_millis(150);
+        assert!((0..500).all(|_| bounds.contains(&chance.latency())));
+    }
+
+    #[test]
+    fn a_rate_of_zero_never_fails_and_a_rate_of_one_always_does() {
+        for (rate, fails) in [("0", false), ("1", true)] {
+            let chance = chance(&[("FAILURE_RATE", rate)]);
+            assert!((0..100).all(|_| chance.fails() == fails));
+        }
+    }
+}

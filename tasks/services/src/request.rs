@@ -1,5 +1,6 @@
 //! HTTP API events, payload format 2.0, as far as a service needs them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -16,11 +17,11 @@ pub struct Request {
     #[serde(rename = "requestContext")]
     context: Context,
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    headers: Option<BTreeMap<String, String>>,
     #[serde(default)]
     body: Option<String>,
     #[serde(default)]
-    is_base64_encoded: bool,
+    is_base64_encoded: Option<bool>,
     /// What the controller tells; absent where somebody invoked the service directly.
     #[serde(default)]
     circuit_breaker: Option<Value>,
@@ -46,7 +47,8 @@ impl Request {
     /// A header's value; names are compared without case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        let mut headers = self.headers.iter().flatten();
+        headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// Whether the controller sent it, and so records its outcome.
@@ -55,16 +57,20 @@ impl Request {
         self.circuit_breaker.is_some()
     }
 
-    /// The body's bytes.
+    /// The body's text; empty where there is none.
     ///
     /// # Errors
-    /// It is marked as base64 and is none.
-    pub fn body(&self) -> Result<Vec<u8>, String> {
+    /// It is marked as base64 and is none, or is not UTF-8.
+    pub fn body(&self) -> Result<Cow<'_, str>, String> {
         let body = self.body.as_deref().unwrap_or_default();
-        if self.is_base64_encoded {
-            STANDARD.decode(body).map_err(|error| format!("The body is not base64: {error}"))
-        } else {
-            Ok(body.as_bytes().to_vec())
+        if self.is_base64_encoded != Some(true) {
+            return Ok(Cow::Borrowed(body));
         }
+        let bytes = STANDARD
+            .decode(body)
+            .map_err(|error| format!("The body is marked as base64 and is none ({error}): send JSON"))?;
+        String::from_utf8(bytes)
+            .map(Cow::Owned)
+            .map_err(|_| "The body is not UTF-8: send JSON, which is UTF-8 text".to_owned())
     }
 }

@@ -6,6 +6,9 @@ use breaker::Level;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+/// Marks an answer that declines by design; the controller strips it.
+const DECLINED: &str = "X-Circuit-Breaker-Declined";
+
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,13 +37,25 @@ impl Response {
         Self::json(status_code, &json!({ "error": code, "message": message.into() }))
     }
 
+    /// Whether the caller is at fault, which says nothing about the service.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self.status_code, 400..=499)
+    }
+
+    /// Whether the level declined by design.
+    #[must_use]
+    pub fn is_declined(&self) -> bool {
+        self.headers.contains_key(DECLINED)
+    }
+
     /// A level that declines by design. The marker keeps the breaker from counting it as a failure.
     #[must_use]
     pub fn declined(level: Level, what: &str) -> Self {
         let message = format!("{what} not available at level {level} ({}). Try again later.", level.status());
         Self::json(503, &json!({ "error": "declined", "message": message, "level": level }))
             .with_header("Retry-After", "60")
-            .with_header("X-Circuit-Breaker-Declined", "true")
+            .with_header(DECLINED, "true")
     }
 
     /// The same answer with another header.

@@ -60,12 +60,12 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
             }
         };
         let begun = Instant::now();
-        let response = self.answer(&request).await?;
+        let answer = self.answer(&request).await;
         // The controller records the outcome of what it routes; this is for direct invocations only.
         if !request.is_routed() {
-            self.record(&response, begun);
+            self.record(answer.as_ref(), begun);
         }
-        Ok(response)
+        answer
     }
 
     async fn answer(&self, request: &Request) -> Result<Response, Crash> {
@@ -78,10 +78,12 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
             }
         }
         self.simulation.work().await;
-        if self.simulation.fails() {
+        let response = self.route(request);
+        // A caller's mistake stays one whatever chance says, or bad requests could trip the breaker.
+        if !response.is_refusal() && self.simulation.fails() {
             return Ok(Response::error(500, "simulatedFailure", "Failed by chance, as the failure rate says."));
         }
-        Ok(self.route(request))
+        Ok(response)
     }
 
     fn route(&self, request: &Request) -> Response {
@@ -104,7 +106,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     fn test(&self, request: &Request) -> Response {
         let body = match request.body() {
             Ok(body) if body.is_empty() => TestBody { error: false },
-            Ok(body) => match serde_json::from_slice(&body) {
+            Ok(body) => match serde_json::from_str(&body) {
                 Ok(body) => body,
                 Err(error) => {
                     return Response::error(
@@ -125,13 +127,14 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
         }
     }
 
-    fn record(&self, response: &Response, begun: Instant) {
+    fn record(&self, answer: Result<&Response, &Crash>, begun: Instant) {
         let mut metrics = vec![Metric::milliseconds("ResponseTime", begun.elapsed().as_secs_f64() * 1_000.0)];
-        let declined = response.headers.contains_key("X-Circuit-Breaker-Declined");
-        match response.status_code {
-            500.. if !declined => metrics.push(Metric::count("Error", 1)),
-            400..=499 => {}
-            _ => metrics.push(Metric::count("Success", 1)),
+        match answer {
+            Ok(response) if response.is_refusal() => {}
+            Ok(response) if response.status_code < 500 || response.is_declined() => {
+                metrics.push(Metric::count("Success", 1));
+            }
+            _ => metrics.push(Metric::count("Error", 1)),
         }
         self.metrics.record(Timestamp::now(), &MetricSet::of_service(&self.deployment, self.level, metrics));
     }

@@ -1,6 +1,7 @@
 //! Transfers, checked before anything is done.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::account::AccountId;
@@ -13,7 +14,8 @@ const MOST_CENTS: u64 = 100_000_000;
 struct Fields {
     from_account: String,
     to_account: String,
-    amount: Value,
+    // As written: a number that passed through a float could be another amount.
+    amount: Box<RawValue>,
 }
 
 /// A transfer that makes sense.
@@ -29,11 +31,17 @@ impl Transfer {
     ///
     /// # Errors
     /// A sentence that names the field and the remedy.
-    pub fn parse(body: &[u8]) -> Result<Self, String> {
-        let mut reader = serde_json::Deserializer::from_slice(body);
+    pub fn parse(body: &str) -> Result<Self, String> {
+        if body.trim().is_empty() {
+            return Err("The body is missing: send JSON with `fromAccount`, `toAccount` and `amount`".to_owned());
+        }
+        let mut reader = serde_json::Deserializer::from_str(body);
         let fields: Fields = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
-            format!("The body is not a transfer: at `{path}`: {}", error.into_inner())
+            let problem = error.into_inner();
+            format!(
+                "The body is not a transfer: at `{path}`: {problem}. Send `fromAccount`, `toAccount` and `amount` only"
+            )
         })?;
         reader.end().map_err(|_| "The body has more than one JSON value".to_owned())?;
         for (name, account) in [("fromAccount", &fields.from_account), ("toAccount", &fields.to_account)] {
@@ -42,11 +50,8 @@ impl Transfer {
         if fields.from_account == fields.to_account {
             return Err("`toAccount` is `fromAccount`: name another account".to_owned());
         }
-        let amount = match &fields.amount {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => String::new(),
-        };
+        let written = fields.amount.get();
+        let amount = serde_json::from_str(written).unwrap_or_else(|_| written.to_owned());
         let cents = cents(&amount).ok_or_else(|| {
             "`amount` is not a decimal number from 0.01 to 1000000.00 with at most two decimals".to_owned()
         })?;
@@ -84,7 +89,7 @@ mod tests {
     use super::*;
 
     fn transfer(amount: &str) -> Result<Transfer, String> {
-        Transfer::parse(format!(r#"{{"fromAccount":"1","toAccount":"2","amount":{amount}}}"#).as_bytes())
+        Transfer::parse(&format!(r#"{{"fromAccount":"1","toAccount":"2","amount":{amount}}}"#))
     }
 
     #[test]
@@ -103,14 +108,35 @@ mod tests {
             (r#"{"fromAccount":"a b","toAccount":"2","amount":1}"#, "fromAccount"),
             (r#"{"fromAccount":"1","toAccount":"1","amount":1}"#, "toAccount"),
         ] {
-            let error = Transfer::parse(body.as_bytes()).unwrap_err();
+            let error = Transfer::parse(body).unwrap_err();
             assert!(error.contains(name), "{error}");
         }
-        assert!(Transfer::parse(b"").is_err());
-        assert!(Transfer::parse(b"\xff").is_err());
+        assert!(Transfer::parse("").unwrap_err().contains("missing"));
+        assert!(Transfer::parse(r#"{"fromAccount":"1","toAccount":"2","amount":1} {}"#).is_err());
+    }
+
+    #[test]
+    fn a_json_number_is_read_as_it_is_written_and_not_as_a_float() {
+        for amount in ["0.010000000000000000001", "1e2", "1E2", "1000000.0000000000001", "-0", "-0.01"] {
+            assert!(transfer(amount).unwrap_err().starts_with("`amount`"), "{amount}");
+        }
+        for (amount, cents) in [("10.50", 1050), ("10.5", 1050), ("10", 1000), ("0.01", 1), ("1000000.00", MOST_CENTS)]
+        {
+            assert_eq!(transfer(amount).unwrap().cents, cents);
+            assert_eq!(transfer(&format!("\"{amount}\"")).unwrap().cents, cents);
+        }
     }
 
     proptest! {
+        #[test]
+        fn only_plain_decimals_are_read_as_amounts(text in "[0-9]{0,8}[.+eE, -]?[0-9]{0,3}") {
+            if let Ok(read) = transfer(&format!("\"{text}\"")) {
+                let (whole, decimals) = text.split_once('.').unwrap_or((&text, "0"));
+                prop_assert!(whole.parse::<u64>().unwrap() == read.cents / 100 && (1..=2).contains(&decimals.len()));
+                prop_assert_eq!(format!("{decimals:0<2}").parse::<u64>().unwrap(), read.cents % 100);
+            }
+        }
+
         #[test]
         fn every_amount_with_two_decimals_is_kept_to_the_cent(cents in 1_u64..=MOST_CENTS) {
             let text = format!("\"{}.{:02}\"", cents / 100, cents % 100);

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use breaker::Level;
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use services::{Response, Service, Simulation};
 
@@ -152,4 +153,103 @@ async fn only_a_direct_invocation_records_its_own_outcome() {
     event["circuitBreaker"] = json!({ "level": 1 });
     routed.handle(event).await.unwrap();
     assert!(routed.metrics.0.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn chance_never_turns_a_callers_mistake_into_a_failure() {
+    for (method, path, body, status) in [
+        ("GET", "/nothing", None, 404),
+        ("DELETE", "/account/1", None, 405),
+        ("GET", "/account/a_b", None, 400),
+        ("POST", "/transfer", Some("{"), 400),
+    ] {
+        let unlucky = Service { simulation: Steady { fails: true }, ..service(Level::Full) };
+        let response = unlucky.handle(event(method, path, body)).await.unwrap();
+        assert_eq!(response.status_code, status, "{method} {path}");
+        assert_eq!(outcome(&unlucky), None, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_crash_on_a_direct_invocation_is_an_error_and_on_a_routed_one_the_controllers_to_record() {
+    let mut crash = event("GET", "/account/1", None);
+    crash["headers"] = json!({ "x-simulate-failure": "crash" });
+    let direct = service(Level::Full);
+    assert!(direct.handle(crash.clone()).await.is_err());
+    assert_eq!(outcome(&direct), Some("Error"));
+    crash["circuitBreaker"] = json!({ "level": 1 });
+    let routed = service(Level::Full);
+    assert!(routed.handle(crash).await.is_err());
+    assert!(routed.metrics.0.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn optional_members_may_be_missing_or_null() {
+    let context = json!({ "http": { "method": "GET" } });
+    for event in [
+        json!({ "rawPath": "/account/1", "requestContext": context }),
+        json!({
+            "rawPath": "/account/1", "requestContext": context,
+            "headers": null, "body": null, "isBase64Encoded": null, "circuitBreaker": null,
+        }),
+    ] {
+        let direct = service(Level::Full);
+        assert_eq!(direct.handle(event).await.unwrap().status_code, 200);
+        assert_eq!(outcome(&direct), Some("Success"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_refused_with_the_reason() {
+    for (path, body, encoded, reason) in [
+        ("/transfer", Some("not base64!"), true, "base64"),
+        ("/transfer", Some("/w=="), true, "UTF-8"),
+        ("/test", Some("/w=="), true, "UTF-8"),
+        ("/transfer", None, false, "missing"),
+        ("/transfer", Some(""), false, "missing"),
+    ] {
+        let mut event = event("POST", path, body);
+        event["isBase64Encoded"] = json!(encoded);
+        let response = service(Level::Full).handle(event).await.unwrap();
+        assert_eq!(response.status_code, 400, "{path} {body:?}");
+        assert!(response.body.contains(reason), "{}", response.body);
+    }
+    assert_eq!(ask(Level::Full, "POST", "/test", None).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_one() {
+    for (method, path, allowed) in [
+        ("POST", "/account/1", "GET"),
+        ("PUT", "/account/1/transactions", "GET"),
+        ("GET", "/transfer", "POST"),
+        ("GET", "/test", "POST"),
+    ] {
+        let response = service(Level::Full).handle(event(method, path, None)).await.unwrap();
+        assert_eq!((response.status_code, response.headers["Allow"].as_str()), (405, allowed), "{method} {path}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_valid_account_has_one_set_of_data_at_every_level(id in "[A-Za-z0-9-]{1,34}") {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let read = |level, path: String| runtime.block_on(ask(level, "GET", &path, None));
+        let account = |level| read(level, format!("/account/{id}"));
+        let recent = |level| read(level, format!("/account/{id}/transactions")).1["transactions"].clone();
+        prop_assert_eq!(account(Level::Full), account(Level::Full));
+        prop_assert_eq!(&account(Level::Full).1["balance"], &account(Level::Degraded).1["balance"]);
+        for level in Level::ALL {
+            let (status, account) = account(level);
+            prop_assert_eq!((status, &account["accountId"], &account["sampleData"]), (200, &json!(id), &json!(true)));
+        }
+        let (all, cached) = (recent(Level::Full), recent(Level::Degraded));
+        prop_assert_eq!(&all.as_array().unwrap()[..3], cached.as_array().unwrap().as_slice());
+    }
+
+    #[test]
+    fn an_id_with_any_other_character_or_length_is_refused(id in "[A-Za-z0-9-]{0,10}[_.~!é ][A-Za-z0-9-]{0,10}|[a-z]{35,60}") {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        prop_assert_eq!(runtime.block_on(ask(Level::Full, "GET", &format!("/account/{id}"), None)).0, 400);
+    }
 }
