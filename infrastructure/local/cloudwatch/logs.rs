@@ -58,19 +58,23 @@ pub(super) trait MetricSink {
 /// The server gives events no ids, and two equal lines in one millisecond are two events: hence
 /// how often each was seen.
 #[derive(Debug, Default)]
-pub(super) struct Seen(HashMap<LogEvent, usize>);
+pub(super) struct Seen {
+    times: HashMap<LogEvent, usize>,
+    /// When the group was last read, in milliseconds.
+    read_at: Option<i64>,
+}
 
 impl Seen {
     /// The events that were not there at the last read; those before `from` are forgotten, because
     /// no later read will show them again.
     pub(super) fn fresh(&mut self, events: Vec<LogEvent>, from: i64) -> Vec<LogEvent> {
-        self.0.retain(|event, _| event.at >= from);
+        self.times.retain(|event, _| event.at >= from);
         let mut read: HashMap<LogEvent, usize> = HashMap::new();
         let mut fresh = Vec::new();
         for event in events.into_iter().filter(|event| event.at >= from) {
             let times = read.entry(event.clone()).or_default();
             *times += 1;
-            let seen = self.0.entry(event.clone()).or_default();
+            let seen = self.times.entry(event.clone()).or_default();
             if *times > *seen {
                 *seen = *times;
                 fresh.push(event);
@@ -120,14 +124,18 @@ impl<C: LogSource + MetricSink> Extraction<C> {
     }
 
     async fn read(&mut self, now: Timestamp) -> Result<()> {
-        let from = now.checked_sub(REREAD).unwrap_or(self.since).max(self.since).as_millisecond();
-        let cloud = &self.cloud;
-        let reads = join_all(self.groups.keys().map(|group| cloud.events(group, from))).await;
+        // From the last read that worked, not from now: a read that fails or comes late for longer
+        // than the window must not lose what was logged meanwhile.
+        let (cloud, since) = (&self.cloud, self.since.as_millisecond());
+        let reread = i64::try_from(REREAD.as_millis()).unwrap_or_default();
+        let from = |seen: &Seen| seen.read_at.map_or(since, |at| (at - reread).max(since));
+        let reads = join_all(self.groups.iter().map(|(group, seen)| cloud.events(group, from(seen)))).await;
         let mut outcome = Ok(());
         for (seen, events) in self.groups.values_mut().zip(reads) {
             match events {
                 Ok(events) => {
-                    let fresh = seen.fresh(events, from);
+                    let fresh = seen.fresh(events, from(seen));
+                    seen.read_at = Some(now.as_millisecond());
                     self.waiting
                         .extend(fresh.iter().flat_map(|event| embedded::parse(&event.message)).flat_map(within_limits));
                 }

@@ -28,7 +28,7 @@ fn what_no_read_can_show_again_is_forgotten() {
     let mut seen = Seen::default();
     seen.fresh(vec![event("s", 1, "a"), event("s", 9, "c")], 0);
     assert_eq!(seen.fresh(vec![event("s", 9, "c")], 2), []);
-    assert_eq!(seen.0.len(), 1);
+    assert_eq!(seen.times.len(), 1);
 }
 
 #[test]
