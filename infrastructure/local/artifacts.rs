@@ -1,13 +1,13 @@
 //! The Lambda binaries, built and laid out as `deploy.sh` takes them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
+use crate::command::run;
 use crate::folders;
-use crate::python::run;
 
 /// The binaries; each is one Lambda function.
 pub const BINARIES: [&str; 8] = [
@@ -30,9 +30,7 @@ pub async fn build() -> Result<PathBuf> {
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--workspace", "--bins"]).current_dir(folders::project());
     run(&mut command).await.context("the Lambdas cannot be built")?;
-    fs::create_dir_all(folders::local())?;
-    let lock = File::create(folders::local().join("artifacts.lock"))?;
-    let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+    let lock = folders::lock("artifacts.lock").await?;
     let folder = folders::local().join("artifacts");
     for binary in BINARIES {
         let (from, to) = (folders::target().join("debug").join(binary), folder.join(binary).join("bootstrap"));

@@ -47,6 +47,12 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 /// The program: runs the command until it ends or is interrupted. What was started ends with it.
 pub async fn run() -> ExitCode {
     let cli = Cli::parse();
+    // What goes wrong in the background, of which nobody else would hear.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
     let work = async {
         match cli.command {
             Some(Command::Demo) => demo::run().await,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use breaker::TransitionRequest;
 use breaker::contract::TransitionRecord;
 
 use crate::deployment::{DeployOptions, Deployment};
@@ -35,26 +36,25 @@ pub async fn run() -> Result<()> {
     let progress = Progress::shown();
     println!("Demonstration: cooldown 5 s, settling 2 s, no failures by chance; all else as deployed by default.");
     let stack = LocalStack::start(&progress).await?;
-    on_stack(&stack, &progress).await
+    let deployment = stack.deploy(&progress, &options()).await?;
+    on_stack(&stack, &deployment).await.map_err(|error| stack.with_log(&error))
 }
 
-async fn on_stack(stack: &LocalStack, progress: &Progress) -> Result<()> {
-    let deployment = stack.deploy(progress, &options()).await?;
+async fn on_stack(stack: &LocalStack, deployment: &Deployment) -> Result<()> {
     let gateway = Gateway::start(0, &deployment.api).await?;
     println!("The bank answers at {}", gateway.address());
-    let mut cycle = Cycle::new(stack, &deployment, gateway.address())?;
+    let mut cycle = Cycle::new(stack, deployment, gateway.address())?;
     cycle.expect("every request fails", true, 2).await?;
     cycle.expect("every request still fails", true, 3).await?;
     cycle.expect("the back end works again", false, 2).await?;
     cycle.expect("and goes on working", false, 1).await?;
     cycle.expect("every request fails once more", true, 2).await?;
-    println!("\nAn operator forces level 1:");
-    force(stack, &deployment, 1, "the back end is mended").await?;
-    cycle.expect("nobody sends anything but the operator", false, 1).await?;
-    println!("\nAnswers by level and status:");
-    for ((level, status), count) in &cycle.traffic.answers {
-        println!("  level {level}  status {status}  {count:>5}");
+    force(stack, deployment, 1, "the back end is mended").await?;
+    let forced = cycle.expect("an operator forces level 1", false, 1).await?;
+    if !matches!(forced.request, Some(TransitionRequest::Force(_))) {
+        bail!("level 1 came before the operator's command took effect: {}", forced.reason);
     }
+    cycle.summary();
     Ok(())
 }
 
@@ -82,6 +82,15 @@ pub struct Cycle {
     /// The client.
     pub traffic: Traffic,
     watch: Watch,
+    transitions: Vec<Transition>,
+}
+
+/// A transition as a spectator saw it.
+#[derive(Debug)]
+struct Transition {
+    record: TransitionRecord,
+    /// From the fifth failure to the first answer of the new level.
+    after_fifth_failure: Option<Duration>,
 }
 
 impl Cycle {
@@ -91,7 +100,7 @@ impl Cycle {
     /// The client cannot be set up.
     pub fn new(stack: &LocalStack, deployment: &Deployment, address: &str) -> Result<Self> {
         let watch = Watch::new(stack.sdk(), deployment.output("StateTableName"));
-        Ok(Self { traffic: Traffic::new(address)?, watch })
+        Ok(Self { traffic: Traffic::new(address)?, watch, transitions: Vec::new() })
     }
 
     /// Sends requests until the next transition and the first answer of its level.
@@ -114,23 +123,47 @@ impl Cycle {
                 record = tokio::time::timeout(PACE, self.watch.next()).await.ok().transpose()?;
                 if let Some(record) = &record {
                     println!("  {}", line(record));
+                    if record.to.number() != level {
+                        bail!("expected a transition to level {level}, got one to level {}", record.to);
+                    }
                 }
             }
             if let Some(record) = record.take_if(|_| answered == level.to_string()) {
-                if record.to.number() != level {
-                    bail!("expected a transition to level {level}, got one to level {}", record.to);
+                let after_fifth_failure = fifth.map(|fifth| fifth.elapsed());
+                if let Some(passed) = after_fifth_failure {
+                    println!("  {} ms from the fifth failure to the first answer of level {level}", passed.as_millis());
                 }
-                if let Some(fifth) = fifth {
-                    println!(
-                        "  {} ms from the fifth failure to the first answer of level {level}",
-                        fifth.elapsed().as_millis()
-                    );
-                }
+                self.transitions.push(Transition { record: record.clone(), after_fifth_failure });
                 return Ok(record);
             }
             if begun.elapsed() > PHASE_DEADLINE {
-                bail!("no transition to level {level} within {} s: {story}", PHASE_DEADLINE.as_secs());
+                let what = if record.is_some() { "no answer of" } else { "no transition to" };
+                bail!("{what} level {level} within {} s: {story}", PHASE_DEADLINE.as_secs());
             }
+        }
+    }
+
+    /// Prints the answers and the transitions as two tables.
+    pub fn summary(&self) {
+        println!("\nanswers  level  status");
+        for ((level, status), count) in &self.traffic.answers {
+            println!("{count:>7}  {level:>5}  {status:>6}");
+        }
+        println!("\ntransition  at        ms after the fifth failure  requested by");
+        for Transition { record, after_fifth_failure } in &self.transitions {
+            let passed = after_fifth_failure.map_or_else(|| "-".to_owned(), |passed| passed.as_millis().to_string());
+            let trigger = match &record.request {
+                Some(TransitionRequest::Alarm(_)) => "an alarm",
+                Some(TransitionRequest::Schedule(_)) => "the schedule",
+                Some(TransitionRequest::Force(_) | TransitionRequest::Release(_)) => "an operator",
+                None => "-",
+            };
+            println!(
+                "  {} -> {}    {}  {passed:>26}  {trigger}",
+                record.from,
+                record.to,
+                record.at.strftime("%H:%M:%S")
+            );
         }
     }
 

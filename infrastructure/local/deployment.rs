@@ -7,9 +7,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
+use crate::command::run;
 use crate::folders;
-use crate::python::{Python, run};
-use crate::server::{REGION, test_credentials};
+use crate::python::Python;
+use crate::server::{REGION, isolate};
 
 /// What to deploy under which name.
 #[derive(Clone, Debug)]
@@ -77,9 +78,10 @@ pub async fn deploy(python: &Python, endpoint: &str, artifacts: &Path, options: 
         .arg("--outputs")
         .arg(outputs.path())
         .args(options.parameters.iter().flat_map(|(key, value)| ["--parameter".to_owned(), format!("{key}={value}")]))
-        .envs(test_credentials())
         .env("PATH", format!("{}:{path}", python.programs().display()))
-        .env_remove("AWS_PROFILE");
+        // What the AWS CLI leaves when it is interrupted goes where everything else is.
+        .env("TMPDIR", folders::local());
+    isolate(&mut command);
     run(&mut command).await.context("the deployment failed")?;
     let outputs: BTreeMap<String, String> = serde_json::from_str(&fs::read_to_string(outputs.path())?)?;
     let api = outputs.get("ApiId").context("the stack has no output ApiId")?;

@@ -6,13 +6,29 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use reqwest::{Url, redirect::Policy};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// Larger than anything that the API takes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Headers about one connection, and those that each side sets for itself.
+const ONE_HOP: [&str; 11] = [
+    "host",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+];
 
 /// A running proxy.
 #[derive(Debug)]
@@ -23,7 +39,7 @@ pub struct Gateway {
 
 struct Upstream {
     client: reqwest::Client,
-    api: String,
+    api: Url,
 }
 
 impl Gateway {
@@ -34,9 +50,11 @@ impl Gateway {
     pub async fn start(port: u16, api: &str) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port))
             .await
-            .with_context(|| format!("port {port} is in use: stop what uses it, or choose another with --port"))?;
+            .with_context(|| format!("port {port} cannot be had: stop what uses it, or choose another with --port"))?;
         let address = format!("http://{}", listener.local_addr()?);
-        let upstream = Arc::new(Upstream { client: reqwest::Client::new(), api: api.to_owned() });
+        // Every answer passes back as it is, redirects too.
+        let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build()?;
+        let upstream = Arc::new(Upstream { client, api: Url::parse(api)? });
         let router = Router::new().fallback(forward).with_state(upstream);
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
@@ -74,14 +92,14 @@ impl Upstream {
     async fn send(&self, request: Request) -> Result<Response> {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let url = Url::parse(&format!("{}{path}", self.api))?;
+        // Dot segments are resolved by now: those that lead out of the API find nothing there.
+        if !url.path().strip_prefix(self.api.path()).is_some_and(|inside| inside.starts_with('/')) {
+            return Ok(not_found());
+        }
         let body = axum::body::to_bytes(body, BODY_LIMIT).await?;
-        let answer = self
-            .client
-            .request(parts.method, format!("{}{path}", self.api))
-            .headers(end_to_end(parts.headers))
-            .body(body)
-            .send()
-            .await?;
+        let answer =
+            self.client.request(parts.method, url).headers(end_to_end(parts.headers)).body(body).send().await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut response = Response::new(Body::from(answer.bytes().await?));
         *response.status_mut() = status;
@@ -90,10 +108,94 @@ impl Upstream {
     }
 }
 
+/// What API Gateway says to a path that no route takes.
+fn not_found() -> Response {
+    let mut response = Response::new(Body::from("{\"message\":\"Not Found\"}"));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
 /// The headers that are not about one connection.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
-    for name in [header::HOST, header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::UPGRADE] {
+    let named: Vec<String> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|names| names.to_str().ok())
+        .flat_map(|names| names.split(',').map(|name| name.trim().to_owned()))
+        .collect();
+    for name in ONE_HOP.into_iter().chain(named.iter().map(String::as_str)) {
         headers.remove(name);
     }
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::any;
+
+    use super::*;
+
+    /// An API that says what it was asked, below a path as the real one is.
+    async fn gateway() -> Gateway {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}/api/$default", listener.local_addr().unwrap());
+        let echo = any(|request: Request| async move {
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap();
+            let mut response = Response::new(Body::from(format!("{} {} {}", parts.method, parts.uri, body.len())));
+            *response.status_mut() = StatusCode::FOUND;
+            for name in ["x-here", "x-hop", "te"] {
+                if let Some(value) = parts.headers.get(name) {
+                    response.headers_mut().append("x-seen", value.clone());
+                }
+            }
+            response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/elsewhere"));
+            response
+        });
+        tokio::spawn(axum::serve(listener, Router::new().fallback(echo)).into_future());
+        Gateway::start(0, &api).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn requests_and_answers_pass_unchanged() {
+        let gateway = gateway().await;
+        let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        let request = client
+            .post(format!("{}/a%2Fb/c%20d?x=%26&y", gateway.address()))
+            .header("x-here", "one")
+            .header("x-hop", "two")
+            .header("te", "trailers")
+            .header("connection", "x-hop, te")
+            .body(vec![0xFF; 3]);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FOUND);
+        assert_eq!(answer.headers()[header::LOCATION], "/elsewhere");
+        assert_eq!(answer.headers().get_all("x-seen").iter().collect::<Vec<_>>(), ["one"]);
+        assert_eq!(answer.text().await.unwrap(), "POST /api/$default/a%2Fb/c%20d?x=%26&y 3");
+    }
+
+    #[tokio::test]
+    async fn no_path_leads_out_of_the_api() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let gateway = gateway().await;
+        let address = gateway.address().trim_start_matches("http://").to_owned();
+        for path in ["/../../_admin", "/%2e%2e/%2e%2e/_admin"] {
+            let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+            let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_busy_port_is_said_with_the_remedy() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let error = Gateway::start(port, "http://127.0.0.1:1/api").await.unwrap_err().to_string();
+        assert!(error.contains(&port.to_string()) && error.contains("--port"), "{error}");
+    }
 }

@@ -4,6 +4,7 @@
 pub mod artifacts;
 pub mod cli;
 pub mod cloudwatch;
+pub mod command;
 pub mod demo;
 pub mod deployment;
 pub mod folders;

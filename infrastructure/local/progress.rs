@@ -4,25 +4,26 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use indicatif::ProgressBar;
+use indicatif::{MultiProgress, ProgressBar};
 
 /// Where progress is shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Progress {
-    quiet: bool,
+    /// Steps may run side by side.
+    steps: Option<MultiProgress>,
 }
 
 impl Progress {
     /// A spinner on a terminal, plain lines elsewhere.
     #[must_use]
-    pub const fn shown() -> Self {
-        Self { quiet: false }
+    pub fn shown() -> Self {
+        Self { steps: Some(MultiProgress::new()) }
     }
 
     /// Nothing at all.
     #[must_use]
     pub const fn quiet() -> Self {
-        Self { quiet: true }
+        Self { steps: None }
     }
 
     /// Runs a step, and says how it went.
@@ -30,11 +31,9 @@ impl Progress {
     /// # Errors
     /// Those of the step.
     pub async fn step<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
-        if self.quiet {
-            return work.await;
-        }
+        let Some(steps) = &self.steps else { return work.await };
         let begun = Instant::now();
-        let spinner = std::io::stderr().is_terminal().then(ProgressBar::new_spinner);
+        let spinner = std::io::stderr().is_terminal().then(|| steps.add(ProgressBar::new_spinner()));
         if let Some(spinner) = &spinner {
             spinner.set_message(format!("{what} ..."));
             spinner.enable_steady_tick(Duration::from_millis(100));
@@ -46,7 +45,7 @@ impl Progress {
             spinner.finish_and_clear();
         }
         let outcome = if result.is_ok() { "ready" } else { "FAILED" };
-        println!("{what}: {outcome} after {:.1} s", begun.elapsed().as_secs_f64());
+        steps.suspend(|| println!("{what}: {outcome} after {:.1} s", begun.elapsed().as_secs_f64()));
         result
     }
 }

@@ -33,7 +33,7 @@ pub async fn run(port: u16, options: DeployOptions) -> Result<()> {
 
 Force a level, as an operator:
 
-  export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1
+  export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
   {} stepfunctions start-execution --state-machine-arn {machine} \\
     --input '{{\"trigger\":\"force\",\"targetLevel\":1,\"reason\":\"the back end is mended\",\"requestedBy\":\"me\"}}'
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -42,17 +43,15 @@ impl Server {
         let endpoint = format!("http://127.0.0.1:{port}");
         let log = File::create(folder.path().join("server.log"))?;
         let mut command = Command::new(python.program("python"));
+        // What is set here reaches the Lambdas through the server.
+        isolate(&mut command);
         command
             .arg(folders::project().join("infrastructure/local/launcher.py"))
             .current_dir(folder.path())
-            .envs(test_credentials())
             .env("AWS_ENDPOINT_URL", &endpoint)
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
-            // Inherited settings would reach the Lambdas through the server.
-            .env_remove("AWS_PROFILE")
-            .env_remove("AWS_CA_BUNDLE")
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -67,12 +66,13 @@ impl Server {
 
     async fn wait_until_it_answers(&mut self) -> Result<()> {
         let begun = Instant::now();
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(1)).build()?;
         loop {
             let log = || fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default();
             if let Some(status) = self.process.try_wait()? {
                 bail!("the local AWS ended at once ({status}):\n{}", log());
             }
-            if reqwest::get(format!("{}/_ministack/health", self.endpoint)).await.is_ok() {
+            if client.get(format!("{}/_ministack/health", self.endpoint)).send().await.is_ok() {
                 return Ok(());
             }
             if begun.elapsed() > START_DEADLINE {
@@ -89,13 +89,25 @@ impl Server {
     }
 
     /// The configuration of SDK clients of this server.
+    #[expect(deprecated, reason = "the other names of the types are in a crate that nothing else here needs")]
     pub async fn sdk_config(&self) -> SdkConfig {
+        use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+
         aws_config::defaults(BehaviorVersion::v2026_01_12())
             .endpoint_url(&self.endpoint)
             .region(Region::new(REGION))
+            // The user's own settings are not read either.
+            .profile_files(ProfileFiles::builder().with_contents(ProfileFileKind::Config, "").build())
             .credentials_provider(Credentials::new("test", "test", None, None, "local"))
             .load()
             .await
+    }
+
+    /// Copies the log to where it outlives the server, for whoever looks into a failure.
+    #[must_use]
+    pub fn keep_log(&self) -> Option<PathBuf> {
+        let kept = folders::local().join("server.log");
+        fs::copy(self.folder.path().join("server.log"), &kept).ok().map(|_| kept)
     }
 
     /// Whether the process is gone.
@@ -116,9 +128,20 @@ impl Drop for Server {
     }
 }
 
-/// What stands for credentials locally. The user's own account is never looked at.
+/// Keeps a command away from the user's own account, settings and proxy: it sees test credentials and
+/// loopback only.
+pub fn isolate(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command.envs(test_credentials()).env("NO_PROXY", "127.0.0.1,localhost").env("no_proxy", "127.0.0.1,localhost");
+}
+
+/// What stands for credentials locally.
 #[must_use]
-pub fn test_credentials() -> [(&'static str, &'static str); 6] {
+fn test_credentials() -> [(&'static str, &'static str); 6] {
     [
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Error, Result, anyhow};
 use aws_config::SdkConfig;
 
 use crate::artifacts;
@@ -29,8 +29,10 @@ impl LocalStack {
     /// # Errors
     /// A sentence that says which step failed, and why.
     pub async fn start(progress: &Progress) -> Result<Self> {
-        let python = progress.step("Python environment (some minutes the first time)", Python::set_up()).await?;
-        let artifacts = progress.step("Lambda binaries", artifacts::build()).await?;
+        let (python, artifacts) = tokio::try_join!(
+            progress.step("Python environment (some minutes the first time)", Python::set_up()),
+            progress.step("Lambda binaries", artifacts::build()),
+        )?;
         let server = progress.step("local AWS", Server::start(&python)).await?;
         let sdk = server.sdk_config().await;
         let stand_in = StandIn::start(&sdk).await?;
@@ -43,7 +45,16 @@ impl LocalStack {
     /// What the script said.
     pub async fn deploy(&self, progress: &Progress, options: &DeployOptions) -> Result<Deployment> {
         let deployment = deploy(&self.python, self.server.endpoint(), &self.artifacts, options);
-        progress.step("deployment", deployment).await
+        progress.step("deployment", deployment).await.map_err(|error| self.with_log(&error))
+    }
+
+    /// Keeps the server's log, and the failure with where it is.
+    #[must_use]
+    pub fn with_log(&self, error: &Error) -> Error {
+        match self.server.keep_log() {
+            Some(log) => anyhow!("{error:#}\nThe local AWS's log: {}", log.display()),
+            None => anyhow!("{error:#}"),
+        }
     }
 
     /// The address of every AWS service.

@@ -23,7 +23,7 @@ impl Traffic {
     /// # Errors
     /// The client cannot be set up.
     pub fn new(address: &str) -> Result<Self> {
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
         Ok(Self { client, address: address.to_owned(), answers: BTreeMap::new() })
     }
 

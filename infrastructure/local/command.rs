@@ -1,0 +1,105 @@
+//! Commands that end with the runner, and everything that they started with them.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+/// How long an interrupted command may take to tidy up.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Runs a command to its end; its output is shown when it fails. Where this is dropped half way, the
+/// command and the processes below it are ended.
+///
+/// # Errors
+/// The command could not be started, or failed: then with what it said.
+pub async fn run(command: &mut Command) -> Result<String> {
+    let program = Path::new(command.as_std().get_program()).display().to_string();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A group of its own, so that a compiler below cargo or a client below a script ends too.
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("{program} cannot be started"))?;
+    let (status, said, complained) = Running(child).finish().await?;
+    if status.success() {
+        return Ok(said);
+    }
+    bail!("{program} failed ({status}):\n{said}{complained}")
+}
+
+struct Running(Child);
+
+impl Running {
+    async fn finish(mut self) -> Result<(ExitStatus, String, String)> {
+        let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
+        let (status, said, complained) = tokio::try_join!(self.0.wait(), text(stdout), text(stderr))?;
+        Ok((status, said, complained))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // None when it has ended and was waited for.
+        let Some(group) = self.0.id() else { return };
+        signal("TERM", group);
+        let begun = Instant::now();
+        while matches!(self.0.try_wait(), Ok(None)) && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        signal("KILL", group);
+    }
+}
+
+async fn text(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        stream.read_to_end(&mut bytes).await?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Signals a process group. The shell does it, because the standard library cannot without unsafe code.
+fn signal(name: &str, group: u32) {
+    let script = format!("kill -s {name} -- -{group}");
+    let _ = std::process::Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_shown_with_what_was_said() {
+        assert_eq!(run(&mut shell("echo fine")).await.unwrap(), "fine\n");
+        let error = run(&mut shell("echo out; echo why >&2; exit 3")).await.unwrap_err().to_string();
+        assert!(error.contains("exit status: 3") && error.contains("out\nwhy"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_command_tidies_up_and_ends_with_what_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pid, tidied) = (folder.path().join("pid"), folder.path().join("tidied"));
+        let script =
+            format!("trap 'touch {}; exit 143' TERM; sleep 60 & echo $! > {}; wait", tidied.display(), pid.display());
+        let mut command = shell(&script);
+        let interrupted = tokio::time::timeout(Duration::from_millis(500), run(&mut command)).await;
+        assert!(interrupted.is_err());
+        assert!(tidied.exists());
+        let child = std::fs::read_to_string(pid).unwrap();
+        // Gone, or a zombie that nobody has waited for yet.
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
+        assert!(state.is_empty() || state.contains(") Z "), "{state}");
+    }
+}
