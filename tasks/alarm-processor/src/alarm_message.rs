@@ -102,11 +102,7 @@ fn notification(message: Message) -> Result<AlarmNotification, NotAnAlarm> {
         Some("Success") => AlarmKind::Recovery,
         _ => AlarmKind::Other,
     };
-    let hint = AlarmHint {
-        name: message.alarm_name,
-        arn: message.alarm_arn,
-        state_change_time: state_change_time.map(|time| time.to_string()),
-    };
+    let hint = AlarmHint { name: message.alarm_name, arn: message.alarm_arn, state_change_time };
     Ok(AlarmNotification { hint, kind, went_off })
 }
 

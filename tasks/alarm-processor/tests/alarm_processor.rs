@@ -86,7 +86,7 @@ async fn an_alarm_starts_an_execution_with_its_name_arn_and_time() {
     let requests = processor.executions.0.lock().unwrap();
     let TransitionRequest::Alarm(request) = &requests[0] else { panic!("not an alarm") };
     assert_eq!(request.alarm.name, "level-1-error-rate");
-    assert_eq!(request.alarm.state_change_time.as_deref(), Some("2026-09-10T14:06:12.544Z"));
+    assert_eq!(request.alarm.state_change_time, Some("2026-09-10T14:06:12.544Z".parse().unwrap()));
     assert!(request.alarm.arn.as_deref().unwrap().ends_with(":level-1-error-rate"));
 }
 

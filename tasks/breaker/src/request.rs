@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,10 @@ use crate::Level;
 
 /// Characters that a reason may have.
 const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;
+/// Characters that an alarm's name may have, as CloudWatch allows them.
+const ALARM_NAME_CHARACTERS: RangeInclusive<usize> = 1..=255;
+/// Characters that an ARN may have, as IAM allows them.
+const ARN_CHARACTERS: RangeInclusive<usize> = 1..=2048;
 /// Characters that a requester's name may have.
 const REQUESTER_CHARACTERS: RangeInclusive<usize> = 1..=200;
 /// Minutes that a hold may last: at most three days, because a hold always ends.
@@ -52,9 +57,9 @@ pub struct AlarmHint {
     /// Its ARN, which old messages lack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
-    /// When its state changed, as the message has it.
+    /// When its state changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_change_time: Option<String>,
+    pub state_change_time: Option<Timestamp>,
 }
 
 /// `"trigger": "schedule"`.
@@ -82,7 +87,7 @@ pub struct ForceRequest {
     /// Refuses the command unless the state is at this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_epoch: Option<u64>,
-    /// Continues after lost state. Not carried out yet: refused by name.
+    /// Where the state is lost or unreadable: continues after the newest record. Else it changes nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub repair: bool,
     /// Decide and answer, but change nothing.
@@ -147,15 +152,25 @@ impl TransitionRequest {
         }
     }
 
-    /// Whether deciding needs metrics. Operators' commands do not: they must work while `CloudWatch` does not.
+    /// Whether it is an operator's. Those need no metrics: they must work while `CloudWatch` does not.
     #[must_use]
-    pub const fn needs_evidence(&self) -> bool {
-        matches!(self, Self::Alarm(_) | Self::Schedule(_))
+    pub const fn is_command(&self) -> bool {
+        matches!(self, Self::Force(_) | Self::Release(_))
+    }
+
+    /// Whether it may go on from the newest record where the state is lost.
+    #[must_use]
+    pub const fn repairs(&self) -> bool {
+        matches!(self, Self::Force(ForceRequest { repair: true, .. }))
     }
 
     fn check(&self) -> Result<(), InvalidRequest> {
         match self {
-            Self::Alarm(_) | Self::Schedule(_) => Ok(()),
+            Self::Alarm(request) => {
+                check_text("alarm.name", &request.alarm.name, &ALARM_NAME_CHARACTERS)?;
+                request.alarm.arn.as_deref().map_or(Ok(()), |arn| check_text("alarm.arn", arn, &ARN_CHARACTERS))
+            }
+            Self::Schedule(_) => Ok(()),
             Self::Force(request) => {
                 check_who_and_why(&request.reason, &request.requested_by)?;
                 if request.hold_minutes.is_some_and(|minutes| !HOLD_MINUTES.contains(&minutes)) {
@@ -164,9 +179,6 @@ impl TransitionRequest {
                         HOLD_MINUTES.start(),
                         HOLD_MINUTES.end()
                     )));
-                }
-                if request.repair {
-                    return Err(InvalidRequest("`repair` is not carried out by this version: leave it out".to_owned()));
                 }
                 Ok(())
             }
@@ -181,7 +193,8 @@ fn check_who_and_why(reason: &str, requested_by: &str) -> Result<(), InvalidRequ
 }
 
 fn check_text(field: &str, text: &str, length: &RangeInclusive<usize>) -> Result<(), InvalidRequest> {
-    if !length.contains(&text.trim().chars().count()) {
+    // White space alone says nothing, and what is stored is the text as it came.
+    if text.trim().chars().count() < *length.start() || text.chars().count() > *length.end() {
         let (least, most) = (length.start(), length.end());
         return Err(InvalidRequest(format!("`{field}` does not have between {least} and {most} characters")));
     }

@@ -4,14 +4,40 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Level, Policy};
+use crate::{Level, Policy, RecoveryBackoff};
 
 /// The layout of the state item that this code writes. Readers ignore attributes that they do not
 /// know; a writer refuses an item with a newer layout.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// What the state table holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// A state.
+    State(Box<SystemState>),
+    /// Nothing at all: a first start.
+    Nothing,
+    /// No state, but a history: the state was lost.
+    Lost,
+    /// A state item that makes no sense; says which attribute.
+    Unreadable(String),
+    /// A state item of a newer layout than this code writes: its number.
+    Newer(NewerState),
+}
+
+/// What can be said of a state item of a newer layout: enough to route by, not enough to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewerState {
+    /// The layout.
+    pub schema_version: u64,
+    /// The level that requests are routed to.
+    pub current_level: Level,
+    /// Counts every transition.
+    pub epoch: u64,
+}
+
 /// A level pinned by an operator until a set time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Hold {
     /// The level that is held.
@@ -25,7 +51,7 @@ pub struct Hold {
 }
 
 /// The state item, `pk = "system-state"`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemState {
     /// The level that requests are routed to.
@@ -48,6 +74,9 @@ pub struct SystemState {
     pub evidence_since: Timestamp,
     /// Failures of the fall to this level, capped at the threshold that they met.
     pub carried_failures: u64,
+    /// How long recoveries wait.
+    #[serde(default)]
+    pub backoff: RecoveryBackoff,
     /// A pinned level, possibly expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
@@ -74,6 +103,7 @@ impl SystemState {
             epoch: 0,
             evidence_since: now.checked_sub(window).unwrap_or(now),
             carried_failures: 0,
+            backoff: RecoveryBackoff::default(),
             hold: None,
             execution: String::new(),
             schema_version: SCHEMA_VERSION,
@@ -93,6 +123,15 @@ impl SystemState {
             Some(hold) if hold.expires_at <= now => self.evidence_since.max(hold.expires_at),
             _ => self.evidence_since,
         }
+    }
+
+    /// When automation may next raise the level, if successes allow it: once the cooldown and any hold
+    /// are over. `None` at level 1.
+    #[must_use]
+    pub fn recovery_allowed_at(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+        self.current_level.better()?;
+        let cooled = self.last_transition.checked_add(self.backoff.cooldown(policy)).unwrap_or(Timestamp::MAX);
+        Some(self.active_hold(now).map_or(cooled, |hold| cooled.max(hold.expires_at)))
     }
 
     /// The carried failures that still count at `now`: they lapse one window after the transition.

@@ -64,6 +64,8 @@ impl<R: StateReader> StateCache<R> {
                 Current { level: state.current_level, state: Some(*state), source: Source::Table }
             }
             Ok(Stored::Nothing) => Current { level: Level::Full, state: None, source: Source::FirstStart },
+            Ok(Stored::Newer(newer)) => Current { level: newer.current_level, state: None, source: Source::Table },
+            Ok(Stored::Unreadable(problem)) => self.without_state(known, &problem),
             Ok(Stored::Lost) => self.without_state(known, "the state item is gone, but there is a history"),
             Err(error) => self.without_state(known, &error.to_string()),
         };

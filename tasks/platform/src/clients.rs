@@ -20,8 +20,10 @@ pub struct Timeouts {
     pub operation: Duration,
 }
 
-/// What the tasks of the state machine allow a call: a few attempts within their own 10 s.
-pub const TASK_TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(2), operation: Duration::from_secs(6) };
+/// What the tasks of the state machine allow a call. No task makes more than six, one after the other,
+/// and is given 25 s for them by the template, so that it fails under its own name and not the runtime's.
+pub const TASK_TIMEOUTS: Timeouts =
+    Timeouts { attempt: Duration::from_millis(1_500), operation: Duration::from_secs(4) };
 
 /// The configuration that the environment gives, with these timeouts and the SDK's retries.
 pub async fn sdk_config(timeouts: Timeouts) -> SdkConfig {

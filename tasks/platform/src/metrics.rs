@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use breaker::Level;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use metrique_writer_format_emf::{MetricDefinition, MetricDirective, StorageResolution};
 use serde::Serialize;
 
@@ -47,6 +47,12 @@ impl Metric {
     #[must_use]
     pub fn milliseconds(name: &'static str, value: f64) -> Self {
         Self { name, unit: MILLISECONDS, value }
+    }
+
+    /// A duration in minutes, for which CloudWatch has no unit.
+    #[must_use]
+    pub fn minutes(name: &'static str, value: SignedDuration) -> Self {
+        Self { name, unit: Unit::None, value: value.as_secs_f64() / 60.0 }
     }
 
     /// A level, 1 to 3, which has no unit.
