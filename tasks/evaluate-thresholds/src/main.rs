@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use evaluate_thresholds::EvaluateThresholds;
-use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use platform::clients::{TASK_TIMEOUTS, sdk_config};
 use platform::metric_reader::ServiceMetrics;
@@ -22,7 +21,10 @@ async fn main() -> ExitCode {
             evidence: ServiceMetrics::new(aws_sdk_cloudwatch::Client::new(&config), deployment),
             policy,
         };
-        lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| task.handle(event.payload, Timestamp::now()))).await
+        lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+            task.handle(event.payload, platform::runtime::now())
+        }))
+        .await
     })
     .await
 }
