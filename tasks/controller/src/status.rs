@@ -38,6 +38,11 @@ pub fn status(current: &Current, policy: &Policy, deployment: &str, now: Timesta
                 "evidenceSettleSeconds": policy.settle().as_secs(),
             },
         },
-        "metadata": { "timestamp": now, "deployment": deployment, "stateSource": current.source },
+        "metadata": {
+            "timestamp": now,
+            "deployment": deployment,
+            "stateSource": current.source,
+            "stateAgeSeconds": current.age.map(|age| age.as_secs_f64()),
+        },
     })
 }
