@@ -77,6 +77,13 @@ struct Members<'a> {
     // Present even where it is null, because it is null that must be replaced then.
     #[serde(borrow, default, deserialize_with = "present")]
     headers: Option<&'a RawValue>,
+    // API Gateway answers a body that is no string, and the rest of the wrong type, with an error of its own.
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+    #[serde(default, rename = "isBase64Encoded")]
+    _is_base64: Option<bool>,
+    #[serde(borrow, default, rename = "cookies")]
+    _cookies: Option<Vec<Cow<'a, str>>>,
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
@@ -115,8 +122,8 @@ impl<'de> Deserialize<'de> for Headers<'de> {
 }
 
 impl ServiceAnswer {
-    /// Reads what a function answered: a JSON object with an integer `statusCode` and, if there are
-    /// any, an object of `headers`.
+    /// Reads what a function answered: a JSON object with an integer `statusCode` and, where there are
+    /// any, an object of `headers`, a string `body`, a boolean `isBase64Encoded`, strings in `cookies`.
     ///
     /// # Errors
     /// It is something else, or more than the caller can be sent.
@@ -138,6 +145,9 @@ impl ServiceAnswer {
             .ok()
             .filter(|status| (200..=599).contains(status))
             .ok_or_else(|| nonsense("`statusCode` is not a number from 200 to 599"))?;
+        if members.body.is_some_and(|body| !body.get().starts_with('"')) {
+            return Err(nonsense("`body` is no string"));
+        }
         let headers = members.headers.map(|headers| place_of(headers, &json));
         let declined = members
             .headers

@@ -96,6 +96,9 @@ async fn a_crash_a_throttle_and_nonsense_are_503_with_retry_after_and_one_failur
         Ok(br#"{"statusCode":"200"}"#.to_vec()),
         Ok(br#"{"statusCode":99}"#.to_vec()),
         Ok(br#"{"statusCode":200,"headers":[]}"#.to_vec()),
+        Ok(br#"{"statusCode":200,"body":{"balance":1}}"#.to_vec()),
+        Ok(br#"{"statusCode":200,"body":"","isBase64Encoded":"yes"}"#.to_vec()),
+        Ok(br#"{"statusCode":200,"cookies":"a=b"}"#.to_vec()),
     ] {
         let controller = controller(Ok(stored(1)), broken);
         let answer = ask(&controller, &event("POST", "/transfer")).await;
