@@ -7,11 +7,14 @@ mod backoff;
 pub mod contract;
 mod decision;
 mod evidence;
+mod fields;
 mod level;
+mod object;
 mod policy;
 mod records;
 mod request;
 mod state;
+mod text;
 mod write;
 
 pub use backoff::RecoveryBackoff;

@@ -76,7 +76,7 @@ pub struct Policy {
 }
 
 /// No threshold above this: CloudWatch sums are exact far beyond it, and nobody waits for it.
-const MOST_OUTCOMES: i64 = 1_000_000;
+pub const MOST_OUTCOMES: i64 = 1_000_000;
 /// One day: evidence that is older says nothing about now.
 const LONGEST_SECONDS: i64 = 86_400;
 /// Ten minutes: metrics that arrive later are lost to recoveries anyway.

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CommandRecord, SCHEMA_VERSION, SystemState, TransitionRecord, command_key, transition_key};
+use crate::{CommandRecord, SystemState, TransitionRecord, command_key, transition_key};
 
 /// The key of the state item.
 pub const STATE_KEY: &str = "system-state";
@@ -154,7 +154,7 @@ impl StateWrite {
         let fits = |field: &str, found: u64, wanted: u64| {
             if found == wanted { Ok(()) } else { Err(format!("`{field}` is {found}, but {wanted} would fit")) }
         };
-        fits("state.schemaVersion", state.schema_version.into(), SCHEMA_VERSION.into())?;
+        state.check().map_err(|problem| format!("`state`: {problem}"))?;
         let begins_epoch = u64::from(self.transition.is_some());
         match self.expected {
             Expected::FirstStart => {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use platform::metric_reader::EvidenceReader;
 use platform::state_store::{CommandReader, LastKnownReader, StateReader, Stored};
 use platform::task_error::TaskError;
+use platform::task_input;
 use serde_json::Value;
 
 /// The task, with its ports.
@@ -34,8 +35,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
     /// # Errors
     /// `InvalidRequest`, `StateUnavailable` or `MetricsUnavailable`.
     pub async fn handle(&self, input: Value, now: Timestamp) -> Result<Evaluation, TaskError> {
-        let EvaluationInput { request, execution } =
-            serde_json::from_value(input).map_err(|error| TaskError::bad_input(&error.to_string()))?;
+        let EvaluationInput { request, execution } = task_input::typed(input)?;
         let request = TransitionRequest::parse(request)?;
         let base = self.base(&request, now).await?;
         let decision = match self.carried_out(&request, &execution.name, &base.state).await? {
@@ -57,6 +57,10 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
     async fn base(&self, request: &TransitionRequest, now: Timestamp) -> Result<Base, TaskError> {
         match self.states.read().await? {
             Stored::State(state) => {
+                if let Err(problem) = state.check_at(now) {
+                    let problem = format!("the state item makes no sense: attribute {problem}");
+                    return self.repaired(request, &problem, now).await;
+                }
                 if request.repairs() && self.last_known().await?.is_some_and(|known| known.epoch > state.epoch) {
                     return self.repaired(request, "the state item is older than its history", now).await;
                 }

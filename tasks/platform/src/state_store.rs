@@ -13,6 +13,7 @@ use breaker::{
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_dynamo::Deserializer;
 
 pub use breaker::Stored;
 
@@ -172,7 +173,10 @@ pub fn stored_from_item(item: Item) -> Stored {
         return Stored::Newer(newer);
     }
     match typed::<SystemState>("the state item", item) {
-        Ok(state) => Stored::State(Box::new(state)),
+        Ok(state) => match state.check() {
+            Ok(()) => Stored::State(Box::new(state)),
+            Err(problem) => Stored::Unreadable(format!("the state item makes no sense: attribute {problem}")),
+        },
         Err(error) => Stored::Unreadable(error.0),
     }
 }
@@ -189,11 +193,11 @@ fn newer_state(item: &Item) -> Option<NewerState> {
 }
 
 fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
-    let value: serde_json::Value =
-        serde_dynamo::from_item(item).map_err(|error| StoreError(format!("{what} is unreadable: {error}")))?;
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    let map = serde_dynamo::AttributeValue::M(serde_dynamo::Item::from(item).into_inner());
+    serde_path_to_error::deserialize(Deserializer::from_attribute_value(map)).map_err(|error| {
         let path = error.path().to_string();
-        StoreError(format!("{what} makes no sense: attribute `{path}`: {}", error.into_inner()))
+        let attribute = if path == "." { String::new() } else { format!("attribute `{path}`: ") };
+        StoreError(format!("{what} makes no sense: {attribute}{}", error.into_inner()))
     })
 }
 
