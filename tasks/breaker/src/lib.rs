@@ -29,4 +29,4 @@ pub use request::{
     AlarmHint, AlarmRequest, ForceRequest, InvalidRequest, ReleaseRequest, ScheduleRequest, TransitionRequest,
 };
 pub use state::{Hold, NewerState, SCHEMA_VERSION, Stored, SystemState};
-pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, StateWrite};
+pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use breaker::{
     COMMAND_PREFIX, CommandRecord, Condition, Content, ItemWrite, LastKnown, NewerState, Refusal, SCHEMA_VERSION,
-    STATE_KEY, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
+    STATE_KEY, Stamp, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
 };
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -74,8 +74,8 @@ pub trait StateWriter {
     /// Stores the items of the write in one transaction, if all their conditions hold.
     fn write(&self, write: &StateWrite) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// The execution that wrote the item under `key`.
-    fn writer_of(&self, key: &str) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
+    /// Which write the item under `key` came with.
+    fn stamp_of(&self, key: &str) -> impl Future<Output = Result<Option<Stamp>, StoreError>> + Send;
 }
 
 /// The state table in `DynamoDB`.
@@ -293,9 +293,11 @@ impl StateWriter for StateTable {
         })
     }
 
-    async fn writer_of(&self, key: &str) -> Result<Option<String>, StoreError> {
-        let item = self.item(key).await?;
-        Ok(item.and_then(|item| item.get("execution")?.as_s().ok().cloned()))
+    async fn stamp_of(&self, key: &str) -> Result<Option<Stamp>, StoreError> {
+        let Some(item) = self.item(key).await? else { return Ok(None) };
+        let execution = item.get("execution").and_then(|value| value.as_s().ok()).cloned();
+        let version = item.get("version").and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok());
+        Ok(execution.zip(version).map(|(execution, version)| Stamp { execution, version }))
     }
 }
 

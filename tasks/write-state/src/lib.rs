@@ -41,8 +41,8 @@ impl<S: StateReader + StateWriter> WriteState<S> {
     }
 
     async fn wrote(&self, write: &StateWrite) -> Result<bool, StoreError> {
-        let writer = self.states.writer_of(&write.proof_key()).await?;
-        Ok(writer.is_some_and(|writer| writer == write.state.execution))
+        let stamp = self.states.stamp_of(&write.proof_key()).await?;
+        Ok(stamp.is_some_and(|stamp| write.is_proven_by(&stamp)))
     }
 
     /// What is stored after one's own earlier write: that, or what somebody made of it since.

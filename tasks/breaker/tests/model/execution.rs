@@ -112,7 +112,7 @@ impl World {
     pub fn prove(&self, state: &mut State, slot: usize, evaluation: Told<Evaluation>, trouble: Trouble) {
         let Some(write) = &evaluation.write else { return };
         let proof_key = proof_key_as(self.mutant, write);
-        let proven = state.table.writer_of(&proof_key) == Some(write.state.execution.as_str());
+        let proven = state.table.stamp_of(&proof_key).is_some_and(|stamp| write.is_proven_by(&stamp));
         let phase = match trouble {
             _ if proven => Phase::Ended(End::Wrote(evaluation)),
             Trouble::Behind | Trouble::Unanswered => Phase::Ended(End::Failed("StateUnavailable")),

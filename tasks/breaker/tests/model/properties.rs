@@ -228,7 +228,7 @@ fn claims_are_true(world: &World, state: &State) -> bool {
                 _ if runs_once => one == claimed,
                 // Runs of one execution speak for each other.
                 (None, None) => true,
-                _ => one.proof_key() == claimed.proof_key(),
+                _ => one.proof_key() == claimed.proof_key() && one.state.version == claimed.state.version,
             };
             let own = |one: &StateWrite| one.state.execution == claimed.state.execution;
             state.history.iter().any(|one| own(&one.write) && proves(&one.write))

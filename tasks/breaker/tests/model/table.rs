@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use breaker::{
-    COMMAND_PREFIX, CommandRecord, Condition, Content, LastKnown, Level, STATE_KEY, Stored, SystemState,
+    COMMAND_PREFIX, CommandRecord, Condition, Content, LastKnown, Level, STATE_KEY, Stamp, Stored, SystemState,
     TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
 };
 use serde::Serialize;
@@ -66,12 +66,13 @@ pub enum Held {
 }
 
 impl Held {
-    fn execution(&self) -> &str {
-        match self {
-            Self::State(state) => &state.execution,
-            Self::Transition(record) => &record.execution,
-            Self::Command(record) => &record.execution,
-        }
+    fn stamp(&self) -> Stamp {
+        let (execution, version) = match self {
+            Self::State(state) => (&state.execution, state.version),
+            Self::Transition(record) => (&record.execution, record.version),
+            Self::Command(record) => (&record.execution, record.version),
+        };
+        Stamp { execution: execution.clone(), version }
     }
 
     fn last_known(&self) -> Option<LastKnown> {
@@ -183,9 +184,9 @@ impl Table {
         self.items.values().filter_map(|item| item.held.last_known()).max()
     }
 
-    /// The execution that wrote the item under `key`.
-    pub fn writer_of(&self, key: &str) -> Option<&str> {
-        self.items.get(key).map(|item| item.held.execution())
+    /// Which write the item under `key` came with.
+    pub fn stamp_of(&self, key: &str) -> Option<Stamp> {
+        self.items.get(key).map(|item| item.held.stamp())
     }
 
     /// The record of the transition that began an epoch, and how often it was put.
