@@ -7,10 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use breaker::contract::{
-    Evaluation, EvaluationInput, MetricsEmitted, MetricsInput, StateWrite, StateWritten, TransitionRecord,
-};
-use breaker::{SystemState, TransitionRequest};
+use breaker::contract::{Evaluation, EvaluationInput, MetricsEmitted, MetricsInput, StateWritten};
+use breaker::{CommandRecord, StateWrite, SystemState, TransitionRecord, TransitionRequest};
 use schemars::{Schema, schema_for};
 
 const FOLDER: &str = "statemachines/schemas";
@@ -25,6 +23,7 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("emit-metrics-input", schema_for!(MetricsInput)),
         ("emit-metrics-output", schema_for!(MetricsEmitted)),
         ("system-state", schema_for!(SystemState)),
+        ("command-record", schema_for!(CommandRecord)),
         ("transition-record", schema_for!(TransitionRecord)),
     ])
 }

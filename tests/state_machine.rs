@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use breaker::contract::ErrorName;
+use breaker::contract::{self, ErrorName};
 use serde_json::{Map, Value};
 
 fn definition() -> Value {
@@ -108,15 +108,34 @@ fn the_machine_speaks_jsonata_has_a_timeout_and_answers_from_a_pass_state() {
 }
 
 #[test]
-fn the_errors_that_are_caught_are_the_errors_that_tasks_raise() {
-    let caught: BTreeSet<String> = all_states()
-        .iter()
-        .flat_map(|(_, state)| array(&state["Catch"]).to_vec())
-        .flat_map(|catch| array(&catch["ErrorEquals"]).to_vec())
-        .filter_map(|name| name.as_str().map(str::to_owned))
-        .filter(|name| !name.starts_with("States."))
-        .collect();
-    assert_eq!(caught, ErrorName::ALL.iter().map(ToString::to_string).collect());
+fn each_task_catches_the_errors_that_its_function_raises() {
+    let raised = BTreeMap::from([
+        ("${EvaluateThresholdsFunctionArn}", contract::EVALUATE_THRESHOLDS_ERRORS),
+        ("${WriteStateFunctionArn}", contract::WRITE_STATE_ERRORS),
+        ("${EmitMetricsFunctionArn}", contract::EMIT_METRICS_ERRORS),
+    ]);
+    let mut known = BTreeSet::new();
+    for (name, task) in of_type("Task") {
+        let Some(function) = task["Arguments"]["FunctionName"].as_str() else { continue };
+        let caught: BTreeSet<String> = array(&task["Catch"])
+            .iter()
+            .flat_map(|catch| array(&catch["ErrorEquals"]))
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .filter(|name| !name.starts_with("States."))
+            .collect();
+        assert_eq!(caught, raised[function].iter().map(ToString::to_string).collect(), "{name}");
+        known.extend(caught);
+    }
+    assert_eq!(known, ErrorName::ALL.iter().map(ToString::to_string).collect());
+}
+
+#[test]
+fn only_a_conflict_of_the_writer_leads_to_another_evaluation() {
+    let (_, writer) = of_type("Task").into_iter().find(|(name, _)| name == "WriteState").unwrap();
+    for catch in array(&writer["Catch"]) {
+        let conflict = catch["ErrorEquals"] == serde_json::json!(["StateConflict"]);
+        assert_eq!(catch["Next"] == "EvaluateAgain?", conflict);
+    }
 }
 
 #[test]

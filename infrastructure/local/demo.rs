@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use breaker::TransitionRecord;
 use breaker::TransitionRequest;
-use breaker::contract::TransitionRecord;
 
 use crate::deployment::{DeployOptions, Deployment};
 use crate::gateway::Gateway;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
-use breaker::contract::TransitionRecord;
-use platform::state_store::{StateReader, StateTable, Stored, record_key};
+use breaker::{TransitionRecord, transition_key};
+use platform::state_store::{StateReader, StateTable, Stored};
 
 /// A change is seen within this.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -45,7 +45,7 @@ impl Watch {
     /// # Errors
     /// The record makes no sense.
     pub async fn record(&self, epoch: u64) -> Result<Option<TransitionRecord>> {
-        let key = AttributeValue::S(record_key(epoch));
+        let key = AttributeValue::S(transition_key(epoch));
         let answer = self.client.get_item().table_name(&self.table).key("pk", key).consistent_read(true).send().await;
         let Ok(Some(item)) = answer.map(|answer| answer.item) else { return Ok(None) };
         let record: serde_json::Value = serde_dynamo::from_item(item)?;
@@ -59,7 +59,7 @@ impl Watch {
     pub async fn state(&self) -> Result<breaker::SystemState> {
         match StateTable::new(self.client.clone(), self.table.clone()).read().await? {
             Stored::State(state) => Ok(*state),
-            Stored::Nothing | Stored::Lost => anyhow::bail!("there is no state yet"),
+            stored => anyhow::bail!("there is no state to follow: {stored:?}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The template as CloudFormation sees it, held against what a bank's reviewer looks for.
+//! The template after its transform, held against what a bank's reviewer looks for.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 

@@ -133,8 +133,12 @@ async fn the_controller_reads_and_invokes_and_does_nothing_else() {
 async fn write_state_is_the_only_writer_of_the_table_and_nothing_deletes() {
     for (holder, statement) in statements(Template::plain().await) {
         for action in words(&statement["Action"]).into_iter().filter(|action| action.starts_with("dynamodb:")) {
-            let writes = !["dynamodb:GetItem", "dynamodb:BatchGetItem"].contains(&action);
+            let writes = !["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Scan"].contains(&action);
             assert!(!writes || (holder == "WriteStateRole" && action == "dynamodb:PutItem"), "{holder}: {action}");
+            // A scan names no keys. It is the repair's, of who may not write.
+            if action == "dynamodb:Scan" && holder == "EvaluateThresholdsRole" {
+                continue;
+            }
             let keys = words(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
             assert!(keys.contains(&"system-state") && !keys.contains(&"*"), "{holder}: {keys:?}");
         }
@@ -180,7 +184,7 @@ fn table(template: &Template) -> String {
     );
     for (holder, statements) in rows {
         for statement in statements {
-            writeln!(text, "| {holder} | {}", statement.replace("*", "\\*").replace("  |", " |")).unwrap();
+            writeln!(text, "| {holder} | {}", statement.replace('*', "\\*").replace("  |", " |")).unwrap();
         }
     }
     text

@@ -86,7 +86,7 @@ async fn an_alarm_starts_an_execution_with_its_name_arn_and_time() {
     let requests = processor.executions.0.lock().unwrap();
     let TransitionRequest::Alarm(request) = &requests[0] else { panic!("not an alarm") };
     assert_eq!(request.alarm.name, "level-1-error-rate");
-    assert_eq!(request.alarm.state_change_time.as_deref(), Some("2026-09-10T14:06:12.544Z"));
+    assert_eq!(request.alarm.state_change_time, Some("2026-09-10T14:06:12.544Z".parse().unwrap()));
     assert!(request.alarm.arn.as_deref().unwrap().ends_with(":level-1-error-rate"));
 }
 
@@ -137,10 +137,10 @@ fn what_is_no_alarm_message_is_refused_by_what_is_wrong_with_it() {
     let mut bad_time = alarm("a", "ALARM", "Error");
     bad_time["StateChangeTime"] = json!("yesterday");
     for (body, problem) in [
-        (String::new(), "the body is no JSON"),
-        ("[]".to_owned(), "the alarm message"),
-        ("null".to_owned(), "the alarm message"),
-        (enveloped("hello"), "`Message` of the SNS envelope is no JSON"),
+        (String::new(), "the body is no JSON object"),
+        ("[]".to_owned(), "the body is no JSON object"),
+        ("null".to_owned(), "the body is no JSON object"),
+        (enveloped("hello"), "`Message` of the SNS envelope is no JSON object"),
         (enveloped("{\"greeting\":\"hello\"}"), "AlarmName"),
         (json!({ "Type": "SubscriptionConfirmation", "Message": "You have chosen" }).to_string(), "`Type`"),
         (json!({ "Type": "Notification", "Message": 7 }).to_string(), "`Message`"),

@@ -8,7 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{EvidenceSummary, Level, Outcome, Policy, SystemState, TransitionRequest};
+use crate::{
+    CommandRecord, Decision, EvidenceSummary, Expected, Level, Outcome, Policy, StateWrite, SystemState,
+    TransitionRecord, TransitionRequest,
+};
 
 /// The names under which tasks fail; the state machine matches them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +51,19 @@ impl ErrorName {
     }
 }
 
+/// The names under which `evaluate-thresholds` fails.
+pub const EVALUATE_THRESHOLDS_ERRORS: &[ErrorName] =
+    &[ErrorName::InvalidRequest, ErrorName::StateUnavailable, ErrorName::MetricsUnavailable];
+/// The names under which `write-state` fails.
+pub const WRITE_STATE_ERRORS: &[ErrorName] =
+    &[ErrorName::InvalidRequest, ErrorName::StateConflict, ErrorName::StateUnavailable];
+/// The names under which `emit-metrics` fails.
+pub const EMIT_METRICS_ERRORS: &[ErrorName] = &[ErrorName::InvalidRequest, ErrorName::MetricsNotEmitted];
+
+/// The remedy for a state that cannot be gone on from, as it stands in causes.
+pub const REPAIR: &str = "start the state machine with \"trigger\": \"force\" and \"repair\": true to go on from the \
+                          newest record";
+
 impl fmt::Display for ErrorName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -60,8 +76,18 @@ impl fmt::Display for ErrorName {
 pub struct EvaluationInput {
     /// The execution's input, unchecked: a [`TransitionRequest`] if all is well.
     pub request: Value,
-    /// The execution's ARN.
-    pub execution: String,
+    /// The execution.
+    pub execution: Execution,
+}
+
+/// An execution of the state machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Execution {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name, which whoever starts it may choose.
+    pub name: String,
 }
 
 /// Output of `evaluate-thresholds`.
@@ -76,29 +102,68 @@ pub struct Evaluation {
     pub from: Level,
     /// The level after.
     pub to: Level,
+    /// Where the level would have gone but for a hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prevented: Option<Level>,
     /// Why, in words with the numbers.
     pub reason: String,
     /// The numbers; absent for operators' commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceSummary>,
     /// The state before.
-    pub state: SystemState,
+    pub old_state: SystemState,
+    /// The state after; the same where nothing changes.
+    pub new_state: SystemState,
     /// What to write; absent where nothing changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write: Option<StateWrite>,
 }
 
-/// Input of `write-state`: one conditional transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct StateWrite {
-    /// The version that must be stored for the write to happen; 0 where nothing may be.
-    pub expected_version: u64,
-    /// The state to store.
-    pub state: SystemState,
-    /// The transition's record; absent where the level stays.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub record: Option<TransitionRecord>,
+impl Evaluation {
+    /// What `decision` about `old_state` asks of the state machine.
+    #[must_use]
+    pub fn of(
+        decision: Decision,
+        old_state: SystemState,
+        expected: Expected,
+        policy: &Policy,
+        request: &TransitionRequest,
+        execution: &Execution,
+        now: Timestamp,
+    ) -> Self {
+        let Decision { outcome, from, to, prevented, reason, evidence, next } = decision;
+        let write = next.map(|next| {
+            let state = SystemState { execution: execution.arn.clone(), ..next };
+            let transition = (outcome == Outcome::Transition).then(|| TransitionRecord {
+                epoch: state.epoch,
+                version: state.version,
+                from,
+                to,
+                at: now,
+                reason: reason.clone(),
+                request: Some(request.clone()),
+                evidence,
+                policy: Some(*policy),
+                execution: execution.arn.clone(),
+            });
+            let command = request.is_command().then(|| CommandRecord {
+                name: execution.name.clone(),
+                version: state.version,
+                epoch: state.epoch,
+                from,
+                to,
+                at: now,
+                outcome,
+                reason: reason.clone(),
+                request: request.clone(),
+                execution: execution.arn.clone(),
+            });
+            StateWrite { expected, state, transition, command }
+        });
+        let new_state = write.as_ref().map_or_else(|| old_state.clone(), |write| write.state.clone());
+        let dry_run = request.dry_run();
+        Self { outcome, dry_run, from, to, prevented, reason, evidence, old_state, new_state, write }
+    }
 }
 
 /// Output of `write-state`.
@@ -109,60 +174,17 @@ pub struct StateWritten {
     pub state: SystemState,
 }
 
-/// One immutable record of a transition, `pk = "transition#<epoch>"`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TransitionRecord {
-    /// The epoch that the transition began; 0 is the first start.
-    pub epoch: u64,
-    /// The level before.
-    pub from: Level,
-    /// The level after.
-    pub to: Level,
-    /// When.
-    pub at: Timestamp,
-    /// Why, in words with the numbers.
-    pub reason: String,
-    /// What asked for it; absent for the first start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<TransitionRequest>,
-    /// The numbers; absent for operators' commands and the first start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<EvidenceSummary>,
-    /// The policy in force.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<Policy>,
-    /// The execution that wrote it.
-    pub execution: String,
-}
-
-impl TransitionRecord {
-    /// The record of the first start. It never expires: it marks that this deployment has a history,
-    /// so that a missing state item can be told from a first start.
-    #[must_use]
-    pub fn first_start(at: Timestamp, execution: &str) -> Self {
-        Self {
-            epoch: 0,
-            from: Level::Full,
-            to: Level::Full,
-            at,
-            reason: "First start".to_owned(),
-            request: None,
-            evidence: None,
-            policy: None,
-            execution: execution.to_owned(),
-        }
-    }
-}
-
 /// Input of `emit-metrics`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MetricsInput {
     /// What the evaluation came to.
     pub outcome: Outcome,
-    /// The level after it.
-    pub level: Level,
+    /// The state after it.
+    pub state: SystemState,
+    /// Where the level would have gone but for a hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prevented: Option<Level>,
 }
 
 /// Output of `emit-metrics`.

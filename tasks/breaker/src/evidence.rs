@@ -9,8 +9,8 @@ use crate::{Level, Policy, SystemState};
 /// `CloudWatch` keeps one-second data for three hours and answers an older start with nothing at all;
 /// ten minutes of margin cover the time between asking and being answered.
 const SECONDS_KEPT: SignedDuration = SignedDuration::from_mins(170);
-/// `CloudWatch` keeps one-minute data for fifteen days.
-const MINUTES_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
+/// `CloudWatch` keeps one-minute data for fifteen days; an hour of margin, as above.
+const MINUTES_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24 - 1);
 
 /// A stretch of time to read at one resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,14 @@ pub struct PolicySettings {
     pub window_seconds: i64,
     /// `RECOVERY_COOLDOWN_SECONDS`: how long after a transition no recovery happens. 0 switches it off.
     pub cooldown_seconds: i64,
+    /// `RECOVERY_COOLDOWN_MAX_SECONDS`: the longest that the cooldown becomes by being doubled. 0: it
+    /// is never doubled.
+    pub longest_cooldown_seconds: i64,
+    /// `RELAPSE_WINDOW_SECONDS`: a fall so soon after a recovery doubles the cooldown. 0: none does.
+    pub relapse_window_seconds: i64,
+    /// `BACKOFF_CALM_SECONDS`: a fall after so long without any transition finds the cooldown at its
+    /// base again.
+    pub calm_seconds: i64,
     /// `EVIDENCE_SETTLE_SECONDS`: how old an outcome must be before a recovery may rest on it.
     pub settle_seconds: i64,
 }
@@ -33,6 +41,9 @@ impl Default for PolicySettings {
             level_2_successes: 5,
             window_seconds: 300,
             cooldown_seconds: 30,
+            longest_cooldown_seconds: 600,
+            relapse_window_seconds: 300,
+            calm_seconds: 1_800,
             settle_seconds: 10,
         }
     }
@@ -58,11 +69,14 @@ pub struct Policy {
     level_2_successes: u32,
     window_seconds: u32,
     cooldown_seconds: u32,
+    longest_cooldown_seconds: u32,
+    relapse_window_seconds: u32,
+    calm_seconds: u32,
     settle_seconds: u32,
 }
 
 /// No threshold above this: CloudWatch sums are exact far beyond it, and nobody waits for it.
-const MOST_OUTCOMES: i64 = 1_000_000;
+pub const MOST_OUTCOMES: i64 = 1_000_000;
 /// One day: evidence that is older says nothing about now.
 const LONGEST_SECONDS: i64 = 86_400;
 /// Ten minutes: metrics that arrive later are lost to recoveries anyway.
@@ -85,13 +99,33 @@ impl Policy {
                 ),
             });
         }
+        let cooldown_seconds = within("RECOVERY_COOLDOWN_SECONDS", settings.cooldown_seconds, 0, LONGEST_SECONDS)?;
+        let longest_cooldown_seconds =
+            within("RECOVERY_COOLDOWN_MAX_SECONDS", settings.longest_cooldown_seconds, 0, LONGEST_SECONDS)?;
+        if (1..cooldown_seconds).contains(&longest_cooldown_seconds) {
+            return Err(PolicyError {
+                setting: "RECOVERY_COOLDOWN_MAX_SECONDS",
+                problem: format!(
+                    "{longest_cooldown_seconds} is below RECOVERY_COOLDOWN_SECONDS ({cooldown_seconds}): \
+                     use 0 for a cooldown that is never doubled"
+                ),
+            });
+        }
         Ok(Self {
             level_1_failures,
             level_2_failures,
             level_3_successes: within("LEVEL_3_SUCCESS_THRESHOLD", settings.level_3_successes, 1, MOST_OUTCOMES)?,
             level_2_successes: within("LEVEL_2_SUCCESS_THRESHOLD", settings.level_2_successes, 1, MOST_OUTCOMES)?,
             window_seconds: within("FAILURE_WINDOW_SECONDS", settings.window_seconds, 0, LONGEST_SECONDS)?,
-            cooldown_seconds: within("RECOVERY_COOLDOWN_SECONDS", settings.cooldown_seconds, 0, LONGEST_SECONDS)?,
+            cooldown_seconds,
+            longest_cooldown_seconds,
+            relapse_window_seconds: within(
+                "RELAPSE_WINDOW_SECONDS",
+                settings.relapse_window_seconds,
+                0,
+                LONGEST_SECONDS,
+            )?,
+            calm_seconds: within("BACKOFF_CALM_SECONDS", settings.calm_seconds, 0, LONGEST_SECONDS)?,
             settle_seconds: within("EVIDENCE_SETTLE_SECONDS", settings.settle_seconds, 0, LONGEST_SETTLE_SECONDS)?,
         })
     }
@@ -123,10 +157,28 @@ impl Policy {
     /// How long a failure counts; `None` where the window is off.
     #[must_use]
     pub const fn window(&self) -> Option<SignedDuration> {
-        if self.window_seconds == 0 { None } else { Some(seconds(self.window_seconds)) }
+        some_seconds(self.window_seconds)
     }
 
-    /// How long after a transition no recovery happens.
+    /// The longest that the cooldown becomes; `None` where it is never doubled.
+    #[must_use]
+    pub const fn longest_cooldown(&self) -> Option<SignedDuration> {
+        some_seconds(self.longest_cooldown_seconds)
+    }
+
+    /// How soon after a recovery a fall shows that it was premature; `None` where that is off.
+    #[must_use]
+    pub const fn relapse_window(&self) -> Option<SignedDuration> {
+        some_seconds(self.relapse_window_seconds)
+    }
+
+    /// How long without a transition until a fall finds the cooldown at its base again.
+    #[must_use]
+    pub const fn calm(&self) -> SignedDuration {
+        seconds(self.calm_seconds)
+    }
+
+    /// How long after a transition no recovery happens, before any doubling.
     #[must_use]
     pub const fn cooldown(&self) -> SignedDuration {
         seconds(self.cooldown_seconds)
@@ -137,6 +189,11 @@ impl Policy {
     pub const fn settle(&self) -> SignedDuration {
         seconds(self.settle_seconds)
     }
+}
+
+/// Zero switches a rule off.
+const fn some_seconds(count: u32) -> Option<SignedDuration> {
+    if count == 0 { None } else { Some(seconds(count)) }
 }
 
 const fn seconds(count: u32) -> SignedDuration {

@@ -4,8 +4,8 @@
 
 mod common;
 
-use breaker::{Decision, Hold, Level, Outcome, Policy, PolicySettings, SystemState, decide};
-use common::{alarm, at, evidence, force, policy, schedule, state_at};
+use breaker::{Decision, Level, Outcome, Policy, PolicySettings, SystemState, decide};
+use common::{alarm, at, evidence, policy, schedule, state_at};
 use jiff::SignedDuration;
 
 /// An evaluation long after the transition, with everything settled.
@@ -123,53 +123,6 @@ fn changed_counts_are_recorded_for_people_and_the_same_counts_are_not_written_ag
 }
 
 #[test]
-fn a_force_sets_the_level_over_two_levels_and_starts_the_counts_anew() {
-    let state = SystemState { failure_count: 9, success_count: 2, ..state_at(Level::Maintenance) };
-    let decision = decide(&state, &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap();
-    assert_eq!((decision.outcome, moved(&decision)), (Outcome::Transition, (3, 1)));
-    assert_eq!(decision.reason, "forced from level 3 to level 1 by alice: back end is mended");
-    let next = decision.next.unwrap();
-    assert_eq!((next.failure_count, next.success_count, next.carried_failures), (0, 0, 0));
-    assert_eq!((next.evidence_since, next.epoch), (at(200), state.epoch + 1));
-}
-
-#[test]
-fn a_force_to_the_current_level_changes_nothing_and_says_so() {
-    let decision = decide(&state_at(Level::Full), &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap();
-    assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::None, "already at level 1"));
-}
-
-#[test]
-fn a_hold_keeps_automation_off_until_it_expires_and_evidence_counts_from_there() {
-    let forced = decide(&state_at(Level::Full), &policy(), &force(1, Some(1)), &evidence(&[]), at(200)).unwrap();
-    let held = forced.next.unwrap();
-    let failing = evidence(&[(210, 0, 50)]);
-    let during = decide(&held, &policy(), &schedule(), &failing, at(259)).unwrap();
-    assert_eq!(during.to, Level::Full);
-    assert!(during.reason.contains("would have gone to level 2"), "{}", during.reason);
-    assert_eq!(decide(&held, &policy(), &schedule(), &failing, at(260)).unwrap().to, Level::Full);
-    let failing_after = evidence(&[(260, 0, 5)]);
-    assert_eq!(decide(&held, &policy(), &schedule(), &failing_after, at(261)).unwrap().to, Level::Degraded);
-}
-
-#[test]
-fn an_expected_epoch_that_is_not_the_states_is_refused_by_name() {
-    let mut request = force(2, None);
-    if let breaker::TransitionRequest::Force(force) = &mut request {
-        force.expected_epoch = Some(6);
-    }
-    let error = decide(&state_at(Level::Full), &policy(), &request, &evidence(&[]), at(200)).unwrap_err();
-    assert!(error.to_string().starts_with("`expectedEpoch` is 6, but the state is at epoch 3"), "{error}");
-}
-
-#[test]
-fn an_expired_hold_does_not_outlive_the_next_transition() {
-    let hold = Hold { level: Level::Full, reason: "x".into(), requested_by: "y".into(), expires_at: at(100) };
-    let state = SystemState { hold: Some(hold), ..state_at(Level::Full) };
-    assert_eq!(evaluate(&state, &[(150, 0, 5)]).next.unwrap().hold, None);
-}
-
-#[test]
 fn a_policy_that_makes_no_sense_is_refused_naming_the_setting() {
     let good = PolicySettings::default();
     for (setting, settings) in [
@@ -180,6 +133,9 @@ fn a_policy_that_makes_no_sense_is_refused_naming_the_setting() {
         ("LEVEL_2_SUCCESS_THRESHOLD", PolicySettings { level_2_successes: i64::MAX, ..good }),
         ("FAILURE_WINDOW_SECONDS", PolicySettings { window_seconds: -1, ..good }),
         ("RECOVERY_COOLDOWN_SECONDS", PolicySettings { cooldown_seconds: 86_401, ..good }),
+        ("RECOVERY_COOLDOWN_MAX_SECONDS", PolicySettings { longest_cooldown_seconds: 29, ..good }),
+        ("RELAPSE_WINDOW_SECONDS", PolicySettings { relapse_window_seconds: -1, ..good }),
+        ("BACKOFF_CALM_SECONDS", PolicySettings { calm_seconds: 86_401, ..good }),
         ("EVIDENCE_SETTLE_SECONDS", PolicySettings { settle_seconds: i64::MIN, ..good }),
     ] {
         assert_eq!(Policy::new(settings).unwrap_err().setting, setting);

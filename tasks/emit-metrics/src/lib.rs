@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use platform::metric_writer::MetricWriter;
 use platform::metrics::{Metric, MetricSet, namespace};
 use platform::task_error::TaskError;
+use platform::task_input;
 use serde_json::Value;
 
 /// The task, with its port.
@@ -18,17 +19,24 @@ pub struct EmitMetrics<M> {
 }
 
 impl<M: MetricWriter> EmitMetrics<M> {
-    /// Emits `Evaluation` and `CurrentLevel`, so that the state itself is announced every time, and
-    /// `Transition` where the level moved.
+    /// Emits `Evaluation` and `CurrentLevel`, so that the state itself is announced every time;
+    /// `Transition` where the level moved, `WouldTransition` where a hold prevented it, and
+    /// `HoldMinutesLeft` while there is a hold.
     ///
     /// # Errors
     /// `MetricsNotEmitted`; `InvalidRequest` for input that no evaluation writes.
     pub async fn handle(&self, input: Value, now: Timestamp) -> Result<MetricsEmitted, TaskError> {
-        let input: MetricsInput = serde_json::from_value(input)
-            .map_err(|error| TaskError::new(ErrorName::InvalidRequest, format!("input of the task: {error}")))?;
-        let mut values = vec![Metric::count("Evaluation", 1), Metric::level("CurrentLevel", input.level)];
+        let input: MetricsInput = task_input::typed(input)?;
+        let level = input.state.current_level;
+        let mut values = vec![Metric::count("Evaluation", 1), Metric::level("CurrentLevel", level)];
         if input.outcome == Outcome::Transition {
             values.push(Metric::count("Transition", 1));
+        }
+        if input.prevented.is_some() {
+            values.push(Metric::count("WouldTransition", 1));
+        }
+        if let Some(hold) = input.state.active_hold(now) {
+            values.push(Metric::minutes("HoldMinutesLeft", hold.expires_at.duration_since(now)));
         }
         let set = MetricSet::of_deployment(namespace::TRANSITIONS, &self.deployment, values);
         self.metrics

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use emit_metrics::EmitMetrics;
-use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use platform::clients::{TASK_TIMEOUTS, sdk_config};
 use platform::metric_writer::CloudWatch;
@@ -15,7 +14,10 @@ async fn main() -> ExitCode {
         let deployment = environment.required("DEPLOYMENT")?;
         let config = sdk_config(TASK_TIMEOUTS).await;
         let task = EmitMetrics { metrics: CloudWatch(aws_sdk_cloudwatch::Client::new(&config)), deployment };
-        lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| task.handle(event.payload, Timestamp::now()))).await
+        lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+            task.handle(event.payload, platform::runtime::now())
+        }))
+        .await
     })
     .await
 }

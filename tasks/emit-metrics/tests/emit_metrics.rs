@@ -5,11 +5,12 @@
 use std::sync::Mutex;
 
 use breaker::contract::ErrorName;
+use breaker::{Hold, Level, Policy, PolicySettings, SystemState};
 use emit_metrics::EmitMetrics;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use platform::metric_writer::{MetricWriter, NotStored};
 use platform::metrics::MetricSet;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[derive(Default)]
 struct Written {
@@ -33,10 +34,21 @@ fn values(task: &EmitMetrics<Written>) -> Vec<(&'static str, f64)> {
     sets.iter().flat_map(|set| set.metrics.iter().map(|metric| (metric.name, metric.value))).collect()
 }
 
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn state(level: u8) -> SystemState {
+    let policy = Policy::new(PolicySettings::default()).unwrap();
+    SystemState { current_level: Level::try_from(level).unwrap(), ..SystemState::initial(&policy, NOW) }
+}
+
+fn input(outcome: &str, level: u8) -> Value {
+    json!({"outcome": outcome, "state": state(level)})
+}
+
 #[tokio::test]
 async fn every_evaluation_announces_the_level() {
     let task = task(false);
-    task.handle(json!({"outcome": "none", "level": 2}), Timestamp::UNIX_EPOCH).await.unwrap();
+    task.handle(input("none", 2), NOW).await.unwrap();
     assert_eq!(values(&task), [("Evaluation", 1.0), ("CurrentLevel", 2.0)]);
     assert_eq!(task.metrics.sets.lock().unwrap()[0].dimensions, [("Deployment", "bank-test".to_owned())]);
 }
@@ -44,14 +56,28 @@ async fn every_evaluation_announces_the_level() {
 #[tokio::test]
 async fn a_transition_is_counted() {
     let task = task(false);
-    task.handle(json!({"outcome": "transition", "level": 3}), Timestamp::UNIX_EPOCH).await.unwrap();
+    task.handle(input("transition", 3), NOW).await.unwrap();
     assert_eq!(values(&task), [("Evaluation", 1.0), ("CurrentLevel", 3.0), ("Transition", 1.0)]);
 }
 
 #[tokio::test]
+async fn while_a_hold_lasts_its_rest_and_what_it_prevents_are_told() {
+    let task = task(false);
+    let expires_at = NOW + SignedDuration::from_mins(5);
+    let hold = Hold { level: Level::Full, reason: "drill".into(), requested_by: "alice".into(), expires_at };
+    let input = json!({"outcome": "none", "state": SystemState { hold: Some(hold), ..state(1) }, "prevented": 2});
+    task.handle(input.clone(), NOW + SignedDuration::from_secs(30)).await.unwrap();
+    let told = [("Evaluation", 1.0), ("CurrentLevel", 1.0), ("WouldTransition", 1.0), ("HoldMinutesLeft", 4.5)];
+    assert_eq!(values(&task), told);
+    task.metrics.sets.lock().unwrap().clear();
+    task.handle(input, expires_at).await.unwrap();
+    assert!(!values(&task).iter().any(|(name, _)| *name == "HoldMinutesLeft"), "an expired hold is none");
+}
+
+#[tokio::test]
 async fn metrics_that_are_not_stored_and_bad_input_fail_under_their_names() {
-    let error = task(true).handle(json!({"outcome": "none", "level": 1}), Timestamp::UNIX_EPOCH).await.unwrap_err();
-    assert_eq!(error.name, ErrorName::MetricsNotEmitted);
-    let error = task(false).handle(json!({"outcome": "none", "level": 4}), Timestamp::UNIX_EPOCH).await.unwrap_err();
-    assert_eq!(error.name, ErrorName::InvalidRequest);
+    assert_eq!(task(true).handle(input("none", 1), NOW).await.unwrap_err().name, ErrorName::MetricsNotEmitted);
+    for bad in [json!({"outcome": "none"}), json!({"outcome": "maybe", "state": state(1)}), json!(null)] {
+        assert_eq!(task(false).handle(bad, NOW).await.unwrap_err().name, ErrorName::InvalidRequest);
+    }
 }

@@ -1,19 +1,21 @@
 //! Reads the state and the evidence, and decides. Changes nothing.
 
-use breaker::contract::{ErrorName, Evaluation, EvaluationInput, StateWrite, TransitionRecord};
+use breaker::contract::{ErrorName, Evaluation, EvaluationInput, REPAIR};
 use breaker::{
-    Decision, Evidence, EvidenceQuery, Outcome, Policy, SCHEMA_VERSION, SystemState, TransitionRequest, decide,
+    Decision, Evidence, EvidenceQuery, Expected, LastKnown, Policy, SCHEMA_VERSION, SystemState, TransitionRequest,
+    decide, repair,
 };
 use jiff::Timestamp;
 use platform::metric_reader::EvidenceReader;
-use platform::state_store::{StateReader, Stored, newer_schema};
+use platform::state_store::{CommandReader, LastKnownReader, StateReader, Stored};
 use platform::task_error::TaskError;
+use platform::task_input;
 use serde_json::Value;
 
 /// The task, with its ports.
 #[derive(Clone, Debug)]
 pub struct EvaluateThresholds<S, E> {
-    /// Where the state is.
+    /// Where the state and its records are.
     pub states: S,
     /// Where the evidence is.
     pub evidence: E,
@@ -21,40 +23,103 @@ pub struct EvaluateThresholds<S, E> {
     pub policy: Policy,
 }
 
-impl<S: StateReader, E: EvidenceReader> EvaluateThresholds<S, E> {
+/// Where an evaluation starts from.
+struct Base {
+    state: SystemState,
+    expected: Expected,
+}
+
+impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> EvaluateThresholds<S, E> {
     /// Answers one execution of the state machine.
     ///
     /// # Errors
     /// `InvalidRequest`, `StateUnavailable` or `MetricsUnavailable`.
     pub async fn handle(&self, input: Value, now: Timestamp) -> Result<Evaluation, TaskError> {
-        let input: EvaluationInput =
-            serde_json::from_value(input).map_err(|error| invalid(format!("input of the task: {error}")))?;
-        let request = TransitionRequest::parse(input.request).map_err(|error| invalid(error.to_string()))?;
-        let state = self.state(now).await?;
-        let evidence = self.evidence_for(&request, &state, now).await?;
-        let decision =
-            decide(&state, &self.policy, &request, &evidence, now).map_err(|error| invalid(error.to_string()))?;
+        let EvaluationInput { request, execution } = task_input::typed(input)?;
+        let request = TransitionRequest::parse(request)?;
+        let base = self.base(&request, now).await?;
+        let decision = match self.carried_out(&request, &execution.name, &base.state).await? {
+            Some(decision) => decision,
+            None => self.decide(&base, &request, now).await?,
+        };
         tracing::info!(
             evaluation.outcome = ?decision.outcome,
             level.from = decision.from.number(),
             level.to = decision.to.number(),
             evaluation.reason = decision.reason,
-            state.version = state.version,
+            state.version = base.state.version,
             "evaluated"
         );
-        Ok(self.answer(state, decision, request, &input.execution, now))
+        let Base { state, expected } = base;
+        Ok(Evaluation::of(decision, state, expected, &self.policy, &request, &execution, now))
     }
 
-    async fn state(&self, now: Timestamp) -> Result<SystemState, TaskError> {
-        match self.states.read().await.map_err(|error| unavailable(error.to_string()))? {
-            Stored::State(state) if state.schema_version > SCHEMA_VERSION => Err(unavailable(newer_schema(&state))),
-            Stored::State(state) => Ok(*state),
-            Stored::Nothing => Ok(SystemState::initial(&self.policy, now)),
-            Stored::Lost => Err(unavailable(
-                "the state item is gone, but there is a history: restore the item `system-state` of the state table \
-                 from its point-in-time recovery",
-            )),
+    async fn base(&self, request: &TransitionRequest, now: Timestamp) -> Result<Base, TaskError> {
+        match self.states.read().await? {
+            Stored::State(state) => {
+                if let Err(problem) = state.check_at(now) {
+                    let problem = format!("the state item makes no sense: attribute {problem}");
+                    return self.repaired(request, &problem, now).await;
+                }
+                if request.repairs() && self.last_known().await?.is_some_and(|known| known.epoch > state.epoch) {
+                    return self.repaired(request, "the state item is older than its history", now).await;
+                }
+                let expected = Expected::Version { version: state.version, epoch: state.epoch };
+                Ok(Base { state: *state, expected })
+            }
+            Stored::Nothing => {
+                Ok(Base { state: SystemState::initial(&self.policy, now), expected: Expected::FirstStart })
+            }
+            Stored::Newer(newer) => Err(state_unavailable(format!(
+                "the state item has schemaVersion {}, and this version knows {SCHEMA_VERSION}: deploy the newer version",
+                newer.schema_version
+            ))),
+            Stored::Lost => self.repaired(request, "the state item is gone, but there is a history", now).await,
+            Stored::Unreadable(problem) => self.repaired(request, &problem, now).await,
         }
+    }
+
+    async fn repaired(&self, request: &TransitionRequest, problem: &str, now: Timestamp) -> Result<Base, TaskError> {
+        if !request.repairs() {
+            return Err(state_unavailable(format!("{problem}: {REPAIR}")));
+        }
+        let last_known = self.last_known().await?.ok_or_else(|| {
+            state_unavailable(format!("{problem}, and there is no record to go on from: restore the table's backup"))
+        })?;
+        Ok(Base { state: last_known.state(&self.policy, now), expected: Expected::Repair })
+    }
+
+    async fn last_known(&self) -> Result<Option<LastKnown>, TaskError> {
+        self.states.last_known().await.map_err(TaskError::from)
+    }
+
+    /// A command whose execution runs twice is carried out once.
+    async fn carried_out(
+        &self,
+        request: &TransitionRequest,
+        execution_name: &str,
+        state: &SystemState,
+    ) -> Result<Option<Decision>, TaskError> {
+        if !request.is_command() {
+            return Ok(None);
+        }
+        let record = self.states.command(execution_name).await?;
+        Ok(record.map(|record| {
+            let reason = format!(
+                "an execution of this name has carried out its command already, at {} ({}); another command needs \
+                 another name",
+                record.at, record.reason
+            );
+            Decision::nothing(state.current_level, reason)
+        }))
+    }
+
+    async fn decide(&self, base: &Base, request: &TransitionRequest, now: Timestamp) -> Result<Decision, TaskError> {
+        if let (Expected::Repair, TransitionRequest::Force(force)) = (base.expected, request) {
+            return repair(&base.state, force, now).map_err(TaskError::from);
+        }
+        let evidence = self.evidence_for(request, &base.state, now).await?;
+        decide(&base.state, &self.policy, request, &evidence, now).map_err(TaskError::from)
     }
 
     async fn evidence_for(
@@ -63,49 +128,14 @@ impl<S: StateReader, E: EvidenceReader> EvaluateThresholds<S, E> {
         state: &SystemState,
         now: Timestamp,
     ) -> Result<Evidence, TaskError> {
-        if !request.needs_evidence() {
+        if request.is_command() {
             return Ok(Evidence::default());
         }
         let query = EvidenceQuery::new(state, &self.policy, now);
-        self.evidence
-            .read(&query)
-            .await
-            .map_err(|error| TaskError::new(ErrorName::MetricsUnavailable, error.to_string()))
-    }
-
-    fn answer(
-        &self,
-        state: SystemState,
-        decision: Decision,
-        request: TransitionRequest,
-        execution: &str,
-        now: Timestamp,
-    ) -> Evaluation {
-        let Decision { outcome, from, to, reason, evidence, next } = decision;
-        let dry_run = request.dry_run();
-        let write = next.map(|next| {
-            let next = SystemState { execution: execution.to_owned(), ..next };
-            let record = (outcome == Outcome::Transition).then(|| TransitionRecord {
-                epoch: next.epoch,
-                from,
-                to,
-                at: now,
-                reason: reason.clone(),
-                request: Some(request),
-                evidence,
-                policy: Some(self.policy),
-                execution: execution.to_owned(),
-            });
-            StateWrite { expected_version: state.version, state: next, record }
-        });
-        Evaluation { outcome, dry_run, from, to, reason, evidence, state, write }
+        self.evidence.read(&query).await.map_err(TaskError::from)
     }
 }
 
-fn invalid(message: impl Into<String>) -> TaskError {
-    TaskError::new(ErrorName::InvalidRequest, message)
-}
-
-fn unavailable(message: impl Into<String>) -> TaskError {
+fn state_unavailable(message: impl Into<String>) -> TaskError {
     TaskError::new(ErrorName::StateUnavailable, message)
 }

@@ -5,20 +5,39 @@
 
 use std::sync::Mutex;
 
-use breaker::contract::ErrorName;
-use breaker::{Bucket, Evidence, EvidenceQuery, Level, Outcome, Policy, PolicySettings, SystemState};
+use breaker::contract::{ErrorName, Evaluation};
+use breaker::{
+    Bucket, CommandRecord, Evidence, EvidenceQuery, Expected, LastKnown, Level, NewerState, Outcome, Policy,
+    PolicySettings, SystemState, TransitionRequest,
+};
 use evaluate_thresholds::EvaluateThresholds;
 use jiff::Timestamp;
 use platform::metric_reader::{EvidenceReader, MetricsError};
-use platform::state_store::{StateReader, StoreError, Stored};
+use platform::state_store::{CommandReader, LastKnownReader, StateReader, StoreError, Stored};
 use platform::task_error::TaskError;
 use serde_json::{Value, json};
 
-struct States(Result<Stored, StoreError>);
+struct States {
+    stored: Result<Stored, StoreError>,
+    command: Option<CommandRecord>,
+    last_known: Option<LastKnown>,
+}
 
 impl StateReader for States {
     async fn read(&self) -> Result<Stored, StoreError> {
-        self.0.clone()
+        self.stored.clone()
+    }
+}
+
+impl CommandReader for States {
+    async fn command(&self, execution_name: &str) -> Result<Option<CommandRecord>, StoreError> {
+        Ok(self.command.clone().filter(|command| command.name == execution_name))
+    }
+}
+
+impl LastKnownReader for States {
+    async fn last_known(&self) -> Result<Option<LastKnown>, StoreError> {
+        Ok(self.last_known)
     }
 }
 
@@ -56,7 +75,7 @@ fn task(
     answer: Result<Vec<Bucket>, MetricsError>,
 ) -> EvaluateThresholds<States, Metrics> {
     EvaluateThresholds {
-        states: States(stored),
+        states: States { stored, command: None, last_known: None },
         evidence: Metrics { answer, asked: Mutex::default() },
         policy: policy(),
     }
@@ -67,7 +86,7 @@ fn stored(state: SystemState) -> Result<Stored, StoreError> {
 }
 
 fn input(request: &Value) -> Value {
-    json!({ "request": request, "execution": "arn:execution" })
+    json!({ "request": request, "execution": { "arn": "arn:execution", "name": "one" } })
 }
 
 async fn refused(
@@ -87,9 +106,10 @@ async fn five_failures_ask_for_a_transition_with_its_record() {
         (Outcome::Transition, Level::Full, Level::Degraded)
     );
     let write = evaluation.write.unwrap();
-    assert_eq!((write.expected_version, write.state.version), (4, 5));
+    assert_eq!((write.expected, write.state.version), (Expected::Version { version: 4, epoch: 2 }, 5));
     assert_eq!(write.state.execution, "arn:execution");
-    let record = write.record.unwrap();
+    assert_eq!(write.command, None);
+    let record = write.transition.unwrap();
     assert_eq!((record.epoch, record.from, record.to), (3, Level::Full, Level::Degraded));
     assert_eq!(record.evidence.unwrap().errors, 5);
     assert_eq!(record.policy, Some(policy()));
@@ -100,7 +120,7 @@ async fn a_first_start_records_level_1() {
     let evaluation =
         task(Ok(Stored::Nothing), failures(0)).handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
     assert_eq!(evaluation.outcome, Outcome::Record);
-    assert_eq!(evaluation.write.unwrap().expected_version, 0);
+    assert_eq!(evaluation.write.unwrap().expected, Expected::FirstStart);
 }
 
 #[tokio::test]
@@ -149,9 +169,81 @@ async fn bad_input_is_refused_before_anything_is_read() {
 
 #[tokio::test]
 async fn a_state_that_is_lost_unreadable_or_newer_is_unavailable() {
-    let newer = SystemState { schema_version: 2, ..state() };
-    for state in [Ok(Stored::Lost), Err(StoreError("timeout".into())), stored(newer)] {
+    let newer = NewerState { schema_version: 2, current_level: Level::Full, epoch: 2 };
+    for state in [
+        Ok(Stored::Lost),
+        Ok(Stored::Unreadable("`currentLevel` is 4".into())),
+        Err(StoreError("timeout".into())),
+        Ok(Stored::Newer(newer)),
+    ] {
         let error = refused(state, failures(5), json!({"trigger": "schedule"})).await;
         assert_eq!(error.name, ErrorName::StateUnavailable);
     }
+}
+
+fn force(extra: &Value) -> Value {
+    let mut request = json!({"trigger": "force", "targetLevel": 2, "reason": "drill", "requestedBy": "alice"});
+    request.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    request
+}
+
+/// What a force comes to where the records' newest says epoch 7, version 40, level 3.
+async fn forced(stored: Result<Stored, StoreError>, extra: &Value) -> Result<Evaluation, TaskError> {
+    let mut task = task(stored, failures(0));
+    task.states.last_known = Some(LastKnown { version: 40, epoch: 7, level: Level::Maintenance });
+    task.handle(input(&force(extra)), now()).await
+}
+
+#[tokio::test]
+async fn a_command_asks_for_a_record_of_its_own() {
+    let evaluation = forced(stored(state()), &json!({})).await.unwrap();
+    let command = evaluation.write.unwrap().command.unwrap();
+    assert_eq!((command.name.as_str(), command.version, command.epoch), ("one", 5, 3));
+    assert_eq!((command.from, command.to, command.execution.as_str()), (Level::Full, Level::Degraded, "arn:execution"));
+}
+
+#[tokio::test]
+async fn a_lost_or_unreadable_state_is_repaired_on_request_and_the_epochs_go_on() {
+    for lost in [Stored::Lost, Stored::Unreadable("`epoch` is missing".into())] {
+        let refused = forced(Ok(lost.clone()), &json!({})).await.unwrap_err();
+        assert_eq!(refused.name, ErrorName::StateUnavailable);
+        assert!(refused.message.contains("\"repair\": true"), "{refused}");
+
+        let evaluation = forced(Ok(lost), &json!({"repair": true, "holdMinutes": 5})).await.unwrap();
+        let write = evaluation.write.unwrap();
+        assert_eq!((write.expected, write.state.epoch, write.state.version), (Expected::Repair, 8, 41));
+        assert_eq!((evaluation.from, evaluation.to), (Level::Maintenance, Level::Degraded));
+        assert!(write.state.hold.is_some() && write.check().is_ok());
+        assert_eq!(write.transition.unwrap().epoch, 8);
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_is_older_than_its_history_goes_on_after_the_newest_record() {
+    let evaluation = forced(stored(state()), &json!({"repair": true})).await.unwrap();
+    assert_eq!(evaluation.write.unwrap().state.epoch, 8);
+    let newest = SystemState { epoch: 7, version: 41, ..state() };
+    let write = forced(stored(newest), &json!({"repair": true})).await.unwrap().write.unwrap();
+    assert_eq!(write.expected, Expected::Version { version: 41, epoch: 7 }, "nothing to repair");
+}
+
+#[tokio::test]
+async fn a_repair_without_any_record_or_at_another_epoch_is_refused() {
+    let no_record = refused(Ok(Stored::Unreadable("x".into())), failures(0), force(&json!({"repair": true}))).await;
+    assert_eq!(no_record.name, ErrorName::StateUnavailable);
+    let other = forced(Ok(Stored::Lost), &json!({"repair": true, "expectedEpoch": 6})).await.unwrap_err();
+    assert_eq!(other.name, ErrorName::InvalidRequest);
+    assert!(other.message.starts_with("`expectedEpoch`"));
+}
+
+#[tokio::test]
+async fn a_command_whose_execution_is_run_twice_is_carried_out_once() {
+    let mut task = task(stored(state()), failures(0));
+    let first = task.handle(input(&force(&json!({"holdMinutes": 5}))), now()).await.unwrap();
+    task.states.command = first.write.unwrap().command;
+    let second = task.handle(input(&force(&json!({"holdMinutes": 5}))), now()).await.unwrap();
+    assert_eq!((second.outcome, second.write), (Outcome::None, None));
+    assert!(second.reason.contains("carried out its command already"), "{}", second.reason);
+    let request = TransitionRequest::parse(json!({"trigger": "schedule"})).unwrap();
+    assert!(!request.is_command(), "evaluations may come twice: they look again");
 }

@@ -43,7 +43,7 @@ pub struct Series {
 }
 
 /// Which outcomes a series counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// `Success`.
     Success,
@@ -85,11 +85,11 @@ impl<S: PageSource + Sync> EvidenceReader for S {
 
 async fn read_range<S: PageSource>(source: &S, level: Level, range: &Range) -> Result<Vec<Bucket>, MetricsError> {
     let mut buckets: BTreeMap<Timestamp, Bucket> = BTreeMap::new();
+    let mut statuses: BTreeMap<Kind, SeriesStatus> = BTreeMap::new();
     let mut token = None;
     loop {
         let page = source.page(level, range, token).await?;
-        for series in &page.series {
-            check_status(&series.status, page.next_token.is_some())?;
+        for series in page.series {
             for (start, sum) in series.sums.iter().filter(|(start, _)| (range.start..range.end).contains(start)) {
                 let empty = Bucket { start: *start, period_seconds: range.period_seconds, successes: 0, errors: 0 };
                 let bucket = buckets.entry(*start).or_insert(empty);
@@ -98,20 +98,26 @@ async fn read_range<S: PageSource>(source: &S, level: Level, range: &Range) -> R
                     Kind::Error => bucket.errors += whole(*sum),
                 }
             }
+            statuses.insert(series.kind, series.status);
         }
         token = page.next_token;
         if token.is_none() {
-            return Ok(buckets.into_values().collect());
+            break;
         }
     }
+    for kind in [Kind::Success, Kind::Error] {
+        check_complete(kind, statuses.get(&kind))?;
+    }
+    Ok(buckets.into_values().collect())
 }
 
-fn check_status(status: &SeriesStatus, more_follows: bool) -> Result<(), MetricsError> {
+/// A series is complete when the last page that had a part of it said so.
+fn check_complete(kind: Kind, status: Option<&SeriesStatus>) -> Result<(), MetricsError> {
     match status {
-        SeriesStatus::Complete => Ok(()),
-        SeriesStatus::Partial if more_follows => Ok(()),
-        SeriesStatus::Partial => Err(MetricsError("the answer is partial and no page follows".to_owned())),
-        SeriesStatus::Failed(word) => Err(MetricsError(format!("status {word}"))),
+        Some(SeriesStatus::Complete) => Ok(()),
+        Some(SeriesStatus::Partial) => Err(MetricsError(format!("{kind:?} is partial, and no page follows"))),
+        Some(SeriesStatus::Failed(word)) => Err(MetricsError(format!("{kind:?} has status {word}"))),
+        None => Err(MetricsError(format!("{kind:?} was not answered at all"))),
     }
 }
 
@@ -209,9 +215,17 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn page(kind: Kind, status: SeriesStatus, sums: &[(i64, f64)], next: Option<&str>) -> Page {
+    fn part(kind: Kind, status: SeriesStatus, sums: &[(i64, f64)]) -> Series {
         let sums = sums.iter().map(|(second, sum)| (at(*second), *sum)).collect();
-        Page { series: vec![Series { kind, status, sums }], next_token: next.map(str::to_owned) }
+        Series { kind, status, sums }
+    }
+
+    fn page(series: Vec<Series>, next: Option<&str>) -> Page {
+        Page { series, next_token: next.map(str::to_owned) }
+    }
+
+    fn complete(kind: Kind, sums: &[(i64, f64)]) -> Series {
+        part(kind, SeriesStatus::Complete, sums)
     }
 
     fn read(pages: Vec<Page>) -> (Result<Evidence, MetricsError>, Vec<Option<String>>) {
@@ -228,11 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_followed_and_added_up() {
+    fn pages_are_followed_and_added_up_until_every_series_is_complete() {
         let (evidence, tokens) = read(vec![
-            page(Kind::Error, SeriesStatus::Partial, &[(101, 2.0)], Some("second")),
-            page(Kind::Error, SeriesStatus::Partial, &[(102, 1.0)], Some("third")),
-            page(Kind::Success, SeriesStatus::Complete, &[(102, 4.0)], None),
+            page(vec![part(Kind::Error, SeriesStatus::Partial, &[(101, 2.0)])], Some("second")),
+            page(vec![complete(Kind::Error, &[(102, 1.0)])], Some("third")),
+            page(vec![complete(Kind::Success, &[(102, 4.0)])], None),
         ]);
         assert_eq!(evidence, Ok(Evidence::new(vec![bucket(101, 0, 2), bucket(102, 4, 1)])));
         assert_eq!(tokens, [None, Some("second".to_owned()), Some("third".to_owned())]);
@@ -240,17 +254,28 @@ mod tests {
 
     #[test]
     fn any_status_but_complete_is_no_evidence() {
-        let failed = SeriesStatus::Failed("InternalError".to_owned());
-        let (evidence, _) = read(vec![page(Kind::Error, failed, &[(101, 9.0)], None)]);
-        assert_eq!(evidence, Err(MetricsError("status InternalError".to_owned())));
-        let (evidence, _) = read(vec![page(Kind::Error, SeriesStatus::Partial, &[(101, 9.0)], None)]);
-        assert!(evidence.is_err());
+        for status in [SeriesStatus::Failed("InternalError".to_owned()), SeriesStatus::Partial] {
+            let (evidence, _) =
+                read(vec![page(vec![complete(Kind::Success, &[]), part(Kind::Error, status, &[(101, 9.0)])], None)]);
+            assert!(evidence.unwrap_err().0.starts_with("Error"));
+        }
+    }
+
+    #[test]
+    fn a_series_that_is_cut_short_or_not_answered_is_no_evidence() {
+        let cut = vec![
+            page(vec![part(Kind::Error, SeriesStatus::Partial, &[(101, 2.0)])], Some("second")),
+            page(vec![complete(Kind::Success, &[(102, 4.0)])], None),
+        ];
+        assert!(read(cut).0.is_err());
+        let silent = vec![page(vec![complete(Kind::Success, &[(102, 4.0)])], None)];
+        assert_eq!(read(silent).0, Err(MetricsError("Error was not answered at all".to_owned())));
     }
 
     #[test]
     fn a_bucket_outside_the_range_is_dropped_because_cloudwatch_rounds_a_start_down() {
         let sums = [(99, 9.0), (100, 1.0), (199, 1.0), (200, 9.0)];
-        let (evidence, _) = read(vec![page(Kind::Error, SeriesStatus::Complete, &sums, None)]);
+        let (evidence, _) = read(vec![page(vec![complete(Kind::Success, &[]), complete(Kind::Error, &sums)], None)]);
         assert_eq!(evidence, Ok(Evidence::new(vec![bucket(100, 0, 1), bucket(199, 0, 1)])));
     }
 }

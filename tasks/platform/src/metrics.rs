@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use breaker::Level;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use metrique_writer_format_emf::{MetricDefinition, MetricDirective, StorageResolution};
 use serde::Serialize;
 
@@ -24,6 +24,9 @@ pub mod namespace {
 
 /// Milliseconds, as a unit of a metric.
 pub const MILLISECONDS: Unit = Unit::Second(NegativeScale::Milli);
+
+/// Seconds, as a unit of a metric.
+pub const SECONDS: Unit = Unit::Second(NegativeScale::One);
 
 /// One value of one metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +50,18 @@ impl Metric {
     #[must_use]
     pub fn milliseconds(name: &'static str, value: f64) -> Self {
         Self { name, unit: MILLISECONDS, value }
+    }
+
+    /// A duration in minutes, for which CloudWatch has no unit.
+    #[must_use]
+    pub fn minutes(name: &'static str, value: SignedDuration) -> Self {
+        Self { name, unit: Unit::None, value: value.as_secs_f64() / 60.0 }
+    }
+
+    /// A duration in seconds.
+    #[must_use]
+    pub fn seconds(name: &'static str, value: f64) -> Self {
+        Self { name, unit: SECONDS, value }
     }
 
     /// A level, 1 to 3, which has no unit.

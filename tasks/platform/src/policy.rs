@@ -18,6 +18,9 @@ pub fn from_environment(environment: &Environment) -> Result<Policy, SettingErro
         level_2_successes: number("LEVEL_2_SUCCESS_THRESHOLD", default.level_2_successes)?,
         window_seconds: number("FAILURE_WINDOW_SECONDS", default.window_seconds)?,
         cooldown_seconds: number("RECOVERY_COOLDOWN_SECONDS", default.cooldown_seconds)?,
+        longest_cooldown_seconds: number("RECOVERY_COOLDOWN_MAX_SECONDS", default.longest_cooldown_seconds)?,
+        relapse_window_seconds: number("RELAPSE_WINDOW_SECONDS", default.relapse_window_seconds)?,
+        calm_seconds: number("BACKOFF_CALM_SECONDS", default.calm_seconds)?,
         settle_seconds: number("EVIDENCE_SETTLE_SECONDS", default.settle_seconds)?,
     };
     Policy::new(settings).map_err(|error| SettingError::new(error.setting, error.problem))
@@ -41,6 +44,9 @@ mod tests {
             ("LEVEL_2_SUCCESS_THRESHOLD", "many"),
             ("FAILURE_WINDOW_SECONDS", "1e3"),
             ("RECOVERY_COOLDOWN_SECONDS", "-30"),
+            ("RECOVERY_COOLDOWN_MAX_SECONDS", "29"),
+            ("RELAPSE_WINDOW_SECONDS", "86401"),
+            ("BACKOFF_CALM_SECONDS", "calm"),
             ("EVIDENCE_SETTLE_SECONDS", "99999999999999999999"),
         ] {
             let error = from_environment(&Environment::from_iter([(name, value)])).unwrap_err();

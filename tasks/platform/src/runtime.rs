@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use jiff::Timestamp;
+
 use crate::settings::Environment;
 use crate::telemetry;
 
@@ -25,4 +27,11 @@ where
             ExitCode::FAILURE
         }
     }
+}
+
+/// The time, to the millisecond: what people read and other systems store has no more.
+#[must_use]
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

@@ -5,33 +5,19 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-use breaker::contract::{StateWrite, TransitionRecord};
-use breaker::{SCHEMA_VERSION, SystemState};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use breaker::{
+    COMMAND_PREFIX, CommandRecord, Condition, Content, ItemWrite, LastKnown, NewerState, Refusal, SCHEMA_VERSION,
+    STATE_KEY, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
+};
 use jiff::SignedDuration;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_dynamo::Deserializer;
+
+pub use breaker::Stored;
 
 type Item = HashMap<String, AttributeValue>;
-
-/// The key of the state item.
-pub const STATE_KEY: &str = "system-state";
-
-/// The key of a transition's record. Padded, so that keys sort as epochs do.
-#[must_use]
-pub fn record_key(epoch: u64) -> String {
-    format!("transition#{epoch:010}")
-}
-
-/// What the table holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stored {
-    /// A state.
-    State(Box<SystemState>),
-    /// Nothing at all: a first start.
-    Nothing,
-    /// No state, but a history: the state was lost.
-    Lost,
-}
 
 /// The table did not answer, or what it holds makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,11 +27,14 @@ pub struct StoreError(pub String);
 /// A write that did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// The stored version is not the expected one.
-    #[error("the stored state is not at version {expected}: somebody else wrote first")]
-    Conflict {
-        /// The version that was expected.
-        expected: u64,
+    /// A condition of the transaction does not hold, or another transaction is at the same items.
+    #[error("somebody else wrote first")]
+    Conflict,
+    /// The state item is older than its own history.
+    #[error("the record of epoch {epoch} exists already: the state item is older than its history")]
+    Behind {
+        /// The epoch that was to begin.
+        epoch: u64,
     },
     /// The table did not answer, or refused.
     #[error(transparent)]
@@ -58,10 +47,35 @@ pub trait StateReader {
     fn read(&self) -> impl Future<Output = Result<Stored, StoreError>> + Send;
 }
 
+/// Reads what commands left behind.
+pub trait CommandReader {
+    /// The record of the command that an execution of this name carried out.
+    fn command(&self, execution_name: &str) -> impl Future<Output = Result<Option<CommandRecord>, StoreError>> + Send;
+}
+
+/// Reads the transitions of the past.
+pub trait HistoryReader {
+    /// The records of at most `count` transitions up to `epoch`, newest first.
+    fn transitions(
+        &self,
+        epoch: u64,
+        count: u64,
+    ) -> impl Future<Output = Result<Vec<TransitionRecord>, StoreError>> + Send;
+}
+
+/// Finds out where a lost state was.
+pub trait LastKnownReader {
+    /// What the newest record says, if there is any.
+    fn last_known(&self) -> impl Future<Output = Result<Option<LastKnown>, StoreError>> + Send;
+}
+
 /// Writes the state: the narrow door through which all changes go.
 pub trait StateWriter {
-    /// Stores the state and its records in one transaction, if the expected version is stored.
+    /// Stores the items of the write in one transaction, if all their conditions hold.
     fn write(&self, write: &StateWrite) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// The execution that wrote the item under `key`.
+    fn writer_of(&self, key: &str) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
 }
 
 /// The state table in `DynamoDB`.
@@ -72,6 +86,9 @@ pub struct StateTable {
     consistent_read: bool,
     record_retention: SignedDuration,
 }
+
+/// The most transitions that one look at the history shows; also the most keys that `DynamoDB` reads at once.
+pub const MOST_TRANSITIONS: u64 = 100;
 
 /// Records are kept for 400 days unless a setting says otherwise.
 pub const DEFAULT_RETENTION_DAYS: i64 = 400;
@@ -105,111 +122,190 @@ impl StateTable {
             .consistent_read(self.consistent_read)
             .send()
             .await
-            .map_err(|error| StoreError(format!("the state table cannot be read: {}", DisplayErrorContext(&error))))?;
+            .map_err(|error| unreadable(&error))?;
         Ok(answer.item)
     }
 
-    fn put(
-        &self,
-        key: String,
-        content: &impl Serialize,
-    ) -> Result<aws_sdk_dynamodb::types::builders::PutBuilder, StoreError> {
-        let mut item: Item = serde_dynamo::to_item(content)
-            .map_err(|error| StoreError(format!("{key} cannot be written as an item: {error}")))?;
-        item.insert("pk".to_owned(), AttributeValue::S(key));
-        Ok(Put::builder().table_name(&self.table).set_item(Some(item)))
-    }
-
-    fn state_put(&self, write: &StateWrite) -> Result<TransactWriteItem, StoreError> {
-        let put = self.put(STATE_KEY.to_owned(), &write.state)?;
-        let put = if write.expected_version == 0 {
-            put.condition_expression("attribute_not_exists(pk)")
-        } else {
-            put.condition_expression("#version = :expected")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":expected", AttributeValue::N(write.expected_version.to_string()))
+    fn transaction_item(&self, write: ItemWrite<'_>) -> Result<TransactWriteItem, StoreError> {
+        let mut item = match &write.content {
+            Content::State(state) => to_item(&write.key, state)?,
+            // It marks that there is a history, so it never expires.
+            Content::FirstStart(record) => to_item(&write.key, record)?,
+            Content::Transition(record) => self.expiring(to_item(&write.key, record)?, record.at),
+            Content::Command(record) => self.expiring(to_item(&write.key, record)?, record.at),
         };
-        transaction_part(put)
+        item.insert("pk".to_owned(), AttributeValue::S(write.key));
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let number = |number: u64| AttributeValue::N(number.to_string());
+        let put = match write.condition {
+            Condition::Absent => put.condition_expression("attribute_not_exists(pk)"),
+            Condition::StateAt { version, epoch } => put
+                .condition_expression("#version = :version AND #epoch = :epoch")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_names("#epoch", "epoch")
+                .expression_attribute_values(":version", number(version))
+                .expression_attribute_values(":epoch", number(epoch)),
+            Condition::Anything => put,
+        };
+        let put = put.build().map_err(|error| StoreError(format!("an item cannot be written: {error}")))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    fn record_put(&self, record: &TransitionRecord) -> Result<TransactWriteItem, StoreError> {
-        let mut put = self.put(record_key(record.epoch), record)?;
-        // Record 0 marks that there is a history, so it never expires.
-        if record.epoch > 0 {
-            let expires = record.at.as_second().saturating_add(self.record_retention.as_secs());
-            put = put.item("ttl", AttributeValue::N(expires.to_string()));
-        }
-        transaction_part(put.condition_expression("attribute_not_exists(pk)"))
+    fn expiring(&self, mut item: Item, at: jiff::Timestamp) -> Item {
+        let expires = at.as_second().saturating_add(self.record_retention.as_secs());
+        item.insert("ttl".to_owned(), AttributeValue::N(expires.to_string()));
+        item
     }
 }
 
-fn transaction_part(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<TransactWriteItem, StoreError> {
-    let put = put.build().map_err(|error| StoreError(format!("an item cannot be written: {error}")))?;
-    Ok(TransactWriteItem::builder().put(put).build())
+fn unreadable(error: &(impl std::error::Error + 'static)) -> StoreError {
+    StoreError(format!("the state table cannot be read: {}", DisplayErrorContext(error)))
 }
 
-/// Reads the state item, naming the attribute that makes no sense.
-///
-/// # Errors
-/// An attribute that is missing or has a wrong type.
-pub fn state_from_item(item: Item) -> Result<SystemState, StoreError> {
-    let value: serde_json::Value =
-        serde_dynamo::from_item(item).map_err(|error| StoreError(format!("the state item is unreadable: {error}")))?;
-    serde_path_to_error::deserialize(value).map_err(|error| {
+fn to_item(key: &str, content: &impl Serialize) -> Result<Item, StoreError> {
+    serde_dynamo::to_item(content).map_err(|error| StoreError(format!("{key} cannot be written as an item: {error}")))
+}
+
+/// Reads the state item: a state, or a sentence that names the attribute that makes no sense.
+#[must_use]
+pub fn stored_from_item(item: Item) -> Stored {
+    if let Some(newer) = newer_state(&item) {
+        return Stored::Newer(newer);
+    }
+    match typed::<SystemState>("the state item", item) {
+        Ok(state) => match state.check() {
+            Ok(()) => Stored::State(Box::new(state)),
+            Err(problem) => Stored::Unreadable(format!("the state item makes no sense: attribute {problem}")),
+        },
+        Err(error) => Stored::Unreadable(error.0),
+    }
+}
+
+fn newer_state(item: &Item) -> Option<NewerState> {
+    let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok());
+    let schema_version: u64 = number("schemaVersion")?;
+    let level = u8::try_from(number("currentLevel")?).ok()?;
+    (schema_version > SCHEMA_VERSION.into()).then_some(NewerState {
+        schema_version,
+        current_level: level.try_into().ok()?,
+        epoch: number("epoch").unwrap_or_default(),
+    })
+}
+
+fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
+    let map = serde_dynamo::AttributeValue::M(serde_dynamo::Item::from(item).into_inner());
+    serde_path_to_error::deserialize(Deserializer::from_attribute_value(map)).map_err(|error| {
         let path = error.path().to_string();
-        StoreError(format!("the state item makes no sense: attribute `{path}`: {}", error.into_inner()))
+        let attribute = if path == "." { String::new() } else { format!("attribute `{path}`: ") };
+        StoreError(format!("{what} makes no sense: {attribute}{}", error.into_inner()))
     })
 }
 
 impl StateReader for StateTable {
     async fn read(&self) -> Result<Stored, StoreError> {
         if let Some(item) = self.item(STATE_KEY).await? {
-            return state_from_item(item).map(|state| Stored::State(Box::new(state)));
+            return Ok(stored_from_item(item));
         }
-        let history = self.item(&record_key(0)).await?;
-        Ok(if history.is_some() { Stored::Lost } else { Stored::Nothing })
+        if self.item(&transition_key(0)).await?.is_none() {
+            return Ok(Stored::Nothing);
+        }
+        // Both may have been written since the first read.
+        Ok(self.item(STATE_KEY).await?.map_or(Stored::Lost, stored_from_item))
+    }
+}
+
+impl CommandReader for StateTable {
+    async fn command(&self, execution_name: &str) -> Result<Option<CommandRecord>, StoreError> {
+        let item = self.item(&command_key(execution_name)).await?;
+        item.map(|item| typed("the command's record", item)).transpose()
+    }
+}
+
+impl HistoryReader for StateTable {
+    async fn transitions(&self, epoch: u64, count: u64) -> Result<Vec<TransitionRecord>, StoreError> {
+        let oldest = epoch.saturating_add(1).saturating_sub(count.min(MOST_TRANSITIONS));
+        let keys = (oldest..=epoch)
+            .map(|epoch| Item::from([("pk".to_owned(), AttributeValue::S(transition_key(epoch)))]))
+            .collect();
+        let mut wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .build()
+            .map_err(|error| StoreError(format!("the records cannot be asked for: {error}")))?;
+        let mut records = Vec::new();
+        loop {
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, wanted)
+                .send()
+                .await
+                .map_err(|error| unreadable(&error))?;
+            let found = answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default();
+            for item in found {
+                records.push(typed::<TransitionRecord>("a transition's record", item)?);
+            }
+            // What did not fit into the answer is asked for again.
+            match answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table)) {
+                Some(rest) if !rest.keys().is_empty() => wanted = rest,
+                _ => break,
+            }
+        }
+        records.sort_by_key(|record| std::cmp::Reverse(record.epoch));
+        Ok(records)
+    }
+}
+
+impl LastKnownReader for StateTable {
+    async fn last_known(&self) -> Result<Option<LastKnown>, StoreError> {
+        // A scan, because nothing else finds the newest of records whose older ones expire. The table
+        // is small, and this happens once in a disaster.
+        let pages = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .filter_expression("begins_with(pk, :transition) OR begins_with(pk, :command)")
+            .expression_attribute_values(":transition", AttributeValue::S(TRANSITION_PREFIX.to_owned()))
+            .expression_attribute_values(":command", AttributeValue::S(COMMAND_PREFIX.to_owned()))
+            .projection_expression("#version, #epoch, #to")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_names("#to", "to")
+            .into_paginator()
+            .items()
+            .send();
+        let items: Vec<Item> = pages.collect::<Result<_, _>>().await.map_err(|error| unreadable(&error))?;
+        let known =
+            items.into_iter().map(|item| typed::<LastKnown>("a record", item)).collect::<Result<Vec<_>, _>>()?;
+        Ok(known.into_iter().max())
     }
 }
 
 impl StateWriter for StateTable {
     async fn write(&self, write: &StateWrite) -> Result<(), WriteError> {
-        if write.state.schema_version > SCHEMA_VERSION {
-            return Err(StoreError(newer_schema(&write.state)).into());
-        }
-        let mut parts = vec![self.state_put(write)?];
-        if write.expected_version == 0 {
-            let state = &write.state;
-            parts.push(self.record_put(&TransitionRecord::first_start(state.last_updated, &state.execution))?);
-        }
-        if let Some(record) = &write.record {
-            parts.push(self.record_put(record)?);
-        }
-        let sent = self.client.transact_write_items().set_transact_items(Some(parts)).send().await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) if is_conflict(&error) => Err(WriteError::Conflict { expected: write.expected_version }),
-            Err(error) => {
-                Err(StoreError(format!("the state table cannot be written: {}", DisplayErrorContext(&error))).into())
-            }
-        }
+        let items = write.items().into_iter().map(|item| self.transaction_item(item)).collect::<Result<_, _>>()?;
+        let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
+        let Err(error) = sent else { return Ok(()) };
+        Err(match failed_conditions(&error).map(|failed| write.refusal(&failed)) {
+            Some(Refusal::Conflict) => WriteError::Conflict,
+            Some(Refusal::Behind) => WriteError::Behind { epoch: write.state.epoch },
+            None => StoreError(format!("the state table cannot be written: {}", DisplayErrorContext(&error))).into(),
+        })
+    }
+
+    async fn writer_of(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let item = self.item(key).await?;
+        Ok(item.and_then(|item| item.get("execution")?.as_s().ok().cloned()))
     }
 }
 
-/// Why a state with a newer layout is left alone.
-#[must_use]
-pub fn newer_schema(state: &SystemState) -> String {
-    format!(
-        "the state item has schemaVersion {}, and this version knows {SCHEMA_VERSION}: deploy the newer version",
-        state.schema_version
-    )
-}
-
-fn is_conflict(error: &SdkError<TransactWriteItemsError>) -> bool {
-    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
-        return false;
+/// Which items' conditions failed, in their order; `None` where the transaction failed otherwise. An
+/// item that another transaction is at counts: whoever that is writes first.
+fn failed_conditions(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<bool>> {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error.as_service_error()? else {
+        return None;
     };
-    cancelled
-        .cancellation_reasons()
-        .iter()
-        .any(|reason| matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict")))
+    let failed = |code: Option<&str>| matches!(code, Some("ConditionalCheckFailed" | "TransactionConflict"));
+    let failed: Vec<_> = cancelled.cancellation_reasons().iter().map(|reason| failed(reason.code())).collect();
+    failed.contains(&true).then_some(failed)
 }

@@ -5,12 +5,13 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use breaker::{Policy, PolicySettings, SystemState};
+use breaker::{Level, NewerState, Policy, PolicySettings, Stored, SystemState, transition_key};
 use jiff::Timestamp;
-use platform::state_store::{record_key, state_from_item};
+use platform::state_store::stored_from_item;
 
 fn state() -> SystemState {
-    SystemState::initial(&Policy::new(PolicySettings::default()).unwrap(), Timestamp::UNIX_EPOCH)
+    let policy = Policy::new(PolicySettings::default()).unwrap();
+    SystemState { version: 1, ..SystemState::initial(&policy, Timestamp::UNIX_EPOCH) }
 }
 
 fn item() -> HashMap<String, AttributeValue> {
@@ -19,14 +20,14 @@ fn item() -> HashMap<String, AttributeValue> {
 
 #[test]
 fn an_item_reads_back_as_the_state_that_was_written() {
-    assert_eq!(state_from_item(item()), Ok(state()));
+    assert_eq!(stored_from_item(item()), Stored::State(Box::new(state())));
 }
 
 #[test]
 fn attributes_that_nobody_knows_are_ignored() {
     let mut item = item();
     item.insert("fromTheFuture".to_owned(), AttributeValue::S("x".to_owned()));
-    assert_eq!(state_from_item(item), Ok(state()));
+    assert_eq!(stored_from_item(item), Stored::State(Box::new(state())));
 }
 
 #[test]
@@ -44,16 +45,27 @@ fn garbage_is_refused_by_the_attributes_name() {
     ] {
         let mut item = item();
         item.insert(attribute.to_owned(), garbage);
-        let error = state_from_item(item).unwrap_err().to_string();
+        let Stored::Unreadable(error) = stored_from_item(item) else { panic!("{attribute} was taken") };
         assert!(error.contains(attribute), "{attribute}: {error}");
     }
     let mut without = item();
     without.remove("epoch");
-    assert!(state_from_item(without).unwrap_err().to_string().contains("epoch"));
+    let Stored::Unreadable(error) = stored_from_item(without) else { panic!("no epoch was needed") };
+    assert!(error.contains("epoch"));
 }
 
 #[test]
-fn record_keys_sort_as_epochs_do() {
-    assert_eq!(record_key(7), "transition#0000000007");
-    assert!(record_key(99) < record_key(100));
+fn of_a_newer_layout_no_more_is_read_than_what_requests_are_routed_by() {
+    let mut item = item();
+    item.insert("schemaVersion".to_owned(), AttributeValue::N("2".to_owned()));
+    item.insert("currentLevel".to_owned(), AttributeValue::N("2".to_owned()));
+    item.insert("hold".to_owned(), AttributeValue::S("in another shape".to_owned()));
+    let expected = NewerState { schema_version: 2, current_level: Level::Degraded, epoch: 0 };
+    assert_eq!(stored_from_item(item), Stored::Newer(expected));
+}
+
+#[test]
+fn transition_keys_sort_as_epochs_do() {
+    assert_eq!(transition_key(7), "transition#0000000007");
+    assert!(transition_key(99) < transition_key(100));
 }

@@ -1,8 +1,10 @@
 //! The only writer of the state: one conditional transaction.
 
-use breaker::contract::{ErrorName, StateWrite, StateWritten};
-use platform::state_store::{StateReader, StateWriter, Stored, WriteError};
+use breaker::contract::{ErrorName, REPAIR, StateWritten};
+use breaker::{StateWrite, SystemState};
+use platform::state_store::{StateReader, StateWriter, StoreError, Stored, WriteError};
 use platform::task_error::TaskError;
+use platform::task_input;
 use serde_json::Value;
 
 /// The task, with its port.
@@ -15,31 +17,44 @@ pub struct WriteState<S> {
 impl<S: StateReader + StateWriter> WriteState<S> {
     /// Writes what an evaluation asked for.
     ///
-    /// A conflict with a state that this very execution wrote is a success: the reply to the first
-    /// try was lost, or the state machine ran the task again.
+    /// A conflict with what this very execution wrote is a success: the reply to the first try was
+    /// lost, or the task was run again.
     ///
     /// # Errors
     /// `StateConflict`, `StateUnavailable`; `InvalidRequest` for input that no evaluation writes.
     pub async fn handle(&self, input: Value) -> Result<StateWritten, TaskError> {
-        let write: StateWrite = serde_json::from_value(input)
-            .map_err(|error| TaskError::new(ErrorName::InvalidRequest, format!("input of the task: {error}")))?;
-        let conflict = match self.states.write(&write).await {
-            Ok(()) => return Ok(written(write)),
-            Err(WriteError::Store(error)) => {
-                return Err(TaskError::new(ErrorName::StateUnavailable, error.to_string()));
-            }
-            Err(conflict @ WriteError::Conflict { .. }) => conflict,
+        let write: StateWrite = task_input::typed(input)?;
+        write.check().map_err(|problem| TaskError::bad_input(&problem))?;
+        let error = match self.states.write(&write).await {
+            Ok(()) => return Ok(written(write.state)),
+            Err(error) => error,
         };
-        match self.states.read().await {
-            Ok(Stored::State(stored)) if *stored == write.state => Ok(written(write)),
-            Ok(_) => Err(TaskError::new(ErrorName::StateConflict, conflict.to_string())),
-            Err(error) => Err(TaskError::new(ErrorName::StateUnavailable, error.to_string())),
+        // An error says what was answered last, not what was done: the write may have happened.
+        if self.wrote(&write).await.unwrap_or(false) {
+            return self.stored(write).await;
         }
+        Err(match error {
+            WriteError::Conflict => TaskError::new(ErrorName::StateConflict, "somebody else wrote the state first"),
+            WriteError::Behind { .. } => TaskError::new(ErrorName::StateUnavailable, format!("{error}: {REPAIR}")),
+            WriteError::Store(error) => error.into(),
+        })
+    }
+
+    async fn wrote(&self, write: &StateWrite) -> Result<bool, StoreError> {
+        let writer = self.states.writer_of(&write.proof_key()).await?;
+        Ok(writer.is_some_and(|writer| writer == write.state.execution))
+    }
+
+    /// What is stored after one's own earlier write: that, or what somebody made of it since.
+    async fn stored(&self, write: StateWrite) -> Result<StateWritten, TaskError> {
+        Ok(written(match self.states.read().await? {
+            Stored::State(state) => *state,
+            _ => write.state,
+        }))
     }
 }
 
-fn written(write: StateWrite) -> StateWritten {
-    let state = write.state;
+fn written(state: SystemState) -> StateWritten {
     tracing::info!(
         state.version = state.version,
         state.epoch = state.epoch,

@@ -2,82 +2,214 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
+use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use breaker::contract::{ErrorName, StateWrite};
-use breaker::{Policy, PolicySettings, SystemState};
+use breaker::contract::{ErrorName, Evaluation, Execution};
+use breaker::{
+    Condition, Content, Evidence, Expected, Level, Outcome, Policy, PolicySettings, Refusal, STATE_KEY, SystemState,
+    TransitionRequest, command_key, decide, transition_key,
+};
 use jiff::Timestamp;
 use platform::state_store::{StateReader, StateWriter, StoreError, Stored, WriteError};
 use serde_json::{Value, json, to_value};
 use write_state::WriteState;
 
-/// Holds one state and writes it conditionally; can lose the reply to a write that happened.
+/// Obeys the conditions of a write; can refuse to answer, before or after it has written.
 #[derive(Default)]
 struct Table {
-    state: Mutex<Option<SystemState>>,
+    items: Mutex<HashMap<String, Value>>,
     refuses: bool,
+    loses_next_reply: AtomicBool,
+}
+
+impl Table {
+    fn number(&self, key: &str, attribute: &str) -> Option<u64> {
+        self.items.lock().unwrap().get(key)?[attribute].as_u64()
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<_> = self.items.lock().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
+    }
 }
 
 impl StateReader for Table {
     async fn read(&self) -> Result<Stored, StoreError> {
-        let state = self.state.lock().unwrap().clone();
-        Ok(state.map_or(Stored::Nothing, |state| Stored::State(Box::new(state))))
+        let item = self.items.lock().unwrap().get(STATE_KEY).cloned();
+        Ok(item.map_or(Stored::Nothing, |item| Stored::State(serde_json::from_value(item).unwrap())))
     }
 }
 
 impl StateWriter for Table {
-    async fn write(&self, write: &StateWrite) -> Result<(), WriteError> {
+    async fn write(&self, write: &breaker::StateWrite) -> Result<(), WriteError> {
+        let no_answer = || Err(StoreError("no answer".into()).into());
         if self.refuses {
-            return Err(StoreError("no answer".into()).into());
+            return no_answer();
         }
-        let mut state = self.state.lock().unwrap();
-        if state.as_ref().map_or(0, |state| state.version) != write.expected_version {
-            return Err(WriteError::Conflict { expected: write.expected_version });
+        let failed: Vec<_> = write
+            .items()
+            .iter()
+            .map(|item| match item.condition {
+                Condition::Absent => self.items.lock().unwrap().contains_key(&item.key),
+                Condition::StateAt { version, epoch } => {
+                    (self.number(STATE_KEY, "version"), self.number(STATE_KEY, "epoch")) != (Some(version), Some(epoch))
+                }
+                Condition::Anything => false,
+            })
+            .collect();
+        if failed.contains(&true) {
+            return Err(match write.refusal(&failed) {
+                Refusal::Conflict => WriteError::Conflict,
+                Refusal::Behind => WriteError::Behind { epoch: write.state.epoch },
+            });
         }
-        *state = Some(write.state.clone());
-        Ok(())
+        for item in write.items() {
+            let content = match item.content {
+                Content::State(state) => to_value(state),
+                Content::FirstStart(record) => to_value(record),
+                Content::Transition(record) => to_value(record),
+                Content::Command(record) => to_value(record),
+            };
+            self.items.lock().unwrap().insert(item.key, content.unwrap());
+        }
+        if self.loses_next_reply.swap(false, Ordering::Relaxed) { no_answer() } else { Ok(()) }
+    }
+
+    async fn writer_of(&self, key: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.items.lock().unwrap().get(key).map(|item| item["execution"].as_str().unwrap().to_owned()))
     }
 }
 
-fn write(expected: u64, execution: &str) -> Value {
-    let policy = Policy::new(PolicySettings::default()).unwrap();
-    let now: Timestamp = "2026-09-10T14:06:12Z".parse().unwrap();
-    let state =
-        SystemState { version: expected + 1, execution: execution.to_owned(), ..SystemState::initial(&policy, now) };
-    to_value(StateWrite { expected_version: expected, state, record: None }).unwrap()
+fn now() -> Timestamp {
+    "2026-09-10T14:06:12Z".parse().unwrap()
+}
+
+fn policy() -> Policy {
+    Policy::new(PolicySettings::default()).unwrap()
+}
+
+/// What an evaluation of `request` by `execution` asks for, with what is stored as it is.
+async fn asked(task: &WriteState<Table>, request: Value, execution: &str) -> Value {
+    let (state, expected) = match task.states.read().await.unwrap() {
+        Stored::State(state) => {
+            let expected = Expected::Version { version: state.version, epoch: state.epoch };
+            (*state, expected)
+        }
+        _ => (SystemState::initial(&policy(), now()), Expected::FirstStart),
+    };
+    let request = TransitionRequest::parse(request).unwrap();
+    let decision = decide(&state, &policy(), &request, &Evidence::default(), now()).unwrap();
+    let execution = Execution { arn: format!("arn:{execution}"), name: execution.to_owned() };
+    let evaluation = Evaluation::of(decision, state, expected, &policy(), &request, &execution, now());
+    to_value(evaluation.write.unwrap()).unwrap()
+}
+
+fn schedule() -> Value {
+    json!({"trigger": "schedule"})
+}
+
+fn force(level: u8) -> Value {
+    json!({"trigger": "force", "targetLevel": level, "reason": "drill", "requestedBy": "alice"})
+}
+
+fn task() -> WriteState<Table> {
+    WriteState { states: Table::default() }
 }
 
 #[tokio::test]
-async fn the_expected_version_is_written() {
-    let task = WriteState { states: Table::default() };
-    assert_eq!(task.handle(write(0, "a")).await.unwrap().state.version, 1);
-    assert_eq!(task.handle(write(1, "b")).await.unwrap().state.version, 2);
+async fn the_first_write_leaves_a_state_and_the_record_of_the_first_start() {
+    let task = task();
+    let write = asked(&task, schedule(), "a").await;
+    assert_eq!(task.handle(write).await.unwrap().state.version, 1);
+    assert_eq!(task.states.keys(), [STATE_KEY.to_owned(), transition_key(0)]);
 }
 
 #[tokio::test]
-async fn a_lost_race_is_a_conflict_and_leaves_the_state_alone() {
-    let task = WriteState { states: Table::default() };
-    task.handle(write(0, "a")).await.unwrap();
-    let error = task.handle(write(0, "b")).await.unwrap_err();
+async fn a_command_that_moves_the_level_leaves_both_records_beside_the_state() {
+    let task = task();
+    task.handle(asked(&task, schedule(), "a").await).await.unwrap();
+    let state = task.handle(asked(&task, force(3), "b").await).await.unwrap().state;
+    assert_eq!((state.version, state.epoch, state.current_level), (2, 1, Level::Maintenance));
+    let expected = [command_key("b"), STATE_KEY.to_owned(), transition_key(0), transition_key(1)];
+    assert_eq!(task.states.keys(), expected);
+    let command = task.states.items.lock().unwrap()[&command_key("b")].clone();
+    assert_eq!((&command["version"], &command["request"]["requestedBy"]), (&json!(2), &json!("alice")));
+    assert_eq!(command["outcome"], to_value(Outcome::Transition).unwrap());
+}
+
+#[tokio::test]
+async fn a_lost_race_is_a_conflict_and_leaves_everything_alone() {
+    let task = task();
+    task.handle(asked(&task, schedule(), "a").await).await.unwrap();
+    let (one, other) = (asked(&task, force(2), "b").await, asked(&task, force(3), "c").await);
+    task.handle(one).await.unwrap();
+    let error = task.handle(other).await.unwrap_err();
     assert_eq!(error.name, ErrorName::StateConflict);
-    assert_eq!(task.states.state.lock().unwrap().as_ref().unwrap().execution, "a");
+    assert_eq!(task.states.number(STATE_KEY, "currentLevel"), Some(2));
+    assert!(!task.states.keys().contains(&command_key("c")));
 }
 
 #[tokio::test]
-async fn the_second_try_of_a_write_whose_reply_was_lost_is_a_success() {
-    let task = WriteState { states: Table::default() };
-    task.handle(write(0, "a")).await.unwrap();
-    assert_eq!(task.handle(write(0, "a")).await.unwrap().state.version, 1);
+async fn a_write_whose_reply_was_lost_is_a_success_at_once_and_when_tried_again() {
+    for request in [schedule(), force(2)] {
+        let task = task();
+        let write = asked(&task, request, "a").await;
+        task.states.loses_next_reply.store(true, Ordering::Relaxed);
+        assert_eq!(task.handle(write.clone()).await.unwrap().state.version, 1);
+        assert_eq!(task.handle(write).await.unwrap().state.version, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_recognised_by_its_record_after_somebody_else_has_written_on() {
+    let task = task();
+    let write = asked(&task, force(2), "a").await;
+    task.handle(write.clone()).await.unwrap();
+    task.handle(asked(&task, force(3), "b").await).await.unwrap();
+    let state = task.handle(write).await.unwrap().state;
+    assert_eq!((state.version, state.current_level), (2, Level::Maintenance), "what is stored now");
+}
+
+#[tokio::test]
+async fn a_state_that_is_older_than_its_history_is_said_so_with_the_remedy() {
+    let task = task();
+    task.handle(asked(&task, schedule(), "a").await).await.unwrap();
+    let old = task.states.items.lock().unwrap()[STATE_KEY].clone();
+    task.handle(asked(&task, force(2), "b").await).await.unwrap();
+    task.states.items.lock().unwrap().insert(STATE_KEY.to_owned(), old);
+    let error = task.handle(asked(&task, force(3), "c").await).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::StateUnavailable);
+    assert!(error.message.contains("older than its history") && error.message.contains("repair"), "{error}");
 }
 
 #[tokio::test]
 async fn a_table_that_does_not_answer_is_said_so() {
     let task = WriteState { states: Table { refuses: true, ..Table::default() } };
-    assert_eq!(task.handle(write(0, "a")).await.unwrap_err().name, ErrorName::StateUnavailable);
+    let write = asked(&task, schedule(), "a").await;
+    assert_eq!(task.handle(write).await.unwrap_err().name, ErrorName::StateUnavailable);
 }
 
 #[tokio::test]
-async fn input_that_no_evaluation_writes_is_refused() {
-    let task = WriteState { states: Table::default() };
-    assert_eq!(task.handle(json!({"state": 1})).await.unwrap_err().name, ErrorName::InvalidRequest);
+async fn input_that_no_evaluation_writes_is_refused_naming_the_field() {
+    let task = task();
+    task.handle(asked(&task, schedule(), "a").await).await.unwrap();
+    let good = asked(&task, force(3), "b").await;
+    for (pointer, value) in [
+        ("/state/version", json!(7)),
+        ("/state/epoch", json!(7)),
+        ("/state/schemaVersion", json!(2)),
+        ("/transition/epoch", json!(7)),
+        ("/transition/to", json!(2)),
+        ("/command/version", json!(7)),
+        ("/state/currentLevel", json!(4)),
+    ] {
+        let mut write = good.clone();
+        *write.pointer_mut(pointer).unwrap() = value;
+        let error = task.handle(write).await.unwrap_err();
+        assert_eq!(error.name, ErrorName::InvalidRequest, "{pointer}");
+    }
+    assert_eq!(task.states.number(STATE_KEY, "version"), Some(1));
 }

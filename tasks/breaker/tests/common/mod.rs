@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use breaker::{
-    AlarmHint, AlarmRequest, Bucket, Evidence, ForceRequest, Level, Policy, PolicySettings, ScheduleRequest,
-    SystemState, TransitionRequest,
+    AlarmHint, AlarmRequest, Bucket, Evidence, ForceRequest, Level, Policy, PolicySettings, ReleaseRequest,
+    ScheduleRequest, SystemState, TransitionRequest,
 };
 use jiff::Timestamp;
 
@@ -63,13 +63,28 @@ pub fn alarm() -> TransitionRequest {
 
 /// An operator's force.
 pub fn force(level: u8, hold_minutes: Option<u32>) -> TransitionRequest {
-    TransitionRequest::Force(ForceRequest {
+    TransitionRequest::Force(force_request(level, hold_minutes))
+}
+
+/// The same, as its fields.
+pub fn force_request(level: u8, hold_minutes: Option<u32>) -> ForceRequest {
+    ForceRequest {
         target_level: Level::try_from(level).unwrap(),
         reason: "back end is mended".to_owned(),
         requested_by: "alice".to_owned(),
         hold_minutes,
         expected_epoch: None,
         repair: false,
+        dry_run: false,
+    }
+}
+
+/// An operator's release.
+pub fn release() -> TransitionRequest {
+    TransitionRequest::Release(ReleaseRequest {
+        reason: "watched it for a while".to_owned(),
+        requested_by: "bob".to_owned(),
+        expected_epoch: None,
         dry_run: false,
     })
 }

@@ -1,0 +1,126 @@
+//! The audit trail: immutable records of transitions and of operators' commands.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{EvidenceSummary, Level, Outcome, Policy, SystemState, TransitionRequest};
+
+/// What the keys of all transitions' records begin with.
+pub const TRANSITION_PREFIX: &str = "transition#";
+/// What the keys of all commands' records begin with.
+pub const COMMAND_PREFIX: &str = "command#";
+
+/// The key of a transition's record. Padded, so that keys sort as epochs do.
+#[must_use]
+pub fn transition_key(epoch: u64) -> String {
+    format!("{TRANSITION_PREFIX}{epoch:010}")
+}
+
+/// The key of a command's record. It is the execution's name, so that one execution that is run
+/// twice, or started twice under one name after a lost reply, can write only once.
+#[must_use]
+pub fn command_key(execution_name: &str) -> String {
+    format!("{COMMAND_PREFIX}{execution_name}")
+}
+
+/// One record a transition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TransitionRecord {
+    /// The epoch that the transition began; 0 is the first start.
+    pub epoch: u64,
+    /// The version of the state that was written with it.
+    pub version: u64,
+    /// The level before.
+    pub from: Level,
+    /// The level after.
+    pub to: Level,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in words with the numbers.
+    pub reason: String,
+    /// What asked for it; absent for the first start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<TransitionRequest>,
+    /// The numbers; absent for operators' commands and the first start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceSummary>,
+    /// The policy in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+    /// The execution that wrote it.
+    pub execution: String,
+}
+
+impl TransitionRecord {
+    /// The record of the first start. It never expires: it marks that this deployment has a history,
+    /// so that a missing state item can be told from a first start.
+    #[must_use]
+    pub fn first_start(at: Timestamp, execution: &str) -> Self {
+        Self {
+            epoch: 0,
+            version: 0,
+            from: Level::Full,
+            to: Level::Full,
+            at,
+            reason: "First start".to_owned(),
+            request: None,
+            evidence: None,
+            policy: None,
+            execution: execution.to_owned(),
+        }
+    }
+}
+
+/// One record an operator's command that wrote something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandRecord {
+    /// The execution's name.
+    pub name: String,
+    /// The version of the state that the command wrote.
+    pub version: u64,
+    /// The epoch after it.
+    pub epoch: u64,
+    /// The level before.
+    pub from: Level,
+    /// The level after.
+    pub to: Level,
+    /// When.
+    pub at: Timestamp,
+    /// Whether the level moved, or a hold only.
+    pub outcome: Outcome,
+    /// What was done, in words.
+    pub reason: String,
+    /// The command, with who and why.
+    pub request: TransitionRequest,
+    /// The execution that carried it out, to be joined with the account's own trail.
+    pub execution: String,
+}
+
+/// What records of either kind say about the state that was written with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LastKnown {
+    /// The version; first, because the newest record is the one with the highest.
+    pub version: u64,
+    /// The epoch.
+    pub epoch: u64,
+    /// The level.
+    #[serde(rename = "to")]
+    pub level: Level,
+}
+
+impl LastKnown {
+    /// A state to go on from where the stored one is lost: nothing but level, epoch and version is
+    /// known.
+    #[must_use]
+    pub fn state(&self, policy: &Policy, now: Timestamp) -> SystemState {
+        SystemState {
+            current_level: self.level,
+            version: self.version,
+            epoch: self.epoch,
+            ..SystemState::initial(policy, now)
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What operators do: force, hold, release, repair.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+mod common;
+
+use breaker::{Decision, Evidence, ForceRequest, Hold, Level, Outcome, SystemState, TransitionRequest, decide, repair};
+use common::{at, evidence, force, force_request, policy, release, schedule, state_at};
+
+fn evaluate(state: &SystemState, outcomes: &[(i64, u64, u64)]) -> Decision {
+    decide(state, &policy(), &schedule(), &evidence(outcomes), at(200)).unwrap()
+}
+
+/// What a command comes to at second `now`.
+fn command(state: &SystemState, request: &TransitionRequest, now: i64) -> Decision {
+    decide(state, &policy(), request, &Evidence::default(), at(now)).unwrap()
+}
+
+fn moved(decision: &Decision) -> (u8, u8) {
+    (decision.from.number(), decision.to.number())
+}
+
+/// Level 1, held by a force at second 200 for a minute.
+fn held() -> SystemState {
+    command(&state_at(Level::Full), &force(1, Some(1)), 200).next.unwrap()
+}
+
+#[test]
+fn a_force_sets_the_level_over_two_levels_and_starts_the_counts_anew() {
+    let state = SystemState { failure_count: 9, success_count: 2, ..state_at(Level::Maintenance) };
+    let decision = decide(&state, &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap();
+    assert_eq!((decision.outcome, moved(&decision)), (Outcome::Transition, (3, 1)));
+    assert_eq!(decision.reason, "forced from level 3 to level 1 by alice: back end is mended");
+    let next = decision.next.unwrap();
+    assert_eq!((next.failure_count, next.success_count, next.carried_failures), (0, 0, 0));
+    assert_eq!((next.evidence_since, next.epoch), (at(200), state.epoch + 1));
+}
+
+#[test]
+fn a_force_to_the_current_level_changes_nothing_and_says_so() {
+    let decision = decide(&state_at(Level::Full), &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap();
+    assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::None, "already at level 1"));
+}
+
+#[test]
+fn a_hold_keeps_automation_off_until_it_expires_and_evidence_counts_from_there() {
+    let forced = decide(&state_at(Level::Full), &policy(), &force(1, Some(1)), &evidence(&[]), at(200)).unwrap();
+    let held = forced.next.unwrap();
+    let failing = evidence(&[(210, 0, 50)]);
+    let during = decide(&held, &policy(), &schedule(), &failing, at(259)).unwrap();
+    assert_eq!(during.to, Level::Full);
+    assert!(during.reason.contains("would have gone to level 2"), "{}", during.reason);
+    assert_eq!(decide(&held, &policy(), &schedule(), &failing, at(260)).unwrap().to, Level::Full);
+    let failing_after = evidence(&[(260, 0, 5)]);
+    assert_eq!(decide(&held, &policy(), &schedule(), &failing_after, at(261)).unwrap().to, Level::Degraded);
+}
+
+#[test]
+fn an_expected_epoch_that_is_not_the_states_is_refused_by_name() {
+    let mut request = force(2, None);
+    if let breaker::TransitionRequest::Force(force) = &mut request {
+        force.expected_epoch = Some(6);
+    }
+    let error = decide(&state_at(Level::Full), &policy(), &request, &evidence(&[]), at(200)).unwrap_err();
+    assert!(error.to_string().starts_with("`expectedEpoch` is 6, but the state is at epoch 3"), "{error}");
+}
+
+#[test]
+fn while_a_hold_lasts_the_level_stays_and_what_would_have_happened_is_told() {
+    let during = decide(&held(), &policy(), &schedule(), &evidence(&[(210, 0, 50)]), at(259)).unwrap();
+    assert_eq!((moved(&during), during.prevented), ((1, 1), Some(Level::Degraded)));
+    assert_eq!(during.evidence.unwrap().errors, 50);
+}
+
+#[test]
+fn a_force_to_the_current_level_sets_replaces_and_ends_a_hold() {
+    let set = held().hold.unwrap();
+    assert_eq!((set.level, set.expires_at, set.requested_by.as_str()), (Level::Full, at(260), "alice"));
+    let replaced = command(&held(), &force(1, Some(10)), 210);
+    assert_eq!((replaced.outcome, moved(&replaced)), (Outcome::Record, (1, 1)));
+    assert_eq!(replaced.next.unwrap().hold.unwrap().expires_at, at(810));
+    let ended = command(&held(), &force(1, None), 210);
+    assert_eq!(ended.reason, "already at level 1, not held any more, by alice: back end is mended");
+    assert_eq!(ended.next.unwrap().hold, None);
+}
+
+#[test]
+fn a_force_to_another_level_without_a_hold_ends_the_old_one() {
+    let next = command(&held(), &force(3, None), 210).next.unwrap();
+    assert_eq!((next.current_level, next.hold), (Level::Maintenance, None));
+}
+
+#[test]
+fn a_release_ends_the_hold_and_nothing_that_happened_during_it_trips_the_level() {
+    let released = command(&held(), &release(), 240);
+    assert_eq!(released.outcome, Outcome::Record);
+    assert_eq!(released.reason, "hold of level 1 ended by bob: watched it for a while");
+    let next = released.next.unwrap();
+    assert_eq!((next.hold.as_ref(), next.evidence_since, next.epoch), (None, at(240), held().epoch));
+    let during = evidence(&[(210, 0, 50), (239, 0, 50)]);
+    assert_eq!(decide(&next, &policy(), &schedule(), &during, at(241)).unwrap().to, Level::Full);
+    let after = evidence(&[(240, 0, 5)]);
+    assert_eq!(decide(&next, &policy(), &schedule(), &after, at(241)).unwrap().to, Level::Degraded);
+}
+
+#[test]
+fn a_release_without_a_hold_changes_nothing_and_says_so() {
+    for (state, now) in [(state_at(Level::Full), 200), (held(), 260)] {
+        let decision = command(&state, &release(), now);
+        assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::None, "no hold to end at level 1"));
+    }
+}
+
+#[test]
+fn commands_need_no_evidence() {
+    assert!(force(1, None).is_command() && release().is_command() && !schedule().is_command());
+}
+
+#[test]
+fn a_repair_begins_an_epoch_even_at_the_last_known_level() {
+    let request = ForceRequest { repair: true, ..force_request(2, None) };
+    let last_known = SystemState { hold: None, ..state_at(Level::Degraded) };
+    let decision = repair(&last_known, &request, at(200)).unwrap();
+    assert_eq!((decision.outcome, moved(&decision)), (Outcome::Transition, (2, 2)));
+    let next = decision.next.unwrap();
+    assert_eq!((next.epoch, next.version), (last_known.epoch + 1, last_known.version + 1));
+    assert_eq!((next.evidence_since, next.carried_failures), (at(200), 0));
+}
+
+#[test]
+fn an_expired_hold_does_not_outlive_the_next_transition() {
+    let hold = Hold { level: Level::Full, reason: "x".into(), requested_by: "y".into(), expires_at: at(100) };
+    let state = SystemState { hold: Some(hold), ..state_at(Level::Full) };
+    assert_eq!(evaluate(&state, &[(150, 0, 5)]).next.unwrap().hold, None);
+}
