@@ -45,15 +45,19 @@ pub fn number() -> impl Strategy<Value = Number> {
     ]
 }
 
+/// Any JSON that is neither list nor object.
+fn scalar() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::Bool),
+        2 => number().prop_map(Value::Number),
+        2 => text().prop_map(Value::String),
+    ]
+}
+
 /// Any JSON.
 pub fn json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::Bool),
-        number().prop_map(Value::Number),
-        text().prop_map(Value::String),
-    ];
-    leaf.prop_recursive(4, 24, 4, |inner| {
+    scalar().prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::Array),
             vec((name(), inner), 0..4).prop_map(|members| Value::Object(members.into_iter().collect())),
@@ -115,7 +119,8 @@ pub enum Change {
 pub fn mutated(good: Vec<Value>) -> impl Strategy<Value = Value> {
     let change = prop_oneof![
         1 => Just(Change::Remove),
-        3 => json().prop_map(Change::Replace),
+        5 => scalar().prop_map(Change::Replace),
+        1 => json().prop_map(Change::Replace),
         1 => (name(), json()).prop_map(|(name, value)| Change::Add(name, value)),
         1 => Just(Change::Wrap),
     ];

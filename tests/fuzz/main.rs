@@ -5,10 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 mod alarms;
-mod answers;
 mod commands;
-mod events;
 mod junk;
+mod requests;
 mod states;
 mod writes;
 
