@@ -1,6 +1,6 @@
 //! The whole system on one machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow};
 use aws_config::SdkConfig;
@@ -72,6 +72,12 @@ impl LocalStack {
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.server.endpoint()
+    }
+
+    /// The folder of the Lambda binaries.
+    #[must_use]
+    pub fn artifacts(&self) -> &Path {
+        &self.artifacts
     }
 
     /// The configuration of SDK clients.
