@@ -84,6 +84,7 @@ impl Server {
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
             .env("MINISTACK_EDITION", edition(&folder))
+            .env("LOCAL_AWS_FOLDER", folder.path())
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)

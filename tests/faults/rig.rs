@@ -1,7 +1,8 @@
-//! The system that all tests of this program share, one after the other: deploying it takes longer than
-//! most of them. Each begins at level 1 with a queue that is empty and alarms that are off.
+//! The systems that the tests of this program share: deploying one takes longer than most tests. Each
+//! test has one for itself, begins at level 1 with a queue that is empty and alarms that are off, and
+//! leaves it to the next.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Mutex, PoisonError};
 
 use local::progress::Progress;
 use local::stack::LocalStack;
@@ -17,20 +18,34 @@ pub const VISIBILITY_SECONDS: u32 = 10;
 struct Rig {
     system: System,
     proxy: Proxy,
-    turn: Mutex<()>,
     /// Last, so that it outlives what runs on it.
     runtime: Runtime,
 }
 
-/// Gone with the last test that uses it.
-static SHARED: Mutex<Weak<Rig>> = Mutex::new(Weak::new());
+/// Systems that no test uses at the moment. They end with this process.
+static FREE: Mutex<Vec<Rig>> = Mutex::new(Vec::new());
 
-/// Runs a test on the shared system, alone.
+/// A system in use, given back at the end of the test, however that comes.
+struct Taken(Option<Rig>);
+
+impl Taken {
+    fn any() -> Self {
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self(Some(free.unwrap_or_else(Rig::new)))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).extend(self.0.take());
+    }
+}
+
+/// Runs a test on a system of its own.
 pub fn alone(test: impl AsyncFnOnce(&System, &Proxy)) {
-    let rig = rig();
-    let _turn = rig.turn.lock().unwrap_or_else(PoisonError::into_inner);
-    rig.runtime.block_on(async {
-        let Rig { system, proxy, .. } = &*rig;
+    let taken = Taken::any();
+    let Rig { system, proxy, runtime } = taken.0.as_ref().unwrap();
+    runtime.block_on(async {
         afresh(system).await;
         let injected = proxy.injected();
         test(system, proxy).await;
@@ -38,24 +53,20 @@ pub fn alone(test: impl AsyncFnOnce(&System, &Proxy)) {
     });
 }
 
-fn rig() -> Arc<Rig> {
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(rig) = shared.upgrade() {
-        return rig;
+impl Rig {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (system, proxy) = runtime.block_on(async {
+            let proxy = Proxy::start().await;
+            let stack = LocalStack::start_seen_at(&Progress::quiet(), Some(&proxy.address)).await.unwrap();
+            proxy.stand_before(stack.endpoint(), stack.lambdas());
+            let system = System::deploy(stack, &quick()).await;
+            // A look each minute would heal what the tests want to see healed otherwise.
+            system.without_schedule().await;
+            (system, proxy)
+        });
+        Self { system, proxy, runtime }
     }
-    let runtime = Runtime::new().unwrap();
-    let (system, proxy) = runtime.block_on(async {
-        let proxy = Proxy::start().await;
-        let stack = LocalStack::start_seen_at(&Progress::quiet(), Some(&proxy.address)).await.unwrap();
-        proxy.stand_before(stack.endpoint(), stack.lambdas());
-        let system = System::deploy(stack, &quick()).await;
-        // A look each minute would heal what the tests want to see healed otherwise.
-        system.without_schedule().await;
-        (system, proxy)
-    });
-    let rig = Arc::new(Rig { system, proxy, turn: Mutex::new(()), runtime });
-    *shared = Arc::downgrade(&rig);
-    rig
 }
 
 async fn afresh(system: &System) {
