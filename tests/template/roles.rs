@@ -203,3 +203,16 @@ async fn the_page_of_roles_is_the_templates() {
         "infrastructure/ROLES.md is out of date: run the test with UPDATE_PAGES=1 and read it"
     );
 }
+
+#[tokio::test]
+async fn each_exception_from_the_scanners_rules_has_a_reason() {
+    let mut exceptions = 0;
+    for (name, resource) in Template::plain().await.section("Resources") {
+        for exception in list(&resource["Metadata"]["checkov"]["skip"]) {
+            assert!(exception["id"].as_str().is_some_and(|rule| rule.starts_with("CKV_AWS_")), "{name}: {exception}");
+            assert!(exception["comment"].as_str().is_some_and(|why| why.len() > 40), "{name}: {exception}");
+            exceptions += 1;
+        }
+    }
+    assert_eq!(exceptions, 18, "a new exception is one more to defend; one less is good news");
+}
