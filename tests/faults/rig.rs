@@ -12,8 +12,9 @@ use tokio::runtime::Runtime;
 use crate::common::{System, eventually, force_to, quick, with};
 use crate::proxy::Proxy;
 
-/// Long enough for an execution on a busy machine, and soon enough to wait for.
-pub const VISIBILITY_SECONDS: u32 = 10;
+/// Longer than an execution whose tasks are killed takes on a busy machine, or the message would be delivered
+/// again beside it and given up as poison; soon enough to wait for.
+pub const VISIBILITY_SECONDS: u32 = 30;
 
 struct Rig {
     system: System,

@@ -37,6 +37,8 @@ use crate::state_reader::{LevelReader, StoredLevel};
 
 /// What a read may cost a request, however the reader behaves.
 const READ_LIMIT: Duration = Duration::from_millis(300);
+/// How often a starting environment tries to read the state before there is a request.
+const PRIMING_TRIES: usize = 3;
 /// How far the lifetime of a state and the back-off stray from their setting, either way.
 const JITTER: f64 = 0.2;
 /// The back-off after the first failure.
@@ -133,12 +135,16 @@ impl<R: LevelReader> StateCache<R> {
         Self { reader, ttl, fallback, memory: Mutex::default(), flight: tokio::sync::Mutex::new(()) }
     }
 
-    /// Reads once before there is a request that would have to wait for it. A failure here puts no request
-    /// off: the first one tries again.
+    /// Reads before there is a request that would have to wait for it, three times at most: the first call of an
+    /// environment sets up more than a call may take later. A failure here puts no request off: the first one
+    /// tries again.
     pub async fn prime(&self) {
-        let _flight = self.flight.lock().await;
-        let now = Instant::now();
-        if self.need(now) == Need::ReadFirst {
+        for _ in 0..PRIMING_TRIES {
+            let _flight = self.flight.lock().await;
+            let now = Instant::now();
+            if self.need(now) != Need::ReadFirst {
+                return;
+            }
             self.read(now + READ_LIMIT, None).await;
         }
     }

@@ -128,7 +128,8 @@ async fn a_busy_environment_reads_about_once_in_a_time_to_live_and_no_request_wa
         assert_eq!(route(&cache).await, 1);
         advance(TTL / 1_000).await;
     }
-    assert!((55..=62).contains(&table.reads()), "{} reads in 60 times to live", table.reads());
+    // A lifetime is 0.8 to 1.2 times to live, and the first read came before the first of them.
+    assert!((50..=76).contains(&table.reads()), "{} reads in 60 times to live", table.reads());
 }
 
 #[tokio::test(start_paused = true)]
