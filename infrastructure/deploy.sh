@@ -5,6 +5,7 @@
 
 set -euo pipefail
 
+readonly PROGRAM=deploy
 readonly FUNCTIONS="controller full-service degraded-service maintenance-service alarm-processor evaluate-thresholds write-state emit-metrics"
 readonly TEMPLATE=infrastructure/circuit-breaker-infrastructure.yaml
 readonly DASHBOARD=infrastructure/dashboard.json
@@ -13,8 +14,6 @@ readonly STATE_MACHINE=statemachines/level-transition.asl.json
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly ROOT
 
-# No call may wait for somebody to leave a pager.
-export AWS_PAGER=""
 # The archives hold local times. One time zone for everybody, so that the same binary is the same archive.
 export TZ=UTC
 
@@ -179,8 +178,7 @@ check_credentials() {
 
 read_outputs() {
   local log=$STAGE/outputs.log key value separator=""
-  STACK_OUTPUTS=$(aws_cli cloudformation describe-stacks --stack-name "$STACK" --output text \
-    --query 'Stacks[0].Outputs[].[OutputKey, OutputValue]' 2>"$log") \
+  STACK_OUTPUTS=$(stack_outputs 2>"$log") \
     || fail_with_log "$log" "the stack is deployed, but its outputs could not be read:"
   [ -n "$OUTPUTS_FILE" ] || return 0
   {

@@ -14,8 +14,6 @@ canary() {
 
 dry_run() {
   local answer
-  # The client puts a name before the host, which only Amazon's hosts have.
-  [ -z "$ENDPOINT" ] || export AWS_DISABLE_HOST_PREFIX_INJECTION=true
   answer=$(aws_cli stepfunctions start-sync-execution --state-machine-arn "$(value_of "$STACK_OUTPUTS" StateMachineArn)" \
     --input '{"trigger":"schedule","dryRun":true}' --output text --query '[status, error, cause]') || return 1
   # The call succeeds even when the execution failed.

@@ -1,10 +1,13 @@
 # shellcheck shell=bash
-# What every part of deploy.sh uses: words to the user, the AWS CLI, the stack's values.
+# What the scripts share: words to the user under the name in PROGRAM, the AWS CLI, the stack's values.
+
+# No call may wait for somebody to leave a pager.
+export AWS_PAGER=""
 
 say() { printf '%s\n' "$*"; }
 
 fail() {
-  printf 'deploy: %s\n' "$*" >&2
+  printf '%s: %s\n' "$PROGRAM" "$*" >&2
   exit 1
 }
 
@@ -12,14 +15,22 @@ fail() {
 fail_with_log() {
   local log=$1
   shift
-  printf 'deploy: %s\n' "$*" >&2
+  printf '%s: %s\n' "$PROGRAM" "$*" >&2
   # Without the progress of uploads, which succeeded.
-  tr '\r' '\n' <"$log" | sed -e '/^[[:space:]]*$/d' -e '/^Uploading to /d' -e 's/^/deploy:   /' >&2
+  tr '\r' '\n' <"$log" | sed -e '/^[[:space:]]*$/d' -e '/^Uploading to /d' -e "s/^/$PROGRAM:   /" >&2
   exit 1
 }
 
 aws_cli() {
+  # The CLI puts sync- before the host of some calls, and an endpoint of one's own has no such name.
+  [ -z "$ENDPOINT" ] || export AWS_DISABLE_HOST_PREFIX_INJECTION=true
   aws --region "$REGION" ${ENDPOINT:+--endpoint-url "$ENDPOINT"} "$@"
+}
+
+# The outputs of the stack, a line each: key, tab, value.
+stack_outputs() {
+  aws_cli cloudformation describe-stacks --stack-name "$STACK" --output text \
+    --query 'Stacks[0].Outputs[].[OutputKey, OutputValue]'
 }
 
 # The options that the commands we print need to find the same AWS.

@@ -61,8 +61,12 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
                     let problem = format!("the state item makes no sense: attribute {problem}");
                     return self.repaired(request, &problem, now).await;
                 }
-                if request.repairs() && self.last_known().await?.is_some_and(|known| known.epoch > state.epoch) {
-                    return self.repaired(request, "the state item is older than its history", now).await;
+                if request.repairs()
+                    && let Some(last_known) = self.states.last_known().await?
+                    && last_known.epoch > state.epoch
+                {
+                    // The state item is older than its history.
+                    return Ok(self.after(last_known, now));
                 }
                 let expected = Expected::Version { version: state.version, epoch: state.epoch };
                 Ok(Base { state: *state, expected })
@@ -83,14 +87,15 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
         if !request.repairs() {
             return Err(state_unavailable(format!("{problem}: {REPAIR}")));
         }
-        let last_known = self.last_known().await?.ok_or_else(|| {
+        let last_known = self.states.last_known().await?.ok_or_else(|| {
             state_unavailable(format!("{problem}, and there is no record to go on from: restore the table's backup"))
         })?;
-        Ok(Base { state: last_known.state(&self.policy, now), expected: Expected::Repair })
+        Ok(self.after(last_known, now))
     }
 
-    async fn last_known(&self) -> Result<Option<LastKnown>, TaskError> {
-        self.states.last_known().await.map_err(TaskError::from)
+    /// Going on from the newest record.
+    fn after(&self, last_known: LastKnown, now: Timestamp) -> Base {
+        Base { state: last_known.state(&self.policy, now), expected: Expected::Repair }
     }
 
     /// A command whose execution runs twice is carried out once.

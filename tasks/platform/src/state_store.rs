@@ -181,14 +181,17 @@ pub fn stored_from_item(item: Item) -> Stored {
     }
 }
 
+fn number(item: &Item, attribute: &str) -> Option<u64> {
+    item.get(attribute)?.as_n().ok()?.parse().ok()
+}
+
 fn newer_state(item: &Item) -> Option<NewerState> {
-    let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok());
-    let schema_version: u64 = number("schemaVersion")?;
-    let level = u8::try_from(number("currentLevel")?).ok()?;
+    let schema_version = number(item, "schemaVersion")?;
+    let level = u8::try_from(number(item, "currentLevel")?).ok()?;
     (schema_version > SCHEMA_VERSION.into()).then_some(NewerState {
         schema_version,
         current_level: level.try_into().ok()?,
-        epoch: number("epoch").unwrap_or_default(),
+        epoch: number(item, "epoch").unwrap_or_default(),
     })
 }
 
@@ -296,8 +299,7 @@ impl StateWriter for StateTable {
     async fn stamp_of(&self, key: &str) -> Result<Option<Stamp>, StoreError> {
         let Some(item) = self.item(key).await? else { return Ok(None) };
         let execution = item.get("execution").and_then(|value| value.as_s().ok()).cloned();
-        let version = item.get("version").and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok());
-        Ok(execution.zip(version).map(|(execution, version)| Stamp { execution, version }))
+        Ok(execution.zip(number(&item, "version")).map(|(execution, version)| Stamp { execution, version }))
     }
 }
 
