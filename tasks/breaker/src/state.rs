@@ -50,6 +50,26 @@ pub struct Hold {
     pub expires_at: Timestamp,
 }
 
+/// While the level is degraded: how safe requests try the better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Probing {
+    /// When probing begins: at the end of the cooldown.
+    pub from: Timestamp,
+    /// The share of safe requests that probes, in percent.
+    pub percent: u32,
+}
+
+/// After a recovery: how the better level takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ramp {
+    /// When it begins.
+    pub from: Timestamp,
+    /// When the level has taken over.
+    pub until: Timestamp,
+}
+
 /// The state item, `pk = "system-state"`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -77,6 +97,12 @@ pub struct SystemState {
     /// How long recoveries wait.
     #[serde(default)]
     pub backoff: RecoveryBackoff,
+    /// How safe requests try the better level, where recoveries rest on that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probing: Option<Probing>,
+    /// How the level takes over after a recovery, possibly over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Ramp>,
     /// A pinned level, possibly expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
@@ -104,6 +130,8 @@ impl SystemState {
             evidence_since: now.checked_sub(window).unwrap_or(now),
             carried_failures: 0,
             backoff: RecoveryBackoff::default(),
+            probing: None,
+            ramp: None,
             hold: None,
             execution: String::new(),
             schema_version: SCHEMA_VERSION,
@@ -114,6 +142,18 @@ impl SystemState {
     #[must_use]
     pub fn active_hold(&self, now: Timestamp) -> Option<&Hold> {
         self.hold.as_ref().filter(|hold| now < hold.expires_at)
+    }
+
+    /// The ramp that is under way at `now`. A hold ends it: the operator wants the whole level.
+    #[must_use]
+    pub fn active_ramp(&self, now: Timestamp) -> Option<&Ramp> {
+        self.ramp.as_ref().filter(|ramp| now < ramp.until && self.active_hold(now).is_none())
+    }
+
+    /// How probes are sent at `now`. None are during a hold.
+    #[must_use]
+    pub fn active_probing(&self, now: Timestamp) -> Option<&Probing> {
+        self.probing.as_ref().filter(|probing| probing.from <= now && self.active_hold(now).is_none())
     }
 
     /// Where the evidence begins: at `evidenceSince`, or where a hold ended, if that is later.
