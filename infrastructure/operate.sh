@@ -8,8 +8,9 @@
 
 set -euo pipefail
 
-# No call may wait for somebody to leave a pager.
-export AWS_PAGER=""
+readonly PROGRAM=operate
+# shellcheck source=deploy/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/deploy/common.sh"
 
 usage() {
   cat <<'HELP'
@@ -36,11 +37,6 @@ Operates the bank circuit breaker by starting its state machine.
   --json               prints the whole answer as JSON
   --help               this text
 HELP
-}
-
-fail() {
-  printf 'operate: %s\n' "$*" >&2
-  exit 1
 }
 
 COMMAND="" LEVEL="" REASON="" HOLD="" EPOCH="" REPAIR=false REQUESTED_BY="" DRY_RUN=false JSON=false WAIT=60
@@ -98,17 +94,11 @@ check_options() {
   [ "$COMMAND" = look ] || [ -n "$REASON" ] || fail "--reason is missing: say why, for the records"
 }
 
-aws_cli() {
-  # The CLI puts sync- before the host otherwise, and an endpoint of one's own has no such name.
-  AWS_DISABLE_HOST_PREFIX_INJECTION=${ENDPOINT:+true} \
-    aws --region "$REGION" ${ENDPOINT:+--endpoint-url "$ENDPOINT"} "$@"
-}
-
-stack_output() {
+# One of the stack's outputs, which are $1.
+output() {
   local value
-  value=$(aws_cli cloudformation describe-stacks --stack-name "$STACK" --output text \
-    --query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue") || fail "the stack $STACK cannot be read in $REGION"
-  [ -n "$value" ] || fail "the stack $STACK has no output $1: is it this project's?"
+  value=$(value_of "$1" "$2")
+  [ -n "$value" ] || fail "the stack $STACK has no output $2: is it this project's?"
   printf '%s' "$value"
 }
 
@@ -174,11 +164,12 @@ record() {
 }
 
 main() {
-  local machine table answer name written at reason version epoch level
+  local outputs machine table answer name written at reason version epoch level
   read_options "$@"
   check_options
-  machine=$(stack_output StateMachineArn)
-  table=$(stack_output StateTableName)
+  outputs=$(stack_outputs) || fail "the stack $STACK cannot be read in $REGION"
+  machine=$(output "$outputs" StateMachineArn)
+  table=$(output "$outputs" StateTableName)
   if [ "$COMMAND" != look ] && [ -z "$REQUESTED_BY" ]; then
     REQUESTED_BY=$(aws_cli sts get-caller-identity --query Arn --output text) || fail "who are you? give --requested-by"
   fi

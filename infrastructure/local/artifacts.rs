@@ -1,9 +1,11 @@
 //! The Lambda binaries, built and laid out as `deploy.sh` takes them.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 use tokio::process::Command;
 
 use crate::command::run;
@@ -28,20 +30,77 @@ pub const BINARIES: [&str; 8] = [
 pub async fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--workspace", "--bins"]).current_dir(folders::project());
-    run(&mut command).await.context("the Lambdas cannot be built")?;
+    command.args(["build", "--quiet", "--workspace", "--bins", "--message-format=json"]);
+    let messages = run(command.current_dir(folders::project())).await.context("the Lambdas cannot be built")?;
+    let built = executables(&messages);
     let lock = folders::lock("artifacts.lock").await?;
     let folder = folders::local().join("artifacts");
     for binary in BINARIES {
-        let (from, to) = (folders::target().join("debug").join(binary), folder.join(binary).join("bootstrap"));
-        let modified = |path: &PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
-        if modified(&to).is_none_or(|copied| modified(&from).is_none_or(|built| built > copied)) {
-            fs::create_dir_all(folder.join(binary))?;
-            let fresh = to.with_extension("fresh");
-            fs::copy(&from, &fresh).with_context(|| format!("{} was not built", from.display()))?;
-            fs::rename(&fresh, &to)?;
-        }
+        let from = built.get(binary).with_context(|| format!("the workspace has no binary {binary}"))?;
+        lay_out(from, &folder.join(binary)).with_context(|| format!("{binary} cannot be laid out"))?;
     }
     drop(lock);
     Ok(folder)
+}
+
+/// One line of what cargo says; most of its members are of no interest.
+#[derive(Deserialize)]
+struct Message {
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Where cargo put the programs, wherever its settings say that they go.
+fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    messages.filter_map(|message| Some((message.target?.name, message.executable?))).collect()
+}
+
+/// Copies a binary unless the same one is there already: an unchanged archive need not be uploaded again.
+fn lay_out(from: &Path, folder: &Path) -> Result<()> {
+    let to = folder.join("bootstrap");
+    let fresh = fs::read(from).with_context(|| format!("{} cannot be read", from.display()))?;
+    if fs::read(&to).is_ok_and(|there| there == fresh) {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    // Renamed into place, because another runner may be reading the one that is there.
+    let new = to.with_extension("fresh");
+    fs::copy(from, &new)?;
+    fs::rename(&new, &to)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_taken_from_where_cargo_says_that_they_are() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"platform"},"executable":null}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"controller"},"executable":"/elsewhere/controller"}"#,
+            "\nno JSON\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        let expected = BTreeMap::from([("controller".to_owned(), PathBuf::from("/elsewhere/controller"))]);
+        assert_eq!(executables(messages), expected);
+    }
+
+    #[test]
+    fn a_binary_that_differs_is_replaced_even_by_an_older_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("built"), folder.path().join("laid-out"));
+        fs::write(&from, "older").unwrap();
+        fs::create_dir(&to).unwrap();
+        fs::write(to.join("bootstrap"), "newer").unwrap();
+        lay_out(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join("bootstrap")).unwrap(), "older");
+    }
 }

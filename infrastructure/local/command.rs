@@ -47,12 +47,13 @@ impl Drop for Running {
     fn drop(&mut self) {
         // None when it has ended and was waited for.
         let Some(group) = self.0.id() else { return };
-        signal("TERM", group);
+        let group = format!("-{group}");
+        signal("TERM", &[&group]);
         let begun = Instant::now();
         while matches!(self.0.try_wait(), Ok(None)) && begun.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(20));
         }
-        signal("KILL", group);
+        signal("KILL", &[&group]);
     }
 }
 
@@ -64,9 +65,10 @@ async fn text(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<String>
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Signals a process group. The shell does it, because the standard library cannot without unsafe code.
-fn signal(name: &str, group: u32) {
-    let script = format!("kill -s {name} -- -{group}");
+/// Signals processes, or a process group by its number with a minus. The shell does it, because the
+/// standard library cannot without unsafe code.
+pub(crate) fn signal(name: &str, processes: &[&str]) {
+    let script = format!("kill -s {name} -- {}", processes.join(" "));
     let _ = std::process::Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status();
 }
 
@@ -94,8 +96,15 @@ mod tests {
         let script =
             format!("trap 'touch {}; exit 143' TERM; sleep 60 & echo $! > {}; wait", tidied.display(), pid.display());
         let mut command = shell(&script);
-        let interrupted = tokio::time::timeout(Duration::from_millis(500), run(&mut command)).await;
-        assert!(interrupted.is_err());
+        let started = async {
+            while !std::fs::read_to_string(&pid).is_ok_and(|written| written.ends_with('\n')) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            ended = run(&mut command) => panic!("it ended by itself: {ended:?}"),
+            () = started => {}
+        }
         assert!(tidied.exists());
         let child = std::fs::read_to_string(pid).unwrap();
         // Gone, or a zombie that nobody has waited for yet.

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use breaker::TransitionRecord;
-use breaker::TransitionRequest;
+use breaker::{TransitionRecord, TransitionRequest};
 
 use crate::deployment::{DeployOptions, Deployment};
 use crate::gateway::Gateway;

@@ -61,27 +61,34 @@ impl Deployment {
     }
 }
 
-/// Runs `deploy.sh` against the server at `endpoint`.
-///
-/// # Errors
-/// The script failed: then with what it said.
-pub async fn deploy(python: &Python, endpoint: &str, artifacts: &Path, options: &DeployOptions) -> Result<Deployment> {
-    let outputs = tempfile::NamedTempFile::new_in(folders::local())?;
+/// `deploy.sh` for these names against the server at `endpoint`; the caller adds what it is to do.
+#[must_use]
+pub fn script(python: &Python, endpoint: &str, options: &DeployOptions) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new("bash");
     command
         .arg(folders::project().join("infrastructure/deploy.sh"))
         .args(["--environment", &options.environment, "--project-name", &options.project])
         .args(["--region", REGION, "--endpoint-url", endpoint])
-        .arg("--artifacts")
-        .arg(artifacts)
-        .arg("--outputs")
-        .arg(outputs.path())
+        // Nobody is asked: the server is the runner's own.
+        .arg("--yes")
         .args(options.parameters.iter().flat_map(|(key, value)| ["--parameter".to_owned(), format!("{key}={value}")]))
         .env("PATH", format!("{}:{path}", python.programs().display()))
         // What the AWS CLI leaves when it is interrupted goes where everything else is.
         .env("TMPDIR", folders::local());
     isolate(&mut command);
+    command
+}
+
+/// Runs `deploy.sh` against the server at `endpoint`.
+///
+/// # Errors
+/// The script failed: then with what it said.
+pub async fn deploy(python: &Python, endpoint: &str, artifacts: &Path, options: &DeployOptions) -> Result<Deployment> {
+    let outputs = tempfile::NamedTempFile::new_in(folders::local())?;
+    let mut command = script(python, endpoint, options);
+    // Without the canary: the runner shows every transition anyway, and it takes some seconds.
+    command.args(["--skip-canary", "--artifacts"]).arg(artifacts).arg("--outputs").arg(outputs.path());
     run(&mut command).await.context("the deployment failed")?;
     let outputs: BTreeMap<String, String> = serde_json::from_str(&fs::read_to_string(outputs.path())?)?;
     let api = outputs.get("ApiId").context("the stack has no output ApiId")?;

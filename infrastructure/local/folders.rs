@@ -1,10 +1,16 @@
 //! Where things are: everything that the runner makes is below `target/local/`.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use tempfile::TempDir;
+
+/// What the names of the folders of single runs begin with.
+const RUN: &str = "aws-";
+/// The file in a run's folder that its runner holds locked while it lives.
+const OWNED: &str = "runner.lock";
 
 /// The project's folder.
 #[must_use]
@@ -30,7 +36,7 @@ pub fn local() -> PathBuf {
 /// # Errors
 /// The file cannot be made or locked.
 pub async fn lock(name: &str) -> Result<File> {
-    std::fs::create_dir_all(local())?;
+    fs::create_dir_all(local())?;
     let file = File::create(local().join(name))?;
     loop {
         match file.try_lock() {
@@ -38,5 +44,82 @@ pub async fn lock(name: &str) -> Result<File> {
             Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(100)).await,
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
+    }
+}
+
+/// The folder of one run, removed with it. A runner that is killed leaves its folder behind; the next
+/// one removes it.
+#[derive(Debug)]
+pub struct RunFolder {
+    folder: TempDir,
+    /// Locked as long as this process lives, however it ends.
+    _owned: File,
+}
+
+impl RunFolder {
+    /// Makes a folder, and removes those of dead runners.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub async fn make() -> Result<Self> {
+        // So that nobody takes a folder that is not locked yet for a dead runner's.
+        let making = lock("folders.lock").await?;
+        remove_leftovers(&local())?;
+        let made = Self::make_in(&local())?;
+        drop(making);
+        Ok(made)
+    }
+
+    fn make_in(parent: &Path) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix(RUN).tempdir_in(parent)?;
+        let owned = File::create(folder.path().join(OWNED))?;
+        owned.try_lock()?;
+        Ok(Self { folder, _owned: owned })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+fn remove_leftovers(parent: &Path) -> Result<()> {
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with(RUN) || !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let alive = File::open(entry.path().join(OWNED)).is_ok_and(|owned| owned.try_lock().is_err());
+        if !alive {
+            // What cannot be removed now is removed by the next runner.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_runner_left_is_removed_and_what_a_living_one_uses_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let living = RunFolder::make_in(parent.path()).unwrap();
+        let dead = parent.path().join("aws-dead");
+        fs::create_dir(&dead).unwrap();
+        // The lock of a process that is gone is open.
+        File::create(dead.join(OWNED)).unwrap();
+        let other = parent.path().join("artifacts");
+        fs::create_dir(&other).unwrap();
+
+        remove_leftovers(parent.path()).unwrap();
+        assert!(living.path().exists() && other.exists());
+        assert!(!dead.exists());
+
+        let path = living.path().to_owned();
+        drop(living);
+        assert!(!path.exists());
     }
 }

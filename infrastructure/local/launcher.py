@@ -1,18 +1,24 @@
 """Runs the local AWS so that it cannot outlive whoever started it.
 
-Standard input is a pipe that the starter holds. When it closes, however the starter ended, the whole
-process group is killed: the server and the Lambda processes below it.
+Standard input is a pipe that the starter holds. When it closes, however the starter ended, the folder
+that it named is removed and the whole process group is killed: the server and the Lambda processes
+below it.
 """
 
 import os
+import shutil
 import signal
 import socketserver
 import sys
 import threading
 
 
+folder = os.environ.pop("LOCAL_AWS_FOLDER")
+
+
 def die_with_starter():
     sys.stdin.buffer.read()
+    shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod deployment;
 pub mod folders;
 pub mod gateway;
+pub mod lambdas;
 pub mod progress;
 pub mod python;
 pub mod serve;

@@ -11,14 +11,14 @@ use crate::watch::{Watch, line};
 /// Deploys the system and serves its API at `port`, one line a transition.
 ///
 /// # Errors
-/// A step of the set-up failed, or the port is taken.
+/// A step of the set-up failed, the port is taken, or the local AWS ended.
 pub async fn run(port: u16, options: DeployOptions) -> Result<()> {
     // First of all, because nobody wants to learn it after a minute of set-up.
     drop(tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
         anyhow::anyhow!("port {port} is in use ({error}): stop what uses it, or choose another with --port")
     })?);
     let progress = Progress::shown();
-    let stack = LocalStack::start(&progress).await?;
+    let mut stack = LocalStack::start(&progress).await?;
     let deployment = stack.deploy(&progress, &options).await?;
     let gateway = Gateway::start(port, &deployment.api).await?;
     let (api, machine) = (gateway.address(), deployment.output("StateMachineArn"));
@@ -43,6 +43,9 @@ Transitions follow; Ctrl-C ends everything.",
     );
     let mut watch = Watch::new(stack.sdk(), deployment.output("StateTableName"));
     loop {
-        println!("{}", line(&watch.next().await?));
+        tokio::select! {
+            transition = watch.next() => println!("{}", line(&transition?)),
+            ended = stack.ended() => return Err(ended),
+        }
     }
 }

@@ -3,43 +3,74 @@
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, anyhow, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::Credentials;
-use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use serde::Deserialize;
+use tokio::process::{Child, ChildStdin, Command};
 
-use crate::folders;
+use crate::folders::{self, RunFolder};
+use crate::lambdas::Lambdas;
 use crate::python::Python;
 
 /// The region of the local AWS.
 pub const REGION: &str = "us-east-1";
 /// Starting takes well under a second; a busy machine is given time.
 const START_DEADLINE: Duration = Duration::from_mins(1);
+/// A port that was free may be taken by the time the server wants it.
+const START_ATTEMPTS: u32 = 3;
 
 /// Being killed takes no time; this is for a machine that is very busy.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// So many lines of the log tell why the server ended.
+const LOG_TAIL: usize = 20;
 
 /// A running server. It cannot outlive this process: its launcher ends when the pipe to it closes.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
+    /// The pipe. Not in the child, because waiting for a child closes its input.
+    lifeline: Option<ChildStdin>,
     endpoint: String,
+    lambdas: Lambdas,
     /// Everything that the server writes; removed with it.
-    folder: TempDir,
+    folder: RunFolder,
+}
+
+/// The answer of the server about its health, as far as anybody needs it.
+#[derive(Deserialize)]
+struct Health {
+    /// The one part of it that whoever starts the server may choose.
+    edition: String,
 }
 
 impl Server {
-    /// Starts a server on a free loopback port.
+    /// Starts a server on a free loopback port. Lambdas see it at `seen_at`, where something stands
+    /// between, else at its own address.
     ///
     /// # Errors
-    /// It does not answer in time, or ends at once: then with what it logged.
-    pub async fn start(python: &Python) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("aws-").tempdir_in(folders::local())?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    /// It does not answer in time, or ends at once, again and again: then with what it logged.
+    pub async fn start(python: &Python, seen_at: Option<&str>) -> Result<Self> {
+        let mut ended = String::new();
+        for _ in 0..START_ATTEMPTS {
+            let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            let mut server = Self::spawn(python, port, seen_at).await?;
+            match server.wait_until_it_answers().await? {
+                None => return Ok(server),
+                Some(status) => ended = format!("({status}):\n{}", server.log()),
+            }
+        }
+        bail!("the local AWS ended at once, {START_ATTEMPTS} times {ended}")
+    }
+
+    async fn spawn(python: &Python, port: u16, seen_at: Option<&str>) -> Result<Self> {
+        let folder = RunFolder::make().await?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let log = File::create(folder.path().join("server.log"))?;
         let mut command = Command::new(python.program("python"));
@@ -48,10 +79,12 @@ impl Server {
         command
             .arg(folders::project().join("infrastructure/local/launcher.py"))
             .current_dir(folder.path())
-            .env("AWS_ENDPOINT_URL", &endpoint)
+            .env("AWS_ENDPOINT_URL", seen_at.unwrap_or(&endpoint))
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
+            .env("MINISTACK_EDITION", edition(&folder))
+            .env("LOCAL_AWS_FOLDER", folder.path())
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -59,27 +92,57 @@ impl Server {
         for variable in ["TMPDIR", "HOME", "STATE_DIR", "S3_DATA_DIR"] {
             command.env(variable, folder.path());
         }
-        let mut server = Self { process: command.spawn()?, endpoint, folder };
-        server.wait_until_it_answers().await?;
-        Ok(server)
+        let mut process = command.spawn()?;
+        let group = process.id().ok_or_else(|| anyhow!("the local AWS ended before it began"))?;
+        let lifeline = process.stdin.take();
+        Ok(Self { process, lifeline, endpoint, lambdas: Lambdas::of_group(group), folder })
     }
 
-    async fn wait_until_it_answers(&mut self) -> Result<()> {
+    /// `None` once it answers; how it ended where it ended before.
+    async fn wait_until_it_answers(&mut self) -> Result<Option<ExitStatus>> {
         let begun = Instant::now();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(1)).build()?;
         loop {
-            let log = || fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default();
+            // Whoever else got the port answers something else.
+            let ours = self.health(&client).await.is_some_and(|health| health.edition == edition(&self.folder));
             if let Some(status) = self.process.try_wait()? {
-                bail!("the local AWS ended at once ({status}):\n{}", log());
+                return Ok(Some(status));
             }
-            if client.get(format!("{}/_ministack/health", self.endpoint)).send().await.is_ok() {
-                return Ok(());
+            if ours {
+                return Ok(None);
             }
             if begun.elapsed() > START_DEADLINE {
-                bail!("the local AWS does not answer:\n{}", log());
+                bail!("the local AWS does not answer:\n{}", self.log());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    async fn health(&self, client: &reqwest::Client) -> Option<Health> {
+        let answer = client.get(format!("{}/_ministack/health", self.endpoint)).send().await.ok()?;
+        answer.json().await.ok()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// Waits for the server's end, which nobody wants; says how it ended, with the end of its log.
+    pub async fn ended(&mut self) -> Error {
+        let how = match self.process.wait().await {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        let tail = lines.get(lines.len().saturating_sub(LOG_TAIL)..).unwrap_or_default().join("\n");
+        anyhow!("the local AWS ended ({how}); its log ended with:\n{tail}")
+    }
+
+    /// The processes of its Lambdas.
+    #[must_use]
+    pub const fn lambdas(&self) -> Lambdas {
+        self.lambdas
     }
 
     /// The address of every AWS service.
@@ -89,12 +152,19 @@ impl Server {
     }
 
     /// The configuration of SDK clients of this server.
-    #[expect(deprecated, reason = "the other names of the types are in a crate that nothing else here needs")]
     pub async fn sdk_config(&self) -> SdkConfig {
+        Self::sdk_config_at(&self.endpoint).await
+    }
+
+    /// The configuration of SDK clients that see the server at `endpoint`.
+    #[expect(deprecated, reason = "the other names of the types are in a crate that nothing else here needs")]
+    pub async fn sdk_config_at(endpoint: &str) -> SdkConfig {
         use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
 
         aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .endpoint_url(&self.endpoint)
+            .endpoint_url(endpoint)
+            // One that is put together by hand follows no proxy settings; the default one does.
+            .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
             .region(Region::new(REGION))
             // The user's own settings are not read either.
             .profile_files(ProfileFiles::builder().with_contents(ProfileFileKind::Config, "").build())
@@ -120,12 +190,17 @@ impl Drop for Server {
     /// Ends the server and everything below it, and waits until they are gone: only then can its
     /// folder be removed.
     fn drop(&mut self) {
-        drop(self.process.stdin.take());
+        drop(self.lifeline.take());
         let begun = Instant::now();
         while !self.is_gone() && begun.elapsed() < STOP_DEADLINE {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// Names one run, so that no other server's answer is taken for its own.
+fn edition(folder: &RunFolder) -> String {
+    folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Keeps a command away from the user's own account, settings and proxy: it sees test credentials and
@@ -150,4 +225,24 @@ fn test_credentials() -> [(&'static str, &'static str); 6] {
         ("AWS_CONFIG_FILE", "/dev/null"),
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_else_has_the_port_is_not_taken_for_the_server() {
+        let python = Python::set_up().await.unwrap();
+        let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = other.local_addr().unwrap().port();
+        let answer = get(|| async { "{\"edition\": \"light\"}" });
+        tokio::spawn(axum::serve(other, Router::new().route("/_ministack/health", answer)).into_future());
+        let mut server = Server::spawn(&python, port, None).await.unwrap();
+        let ended = server.wait_until_it_answers().await.unwrap();
+        assert!(ended.is_some_and(|status| !status.success()), "{ended:?}: {}", server.log());
+    }
 }

@@ -1,6 +1,6 @@
 //! The whole system on one machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow};
 use aws_config::SdkConfig;
@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 use crate::artifacts;
 use crate::cloudwatch::{AlarmStatus, StandIn};
 use crate::deployment::{DeployOptions, Deployment, deploy};
+use crate::lambdas::Lambdas;
 use crate::progress::Progress;
 use crate::python::Python;
 use crate::server::Server;
@@ -29,13 +30,23 @@ impl LocalStack {
     /// # Errors
     /// A sentence that says which step failed, and why.
     pub async fn start(progress: &Progress) -> Result<Self> {
+        Self::start_seen_at(progress, None).await
+    }
+
+    /// The same, but the Lambdas and what stands in for `CloudWatch` see the server at this address:
+    /// for tests, which put something between them.
+    ///
+    /// # Errors
+    /// A sentence that says which step failed, and why.
+    pub async fn start_seen_at(progress: &Progress, address: Option<&str>) -> Result<Self> {
         let (python, artifacts) = tokio::try_join!(
             progress.step("Python environment (some minutes the first time)", Python::set_up()),
             progress.step("Lambda binaries", artifacts::build()),
         )?;
-        let server = progress.step("local AWS", Server::start(&python)).await?;
+        let server = progress.step("local AWS", Server::start(&python, address)).await?;
         let sdk = server.sdk_config().await;
-        let stand_in = StandIn::start(&sdk).await?;
+        let seen = Server::sdk_config_at(address.unwrap_or(server.endpoint())).await;
+        let stand_in = StandIn::start(&seen).await?;
         Ok(Self { python, artifacts, stand_in, sdk, server })
     }
 
@@ -63,6 +74,12 @@ impl LocalStack {
         self.server.endpoint()
     }
 
+    /// The folder of the Lambda binaries.
+    #[must_use]
+    pub fn artifacts(&self) -> &Path {
+        &self.artifacts
+    }
+
     /// The configuration of SDK clients.
     #[must_use]
     pub const fn sdk(&self) -> &SdkConfig {
@@ -73,6 +90,17 @@ impl LocalStack {
     #[must_use]
     pub const fn python(&self) -> &Python {
         &self.python
+    }
+
+    /// The processes of the Lambdas.
+    #[must_use]
+    pub const fn lambdas(&self) -> Lambdas {
+        self.server.lambdas()
+    }
+
+    /// Waits for the end of the local AWS, which nobody wants; says how it came, with the end of its log.
+    pub async fn ended(&mut self) -> Error {
+        self.server.ended().await
     }
 
     /// The deployed alarms and their states.

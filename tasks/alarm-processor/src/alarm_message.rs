@@ -1,10 +1,12 @@
 //! From the body of a queue message to an alarm's notification.
 
+use std::collections::BTreeMap;
+
 use breaker::AlarmHint;
 use jiff::Timestamp;
 use jiff::fmt::strtime::BrokenDownTime;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 /// What an alarm's metric tells about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,31 +35,9 @@ pub struct AlarmNotification {
 #[error("not an alarm notification: {0}")]
 pub struct NotAnAlarm(String);
 
-#[derive(Deserialize)]
-struct Envelope {
-    #[serde(rename = "Type")]
-    kind: String,
-    #[serde(rename = "Message")]
-    message: String,
-}
-
-/// Only what is read: unknown members are none of our business, and composite or metric-math alarms
-/// have no plain trigger.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Message {
-    alarm_name: String,
-    alarm_arn: Option<String>,
-    new_state_value: String,
-    state_change_time: Option<String>,
-    trigger: Option<Trigger>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Trigger {
-    metric_name: Option<String>,
-}
+/// The members of an object, of which only those are looked into that are read: what else a message
+/// carries is none of our business. Composite and metric-math alarms have no plain trigger.
+type Members<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Reads a body: an SNS envelope around an alarm message, or the message itself, as it comes with
 /// raw message delivery.
@@ -65,45 +45,54 @@ struct Trigger {
 /// # Errors
 /// Says what is not as it should be.
 pub fn parse(body: &str) -> Result<AlarmNotification, NotAnAlarm> {
-    let outer: Value =
-        serde_json::from_str(body).map_err(|error| NotAnAlarm(format!("the body is no JSON: {error}")))?;
-    let message = if outer.get("Message").is_some() {
-        let envelope: Envelope = typed(outer, "the SNS envelope")?;
-        if envelope.kind != "Notification" {
-            return Err(NotAnAlarm("`Type` of the SNS envelope is not \"Notification\"".to_owned()));
-        }
-        serde_json::from_str(&envelope.message)
-            .map_err(|error| NotAnAlarm(format!("`Message` of the SNS envelope is no JSON: {error}")))?
-    } else {
-        outer
-    };
-    notification(typed(message, "the alarm message")?)
+    let outer = members(body, "the body")?;
+    if !outer.contains_key("Message") {
+        return notification(&outer);
+    }
+    let kind: String = required(&outer, "Type")?;
+    if kind != "Notification" {
+        return Err(NotAnAlarm("`Type` of the SNS envelope is not \"Notification\"".to_owned()));
+    }
+    let message: String = required(&outer, "Message")?;
+    notification(&members(&message, "`Message` of the SNS envelope")?)
 }
 
-fn typed<T: for<'de> Deserialize<'de>>(value: Value, what: &str) -> Result<T, NotAnAlarm> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        NotAnAlarm(format!("{what}, at `{path}`: {}", error.into_inner()))
-    })
+fn members<'a>(text: &'a str, what: &str) -> Result<Members<'a>, NotAnAlarm> {
+    serde_json::from_str(text).map_err(|error| NotAnAlarm(format!("{what} is no JSON object: {error}")))
 }
 
-fn notification(message: Message) -> Result<AlarmNotification, NotAnAlarm> {
-    let went_off = match message.new_state_value.as_str() {
+fn required<T: DeserializeOwned>(members: &Members<'_>, name: &str) -> Result<T, NotAnAlarm> {
+    optional(members, name)?.ok_or_else(|| NotAnAlarm(format!("`{name}` is missing")))
+}
+
+fn optional<T: DeserializeOwned>(members: &Members<'_>, name: &str) -> Result<Option<T>, NotAnAlarm> {
+    let Some(value) = members.get(name) else { return Ok(None) };
+    serde_json::from_str(value.get()).map_err(|error| NotAnAlarm(format!("`{name}`: {error}")))
+}
+
+fn notification(message: &Members<'_>) -> Result<AlarmNotification, NotAnAlarm> {
+    let name: String = required(message, "AlarmName")?;
+    let went_off = match required::<String>(message, "NewStateValue")?.as_str() {
         "ALARM" => true,
         "OK" | "INSUFFICIENT_DATA" => false,
         _ => return Err(NotAnAlarm("`NewStateValue` is not ALARM, OK or INSUFFICIENT_DATA".to_owned())),
     };
-    if message.alarm_name.is_empty() {
-        return Err(NotAnAlarm("`AlarmName` is empty".to_owned()));
-    }
-    let state_change_time = message.state_change_time.as_deref().map(change_time).transpose()?;
-    let kind = match message.trigger.and_then(|trigger| trigger.metric_name).as_deref() {
+    let state_change_time = optional::<String>(message, "StateChangeTime")?.as_deref().map(change_time).transpose()?;
+    let hint = AlarmHint { name, arn: optional(message, "AlarmArn")?, state_change_time };
+    // What the state machine would refuse need not be sent to it.
+    hint.check("AlarmName", "AlarmArn").map_err(|error| NotAnAlarm(error.to_string()))?;
+    Ok(AlarmNotification { hint, kind: kind(message)?, went_off })
+}
+
+fn kind(message: &Members<'_>) -> Result<AlarmKind, NotAnAlarm> {
+    let trigger: Option<&RawValue> = message.get("Trigger").copied().filter(|trigger| trigger.get() != "null");
+    let Some(trigger) = trigger else { return Ok(AlarmKind::Other) };
+    let metric: Option<String> = optional(&members(trigger.get(), "`Trigger`")?, "MetricName")?;
+    Ok(match metric.as_deref() {
         Some("Error") => AlarmKind::Failure,
         Some("Success") => AlarmKind::Recovery,
         _ => AlarmKind::Other,
-    };
-    let hint = AlarmHint { name: message.alarm_name, arn: message.alarm_arn, state_change_time };
-    Ok(AlarmNotification { hint, kind, went_off })
+    })
 }
 
 /// `CloudWatch` writes the offset without a colon, which RFC 3339 does not know; others write `Z`.
@@ -111,5 +100,7 @@ fn change_time(text: &str) -> Result<Timestamp, NotAnAlarm> {
     BrokenDownTime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text)
         .and_then(|time| time.to_timestamp())
         .or_else(|_| text.parse())
-        .map_err(|error| NotAnAlarm(format!("`StateChangeTime` is no time: {error}")))
+        .map_err(|error| {
+            NotAnAlarm(format!("`StateChangeTime` is no time such as 2026-09-10T14:06:12.544+0000: {error}"))
+        })
 }

@@ -137,10 +137,10 @@ fn what_is_no_alarm_message_is_refused_by_what_is_wrong_with_it() {
     let mut bad_time = alarm("a", "ALARM", "Error");
     bad_time["StateChangeTime"] = json!("yesterday");
     for (body, problem) in [
-        (String::new(), "the body is no JSON"),
-        ("[]".to_owned(), "the alarm message"),
-        ("null".to_owned(), "the alarm message"),
-        (enveloped("hello"), "`Message` of the SNS envelope is no JSON"),
+        (String::new(), "the body is no JSON object"),
+        ("[]".to_owned(), "the body is no JSON object"),
+        ("null".to_owned(), "the body is no JSON object"),
+        (enveloped("hello"), "`Message` of the SNS envelope is no JSON object"),
         (enveloped("{\"greeting\":\"hello\"}"), "AlarmName"),
         (json!({ "Type": "SubscriptionConfirmation", "Message": "You have chosen" }).to_string(), "`Type`"),
         (json!({ "Type": "Notification", "Message": 7 }).to_string(), "`Message`"),

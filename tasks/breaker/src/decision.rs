@@ -210,6 +210,7 @@ fn force(
     }
     let what = match &hold {
         Some(hold) => format!("held until {}", hold.expires_at),
+        None if state.active_hold(now).is_none() => "written for the first time".to_owned(),
         None => "not held any more".to_owned(),
     };
     let reason = format!("already at level {to}, {what}, by {requested_by}: {why}");

@@ -7,7 +7,9 @@ mod backoff;
 pub mod contract;
 mod decision;
 mod evidence;
+mod fields;
 mod level;
+mod object;
 mod policy;
 mod records;
 mod recovery;
@@ -15,6 +17,7 @@ mod request;
 mod route;
 mod state;
 mod summary;
+mod text;
 mod trip;
 mod write;
 
@@ -32,4 +35,4 @@ pub use request::{
 pub use route::{Route, draw, route};
 pub use state::{Hold, NewerState, Probing, Ramp, SCHEMA_VERSION, Stored, SystemState};
 pub use summary::{CallCounts, EvidenceSummary, ProbeSeries};
-pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, StateWrite};
+pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

@@ -4,11 +4,11 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::Level;
+use crate::fields::{self, Field, quoted};
+use crate::{Level, text};
 
 /// Characters that a reason may have.
 const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;
@@ -19,7 +19,30 @@ const ARN_CHARACTERS: RangeInclusive<usize> = 1..=2048;
 /// Characters that a requester's name may have.
 const REQUESTER_CHARACTERS: RangeInclusive<usize> = 1..=200;
 /// Minutes that a hold may last: at most three days, because a hold always ends.
-const HOLD_MINUTES: RangeInclusive<u32> = 1..=4320;
+pub const HOLD_MINUTES: RangeInclusive<u32> = 1..=4320;
+const ALARM_FIELDS: &[Field] = &[
+    Field::required("name", "the alarm's name, a text of 1 to 255 characters"),
+    Field::optional("arn", "the alarm's ARN, a text of 1 to 2048 characters"),
+    Field::optional("stateChangeTime", "a time such as \"2026-09-10T14:06:12Z\""),
+];
+const ALARM: Field = Field::required("alarm", "an object with the alarm's `name`").with(ALARM_FIELDS);
+const TARGET_LEVEL: Field = Field::required("targetLevel", "1 (full), 2 (degraded) or 3 (maintenance)");
+const REASON: Field = Field::required("reason", "a text of 1 to 500 characters that says why");
+const REQUESTED_BY: Field = Field::required("requestedBy", "a text of 1 to 200 characters that says who");
+const HOLD_MINUTES_FIELD: Field =
+    Field::optional("holdMinutes", "a whole number from 1 to 4320, because a hold always ends");
+const EXPECTED_EPOCH: Field =
+    Field::optional("expectedEpoch", "the epoch that you saw in the state, a whole number from 0");
+const REPAIR: Field = Field::optional("repair", "true or false");
+const DRY_RUN: Field = Field::optional("dryRun", "true or false");
+
+/// The triggers, what sentences call their requests, and the fields that those have.
+const SHAPES: [(&str, &str, &[Field]); 4] = [
+    ("alarm", "an alarm", &[ALARM, DRY_RUN]),
+    ("schedule", "a schedule", &[DRY_RUN]),
+    ("force", "a force", &[TARGET_LEVEL, REASON, REQUESTED_BY, HOLD_MINUTES_FIELD, EXPECTED_EPOCH, REPAIR, DRY_RUN]),
+    ("release", "a release", &[REASON, REQUESTED_BY, EXPECTED_EPOCH, DRY_RUN]),
+];
 /// What `trigger` may be, for the sentences that refuse it.
 const TRIGGERS: &str = "use \"alarm\", \"schedule\", \"force\" or \"release\"";
 
@@ -53,12 +76,15 @@ pub struct AlarmRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlarmHint {
     /// Its name.
+    #[schemars(length(min = 1, max = 255))]
     pub name: String,
     /// Its ARN, which old messages lack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 2048))]
     pub arn: Option<String>,
     /// When its state changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Timestamp")]
     pub state_change_time: Option<Timestamp>,
 }
 
@@ -78,14 +104,18 @@ pub struct ForceRequest {
     /// The level to go to, whatever the thresholds say.
     pub target_level: Level,
     /// Why: 1 to 500 characters.
+    #[schemars(length(min = 1, max = 500))]
     pub reason: String,
     /// Who: 1 to 200 characters.
+    #[schemars(length(min = 1, max = 200))]
     pub requested_by: String,
     /// Keeps automation off the level for so many minutes, 1 to 4320.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32", range(min = 1, max = 4320))]
     pub hold_minutes: Option<u32>,
     /// Refuses the command unless the state is at this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64")]
     pub expected_epoch: Option<u64>,
     /// Where the state is lost or unreadable: continues after the newest record. Else it changes nothing.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -100,11 +130,14 @@ pub struct ForceRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleaseRequest {
     /// Why: 1 to 500 characters.
+    #[schemars(length(min = 1, max = 500))]
     pub reason: String,
     /// Who: 1 to 200 characters.
+    #[schemars(length(min = 1, max = 200))]
     pub requested_by: String,
     /// Refuses the command unless the state is at this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64")]
     pub expected_epoch: Option<u64>,
     /// Decide and answer, but change nothing.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -116,26 +149,39 @@ pub struct ReleaseRequest {
 #[error("{0}")]
 pub struct InvalidRequest(pub String);
 
+impl AlarmHint {
+    /// Whether the state machine takes it. The arguments are what the sender calls its fields.
+    ///
+    /// # Errors
+    /// Names the field and what it should be.
+    pub fn check(&self, name_field: &str, arn_field: &str) -> Result<(), InvalidRequest> {
+        text::check_name(name_field, &self.name, &ALARM_NAME_CHARACTERS)?;
+        self.arn.as_deref().map_or(Ok(()), |arn| text::check_name(arn_field, arn, &ARN_CHARACTERS))
+    }
+}
+
 impl TransitionRequest {
     /// Reads the input of an execution. Unknown, missing and wrong fields are refused by name.
     ///
     /// # Errors
     /// Names the field and what it should be.
     pub fn parse(input: Value) -> Result<Self, InvalidRequest> {
-        let Value::Object(mut fields) = input else {
+        let Value::Object(mut object) = input else {
             return Err(InvalidRequest(format!("the input is not a JSON object with a field `trigger`: {TRIGGERS}")));
         };
-        let trigger = match fields.remove("trigger") {
+        let trigger = match object.remove("trigger") {
             Some(Value::String(trigger)) => trigger,
-            Some(_) => return Err(InvalidRequest(format!("`trigger` is not a string: {TRIGGERS}"))),
+            Some(_) => return Err(InvalidRequest(format!("`trigger` is not a text: {TRIGGERS}"))),
             None => return Err(InvalidRequest(format!("`trigger` is missing: {TRIGGERS}"))),
         };
-        let request = match trigger.as_str() {
-            "alarm" => Self::Alarm(fields_of(fields)?),
-            "schedule" => Self::Schedule(fields_of(fields)?),
-            "force" => Self::Force(fields_of(fields)?),
-            "release" => Self::Release(fields_of(fields)?),
-            _ => return Err(InvalidRequest(format!("`trigger` is none of the known ones: {TRIGGERS}"))),
+        let Some((trigger, whole, shape)) = SHAPES.iter().find(|(known, ..)| *known == trigger) else {
+            return Err(InvalidRequest(format!("`trigger` is \"{}\", which is none: {TRIGGERS}", quoted(&trigger))));
+        };
+        let request = match *trigger {
+            "alarm" => Self::Alarm(fields::read(whole, shape, object)?),
+            "schedule" => Self::Schedule(fields::read(whole, shape, object)?),
+            "force" => Self::Force(fields::read(whole, shape, object)?),
+            _ => Self::Release(fields::read(whole, shape, object)?),
         };
         request.check()?;
         Ok(request)
@@ -166,18 +212,14 @@ impl TransitionRequest {
 
     fn check(&self) -> Result<(), InvalidRequest> {
         match self {
-            Self::Alarm(request) => {
-                check_text("alarm.name", &request.alarm.name, &ALARM_NAME_CHARACTERS)?;
-                request.alarm.arn.as_deref().map_or(Ok(()), |arn| check_text("alarm.arn", arn, &ARN_CHARACTERS))
-            }
+            Self::Alarm(request) => request.alarm.check("alarm.name", "alarm.arn"),
             Self::Schedule(_) => Ok(()),
             Self::Force(request) => {
                 check_who_and_why(&request.reason, &request.requested_by)?;
-                if request.hold_minutes.is_some_and(|minutes| !HOLD_MINUTES.contains(&minutes)) {
+                if let Some(minutes) = request.hold_minutes.filter(|minutes| !HOLD_MINUTES.contains(minutes)) {
                     return Err(InvalidRequest(format!(
-                        "`holdMinutes` is not between {} and {}: a hold always ends",
-                        HOLD_MINUTES.start(),
-                        HOLD_MINUTES.end()
+                        "`holdMinutes` is {minutes}: use {}",
+                        HOLD_MINUTES_FIELD.wanted
                     )));
                 }
                 Ok(())
@@ -188,31 +230,45 @@ impl TransitionRequest {
 }
 
 fn check_who_and_why(reason: &str, requested_by: &str) -> Result<(), InvalidRequest> {
-    check_text("reason", reason, &REASON_CHARACTERS)?;
-    check_text("requestedBy", requested_by, &REQUESTER_CHARACTERS)
-}
-
-fn check_text(field: &str, text: &str, length: &RangeInclusive<usize>) -> Result<(), InvalidRequest> {
-    // White space alone says nothing, and what is stored is the text as it came.
-    if text.trim().chars().count() < *length.start() || text.chars().count() > *length.end() {
-        let (least, most) = (length.start(), length.end());
-        return Err(InvalidRequest(format!("`{field}` does not have between {least} and {most} characters")));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(InvalidRequest(format!("`{field}` has control characters: use plain text on one line")));
-    }
-    Ok(())
-}
-
-fn fields_of<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, InvalidRequest> {
-    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
-        let path = error.path().to_string();
-        let problem = error.into_inner();
-        InvalidRequest(if path == "." { problem.to_string() } else { format!("`{path}`: {problem}") })
-    })
+    text::check_plain("reason", reason, &REASON_CHARACTERS)?;
+    text::check_plain("requestedBy", requested_by, &REQUESTER_CHARACTERS)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 const fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use schemars::schema_for;
+
+    use super::*;
+
+    /// Names, and whether they are required, as the Rust types have them.
+    fn of_type(schema: &Value) -> BTreeSet<(String, bool)> {
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        let names = schema["properties"].as_object().unwrap().keys();
+        names.map(|name| (name.clone(), required.contains(&Value::from(name.as_str())))).collect()
+    }
+
+    fn of_shape(fields: &[Field]) -> BTreeSet<(String, bool)> {
+        fields.iter().map(|field| (field.name.to_owned(), field.required)).collect()
+    }
+
+    #[test]
+    fn the_fields_that_sentences_know_are_those_of_the_types() {
+        let types = [
+            schema_for!(AlarmRequest),
+            schema_for!(ScheduleRequest),
+            schema_for!(ForceRequest),
+            schema_for!(ReleaseRequest),
+        ];
+        for (schema, (trigger, _, shape)) in types.iter().zip(SHAPES) {
+            assert_eq!(of_type(schema.as_value()), of_shape(shape), "{trigger}");
+        }
+        assert_eq!(of_type(schema_for!(AlarmHint).as_value()), of_shape(ALARM_FIELDS));
+    }
 }

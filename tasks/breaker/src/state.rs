@@ -1,14 +1,24 @@
 //! The one item that says at which level the bank answers.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::object::{object, object_or_none};
+use crate::policy::MOST_OUTCOMES;
+use crate::request::HOLD_MINUTES;
 use crate::{Level, Policy, RecoveryBackoff};
 
 /// The layout of the state item that this code writes. Readers ignore attributes that they do not
 /// know; a writer refuses an item with a newer layout.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// The highest version: the state machine's `JSONata` computes in doubles, and beyond 2^53 - 1 two
+/// versions would look alike.
+const HIGHEST_VERSION: u64 = (1 << 53) - 1;
+/// How far the clocks of two writers may differ. Within it a time from the future does no harm: what
+/// counts from there on counts a little later.
+const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What the state table holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,16 +105,16 @@ pub struct SystemState {
     /// Failures of the fall to this level, capped at the threshold that they met.
     pub carried_failures: u64,
     /// How long recoveries wait.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub backoff: RecoveryBackoff,
     /// How safe requests try the better level, where recoveries rest on that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
     pub probing: Option<Probing>,
     /// How the level takes over after a recovery, possibly over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
     pub ramp: Option<Ramp>,
     /// A pinned level, possibly expired.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
     pub hold: Option<Hold>,
     /// The execution that wrote the item.
     pub execution: String,
@@ -136,6 +146,51 @@ impl SystemState {
             execution: String::new(),
             schema_version: SCHEMA_VERSION,
         }
+    }
+
+    /// Whether the parts fit each other, as those of every state do that a write stored. A state of
+    /// which one part is nonsense may be nonsense in every other, so nobody routes or decides by it.
+    ///
+    /// # Errors
+    /// Names the attribute and what would fit.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { current_level, version, epoch, carried_failures, schema_version, .. } = self;
+        if *schema_version != SCHEMA_VERSION {
+            return Err(format!("`schemaVersion` is {schema_version}: it should be {SCHEMA_VERSION}"));
+        }
+        if !(1..=HIGHEST_VERSION).contains(version) {
+            return Err(format!("`version` is {version}: it should be from 1 to {HIGHEST_VERSION}"));
+        }
+        if epoch > version {
+            return Err(format!("`epoch` is {epoch}: it should not be above `version`, which is {version}"));
+        }
+        let most_carried = if *current_level == Level::Degraded { MOST_OUTCOMES.unsigned_abs() } else { 0 };
+        if *carried_failures > most_carried {
+            return Err(format!(
+                "`carriedFailures` is {carried_failures}: at level {current_level} it should be at most {most_carried}"
+            ));
+        }
+        let written = self.last_updated;
+        not_after("evidenceSince", self.evidence_since, written)?;
+        not_after("lastTransition", self.last_transition, written)?;
+        let Some(hold) = &self.hold else { return Ok(()) };
+        if hold.level != *current_level {
+            return Err(format!(
+                "`hold.level` is {}: it should be `currentLevel`, which is {current_level}",
+                hold.level
+            ));
+        }
+        let longest = SignedDuration::from_mins((*HOLD_MINUTES.end()).into());
+        not_after("hold.expiresAt", hold.expires_at, written.checked_add(longest).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Whether the state may have been written before `now`. One from the future would keep evidence
+    /// from counting, and so keep the level from falling, without a word.
+    ///
+    /// # Errors
+    /// Names the attribute and what would fit.
+    pub fn check_at(&self, now: Timestamp) -> Result<(), String> {
+        not_after("lastUpdated", self.last_updated, now)
     }
 
     /// The hold that is in force at `now`.
@@ -180,4 +235,11 @@ impl SystemState {
         let lapsed = policy.window().is_some_and(|window| now.duration_since(self.last_transition) >= window);
         if lapsed { 0 } else { self.carried_failures }
     }
+}
+
+fn not_after(attribute: &str, time: Timestamp, latest: Timestamp) -> Result<(), String> {
+    if latest.duration_until(time) > CLOCK_DIFFERENCE {
+        return Err(format!("`{attribute}` is {time}: it should not be after {latest}"));
+    }
+    Ok(())
 }

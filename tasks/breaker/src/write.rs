@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CommandRecord, SCHEMA_VERSION, SystemState, TransitionRecord, command_key, transition_key};
+use crate::{CommandRecord, SystemState, TransitionRecord, command_key, transition_key};
 
 /// The key of the state item.
 pub const STATE_KEY: &str = "system-state";
@@ -85,6 +85,15 @@ pub enum Condition {
     Anything,
 }
 
+/// What every item says about the write that it came with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The execution that wrote.
+    pub execution: String,
+    /// The version of the state that was written.
+    pub version: u64,
+}
+
 /// Why a transaction whose conditions did not hold was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -134,8 +143,8 @@ impl StateWrite {
     }
 
     /// The key of the item that shows who carried out this write: a record where there is one, because
-    /// nobody overwrites it; else the state. If the write is refused and that item's `execution` is
-    /// this one's, the refusal is the echo of one's own write whose reply was lost.
+    /// nobody overwrites it; else the state. If the write is refused and that item is this write's, the
+    /// refusal is the echo of one's own write whose reply was lost.
     #[must_use]
     pub fn proof_key(&self) -> String {
         match (&self.command, &self.transition) {
@@ -143,6 +152,13 @@ impl StateWrite {
             (None, Some(transition)) => transition_key(transition.epoch),
             (None, None) => STATE_KEY.to_owned(),
         }
+    }
+
+    /// Whether the item under [`StateWrite::proof_key`] that `stamp` was read from is this write's. The
+    /// version tells it from what another run of the same execution wrote.
+    #[must_use]
+    pub fn is_proven_by(&self, stamp: &Stamp) -> bool {
+        *stamp == Stamp { execution: self.state.execution.clone(), version: self.state.version }
     }
 
     /// Whether the parts fit each other, as those of every evaluation do.
@@ -154,7 +170,7 @@ impl StateWrite {
         let fits = |field: &str, found: u64, wanted: u64| {
             if found == wanted { Ok(()) } else { Err(format!("`{field}` is {found}, but {wanted} would fit")) }
         };
-        fits("state.schemaVersion", state.schema_version.into(), SCHEMA_VERSION.into())?;
+        state.check().map_err(|problem| format!("`state`: {problem}"))?;
         let begins_epoch = u64::from(self.transition.is_some());
         match self.expected {
             Expected::FirstStart => {

@@ -43,6 +43,13 @@ fn a_force_to_the_current_level_changes_nothing_and_says_so() {
 }
 
 #[test]
+fn a_force_that_is_the_first_write_ever_does_not_speak_of_a_hold() {
+    let decision = command(&SystemState::initial(&policy(), at(0)), &force(1, None), 200);
+    let expected = "already at level 1, written for the first time, by alice: back end is mended";
+    assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::Record, expected));
+}
+
+#[test]
 fn a_hold_keeps_automation_off_until_it_expires_and_evidence_counts_from_there() {
     let forced = decide(&state_at(Level::Full), &policy(), &force(1, Some(1)), &evidence(&[]), at(200)).unwrap();
     let held = forced.next.unwrap();

@@ -2,76 +2,212 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
 
 use breaker::Level;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::invoke::InvokeError;
+use crate::invoke::{InvokeError, PAYLOAD_LIMIT};
 
 /// The header by which a service says that it declines by design. For the controller only.
-pub const DECLINED_HEADER: &str = "x-circuit-breaker-declined";
+pub const DECLINED_HEADER: &str = "X-Circuit-Breaker-Declined";
 /// The header that names the current level.
 pub const LEVEL_HEADER: &str = "X-Circuit-Breaker-Level";
 /// The header that names the service that answered.
 pub const ROUTED_TO_HEADER: &str = "X-Routed-To";
+/// The header that names the service that failed the request before, and how.
+pub const FALLBACK_HEADER: &str = "X-Fallback-From";
 /// Seconds after which a caller may try again.
 const RETRY_AFTER_SECONDS: &str = "5";
 
-type Members<'a> = BTreeMap<Cow<'a, str>, Cow<'a, RawValue>>;
+/// What the breaker's headers tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The current level.
+    pub level: Level,
+    /// The level whose service answered.
+    pub answered_by: Level,
+    /// Which service failed the request before, and how.
+    pub fallback_from: Option<String>,
+}
+
+impl Route {
+    /// The service of the current level answered.
+    #[must_use]
+    pub const fn direct(level: Level) -> Self {
+        Self { level, answered_by: level, fallback_from: None }
+    }
+
+    /// The breaker's headers.
+    #[must_use]
+    pub fn headers(&self) -> BTreeMap<&'static str, String> {
+        let mut headers = BTreeMap::from([
+            (LEVEL_HEADER, self.level.to_string()),
+            (ROUTED_TO_HEADER, self.answered_by.service().to_owned()),
+        ]);
+        if let Some(from) = &self.fallback_from {
+            headers.insert(FALLBACK_HEADER, from.clone());
+        }
+        headers
+    }
+}
 
 /// An answer of a service, taken apart no further than needed.
 #[derive(Debug)]
-pub struct ServiceAnswer<'a> {
+pub struct ServiceAnswer {
     /// The HTTP status.
     pub status: u16,
     /// Whether the level declined by design.
     pub declined: bool,
-    members: BTreeMap<Cow<'a, str>, &'a RawValue>,
-    headers: BTreeMap<Cow<'a, str>, &'a RawValue>,
+    /// The whole answer, an object.
+    json: String,
+    /// Where in `json` the value of the member `headers` is.
+    headers: Option<Range<usize>>,
 }
 
-impl<'a> ServiceAnswer<'a> {
-    /// Reads what a function answered: a JSON object with an integer `statusCode` and, if there are
-    /// any, an object of `headers`.
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(rename = "statusCode", borrow)]
+    status: &'a RawValue,
+    // Present even where it is null, because it is null that must be replaced then.
+    #[serde(borrow, default, deserialize_with = "present")]
+    headers: Option<&'a RawValue>,
+    // API Gateway answers a body that is no string, and the rest of the wrong type, with an error of its own.
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+    #[serde(default, rename = "isBase64Encoded")]
+    _is_base64: Option<bool>,
+    #[serde(borrow, default, rename = "cookies")]
+    _cookies: Option<Vec<Cow<'a, str>>>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Headers as they came: in order, each value raw.
+#[derive(Default)]
+struct Headers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Headers<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        #[derive(Deserialize)]
+        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Headers<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of headers")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut headers = Vec::with_capacity(map.size_hint().unwrap_or(8));
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    headers.push((name, value));
+                }
+                Ok(Headers(headers))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+impl ServiceAnswer {
+    /// Reads what a function answered: a JSON object with an integer `statusCode` and, where there are
+    /// any, an object of `headers`, a string `body`, a boolean `isBase64Encoded`, strings in `cookies`.
     ///
     /// # Errors
-    /// It is something else.
-    pub fn read(payload: &'a [u8]) -> Result<Self, InvokeError> {
+    /// It is something else, or more than the caller can be sent.
+    pub fn read(payload: Vec<u8>) -> Result<Self, InvokeError> {
         let nonsense = |problem: &str| InvokeError::Nonsense(problem.to_owned());
-        let mut members: BTreeMap<Cow<'a, str>, &'a RawValue> =
-            serde_json::from_slice(payload).map_err(|_| nonsense("the answer is no JSON object"))?;
+        if payload.len() > PAYLOAD_LIMIT {
+            return Err(InvokeError::AnswerTooLarge);
+        }
+        let json = String::from_utf8(payload).map_err(|_| nonsense("the answer is not UTF-8"))?;
+        // A list of the right values would pass for the object.
+        if !json.trim_start().starts_with('{') {
+            return Err(nonsense("the answer is no JSON object"));
+        }
+        let members: Members<'_> = serde_json::from_str(&json).map_err(|error| nonsense(&error.to_string()))?;
         let status = members
-            .get("statusCode")
-            .and_then(|status| status.get().parse().ok())
+            .status
+            .get()
+            .parse()
+            .ok()
             .filter(|status| (200..=599).contains(status))
             .ok_or_else(|| nonsense("`statusCode` is not a number from 200 to 599"))?;
-        let mut headers: BTreeMap<Cow<'a, str>, &'a RawValue> = match members.remove("headers") {
-            None => BTreeMap::new(),
-            Some(headers) => serde_json::from_str::<Option<_>>(headers.get())
-                .map_err(|_| nonsense("`headers` is no JSON object"))?
-                .unwrap_or_default(),
-        };
-        let declined = headers.keys().any(|name| name.eq_ignore_ascii_case(DECLINED_HEADER));
-        headers.retain(|name, _| {
-            [DECLINED_HEADER, LEVEL_HEADER, ROUTED_TO_HEADER].iter().all(|ours| !name.eq_ignore_ascii_case(ours))
-        });
-        Ok(Self { status, declined, members, headers })
+        if members.body.is_some_and(|body| !body.get().starts_with('"')) {
+            return Err(nonsense("`body` is no string"));
+        }
+        let headers = members.headers.map(|headers| place_of(headers, &json));
+        let declined = members
+            .headers
+            .map(read_headers)
+            .transpose()
+            .map_err(|_| nonsense("`headers` is no JSON object"))?
+            .is_some_and(|Headers(headers)| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(DECLINED_HEADER)));
+        Ok(Self { status, declined, json, headers })
     }
 
-    /// The answer for the caller: as it came, plus the breaker's headers.
+    /// The answer for the caller: as it came, to the byte, but for the breaker's headers.
     ///
     /// # Errors
-    /// Never in practice: strings and raw JSON can be written.
-    pub fn for_caller(self, level: Level) -> Result<Box<RawValue>, serde_json::Error> {
-        let mut headers: Members<'_> =
-            self.headers.into_iter().map(|(name, value)| (name, Cow::Borrowed(value))).collect();
-        headers.insert(LEVEL_HEADER.into(), Cow::Owned(to_raw_value(&level.to_string())?));
-        headers.insert(ROUTED_TO_HEADER.into(), Cow::Owned(to_raw_value(level.service())?));
-        let mut members: Members<'_> =
-            self.members.into_iter().map(|(name, value)| (name, Cow::Borrowed(value))).collect();
-        members.insert("headers".into(), Cow::Owned(to_raw_value(&headers)?));
-        to_raw_value(&members)
+    /// Never in practice: [`ServiceAnswer::read`] was content with the same bytes.
+    pub fn for_caller(&self, route: &Route) -> Result<Box<RawValue>, serde_json::Error> {
+        let broken = || serde_json::Error::custom("the answer has changed");
+        let ours = route.headers();
+        let (before, theirs, after) = match &self.headers {
+            Some(place) => {
+                let part = |range: Range<usize>| self.json.get(range).ok_or_else(broken);
+                let theirs = serde_json::from_str::<Option<Headers<'_>>>(part(place.clone())?)?;
+                (part(0..place.start)?, theirs.unwrap_or_default(), part(place.end..self.json.len())?)
+            }
+            None => (self.json.trim_end().strip_suffix('}').ok_or_else(broken)?, Headers::default(), "}"),
+        };
+        let headers = serde_json::to_string(&Merged { theirs: &theirs, ours: &ours })?;
+        let name = if self.headers.is_some() { "" } else { ",\"headers\":" };
+        RawValue::from_string([before, name, &headers, after].concat())
+    }
+}
+
+fn read_headers(headers: &RawValue) -> Result<Headers<'_>, serde_json::Error> {
+    serde_json::from_str::<Option<Headers<'_>>>(headers.get()).map(Option::unwrap_or_default)
+}
+
+/// Where in `json` the value is that was borrowed from it.
+fn place_of(value: &RawValue, json: &str) -> Range<usize> {
+    let start = value.get().as_ptr().addr().saturating_sub(json.as_ptr().addr());
+    start..start + value.get().len()
+}
+
+/// A service's headers and the breaker's, which nobody else may set.
+struct Merged<'a> {
+    theirs: &'a Headers<'a>,
+    ours: &'a BTreeMap<&'static str, String>,
+}
+
+impl Serialize for Merged<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let reserved = [DECLINED_HEADER, LEVEL_HEADER, ROUTED_TO_HEADER, FALLBACK_HEADER];
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.theirs.0 {
+            if !reserved.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        for (name, value) in self.ours {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
     }
 }
 
@@ -80,27 +216,26 @@ impl<'a> ServiceAnswer<'a> {
 /// # Errors
 /// Never in practice.
 pub fn without_service(error: &InvokeError, level: Level, safe: bool) -> Result<Box<RawValue>, serde_json::Error> {
+    let limit = format!("{PAYLOAD_LIMIT} bytes as JSON, about 4.4 MB of binary data");
     let (status, code, message) = match error {
-        InvokeError::TooLarge => (413, "requestTooLarge", "The request is larger than the service can be sent."),
-        InvokeError::TimedOut if !safe => (
+        InvokeError::TooLarge => (413, "requestTooLarge", format!("A request may have at most {limit}.")),
+        InvokeError::AnswerTooLarge => {
+            (502, "answerTooLarge", format!("The answer is too large to be sent: at most {limit}. Ask for less."))
+        }
+        InvokeError::TimedOut | InvokeError::Lost(_) if !safe => (
             504,
             "outcomeUnknown",
             "The service did not answer in time. Whether the request was carried out is unknown: look before you \
-             send it again.",
+             send it again."
+                .to_owned(),
         ),
-        _ => (503, "serviceUnavailable", "The service did not answer this request. Try again shortly."),
+        _ => (503, "serviceUnavailable", "The service did not answer this request. Try again shortly.".to_owned()),
     };
-    let mut headers = breaker_headers(level);
+    let mut headers = Route::direct(level).headers();
     if status == 503 {
         headers.insert("Retry-After", RETRY_AFTER_SECONDS.to_owned());
     }
     json_answer(status, headers, &json!({ "error": code, "message": message, "level": level }))
-}
-
-/// The breaker's headers.
-#[must_use]
-pub fn breaker_headers(level: Level) -> BTreeMap<&'static str, String> {
-    BTreeMap::from([(LEVEL_HEADER, level.to_string()), (ROUTED_TO_HEADER, level.service().to_owned())])
 }
 
 /// An answer with a JSON body.

@@ -1,13 +1,14 @@
 //! HTTP API events, payload format 2.0: read as little as possible, pass the rest on as it came.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use breaker::Level;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::state_cache::Current;
+/// The member of the event that is the controller's own.
+const CONTEXT_MEMBER: &str = "circuitBreaker";
 
 /// What the controller needs to know of a request.
 #[derive(Debug, Deserialize)]
@@ -16,40 +17,53 @@ pub struct Request<'a> {
     /// The path, without the stage.
     #[serde(borrow)]
     pub raw_path: Cow<'a, str>,
-    /// Where the method is.
-    #[serde(borrow)]
-    pub request_context: RequestContext<'a>,
+    /// The query string, without its question mark.
+    #[serde(default, borrow)]
+    pub raw_query_string: Cow<'a, str>,
+    #[serde(rename = "requestContext", borrow)]
+    context: Context<'a>,
+    /// Must not be there: a service would see two.
+    #[serde(rename = "circuitBreaker", default, deserialize_with = "presence")]
+    has_breaker_context: bool,
 }
 
-/// The part of the context that holds the method.
 #[derive(Debug, Deserialize)]
-pub struct RequestContext<'a> {
-    /// Method and more.
+struct Context<'a> {
     #[serde(borrow)]
-    pub http: Http<'a>,
+    http: Http<'a>,
 }
 
-/// The request line.
 #[derive(Debug, Deserialize)]
-pub struct Http<'a> {
-    /// The method, in capitals.
+struct Http<'a> {
     #[serde(borrow)]
-    pub method: Cow<'a, str>,
+    method: Cow<'a, str>,
+}
+
+fn presence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 impl<'a> Request<'a> {
     /// Reads an event.
     ///
     /// # Errors
-    /// It is no HTTP API event of payload format 2.0.
+    /// It is no HTTP API event of payload format 2.0, or has a member that is the controller's own.
     pub fn read(event: &'a RawValue) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(event.get())
+        // A list of the right values would pass for the object.
+        if !event.get().starts_with('{') {
+            return Err(serde_json::Error::custom("the event is no JSON object"));
+        }
+        let request: Self = serde_json::from_str(event.get())?;
+        if request.has_breaker_context {
+            return Err(serde_json::Error::custom("only the controller adds the member `circuitBreaker`"));
+        }
+        Ok(request)
     }
 
     /// The method.
     #[must_use]
     pub fn method(&self) -> &str {
-        &self.request_context.http.method
+        &self.context.http.method
     }
 
     /// Whether repeating the request, or not knowing what became of it, does no harm (RFC 9110, 9.2.1).
@@ -57,34 +71,37 @@ impl<'a> Request<'a> {
     pub fn is_safe(&self) -> bool {
         matches!(self.method(), "GET" | "HEAD" | "OPTIONS")
     }
+
+    /// Whether the caller asks for data, so that a lesser answer is better than none.
+    #[must_use]
+    pub fn may_fall_back(&self) -> bool {
+        matches!(self.method(), "GET" | "HEAD")
+    }
 }
 
 /// What the breaker tells a service, as member `circuitBreaker` of the event.
-#[derive(Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct BreakerContext<'a> {
-    level: Level,
-    status: &'static str,
-    epoch: Option<u64>,
-    deployment: &'a str,
+pub struct BreakerContext<'a> {
+    /// The level of the service that is asked.
+    pub level: Level,
+    /// The health that goes with the level.
+    pub status: &'static str,
+    /// The epoch of the state; absent where the state is not known.
+    pub epoch: Option<u64>,
+    /// The deployment.
+    pub deployment: &'a str,
+    /// The current level, where its service failed the request and this one is to stand in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_from: Option<Level>,
 }
 
-/// The event plus the breaker's context. Every other member stays as it is, to the byte.
+/// The event plus the breaker's context at its end. Everything else stays as it came, to the byte.
 ///
 /// # Errors
-/// The event is no JSON object.
-pub fn with_breaker_context(
-    event: &RawValue,
-    current: &Current,
-    deployment: &str,
-) -> Result<Vec<u8>, serde_json::Error> {
-    let context = serde_json::value::to_raw_value(&BreakerContext {
-        level: current.level,
-        status: current.level.status(),
-        epoch: current.state.as_ref().map(|state| state.epoch),
-        deployment,
-    })?;
-    let mut members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(event.get())?;
-    members.insert(Cow::Borrowed("circuitBreaker"), &context);
-    serde_json::to_vec(&members)
+/// Never in practice: [`Request::read`] was content with the event, so it is an object with members.
+pub fn with_breaker_context(event: &RawValue, context: &BreakerContext<'_>) -> Result<Vec<u8>, serde_json::Error> {
+    let context = serde_json::to_string(context)?;
+    let members = event.get().strip_suffix('}').ok_or_else(|| Error::custom("the event is no JSON object"))?;
+    Ok([members, ",\"", CONTEXT_MEMBER, "\":", &context, "}"].concat().into_bytes())
 }

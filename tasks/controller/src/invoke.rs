@@ -1,12 +1,21 @@
 //! Invoking a level's service: once, never again.
 
+use std::error::Error;
+use std::time::Duration;
+
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::error::{DisplayErrorContext, SdkError};
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use aws_sdk_lambda::error::{ConnectorError, DisplayErrorContext, SdkError};
 use aws_sdk_lambda::operation::invoke::{InvokeError as SdkInvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use breaker::Level;
+use platform::clients::LAMBDA_CONNECT_TIMEOUT;
 
-use crate::settings::ServiceFunctions;
+use crate::settings::PerLevel;
+
+/// The JSON that a function can be sent, and answer, in bytes: Lambda's quota for synchronous invocations,
+/// documented as 6 MB and enforced as 6 MiB, less 8 KiB for what the controller adds.
+pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024 - 8 * 1024;
 
 /// An invocation without a usable answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,12 +26,18 @@ pub enum InvokeError {
     /// No answer in time; what the service did is unknown.
     #[error("the service did not answer in time")]
     TimedOut,
+    /// The answer got lost; what the service did is unknown.
+    #[error("the service's answer was lost: {0}")]
+    Lost(String),
     /// The function has no capacity left.
     #[error("the service is throttled")]
     Throttled,
     /// The request exceeds what a function can be sent.
     #[error("the request is too large for the service")]
     TooLarge,
+    /// The answer exceeds what a function can answer.
+    #[error("the service's answer is too large")]
+    AnswerTooLarge,
     /// The invocation did not come about.
     #[error("the service cannot be invoked: {0}")]
     NotInvoked(String),
@@ -31,10 +46,32 @@ pub enum InvokeError {
     Nonsense(String),
 }
 
+impl InvokeError {
+    /// The error in a word, for the header that names it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Crashed(_) => "crash",
+            Self::TimedOut => "timeout",
+            Self::Lost(_) => "lost",
+            Self::Throttled => "throttled",
+            Self::TooLarge => "request-too-large",
+            Self::AnswerTooLarge => "answer-too-large",
+            Self::NotInvoked(_) => "not-invoked",
+            Self::Nonsense(_) => "nonsense",
+        }
+    }
+}
+
 /// Invokes services.
 pub trait ServiceInvoker {
-    /// Sends `payload` to the service of `level` and returns what it answered.
-    fn invoke(&self, level: Level, payload: Vec<u8>) -> impl Future<Output = Result<Vec<u8>, InvokeError>> + Send;
+    /// Sends `payload` to the service of `level`, once, and returns what it answered within `time`.
+    fn invoke(
+        &self,
+        level: Level,
+        payload: Vec<u8>,
+        time: Duration,
+    ) -> impl Future<Output = Result<Vec<u8>, InvokeError>> + Send;
 }
 
 /// Lambda functions.
@@ -42,14 +79,20 @@ pub trait ServiceInvoker {
 pub struct LambdaServices {
     /// A client that does not retry.
     pub client: Client,
-    /// The function of each level.
-    pub functions: ServiceFunctions,
+    /// The function of each level, by name or ARN.
+    pub functions: PerLevel<String>,
 }
 
 impl ServiceInvoker for LambdaServices {
-    async fn invoke(&self, level: Level, payload: Vec<u8>) -> Result<Vec<u8>, InvokeError> {
-        let function = self.functions.of(level);
-        match self.client.invoke().function_name(function).payload(Blob::new(payload)).send().await {
+    async fn invoke(&self, level: Level, payload: Vec<u8>, time: Duration) -> Result<Vec<u8>, InvokeError> {
+        // The time to connect stays as it is: the SDK keeps a pool of connections for each value.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(LAMBDA_CONNECT_TIMEOUT)
+            .operation_attempt_timeout(time)
+            .operation_timeout(time);
+        let invocation = self.client.invoke().function_name(self.functions.of(level)).payload(Blob::new(payload));
+        let overrides = aws_sdk_lambda::config::Builder::new().timeout_config(timeouts.build());
+        match invocation.customize().config_override(overrides).send().await {
             Ok(output) => answer_of(output),
             Err(error) => Err(classify(&error)),
         }
@@ -58,23 +101,41 @@ impl ServiceInvoker for LambdaServices {
 
 fn answer_of(output: InvokeOutput) -> Result<Vec<u8>, InvokeError> {
     let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
-    match output.function_error {
-        None => Ok(payload),
-        // Lambda reports a function that it stopped at its own timeout as an error like any other.
-        Some(_) if String::from_utf8_lossy(&payload).contains("Task timed out") => Err(InvokeError::TimedOut),
-        Some(kind) => Err(InvokeError::Crashed(kind)),
-    }
+    let Some(kind) = output.function_error else { return Ok(payload) };
+    // Lambda reports what it did to a function as an error like any other, and only words tell them apart.
+    let told = String::from_utf8_lossy(&payload);
+    Err(if told.contains("Task timed out") {
+        InvokeError::TimedOut
+    } else if told.contains("Function.ResponseSizeTooLarge") {
+        InvokeError::AnswerTooLarge
+    } else {
+        InvokeError::Crashed(kind)
+    })
 }
 
 fn classify(error: &SdkError<SdkInvokeError>) -> InvokeError {
+    let told = || DisplayErrorContext(error).to_string();
     match error {
         SdkError::TimeoutError(_) => InvokeError::TimedOut,
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => InvokeError::TimedOut,
         SdkError::ServiceError(service) => match service.err() {
             SdkInvokeError::TooManyRequestsException(_) => InvokeError::Throttled,
             SdkInvokeError::RequestTooLargeException(_) => InvokeError::TooLarge,
-            _ => InvokeError::NotInvoked(DisplayErrorContext(error).to_string()),
+            // Lambda itself failed, before the function ran or after.
+            SdkInvokeError::ServiceException(_) => InvokeError::Lost(told()),
+            _ => InvokeError::NotInvoked(told()),
         },
-        _ => InvokeError::NotInvoked(DisplayErrorContext(error).to_string()),
+        SdkError::DispatchFailure(failure) if failure.as_connector_error().is_none_or(was_never_sent) => {
+            InvokeError::NotInvoked(told())
+        }
+        SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => InvokeError::Lost(told()),
+        _ => InvokeError::NotInvoked(told()),
     }
+}
+
+/// Whether the request never left, because there was no connection to send it by.
+fn was_never_sent(error: &ConnectorError) -> bool {
+    error.is_user()
+        || std::iter::successors(error.source(), |&error| error.source())
+            .filter_map(|error| error.downcast_ref::<hyper_util::client::legacy::Error>())
+            .any(hyper_util::client::legacy::Error::is_connect)
 }

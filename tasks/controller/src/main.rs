@@ -4,40 +4,42 @@
 #![recursion_limit = "256"]
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::SystemTime;
 
-use controller::{Controller, LambdaServices, Settings, StateCache};
+use controller::{Controller, LambdaServices, Settings, StateCache, answer_by};
 use lambda_runtime::{LambdaEvent, service_fn};
-use platform::clients::{Timeouts, lambda_without_retries, sdk_config};
+use platform::clients::{ROUTING_TIMEOUTS, dynamodb_for_routing, lambda_without_retries, sdk_config};
 use platform::metrics::EmbeddedMetricLog;
 use platform::state_store::StateTable;
 use serde_json::value::RawValue;
-
-/// Reading the state must never cost a request more than this.
-const STATE_TIMEOUTS: Timeouts =
-    Timeouts { attempt: Duration::from_millis(150), operation: Duration::from_millis(300) };
+use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     platform::runtime::run(|environment| async move {
         let settings = Settings::from_environment(&environment)?;
-        let config = sdk_config(STATE_TIMEOUTS).await;
-        let table = StateTable::new(aws_sdk_dynamodb::Client::new(&config), settings.state_table);
+        let config = sdk_config(ROUTING_TIMEOUTS).await;
+        let table = StateTable::new(dynamodb_for_routing(&config), settings.state_table).eventually_consistent();
         let controller = Controller {
-            states: StateCache::new(table.eventually_consistent(), settings.state_cache_ttl, settings.fallback_level),
-            services: LambdaServices {
-                client: lambda_without_retries(&config, settings.service_timeout),
-                functions: settings.functions,
-            },
+            history: table.clone(),
+            states: StateCache::new(table, settings.state_cache_ttl, settings.fallback_level),
+            services: LambdaServices { client: lambda_without_retries(&config), functions: settings.functions },
+            service_timeouts: settings.service_timeouts,
+            request_fallback: settings.request_fallback,
             metrics: EmbeddedMetricLog,
             deployment: settings.deployment,
             policy: settings.policy,
         };
         let handler = service_fn(|event: LambdaEvent<Box<RawValue>>| {
             let controller = &controller;
-            async move { controller.handle(&event.payload).await.map_err(lambda_runtime::Error::from) }
+            async move {
+                let by = answer_by(event.context.deadline(), SystemTime::now(), Instant::now());
+                controller.handle(&event.payload, by).await.map_err(lambda_runtime::Error::from)
+            }
         });
-        lambda_runtime::run(handler).await
+        // The first read of the state begins while the environment still has all of its start-up's share.
+        let ((), ended) = tokio::join!(Box::pin(controller.states.prime()), lambda_runtime::run(handler));
+        ended
     })
     .await
 }

@@ -15,9 +15,17 @@ pub enum ServiceOutcome {
 }
 
 impl ServiceOutcome {
-    /// The outcome of an answer: 5xx is a failure unless the level declined by design; 4xx is neutral.
+    /// The outcome of an invocation.
     #[must_use]
-    pub const fn of_answer(answer: &ServiceAnswer<'_>) -> Self {
+    pub const fn of(answered: &Result<ServiceAnswer, InvokeError>) -> Self {
+        match answered {
+            Ok(answer) => Self::of_answer(answer),
+            Err(error) => Self::of_error(error),
+        }
+    }
+
+    /// The outcome of an answer: 5xx is a failure unless the level declined by design; 4xx is neutral.
+    const fn of_answer(answer: &ServiceAnswer) -> Self {
         match answer.status {
             503 if answer.declined => Self::Success,
             500.. => Self::Failure,
@@ -26,13 +34,13 @@ impl ServiceOutcome {
         }
     }
 
-    /// The outcome of an invocation without an answer.
-    #[must_use]
-    pub const fn of_error(error: &InvokeError) -> Self {
+    /// The outcome of an invocation without an answer. What was too large says nothing about the level.
+    const fn of_error(error: &InvokeError) -> Self {
         match error {
-            InvokeError::TooLarge => Self::Neutral,
+            InvokeError::TooLarge | InvokeError::AnswerTooLarge => Self::Neutral,
             InvokeError::Crashed(_)
             | InvokeError::TimedOut
+            | InvokeError::Lost(_)
             | InvokeError::Throttled
             | InvokeError::NotInvoked(_)
             | InvokeError::Nonsense(_) => Self::Failure,

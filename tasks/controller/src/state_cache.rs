@@ -1,20 +1,56 @@
 //! The state as this environment last read it.
 //!
-//! A request never fails because of the state: what was read last serves on while the table does not
-//! answer or holds nonsense, and with nothing ever read the fallback level does.
+//! A request never fails because of the state: what was read last serves on, for as long as it takes, while
+//! the table does not answer or holds nonsense, and with nothing ever read the fallback level does.
+//!
+//! # When the table is read
+//!
+//! Lambda gives an environment one request at a time and freezes it between them. A refresh in the background
+//! would be frozen in the middle and wake up minutes later to a dead connection, so every read is made within
+//! a request and has ended when its answer leaves. By the age of the state, in times to live (TTL):
+//!
+//! | age | the request is routed | the table is read |
+//! |---|---|---|
+//! | below the lifetime, 0.8 to 1.2 TTL by chance | at once | not at all |
+//! | from there to 1.2 TTL | at once | beside the invocation of the service, which takes longer as a rule |
+//! | 1.2 TTL and more | by what the read finds | first |
+//!
+//! So a busy environment reads once in a TTL and no request waits for it, and a forced level reaches every
+//! environment, an idle one too, within 1.2 TTL: the lifetime is drawn anew after each read, so that the
+//! environments of a fleet do not read in step. One read runs at a time. Where an environment does have more
+//! requests at once, those that may still use their state do not wait for it.
+//!
+//! # When the table does not answer
+//!
+//! A read costs a request 300 ms at most. After one that failed no request pays again until a back-off has
+//! passed: 250 ms, doubled by each further failure up to 5 s, ± 20 %. Meanwhile the last known level serves.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use breaker::{Level, SystemState};
-use platform::state_store::{StateReader, Stored};
+use platform::state_store::StoreError;
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
+
+use crate::state_reader::{LevelReader, StoredLevel};
+
+/// What a read may cost a request, however the reader behaves.
+const READ_LIMIT: Duration = Duration::from_millis(300);
+/// How often a starting environment tries to read the state before there is a request.
+const PRIMING_TRIES: usize = 3;
+/// How far the lifetime of a state and the back-off stray from their setting, either way.
+const JITTER: f64 = 0.2;
+/// The back-off after the first failure.
+const FIRST_BACK_OFF: Duration = Duration::from_millis(250);
+/// The back-off at its longest.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 
 /// Where a level comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
-    /// From the table, fresh.
+    /// From the table, not longer ago than the time to live and its jitter.
     Table,
     /// No state was written yet: level 1.
     FirstStart,
@@ -29,64 +65,214 @@ pub enum Source {
 pub struct Current {
     /// The level.
     pub level: Level,
-    /// The whole state, where there is one.
-    pub state: Option<SystemState>,
+    /// The whole state, where there is one that this version understands.
+    pub state: Option<Arc<SystemState>>,
     /// Where it comes from.
     pub source: Source,
+    /// How long ago it was read; absent where nothing ever was.
+    pub age: Option<Duration>,
 }
 
-/// Reads the state at most once in a time to live.
+/// What to route one request by, and what it has to do for the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// What to route by.
+    pub current: Current,
+    /// Whether the request should call [`StateCache::refresh`] beside what else it waits for.
+    pub refresh_due: bool,
+    /// Whether the state was used without a thought of the table. Otherwise its age is worth recording.
+    pub fresh: bool,
+}
+
+/// What was read last.
+#[derive(Clone, Debug)]
+struct Known {
+    level: Level,
+    state: Option<Arc<SystemState>>,
+    source: Source,
+    read_at: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    known: Option<Known>,
+    /// How long `known` is fresh.
+    lifetime: Duration,
+    /// Reads that failed in a row, on behalf of a request.
+    failures: u32,
+    /// No read before this.
+    rest_until: Option<Instant>,
+    /// Whether people were warned.
+    in_trouble: bool,
+    /// Failed reads that no metric tells of yet.
+    unrecorded_errors: u32,
+}
+
+/// What a request has to do about the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    RefreshBeside,
+    ReadFirst,
+    Rest,
+}
+
+/// Reads the state at most once in a time to live, on average.
 #[derive(Debug)]
 pub struct StateCache<R> {
     reader: R,
     ttl: Duration,
     fallback: Level,
-    last: Mutex<Option<(Instant, Current)>>,
+    memory: Mutex<Memory>,
+    /// Held by the one read that runs.
+    flight: tokio::sync::Mutex<()>,
 }
 
-impl<R: StateReader> StateCache<R> {
-    /// A cache before `reader` that reads again after `ttl`.
+impl<R: LevelReader> StateCache<R> {
+    /// A cache before `reader` that reads again after `ttl`, give or take a fifth.
     #[must_use]
     pub fn new(reader: R, ttl: Duration, fallback: Level) -> Self {
-        Self { reader, ttl, fallback, last: Mutex::new(None) }
+        Self { reader, ttl, fallback, memory: Mutex::default(), flight: tokio::sync::Mutex::new(()) }
     }
 
-    /// What to route by at `now`.
-    pub async fn current(&self, now: Instant) -> Current {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let known = match last {
-            Some((read_at, current)) if now.duration_since(read_at) < self.ttl => return current,
-            Some((_, current)) => Some(current),
-            None => None,
-        };
-        let current = match self.reader.read().await {
-            Ok(Stored::State(state)) => {
-                Current { level: state.current_level, state: Some(*state), source: Source::Table }
+    /// Reads before there is a request that would have to wait for it, three times at most: the first call of an
+    /// environment sets up more than a call may take later. A failure here puts no request off: the first one
+    /// tries again.
+    pub async fn prime(&self) {
+        for _ in 0..PRIMING_TRIES {
+            let _flight = self.flight.lock().await;
+            let now = Instant::now();
+            if self.need(now) != Need::ReadFirst {
+                return;
             }
-            Ok(Stored::Nothing) => Current { level: Level::Full, state: None, source: Source::FirstStart },
-            Ok(Stored::Newer(newer)) => Current { level: newer.current_level, state: None, source: Source::Table },
-            Ok(Stored::Unreadable(problem)) => self.without_state(known, &problem),
-            Ok(Stored::Lost) => self.without_state(known, "the state item is gone, but there is a history"),
-            Err(error) => self.without_state(known, &error.to_string()),
-        };
-        // A failed read is not repeated within the time to live either, or each request would wait for it.
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, current.clone()));
-        current
+            self.read(now + READ_LIMIT, None).await;
+        }
     }
 
-    fn without_state(&self, known: Option<Current>, problem: &str) -> Current {
-        let current = match known {
-            Some(Current { source: Source::Fallback, .. }) | None => {
-                Current { level: self.fallback, state: None, source: Source::Fallback }
+    /// What to route a request by; reads first where the state is too old to be used.
+    pub async fn routing(&self) -> Routing {
+        let now = Instant::now();
+        match self.need(now) {
+            Need::Nothing => Routing { current: self.current(now), refresh_due: false, fresh: true },
+            Need::RefreshBeside => Routing { current: self.current(now), refresh_due: true, fresh: false },
+            Need::Rest => Routing { current: self.current(now), refresh_due: false, fresh: false },
+            Need::ReadFirst => {
+                self.read_first(now + READ_LIMIT).await;
+                Routing { current: self.current(Instant::now()), refresh_due: false, fresh: false }
             }
-            Some(known) => Current { source: Source::LastKnown, ..known },
-        };
-        tracing::warn!(
-            error.message = problem,
-            level.current = current.level.number(),
-            state.source = ?current.source,
-            "routing without a fresh state"
-        );
-        current
+        }
     }
+
+    /// Reads the table, unless another request is doing so. Takes 300 ms at most.
+    pub async fn refresh(&self) {
+        if let Ok(_flight) = self.flight.try_lock() {
+            self.read(Instant::now() + READ_LIMIT, Some(self.next_back_off())).await;
+        }
+    }
+
+    /// How many reads failed since this was last asked.
+    pub fn take_read_errors(&self) -> u32 {
+        std::mem::take(&mut self.memory().unrecorded_errors)
+    }
+
+    async fn read_first(&self, by: Instant) {
+        let known_to_fail = self.memory().failures > 0;
+        let flight = if known_to_fail {
+            // Whoever reads already finds out for all; the others need not wait for what failed a moment ago.
+            self.flight.try_lock().ok()
+        } else {
+            timeout_at(by, self.flight.lock()).await.ok()
+        };
+        // Whoever read meanwhile has read for this request too.
+        if flight.is_some() && self.need(Instant::now()) == Need::ReadFirst {
+            self.read(by, Some(self.next_back_off())).await;
+        }
+    }
+
+    async fn read(&self, by: Instant, back_off: Option<Duration>) {
+        let answer = timeout_at(by, self.reader.read())
+            .await
+            .unwrap_or_else(|_| Err(StoreError("the state table does not answer in time".to_owned())));
+        let now = Instant::now();
+        let mut memory = self.memory();
+        let read = match answer {
+            Ok(StoredLevel::Known(level, state)) => Ok(Known { level, state, source: Source::Table, read_at: now }),
+            // Where a state was seen before, the whole table was lost, not a bank started for the first time.
+            Ok(StoredLevel::Nothing) if memory.known.as_ref().is_none_or(|known| known.source != Source::Table) => {
+                Ok(Known { level: Level::Full, state: None, source: Source::FirstStart, read_at: now })
+            }
+            Ok(StoredLevel::Nothing) => Err("the state item and its history are gone".to_owned()),
+            Ok(StoredLevel::Lost) => Err("the state item is gone, but there is a history".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        match read {
+            Ok(known) => {
+                let was_in_trouble = memory.in_trouble;
+                let unrecorded_errors = memory.unrecorded_errors;
+                let lifetime = jittered(self.ttl);
+                *memory = Memory { known: Some(known), lifetime, unrecorded_errors, ..Memory::default() };
+                drop(memory);
+                if was_in_trouble {
+                    tracing::info!("the state can be read again");
+                }
+            }
+            Err(problem) => {
+                let was_in_trouble = std::mem::replace(&mut memory.in_trouble, true);
+                memory.unrecorded_errors = memory.unrecorded_errors.saturating_add(1);
+                if let Some(back_off) = back_off {
+                    memory.failures = memory.failures.saturating_add(1);
+                    memory.rest_until = Some(now + back_off);
+                }
+                drop(memory);
+                if !was_in_trouble {
+                    let current = self.current(now);
+                    tracing::warn!(
+                        error.message = problem,
+                        level.current = current.level.number(),
+                        state.source = ?current.source,
+                        "the state cannot be read; routing goes on without it, and this is not said again"
+                    );
+                }
+            }
+        }
+    }
+
+    fn need(&self, now: Instant) -> Need {
+        let memory = self.memory();
+        let age = memory.known.as_ref().map(|known| now.duration_since(known.read_at));
+        match age {
+            Some(age) if age < memory.lifetime => Need::Nothing,
+            _ if memory.rest_until.is_some_and(|until| now < until) => Need::Rest,
+            Some(age) if age < self.usable_for() => Need::RefreshBeside,
+            _ => Need::ReadFirst,
+        }
+    }
+
+    fn current(&self, now: Instant) -> Current {
+        let memory = self.memory();
+        let Some(known) = &memory.known else {
+            return Current { level: self.fallback, state: None, source: Source::Fallback, age: None };
+        };
+        let age = now.duration_since(known.read_at);
+        let source = if memory.in_trouble && age >= self.usable_for() { Source::LastKnown } else { known.source };
+        Current { level: known.level, state: known.state.clone(), source, age: Some(age) }
+    }
+
+    /// How old a state may be to be used without reading first: the longest lifetime there is.
+    fn usable_for(&self) -> Duration {
+        self.ttl.mul_f64(1.0 + JITTER)
+    }
+
+    fn next_back_off(&self) -> Duration {
+        let doublings = self.memory().failures.min(8);
+        jittered(FIRST_BACK_OFF.saturating_mul(2_u32.pow(doublings)).min(LONGEST_BACK_OFF))
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn jittered(duration: Duration) -> Duration {
+    duration.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64())
 }

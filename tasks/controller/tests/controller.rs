@@ -3,106 +3,24 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 #![allow(clippy::unnecessary_wraps, reason = "what a double is told to answer")]
 
-use std::sync::Mutex;
-use std::time::Duration;
+mod common;
 
-use breaker::{Level, Policy, PolicySettings, SystemState};
-use controller::{Controller, InvokeError, ServiceInvoker, StateCache};
-use jiff::Timestamp;
-use platform::metrics::{MetricLog, MetricSet};
-use platform::state_store::{StateReader, StoreError, Stored};
-use serde_json::value::RawValue;
+use common::{TestController, answer, ask, controller, event, stored};
+use controller::{InvokeError, StoredLevel};
+use platform::state_store::StoreError;
 use serde_json::{Value, json};
 
-/// Answers reads from a script; the last answer repeats.
-struct States(Mutex<Vec<Result<Stored, StoreError>>>);
-
-impl StateReader for States {
-    async fn read(&self) -> Result<Stored, StoreError> {
-        let mut script = self.0.lock().unwrap();
-        if script.len() > 1 { script.remove(0) } else { script[0].clone() }
-    }
-}
-
-/// Remembers what it was sent and answers the same thing each time.
-struct Services {
-    answer: Result<Vec<u8>, InvokeError>,
-    sent: Mutex<Vec<(Level, Value)>>,
-}
-
-impl ServiceInvoker for Services {
-    async fn invoke(&self, level: Level, payload: Vec<u8>) -> Result<Vec<u8>, InvokeError> {
-        self.sent.lock().unwrap().push((level, serde_json::from_slice(&payload).unwrap()));
-        self.answer.clone()
-    }
-}
-
-#[derive(Default)]
-struct Recorded(Mutex<Vec<MetricSet>>);
-
-impl MetricLog for Recorded {
-    fn record(&self, _: Timestamp, metrics: &MetricSet) {
-        self.0.lock().unwrap().push(metrics.clone());
-    }
-}
-
-type TestController = Controller<States, Services, Recorded>;
-
-fn policy() -> Policy {
-    Policy::new(PolicySettings::default()).unwrap()
-}
-
-fn at_level(level: u8) -> Result<Stored, StoreError> {
-    let state = SystemState {
-        current_level: Level::try_from(level).unwrap(),
-        version: 3,
-        ..SystemState::initial(&policy(), Timestamp::UNIX_EPOCH)
-    };
-    Ok(Stored::State(Box::new(state)))
-}
-
-fn controller(states: Vec<Result<Stored, StoreError>>, answer: Result<Vec<u8>, InvokeError>) -> TestController {
-    Controller {
-        states: StateCache::new(States(Mutex::new(states)), Duration::ZERO, Level::Maintenance),
-        services: Services { answer, sent: Mutex::default() },
-        metrics: Recorded::default(),
-        deployment: "bank-test".to_owned(),
-        policy: policy(),
-    }
-}
-
-fn answer(status: u16) -> Result<Vec<u8>, InvokeError> {
-    Ok(json!({ "statusCode": status, "headers": { "Content-Type": "text/plain" }, "body": "hello" })
-        .to_string()
-        .into_bytes())
-}
-
-fn event(method: &str, path: &str) -> Value {
-    json!({
-        "version": "2.0", "rawPath": path, "rawQueryString": "a=1&a=2", "cookies": ["c=1"],
-        "headers": { "x-custom": "kept" }, "body": "AAEC", "isBase64Encoded": true,
-        "requestContext": { "http": { "method": method, "path": path }, "requestId": "r" }
-    })
-}
-
-async fn ask(controller: &TestController, event: &Value) -> Value {
-    let event = RawValue::from_string(event.to_string()).unwrap();
-    serde_json::from_str(controller.handle(&event).await.unwrap().get()).unwrap()
-}
-
-/// `Success`, `Error` or nothing, as recorded for the service.
+/// `Success`, `Error` or nothing, as recorded for the service that was asked first.
 fn outcome(controller: &TestController) -> Option<&'static str> {
-    let recorded = controller.metrics.0.lock().unwrap();
-    let set = recorded.iter().find(|set| set.namespace == "CircuitBreaker/Service").unwrap();
-    set.metrics.iter().map(|metric| metric.name).find(|name| ["Success", "Error"].contains(name))
+    controller.metrics.outcomes()[0].1
 }
 
 #[tokio::test]
 async fn each_level_has_its_service_and_the_answer_says_which() {
     for (level, service) in [(1, "full-service"), (2, "degraded-service"), (3, "maintenance-service")] {
-        let controller = controller(vec![at_level(level)], answer(200));
+        let controller = controller(Ok(stored(level)), answer(200));
         let answer = ask(&controller, &event("GET", "/account/1")).await;
-        assert_eq!(controller.services.sent.lock().unwrap()[0].0.number(), level);
+        assert_eq!(controller.services.asked(), [level]);
         assert_eq!(answer["headers"]["X-Routed-To"], service);
         assert_eq!(answer["headers"]["X-Circuit-Breaker-Level"], level.to_string());
     }
@@ -110,10 +28,10 @@ async fn each_level_has_its_service_and_the_answer_says_which() {
 
 #[tokio::test]
 async fn the_request_passes_unchanged_plus_the_breakers_context() {
-    let controller = controller(vec![at_level(2)], answer(200));
+    let controller = controller(Ok(stored(2)), answer(200));
     let event = event("GET", "/account/1");
     ask(&controller, &event).await;
-    let (_, mut sent) = controller.services.sent.lock().unwrap()[0].clone();
+    let mut sent = controller.services.sent()[0].json();
     let context = sent.as_object_mut().unwrap().remove("circuitBreaker").unwrap();
     assert_eq!(sent, event);
     assert_eq!(context, json!({ "level": 2, "status": "degraded", "epoch": 0, "deployment": "bank-test" }));
@@ -125,7 +43,7 @@ async fn the_answer_comes_back_unchanged_plus_the_breakers_headers() {
         "statusCode": 201, "headers": { "X-Mine": "kept", "x-routed-to": "a lie" }, "cookies": ["a=b"],
         "body": "AAEC", "isBase64Encoded": true
     });
-    let controller = controller(vec![at_level(1)], Ok(service.to_string().into_bytes()));
+    let controller = controller(Ok(stored(1)), Ok(service.to_string().into_bytes()));
     let answer = ask(&controller, &event("GET", "/account/1")).await;
     assert_eq!(
         answer,
@@ -146,10 +64,10 @@ async fn each_answer_has_one_outcome() {
         (500, Some("Error")),
         (503, Some("Error")),
     ] {
-        let controller = controller(vec![at_level(1)], answer(status));
-        assert_eq!(ask(&controller, &event("GET", "/account/1")).await["statusCode"], status);
-        assert_eq!(outcome(&controller), expected, "{status}");
-        assert_eq!(controller.services.sent.lock().unwrap().len(), 1);
+        let controller = controller(Ok(stored(1)), answer(status));
+        assert_eq!(ask(&controller, &event("POST", "/transfer")).await["statusCode"], status);
+        assert_eq!(controller.metrics.outcomes(), [("1".to_owned(), expected)], "{status}");
+        assert_eq!(controller.services.asked(), [1]);
     }
 }
 
@@ -157,7 +75,7 @@ async fn each_answer_has_one_outcome() {
 async fn a_level_that_declines_by_design_succeeds_and_the_marker_is_stripped() {
     let service =
         json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true", "Retry-After": "60" } });
-    let controller = controller(vec![at_level(2)], Ok(service.to_string().into_bytes()));
+    let controller = controller(Ok(stored(2)), Ok(service.to_string().into_bytes()));
     let answer = ask(&controller, &event("POST", "/transfer")).await;
     assert_eq!(outcome(&controller), Some("Success"));
     assert_eq!(answer["headers"]["Retry-After"], "60");
@@ -170,14 +88,19 @@ async fn a_crash_a_throttle_and_nonsense_are_503_with_retry_after_and_one_failur
         Err(InvokeError::Crashed("Unhandled".into())),
         Err(InvokeError::Throttled),
         Err(InvokeError::NotInvoked("no such function".into())),
+        Ok(b"[200,null]".to_vec()),
+        Ok(b"{\"statusCode\":200,\"body\":\"\xff\"}".to_vec()),
         Ok(b"null".to_vec()),
         Ok(b"{".to_vec()),
         Ok(br#"{"greeting":"hello"}"#.to_vec()),
         Ok(br#"{"statusCode":"200"}"#.to_vec()),
         Ok(br#"{"statusCode":99}"#.to_vec()),
         Ok(br#"{"statusCode":200,"headers":[]}"#.to_vec()),
+        Ok(br#"{"statusCode":200,"body":{"balance":1}}"#.to_vec()),
+        Ok(br#"{"statusCode":200,"body":"","isBase64Encoded":"yes"}"#.to_vec()),
+        Ok(br#"{"statusCode":200,"cookies":"a=b"}"#.to_vec()),
     ] {
-        let controller = controller(vec![at_level(1)], broken);
+        let controller = controller(Ok(stored(1)), broken);
         let answer = ask(&controller, &event("POST", "/transfer")).await;
         assert_eq!((answer["statusCode"].clone(), outcome(&controller)), (json!(503), Some("Error")));
         assert_eq!(answer["headers"]["Retry-After"], "5");
@@ -187,47 +110,63 @@ async fn a_crash_a_throttle_and_nonsense_are_503_with_retry_after_and_one_failur
 }
 
 #[tokio::test]
-async fn a_timeout_is_503_for_safe_methods_and_504_outcome_unknown_for_the_others() {
-    for (method, status, code) in [("GET", 503, "serviceUnavailable"), ("POST", 504, "outcomeUnknown")] {
-        let controller = controller(vec![at_level(1)], Err(InvokeError::TimedOut));
-        let answer = ask(&controller, &event(method, "/transfer")).await;
-        assert_eq!(answer["statusCode"], status);
-        assert!(answer["body"].as_str().unwrap().contains(code));
-        assert_eq!(outcome(&controller), Some("Error"));
+async fn without_an_answer_safe_methods_get_503_and_the_others_504_outcome_unknown() {
+    for unknown in [InvokeError::TimedOut, InvokeError::Lost("connection closed".into())] {
+        for (method, status, code) in [
+            ("GET", 503, "serviceUnavailable"),
+            ("HEAD", 503, "serviceUnavailable"),
+            ("OPTIONS", 503, "serviceUnavailable"),
+            ("POST", 504, "outcomeUnknown"),
+            ("PUT", 504, "outcomeUnknown"),
+            ("PATCH", 504, "outcomeUnknown"),
+            ("DELETE", 504, "outcomeUnknown"),
+        ] {
+            let controller = controller(Ok(stored(1)), Err(unknown.clone()));
+            let answer = ask(&controller, &event(method, "/transfer")).await;
+            assert_eq!(answer["statusCode"], status);
+            assert!(answer["body"].as_str().unwrap().contains(code));
+            assert_eq!(outcome(&controller), Some("Error"));
+        }
     }
 }
 
 #[tokio::test]
-async fn a_request_too_large_is_neutral() {
-    let controller = controller(vec![at_level(1)], Err(InvokeError::TooLarge));
-    assert_eq!(ask(&controller, &event("POST", "/transfer")).await["statusCode"], 413);
-    assert_eq!(outcome(&controller), None);
-}
-
-#[tokio::test]
 async fn the_last_known_level_serves_on_while_the_table_is_down_or_holds_garbage() {
-    for trouble in [Err(StoreError("no answer".into())), Ok(Stored::Lost)] {
-        let controller = controller(vec![at_level(2), trouble], answer(200));
+    for trouble in [Err(StoreError("no answer".into())), Ok(StoredLevel::Lost), Ok(StoredLevel::Nothing)] {
+        let table = common::table(Ok(stored(2)));
+        let controller = TestController {
+            states: controller::StateCache::new(table, std::time::Duration::ZERO, breaker::Level::Maintenance),
+            ..controller(Ok(stored(2)), answer(200))
+        };
         for _ in 0..3 {
             let answer = ask(&controller, &event("GET", "/account/1")).await;
             assert_eq!(answer["headers"]["X-Circuit-Breaker-Level"], "2");
+            table.answers(trouble.clone());
         }
+        assert!(table.reads() > 1);
     }
 }
 
 #[tokio::test]
 async fn with_no_state_ever_read_the_fallback_level_answers_and_a_first_start_is_level_1() {
     for (stored, level) in
-        [(Err(StoreError("no answer".into())), "3"), (Ok(Stored::Lost), "3"), (Ok(Stored::Nothing), "1")]
+        [(Err(StoreError("no answer".into())), "3"), (Ok(StoredLevel::Lost), "3"), (Ok(StoredLevel::Nothing), "1")]
     {
-        let controller = controller(vec![stored], answer(200));
+        let controller = controller(stored, answer(200));
         assert_eq!(ask(&controller, &event("GET", "/account/1")).await["headers"]["X-Circuit-Breaker-Level"], level);
     }
 }
 
 #[tokio::test]
+async fn a_state_of_which_only_the_level_is_understood_is_routed_by_it() {
+    let controller = controller(Ok(StoredLevel::Known(breaker::Level::Degraded, None)), answer(200));
+    assert_eq!(ask(&controller, &event("GET", "/account/1")).await["headers"]["X-Routed-To"], "degraded-service");
+    assert_eq!(controller.services.sent()[0].json()["circuitBreaker"]["epoch"], Value::Null);
+}
+
+#[tokio::test]
 async fn the_status_tells_level_counts_reason_and_thresholds_and_asks_no_service() {
-    let controller = controller(vec![at_level(2)], answer(200));
+    let controller = controller(Ok(stored(2)), answer(200));
     let answer = ask(&controller, &event("GET", "/circuit-breaker")).await;
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     let breaker = &body["circuitBreaker"];
@@ -236,32 +175,47 @@ async fn the_status_tells_level_counts_reason_and_thresholds_and_asks_no_service
     assert_eq!(breaker["state"]["transitionReason"], "Initial state");
     assert_eq!(breaker["thresholds"]["level1To2Failures"], 5);
     assert_eq!(body["metadata"]["deployment"], "bank-test");
-    assert!(controller.services.sent.lock().unwrap().is_empty());
+    assert_eq!(body["metadata"]["stateSource"], "table");
+    assert!(body["metadata"]["stateAgeSeconds"].as_f64().unwrap() < 1.0);
+    assert!(controller.services.asked().is_empty());
 }
 
 #[tokio::test]
 async fn the_breaker_cannot_be_changed_over_http() {
-    let controller = controller(vec![at_level(2)], answer(200));
+    let controller = controller(Ok(stored(2)), answer(200));
     assert_eq!(ask(&controller, &event("POST", "/circuit-breaker")).await["statusCode"], 405);
 }
 
 #[tokio::test]
 async fn something_that_is_no_http_event_is_a_400() {
-    let controller = controller(vec![at_level(1)], answer(200));
-    for event in [json!({}), json!(null), json!([]), json!({ "rawPath": 7 })] {
+    let controller = controller(Ok(stored(1)), answer(200));
+    let with_context = |context: Value| {
+        let mut event = event("GET", "/account/1");
+        event["circuitBreaker"] = context;
+        event
+    };
+    for event in [
+        json!({}),
+        json!(null),
+        json!([]),
+        json!(["/account/1", [["GET"]], null]),
+        json!({ "rawPath": 7 }),
+        with_context(json!({ "level": 1 })),
+        with_context(json!(null)),
+    ] {
         assert_eq!(ask(&controller, &event).await["statusCode"], 400);
     }
-    assert!(controller.services.sent.lock().unwrap().is_empty());
+    assert!(controller.services.asked().is_empty());
 }
 
 #[tokio::test]
 async fn every_request_records_the_seeds_controller_metrics() {
-    let controller = controller(vec![at_level(2)], answer(200));
+    let controller = controller(Ok(stored(2)), answer(200));
     ask(&controller, &event("GET", "/account/1")).await;
-    let recorded = controller.metrics.0.lock().unwrap();
-    let set = recorded.iter().find(|set| set.namespace == "CircuitBreaker/Controller").unwrap();
+    let set = controller.metrics.sets("CircuitBreaker/Controller").remove(0);
     let names: Vec<_> = set.metrics.iter().map(|metric| metric.name).collect();
-    assert_eq!(names, ["Invocation", "CurrentLevel", "ResponseTime", "FailureCount", "SuccessCount"]);
+    let seeds = ["Invocation", "CurrentLevel", "ResponseTime", "FailureCount", "SuccessCount"];
+    assert_eq!(names, [&seeds[..], &["StateAgeSeconds"]].concat());
     assert_eq!(set.dimensions, [("Deployment", "bank-test".to_owned())]);
 }
 
@@ -276,4 +230,40 @@ fn the_lambda_refuses_to_start_with_an_absurd_variable_and_says_which() {
         assert!(!output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains(variable));
     }
+}
+
+#[tokio::test]
+async fn the_history_lists_the_newest_transitions_and_says_so_where_it_cannot() {
+    let policy = common::policy();
+    let state = breaker::SystemState {
+        epoch: 2,
+        version: 9,
+        current_level: breaker::Level::Degraded,
+        ..breaker::SystemState::initial(&policy, jiff::Timestamp::UNIX_EPOCH)
+    };
+    let record = |epoch| {
+        let first = breaker::TransitionRecord::first_start(jiff::Timestamp::UNIX_EPOCH, "arn:execution");
+        breaker::TransitionRecord { epoch, ..first }
+    };
+    let known = controller::StoredLevel::Known(state.current_level, Some(std::sync::Arc::new(state)));
+    let mut controller = controller(Ok(known), answer(200));
+    let mut event = event("GET", "/circuit-breaker");
+    event["rawQueryString"] = json!("history=2");
+    let asked = async |controller: &common::TestController, event: &Value| {
+        let answer = ask(controller, event).await;
+        (answer["statusCode"].clone(), serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap())
+    };
+
+    let (status, body) = asked(&controller, &event).await;
+    assert_eq!((status, &body["historyError"]), (json!(200), &json!("the records cannot be read now")));
+
+    controller.history = common::Records(Ok((0..=2).rev().map(record).collect()));
+    let (_, body) = asked(&controller, &event).await;
+    let epochs: Vec<_> = body["history"].as_array().unwrap().iter().map(|record| record["epoch"].clone()).collect();
+    assert_eq!(epochs, [2, 1]);
+    assert_eq!(body["circuitBreaker"]["state"]["nextRecoveryNotBefore"], "1970-01-01T00:00:30Z");
+
+    event["rawQueryString"] = json!("history=all");
+    let (status, body) = asked(&controller, &event).await;
+    assert_eq!((status, body["message"].as_str().unwrap().contains("`history`")), (json!(400), true));
 }

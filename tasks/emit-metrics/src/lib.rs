@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use platform::metric_writer::MetricWriter;
 use platform::metrics::{Metric, MetricSet, namespace};
 use platform::task_error::TaskError;
+use platform::task_input;
 use serde_json::Value;
 
 /// The task, with its port.
@@ -25,8 +26,7 @@ impl<M: MetricWriter> EmitMetrics<M> {
     /// # Errors
     /// `MetricsNotEmitted`; `InvalidRequest` for input that no evaluation writes.
     pub async fn handle(&self, input: Value, now: Timestamp) -> Result<MetricsEmitted, TaskError> {
-        let input: MetricsInput =
-            serde_json::from_value(input).map_err(|error| TaskError::bad_input(&error.to_string()))?;
+        let input: MetricsInput = task_input::typed(input)?;
         let level = input.state.current_level;
         let mut values = vec![Metric::count("Evaluation", 1), Metric::level("CurrentLevel", level)];
         if input.outcome == Outcome::Transition {

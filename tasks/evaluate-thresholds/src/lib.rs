@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use platform::metric_reader::EvidenceReader;
 use platform::state_store::{CommandReader, LastKnownReader, StateReader, Stored};
 use platform::task_error::TaskError;
+use platform::task_input;
 use serde_json::Value;
 
 /// The task, with its ports.
@@ -34,8 +35,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
     /// # Errors
     /// `InvalidRequest`, `StateUnavailable` or `MetricsUnavailable`.
     pub async fn handle(&self, input: Value, now: Timestamp) -> Result<Evaluation, TaskError> {
-        let EvaluationInput { request, execution } =
-            serde_json::from_value(input).map_err(|error| TaskError::bad_input(&error.to_string()))?;
+        let EvaluationInput { request, execution } = task_input::typed(input)?;
         let request = TransitionRequest::parse(request)?;
         let base = self.base(&request, now).await?;
         let decision = match self.carried_out(&request, &execution.name, &base.state).await? {
@@ -57,8 +57,16 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
     async fn base(&self, request: &TransitionRequest, now: Timestamp) -> Result<Base, TaskError> {
         match self.states.read().await? {
             Stored::State(state) => {
-                if request.repairs() && self.last_known().await?.is_some_and(|known| known.epoch > state.epoch) {
-                    return self.repaired(request, "the state item is older than its history", now).await;
+                if let Err(problem) = state.check_at(now) {
+                    let problem = format!("the state item makes no sense: attribute {problem}");
+                    return self.repaired(request, &problem, now).await;
+                }
+                if request.repairs()
+                    && let Some(last_known) = self.states.last_known().await?
+                    && last_known.epoch > state.epoch
+                {
+                    // The state item is older than its history.
+                    return Ok(self.after(last_known, now));
                 }
                 let expected = Expected::Version { version: state.version, epoch: state.epoch };
                 Ok(Base { state: *state, expected })
@@ -79,14 +87,15 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
         if !request.repairs() {
             return Err(state_unavailable(format!("{problem}: {REPAIR}")));
         }
-        let last_known = self.last_known().await?.ok_or_else(|| {
+        let last_known = self.states.last_known().await?.ok_or_else(|| {
             state_unavailable(format!("{problem}, and there is no record to go on from: restore the table's backup"))
         })?;
-        Ok(Base { state: last_known.state(&self.policy, now), expected: Expected::Repair })
+        Ok(self.after(last_known, now))
     }
 
-    async fn last_known(&self) -> Result<Option<LastKnown>, TaskError> {
-        self.states.last_known().await.map_err(TaskError::from)
+    /// Going on from the newest record.
+    fn after(&self, last_known: LastKnown, now: Timestamp) -> Base {
+        Base { state: last_known.state(&self.policy, now), expected: Expected::Repair }
     }
 
     /// A command whose execution runs twice is carried out once.

@@ -7,7 +7,8 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use platform::clients::{TASK_TIMEOUTS, sdk_config};
 use platform::metric_reader::ServiceMetrics;
 use platform::state_store::StateTable;
-use serde_json::Value;
+use platform::task_input;
+use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -21,10 +22,12 @@ async fn main() -> ExitCode {
             evidence: ServiceMetrics::new(aws_sdk_cloudwatch::Client::new(&config), deployment),
             policy,
         };
-        lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-            task.handle(event.payload, platform::runtime::now())
-        }))
-        .await
+        let handler = service_fn(|event: LambdaEvent<Box<RawValue>>| {
+            let task = &task;
+            // Boxed, or the compiler gives up on how deep the futures are nested.
+            async move { Box::pin(task.handle(task_input::read(&event.payload)?, platform::runtime::now())).await }
+        });
+        lambda_runtime::run(handler).await
     })
     .await
 }

@@ -25,6 +25,14 @@ pub struct Timeouts {
 pub const TASK_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(1_500), operation: Duration::from_secs(4) };
 
+/// What reading the state may cost a request.
+pub const ROUTING_TIMEOUTS: Timeouts =
+    Timeouts { attempt: Duration::from_millis(150), operation: Duration::from_millis(300) };
+
+/// How long connecting to Lambda may take. A request that had no connection in this time was never sent, so it
+/// is safe to send it again, which is not true of one that was sent and not answered.
+pub const LAMBDA_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The configuration that the environment gives, with these timeouts and the SDK's retries.
 pub async fn sdk_config(timeouts: Timeouts) -> SdkConfig {
     // Pinned: a newer behaviour of the SDK is to be read about before it is taken.
@@ -39,14 +47,31 @@ fn timeout_config(timeouts: Timeouts) -> TimeoutConfig {
         .build()
 }
 
-/// A Lambda client that never retries: the SDK's three tries would make one transfer three.
+/// A Lambda client that never retries: the SDK's three tries would make one transfer three. How long an
+/// invocation may take is for each call to say.
 #[must_use]
-pub fn lambda_without_retries(config: &SdkConfig, timeout: Duration) -> aws_sdk_lambda::Client {
+pub fn lambda_without_retries(config: &SdkConfig) -> aws_sdk_lambda::Client {
+    let timeouts = TimeoutConfig::builder().connect_timeout(LAMBDA_CONNECT_TIMEOUT).build();
     let config = aws_sdk_lambda::config::Builder::from(config)
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeout_config(Timeouts { attempt: timeout, operation: timeout }))
+        .timeout_config(timeouts)
         .build();
     aws_sdk_lambda::Client::from_conf(config)
+}
+
+/// A DynamoDB client for reading the state within [`ROUTING_TIMEOUTS`]. The SDK's own pause before a second try
+/// is up to a second, which would use up the time without trying.
+#[must_use]
+pub fn dynamodb_for_routing(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let retries = RetryConfig::standard()
+        .with_max_attempts(2)
+        .with_initial_backoff(Duration::from_millis(25))
+        .with_max_backoff(Duration::from_millis(25));
+    let config = aws_sdk_dynamodb::config::Builder::from(config)
+        .retry_config(retries)
+        .timeout_config(timeout_config(ROUTING_TIMEOUTS))
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
 }
 
 /// A Step Functions client for `StartSyncExecution`.

@@ -10,4 +10,5 @@ pub mod runtime;
 pub mod settings;
 pub mod state_store;
 pub mod task_error;
+pub mod task_input;
 pub mod telemetry;

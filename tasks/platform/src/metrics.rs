@@ -25,6 +25,9 @@ pub mod namespace {
 /// Milliseconds, as a unit of a metric.
 pub const MILLISECONDS: Unit = Unit::Second(NegativeScale::Milli);
 
+/// Seconds, as a unit of a metric.
+pub const SECONDS: Unit = Unit::Second(NegativeScale::One);
+
 /// One value of one metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Metric {
@@ -53,6 +56,12 @@ impl Metric {
     #[must_use]
     pub fn minutes(name: &'static str, value: SignedDuration) -> Self {
         Self { name, unit: Unit::None, value: value.as_secs_f64() / 60.0 }
+    }
+
+    /// A duration in seconds.
+    #[must_use]
+    pub fn seconds(name: &'static str, value: f64) -> Self {
+        Self { name, unit: SECONDS, value }
     }
 
     /// A level, 1 to 3, which has no unit.

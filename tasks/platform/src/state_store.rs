@@ -8,11 +8,12 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use breaker::{
     COMMAND_PREFIX, CommandRecord, Condition, Content, ItemWrite, LastKnown, NewerState, Refusal, SCHEMA_VERSION,
-    STATE_KEY, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
+    STATE_KEY, Stamp, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
 };
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_dynamo::Deserializer;
 
 pub use breaker::Stored;
 
@@ -73,8 +74,8 @@ pub trait StateWriter {
     /// Stores the items of the write in one transaction, if all their conditions hold.
     fn write(&self, write: &StateWrite) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// The execution that wrote the item under `key`.
-    fn writer_of(&self, key: &str) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
+    /// Which write the item under `key` came with.
+    fn stamp_of(&self, key: &str) -> impl Future<Output = Result<Option<Stamp>, StoreError>> + Send;
 }
 
 /// The state table in `DynamoDB`.
@@ -172,28 +173,34 @@ pub fn stored_from_item(item: Item) -> Stored {
         return Stored::Newer(newer);
     }
     match typed::<SystemState>("the state item", item) {
-        Ok(state) => Stored::State(Box::new(state)),
+        Ok(state) => match state.check() {
+            Ok(()) => Stored::State(Box::new(state)),
+            Err(problem) => Stored::Unreadable(format!("the state item makes no sense: attribute {problem}")),
+        },
         Err(error) => Stored::Unreadable(error.0),
     }
 }
 
+fn number(item: &Item, attribute: &str) -> Option<u64> {
+    item.get(attribute)?.as_n().ok()?.parse().ok()
+}
+
 fn newer_state(item: &Item) -> Option<NewerState> {
-    let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok());
-    let schema_version: u64 = number("schemaVersion")?;
-    let level = u8::try_from(number("currentLevel")?).ok()?;
+    let schema_version = number(item, "schemaVersion")?;
+    let level = u8::try_from(number(item, "currentLevel")?).ok()?;
     (schema_version > SCHEMA_VERSION.into()).then_some(NewerState {
         schema_version,
         current_level: level.try_into().ok()?,
-        epoch: number("epoch").unwrap_or_default(),
+        epoch: number(item, "epoch").unwrap_or_default(),
     })
 }
 
 fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
-    let value: serde_json::Value =
-        serde_dynamo::from_item(item).map_err(|error| StoreError(format!("{what} is unreadable: {error}")))?;
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    let map = serde_dynamo::AttributeValue::M(serde_dynamo::Item::from(item).into_inner());
+    serde_path_to_error::deserialize(Deserializer::from_attribute_value(map)).map_err(|error| {
         let path = error.path().to_string();
-        StoreError(format!("{what} makes no sense: attribute `{path}`: {}", error.into_inner()))
+        let attribute = if path == "." { String::new() } else { format!("attribute `{path}`: ") };
+        StoreError(format!("{what} makes no sense: {attribute}{}", error.into_inner()))
     })
 }
 
@@ -289,9 +296,10 @@ impl StateWriter for StateTable {
         })
     }
 
-    async fn writer_of(&self, key: &str) -> Result<Option<String>, StoreError> {
-        let item = self.item(key).await?;
-        Ok(item.and_then(|item| item.get("execution")?.as_s().ok().cloned()))
+    async fn stamp_of(&self, key: &str) -> Result<Option<Stamp>, StoreError> {
+        let Some(item) = self.item(key).await? else { return Ok(None) };
+        let execution = item.get("execution").and_then(|value| value.as_s().ok()).cloned();
+        Ok(execution.zip(number(&item, "version")).map(|(execution, version)| Stamp { execution, version }))
     }
 }
 

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use platform::state_store::stored_from_item;
 
 fn state() -> SystemState {
-    SystemState::initial(&Policy::new(PolicySettings::default()).unwrap(), Timestamp::UNIX_EPOCH)
+    let policy = Policy::new(PolicySettings::default()).unwrap();
+    SystemState { version: 1, ..SystemState::initial(&policy, Timestamp::UNIX_EPOCH) }
 }
 
 fn item() -> HashMap<String, AttributeValue> {

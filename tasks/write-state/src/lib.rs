@@ -4,6 +4,7 @@ use breaker::contract::{ErrorName, REPAIR, StateWritten};
 use breaker::{StateWrite, SystemState};
 use platform::state_store::{StateReader, StateWriter, StoreError, Stored, WriteError};
 use platform::task_error::TaskError;
+use platform::task_input;
 use serde_json::Value;
 
 /// The task, with its port.
@@ -22,8 +23,7 @@ impl<S: StateReader + StateWriter> WriteState<S> {
     /// # Errors
     /// `StateConflict`, `StateUnavailable`; `InvalidRequest` for input that no evaluation writes.
     pub async fn handle(&self, input: Value) -> Result<StateWritten, TaskError> {
-        let write: StateWrite =
-            serde_json::from_value(input).map_err(|error| TaskError::bad_input(&error.to_string()))?;
+        let write: StateWrite = task_input::typed(input)?;
         write.check().map_err(|problem| TaskError::bad_input(&problem))?;
         let error = match self.states.write(&write).await {
             Ok(()) => return Ok(written(write.state)),
@@ -41,8 +41,8 @@ impl<S: StateReader + StateWriter> WriteState<S> {
     }
 
     async fn wrote(&self, write: &StateWrite) -> Result<bool, StoreError> {
-        let writer = self.states.writer_of(&write.proof_key()).await?;
-        Ok(writer.is_some_and(|writer| writer == write.state.execution))
+        let stamp = self.states.stamp_of(&write.proof_key()).await?;
+        Ok(stamp.is_some_and(|stamp| write.is_proven_by(&stamp)))
     }
 
     /// What is stored after one's own earlier write: that, or what somebody made of it since.

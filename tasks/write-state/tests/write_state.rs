@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use breaker::contract::{ErrorName, Evaluation, Execution};
 use breaker::{
-    Condition, Content, Evidence, Expected, Level, Outcome, Policy, PolicySettings, Refusal, STATE_KEY, SystemState,
-    TransitionRequest, command_key, decide, transition_key,
+    Condition, Content, Evidence, Expected, Level, Outcome, Policy, PolicySettings, Refusal, STATE_KEY, Stamp,
+    SystemState, TransitionRequest, command_key, decide, transition_key,
 };
 use jiff::Timestamp;
 use platform::state_store::{StateReader, StateWriter, StoreError, Stored, WriteError};
@@ -78,8 +78,12 @@ impl StateWriter for Table {
         if self.loses_next_reply.swap(false, Ordering::Relaxed) { no_answer() } else { Ok(()) }
     }
 
-    async fn writer_of(&self, key: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.items.lock().unwrap().get(key).map(|item| item["execution"].as_str().unwrap().to_owned()))
+    async fn stamp_of(&self, key: &str) -> Result<Option<Stamp>, StoreError> {
+        let stamp = |item: &Value| Stamp {
+            execution: item["execution"].as_str().unwrap().to_owned(),
+            version: item["version"].as_u64().unwrap(),
+        };
+        Ok(self.items.lock().unwrap().get(key).map(stamp))
     }
 }
 
@@ -171,6 +175,16 @@ async fn a_lost_reply_is_recognised_by_its_record_after_somebody_else_has_writte
     task.handle(asked(&task, force(3), "b").await).await.unwrap();
     let state = task.handle(write).await.unwrap().state;
     assert_eq!((state.version, state.current_level), (2, Level::Maintenance), "what is stored now");
+}
+
+#[tokio::test]
+async fn what_another_run_of_the_same_execution_wrote_is_not_taken_for_ones_own() {
+    let task = task();
+    task.handle(asked(&task, schedule(), "a").await).await.unwrap();
+    let first_run = asked(&task, force(2), "b").await;
+    task.handle(asked(&task, force(3), "c").await).await.unwrap();
+    task.handle(asked(&task, force(2), "b").await).await.unwrap();
+    assert_eq!(task.handle(first_run).await.unwrap_err().name, ErrorName::StateConflict);
 }
 
 #[tokio::test]

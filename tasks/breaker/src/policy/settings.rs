@@ -77,7 +77,7 @@ words!(Mode: Active = "active", ObserveOnly = "observe-only");
 
 /// The settings of a policy. Each number is described at its name in [`NUMBERS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "described once, beside their names, in `NUMBERS`")]
 pub struct PolicySettings {
     pub preset: Preset,
@@ -136,9 +136,9 @@ impl Number {
 }
 
 /// No threshold above this: CloudWatch sums are exact far beyond it, and nobody waits for it.
-const MOST_OUTCOMES: i64 = 1_000_000;
+pub const MOST_OUTCOMES: i64 = 1_000_000;
 /// One day: evidence that is older says nothing about now.
-const LONGEST_SECONDS: i64 = 86_400;
+pub const LONGEST_SECONDS: i64 = 86_400;
 /// Ten minutes: metrics that arrive later are lost to recoveries anyway.
 const LONGEST_SETTLE_SECONDS: i64 = 600;
 

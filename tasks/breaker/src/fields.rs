@@ -1,0 +1,112 @@
+//! Objects that people write by hand: which fields they have, and the sentences that refuse others.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::InvalidRequest;
+
+/// Characters of somebody else's text that a sentence quotes.
+const QUOTED_CHARACTERS: usize = 60;
+
+/// A field that an object may have.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it should be, to be read after "use".
+    pub wanted: &'static str,
+    /// The fields of the object that it is; empty where it is none.
+    pub fields: &'static [Self],
+}
+
+impl Field {
+    /// A field that must be there.
+    pub const fn required(name: &'static str, wanted: &'static str) -> Self {
+        Self { name, required: true, wanted, fields: &[] }
+    }
+
+    /// A field that may be left out.
+    pub const fn optional(name: &'static str, wanted: &'static str) -> Self {
+        Self { name, required: false, wanted, fields: &[] }
+    }
+
+    /// The same as an object of `fields`.
+    pub const fn with(self, fields: &'static [Self]) -> Self {
+        Self { fields, ..self }
+    }
+}
+
+/// Reads an object of `fields`, called `whole` in sentences.
+pub fn read<T: DeserializeOwned>(
+    whole: &str,
+    fields: &[Field],
+    object: Map<String, Value>,
+) -> Result<T, InvalidRequest> {
+    check(whole, "", fields, &object)?;
+    let object = Value::Object(object);
+    serde_path_to_error::deserialize(&object).map_err(|error| {
+        let path = error.path().to_string();
+        let found = object.pointer(&format!("/{}", path.replace('.', "/")));
+        match (found, field(fields, &path)) {
+            (Some(found), Some(field)) => wrong(&path, found, field),
+            _ => InvalidRequest(format!("`{}`: {}", quoted(&path), error.into_inner())),
+        }
+    })
+}
+
+/// Somebody else's text as a sentence may quote it: short, and with nothing that hides or forges.
+pub fn quoted(text: &str) -> String {
+    let mut short: String = text.chars().take(QUOTED_CHARACTERS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(QUOTED_CHARACTERS).is_some() {
+        short.push_str("...");
+    }
+    short
+}
+
+fn check(whole: &str, prefix: &str, fields: &[Field], object: &Map<String, Value>) -> Result<(), InvalidRequest> {
+    if let Some(unknown) = object.keys().find(|name| fields.iter().all(|field| field.name != *name)) {
+        let known = names(fields);
+        return Err(InvalidRequest(format!("`{prefix}{}` is no field of {whole}: use {known}", quoted(unknown))));
+    }
+    for field in fields {
+        let path = format!("{prefix}{}", field.name);
+        match object.get(field.name) {
+            None if field.required => {
+                return Err(InvalidRequest(format!("`{path}` is missing: add {}", field.wanted)));
+            }
+            // In a script, a null is a value that was looked up and not found. Taken for a field left out,
+            // it would drop what it was to guard: a hold, or the check of the epoch.
+            Some(found @ Value::Null) => return Err(wrong(&path, found, field)),
+            Some(Value::Object(inner)) if !field.fields.is_empty() => {
+                check(&format!("`{path}`"), &format!("{path}."), field.fields, inner)?;
+            }
+            // Derived code would take a list of the fields' values for an object.
+            Some(found) if !field.fields.is_empty() => return Err(wrong(&path, found, field)),
+            None | Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn wrong(path: &str, found: &Value, field: &Field) -> InvalidRequest {
+    let found = match found {
+        Value::String(text) => format!("the text \"{}\"", quoted(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        plain => plain.to_string(),
+    };
+    let or_none = if field.required { "" } else { ", or leave it out" };
+    InvalidRequest(format!("`{path}` is {found}: use {}{or_none}", field.wanted))
+}
+
+fn field<'a>(fields: &'a [Field], path: &str) -> Option<&'a Field> {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let found = fields.iter().find(|field| field.name == name)?;
+    rest.map_or(Some(found), |rest| field(found.fields, rest))
+}
+
+fn names(fields: &[Field]) -> String {
+    fields.iter().map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", ")
+}

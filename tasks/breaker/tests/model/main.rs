@@ -1,0 +1,138 @@
+//! No interleaving breaks the rules: every one of small worlds is gone through by a model checker.
+//!
+//! The worlds run the real `decide`, `repair`, `Evaluation::of`, `EvidenceQuery`, `StateWrite::items`,
+//! `refusal` and `proof_key`. What is modelled is what surrounds them: the table, which obeys the
+//! conditions of the writes; the executions, which read, decide, write and look for their own writes
+//! step by step; the messages that start them; the clock, the traffic, and faults. Each mutant breaks
+//! one rule, and the property named with it must find that out.
+//!
+//! The states explored and the time are printed with
+//! `cargo test -p breaker --test model -- --nocapture --test-threads 1`.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod execution;
+mod properties;
+mod rules;
+mod scenarios;
+mod table;
+mod world;
+
+use std::time::Instant;
+
+use rules::Mutant;
+use stateright::{Checker, HasDiscoveries, Model};
+use world::World;
+
+/// Goes through the whole world; nothing that must hold may fail.
+fn check(name: &str, world: World) {
+    let begun = Instant::now();
+    let checker = world.checker().threads(2).spawn_bfs().join();
+    println!(
+        "{name}: {} states, {} unique, depth {}, {:.1} s",
+        checker.state_count(),
+        checker.unique_state_count(),
+        checker.max_depth(),
+        begun.elapsed().as_secs_f64()
+    );
+    checker.assert_properties();
+    assert!(checker.is_done());
+}
+
+/// Breaks one rule: the property must find out.
+fn catch(mutant: Mutant, property: &'static str, world: World) {
+    let begun = Instant::now();
+    let world = World { mutant: Some(mutant), ..world };
+    let caught = HasDiscoveries::AnyOf([property].into());
+    let checker = world.checker().threads(2).finish_when(caught).spawn_bfs().join();
+    let path = checker.assert_any_discovery(property);
+    println!(
+        "{mutant:?}: caught by \"{property}\" after {} states, {:.1} s: {:?}",
+        checker.state_count(),
+        begun.elapsed().as_secs_f64(),
+        path.into_actions()
+    );
+}
+
+#[test]
+fn no_race_of_executions_that_are_doubled_delayed_or_cut_short_breaks_the_rules() {
+    check("races", scenarios::races());
+}
+
+#[test]
+fn no_command_at_any_moment_breaks_the_rules() {
+    check("operators", scenarios::operators());
+}
+
+#[test]
+fn no_repair_of_a_lost_state_breaks_the_rules() {
+    check("repairs", scenarios::repairs());
+}
+
+#[test]
+fn fair_looks_lead_to_level_1_under_good_traffic_and_to_level_3_under_failures() {
+    check("looks", scenarios::looks());
+    check("looks after many relapses", scenarios::looks_after_many_relapses());
+}
+
+#[test]
+fn a_write_that_goes_by_the_level_instead_of_the_version_is_caught() {
+    catch(Mutant::ConditionOnLevel, properties::ONE_STATE_A_VERSION, scenarios::races());
+}
+
+#[test]
+fn a_write_that_goes_by_the_version_alone_is_caught_where_a_state_was_lost() {
+    catch(Mutant::ConditionOnVersionAlone, properties::ONE_STATE_A_VERSION, scenarios::repairs());
+}
+
+#[test]
+fn a_write_without_conditions_is_caught() {
+    catch(Mutant::BlindPut, properties::ONE_STATE_A_VERSION, scenarios::races());
+    catch(Mutant::BlindPut, properties::ONE_RECORD_AN_EPOCH, scenarios::races());
+}
+
+#[test]
+fn records_that_are_written_after_the_state_or_not_at_all_are_caught() {
+    catch(Mutant::RecordsApart, properties::ONE_RECORD_AN_EPOCH, scenarios::races());
+    catch(Mutant::NoTransitionRecord, properties::ONE_RECORD_AN_EPOCH, scenarios::races());
+}
+
+#[test]
+fn commands_that_are_known_by_version_instead_of_by_name_are_caught() {
+    catch(Mutant::CommandKeyedByVersion, properties::COMMAND_ONCE, scenarios::operators());
+}
+
+#[test]
+fn counting_alarms_instead_of_evidence_is_caught() {
+    catch(Mutant::CountsAlarms, properties::EVIDENCE_OF_THE_EPOCH, scenarios::races());
+}
+
+#[test]
+fn evidence_from_before_the_epoch_or_from_a_hold_is_caught() {
+    catch(Mutant::KeepsOldEvidence, properties::EVIDENCE_OF_THE_EPOCH, scenarios::operators());
+    catch(Mutant::KeepsEvidenceOfHold, properties::EVIDENCE_OF_THE_EPOCH, scenarios::operators());
+}
+
+#[test]
+fn not_looking_at_the_hold_is_caught() {
+    catch(Mutant::IgnoresHold, properties::NEVER_AGAINST_A_HOLD, scenarios::operators());
+}
+
+#[test]
+fn not_looking_at_the_expected_epoch_is_caught() {
+    catch(Mutant::IgnoresExpectedEpoch, properties::EXPECTED_EPOCH, scenarios::operators());
+}
+
+#[test]
+fn a_fall_over_two_levels_is_caught() {
+    catch(Mutant::FallsTwoLevels, properties::ONE_LEVEL_AT_A_TIME, scenarios::races());
+}
+
+#[test]
+fn never_recovering_and_never_giving_up_are_caught() {
+    catch(Mutant::NeverRecovers, properties::RECOVERS, scenarios::looks());
+    catch(Mutant::NeverRecovers, properties::STAYS_RECOVERED, scenarios::looks());
+    catch(Mutant::NeverGivesUp, properties::GIVES_UP, scenarios::looks());
+}

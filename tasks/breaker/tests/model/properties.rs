@@ -1,0 +1,243 @@
+//! What must hold, said without the code that is checked: from the history of what was written and
+//! from the outcomes that there really were.
+
+use breaker::{Bucket, Level, StateWrite, TransitionRequest};
+use jiff::{SignedDuration, Timestamp};
+use stateright::{Model, Property};
+
+use crate::table::Told;
+use crate::world::{Committed, End, Phase, Run, State, Traffic, World};
+
+pub const ONE_STATE_A_VERSION: &str = "a version is one state, and each write is one version on";
+pub const ONE_RECORD_AN_EPOCH: &str = "each epoch has exactly one record, and nobody overwrites any";
+pub const ONE_LEVEL_AT_A_TIME: &str = "automation moves by one level";
+pub const NEVER_AGAINST_A_HOLD: &str = "automation never moves during a hold";
+pub const EVIDENCE_OF_THE_EPOCH: &str = "automation moves only on enough outcomes since the counts began";
+pub const COMMAND_ONCE: &str = "a command takes effect at most once";
+pub const EXPECTED_EPOCH: &str = "a command that expects an epoch takes effect in no other";
+pub const CLAIMS_ARE_TRUE: &str = "who says that it wrote, wrote what it says";
+pub const WRITES_MAKE_SENSE: &str = "no write is refused as nonsense";
+pub const RECOVERS: &str = "good traffic leads to level 1";
+pub const STAYS_RECOVERED: &str = "good traffic is at level 1 at the horizon";
+pub const GIVES_UP: &str = "failures at levels 1 and 2 lead to level 3";
+
+/// Something that must be possible, by its name.
+pub type Sight = (&'static str, fn(&World, &State) -> bool);
+
+pub const FIRST_START: Sight =
+    ("the first start is written", |_, state| state.origin.is_none() && state.table.state().is_some());
+pub const FALLS_TO_3: Sight = ("automation falls to level 3", |_, state| state.reached[1] && state.reached[2]);
+pub const RECOVERS_TO_1: Sight = ("automation recovers to level 1", |_, state| {
+    let recovers = |one: &Told<Committed>| one.write.transition.as_ref().is_some_and(|record| record.to < record.from);
+    state.history.iter().any(recovers)
+});
+pub const WINS_AFTER_LOSING: Sight =
+    ("a lost race is evaluated again and won", |_, state| any_wrote(state, |run| run.conflicts > 0));
+pub const KNOWS_ITS_OWN: Sight =
+    ("a write whose task died is known as one's own", |_, state| any_wrote(state, |run| run.kills > 0));
+pub const PREVENTS: Sight = ("a hold prevents a move", |_, state| {
+    state.runs.iter().any(|run| matches!(&run.phase, Phase::Decided(evaluation) if evaluation.prevented.is_some()))
+});
+pub const RELEASES: Sight = ("a hold is released", |_, state| any_command(state, "release"));
+pub const MEETS_EPOCH: Sight = ("the expected epoch is met", |_, state| any_command(state, "force-1"));
+pub const REPAIRS: Sight = ("a lost state is repaired", |_, state| state.lost && state.table.state().is_some());
+pub const FAILS_WHILE_LOST: Sight = ("an evaluation fails while the state is lost", |_, state| {
+    state.runs.iter().any(|run| matches!(run.phase, Phase::Ended(End::Failed("StateUnavailable"))))
+});
+
+fn any_wrote(state: &State, wanted: fn(&Run) -> bool) -> bool {
+    state.runs.iter().any(|run| matches!(run.phase, Phase::Ended(End::Wrote(_))) && wanted(run))
+}
+
+fn any_command(state: &State, name: &str) -> bool {
+    state.history.iter().any(|one| one.write.command.as_ref().is_some_and(|command| command.name == name))
+}
+
+/// The properties of a world.
+pub fn of(world: &World) -> Vec<Property<World>> {
+    let mut properties = vec![
+        Property::always(ONE_STATE_A_VERSION, one_state_a_version),
+        Property::always(ONE_RECORD_AN_EPOCH, one_record_an_epoch),
+        Property::always(ONE_LEVEL_AT_A_TIME, |world, state| each_automatic_move(world, state, one_level)),
+        Property::always(NEVER_AGAINST_A_HOLD, |world, state| each_automatic_move(world, state, not_held)),
+        Property::always(EVIDENCE_OF_THE_EPOCH, |world, state| {
+            each_automatic_move(world, state, |one| has_evidence(world, state, one))
+        }),
+        Property::always(COMMAND_ONCE, command_once),
+        Property::always(EXPECTED_EPOCH, expected_epoch),
+        Property::always(CLAIMS_ARE_TRUE, claims_are_true),
+        Property::always(WRITES_MAKE_SENSE, writes_make_sense),
+    ];
+    properties.extend(world.shows.iter().map(|(name, seen)| Property::sometimes(name, *seen)));
+    if world.starts.iter().any(|start| start.traffic != Traffic::Free) {
+        // Each is true at once where it is not asked, and remembered in the state where it is: so a
+        // path that joins another one has the same answer as that.
+        properties.extend([
+            Property::eventually(RECOVERS, |_, state: &State| {
+                state.traffic != Traffic::Good || state.level() == Level::Full || state.reached[0]
+            }),
+            Property::always(STAYS_RECOVERED, |world, state: &State| {
+                state.traffic != Traffic::Good || !at_horizon(world, state) || state.level() == Level::Full
+            }),
+            Property::eventually(GIVES_UP, |_, state: &State| {
+                state.traffic != Traffic::FailingAboveMaintenance || state.reached[2]
+            }),
+        ]);
+    }
+    properties
+}
+
+/// Nothing is left to happen.
+fn at_horizon(world: &World, state: &State) -> bool {
+    let mut actions = Vec::new();
+    world.actions(state, &mut actions);
+    actions.is_empty()
+}
+
+fn one_state_a_version(_: &World, state: &State) -> bool {
+    let mut before = state.origin.as_ref().map_or((0, 0), |origin| (origin.version, origin.epoch));
+    let mut known = vec![before];
+    state.history.iter().all(|committed| {
+        let write = &committed.write;
+        let after = (write.state.version, write.state.epoch);
+        let is_repair = write.command.as_ref().is_some_and(|command| command.request.repairs()) && state.lost;
+        let epochs = u64::from(write.transition.is_some());
+        // A repair cannot know the versions that left no record: there the epoch tells them apart.
+        let follows = after.1 == before.1 + epochs && (is_repair || after.0 == before.0 + 1);
+        let is_new = !known.iter().any(|one| if state.lost { *one == after } else { one.0 == after.0 });
+        known.push(after);
+        before = after;
+        follows && is_new
+    })
+}
+
+fn one_record_an_epoch(_: &World, state: &State) -> bool {
+    let written = state.history.last().map(|committed| committed.write.state.epoch);
+    let origin = state.origin.as_ref().map(|origin| origin.epoch);
+    let Some(newest) = state.table.state().map(|stored| stored.epoch).or(written).or(origin) else {
+        return state.table.transitions() == 0;
+    };
+    let once = |epoch| state.table.transition(epoch).is_some_and(|(record, puts)| puts == 1 && record.epoch == epoch);
+    let true_record = |committed: &Told<Committed>| {
+        let (epoch, level) = (committed.write.state.epoch, committed.write.state.current_level);
+        state.table.transition(epoch).is_some_and(|(record, _)| record.to == level)
+    };
+    (0..=newest).all(once)
+        && state.table.transitions() as u64 == newest + 1
+        && state.table.command_puts().all(|puts| puts == 1)
+        && state.history.iter().all(true_record)
+}
+
+/// An automatic move, and what is known of the time before.
+struct Move<'a> {
+    committed: &'a Committed,
+    from: Level,
+    to: Level,
+    /// When the counts began, by what was written and by the hold that ended.
+    counts_began: Timestamp,
+    /// When the last operator's hold ends.
+    held_until: Option<Timestamp>,
+    /// Failures of the last move that may be counted again.
+    carried: u64,
+}
+
+/// Whether all automatic moves pass.
+fn each_automatic_move(world: &World, state: &State, passes: impl Fn(&Move<'_>) -> bool) -> bool {
+    let cap = u64::from(world.policy.level_1_failures());
+    let origin = state.origin.as_ref();
+    let mut level = origin.map_or(Level::Full, |origin| origin.current_level);
+    let mut counts_began = origin.map_or(Timestamp::MIN, |origin| origin.evidence_since);
+    let mut held_until = origin.and_then(|origin| origin.hold.as_ref()).map(|hold| hold.expires_at);
+    let mut carried = origin.map_or(0, |origin| origin.carried_failures);
+    state.history.iter().all(|committed| {
+        let Committed { write, decided_at } = &**committed;
+        let (from, to) = (level, write.state.current_level);
+        let commanded = write.command.is_some();
+        let ended = held_until.filter(|until| until <= decided_at).unwrap_or(Timestamp::MIN);
+        let one = Move { committed, from, to, counts_began: counts_began.max(ended), held_until, carried };
+        let is_fine = commanded || from == to || passes(&one);
+        if commanded || from != to {
+            counts_began = *decided_at;
+            held_until = write.command.as_ref().and_then(|command| hold_of(&command.request, *decided_at));
+            carried = if !commanded && (from, to) == (Level::Full, Level::Degraded) { cap } else { 0 };
+        }
+        level = to;
+        is_fine
+    })
+}
+
+fn hold_of(request: &TransitionRequest, now: Timestamp) -> Option<Timestamp> {
+    let TransitionRequest::Force(force) = request else { return None };
+    force.hold_minutes.map(|minutes| now + SignedDuration::from_mins(minutes.into()))
+}
+
+fn one_level(one: &Move<'_>) -> bool {
+    one.from.number().abs_diff(one.to.number()) == 1
+}
+
+fn not_held(one: &Move<'_>) -> bool {
+    one.held_until.is_none_or(|until| until <= one.committed.decided_at)
+}
+
+fn has_evidence(world: &World, state: &State, one: &Move<'_>) -> bool {
+    let counted = |bucket: &Bucket| one.counts_began <= bucket.start && bucket.start <= one.committed.decided_at;
+    let at_level = state.outcomes.iter().filter(|(_, burst)| burst.level == one.from);
+    let buckets: Vec<_> = at_level.map(|outcome| world.bucket(*outcome)).filter(counted).collect();
+    let errors: u64 = buckets.iter().map(|bucket| bucket.errors).sum();
+    let successes: u64 = buckets.iter().map(|bucket| bucket.successes).sum();
+    let policy = &world.policy;
+    let enough = match (one.from, one.to) {
+        (Level::Full, _) => errors >= policy.level_1_failures().into(),
+        (Level::Degraded, Level::Maintenance) => errors + one.carried >= policy.level_2_failures().into(),
+        (Level::Degraded, _) => successes >= policy.level_2_successes().into(),
+        (Level::Maintenance, _) => successes >= policy.level_3_successes().into(),
+    };
+    let recorded = one.committed.write.transition.as_ref().and_then(|record| record.evidence);
+    enough && recorded.is_none_or(|evidence| evidence.since >= one.counts_began)
+}
+
+fn command_once(_: &World, state: &State) -> bool {
+    let names: Vec<_> =
+        state.history.iter().filter_map(|one| one.write.command.as_ref()).map(|one| &one.name).collect();
+    names.iter().enumerate().all(|(place, name)| !names[..place].contains(name))
+}
+
+fn expected_epoch(_: &World, state: &State) -> bool {
+    let mut epoch = state.origin.as_ref().map_or(0, |origin| origin.epoch);
+    state.history.iter().all(|committed| {
+        let command = committed.write.command.as_ref().map(|command| &command.request);
+        let expected = match command {
+            Some(TransitionRequest::Force(force)) => force.expected_epoch,
+            Some(TransitionRequest::Release(release)) => release.expected_epoch,
+            _ => None,
+        };
+        let met = expected.is_none_or(|expected| expected == epoch);
+        epoch = committed.write.state.epoch;
+        met
+    })
+}
+
+fn claims_are_true(world: &World, state: &State) -> bool {
+    let mut claims = state.runs.iter().zip(&world.slots);
+    !world.remembers
+        || claims.all(|(run, slot)| {
+            let Phase::Ended(End::Wrote(evaluation)) = &run.phase else { return true };
+            let Some(claimed) = &evaluation.write else { return false };
+            let runs_once = world.slots.iter().filter(|other| other.arn == slot.arn).count() == 1;
+            let proves = |one: &StateWrite| match (&claimed.command, &claimed.transition) {
+                _ if runs_once => one == claimed,
+                // Runs of one execution speak for each other.
+                (None, None) => true,
+                _ => one.proof_key() == claimed.proof_key() && one.state.version == claimed.state.version,
+            };
+            let own = |one: &StateWrite| one.state.execution == claimed.state.execution;
+            state.history.iter().any(|one| own(&one.write) && proves(&one.write))
+        })
+}
+
+fn writes_make_sense(_: &World, state: &State) -> bool {
+    state.runs.iter().all(|run| match &run.phase {
+        Phase::Decided(evaluation) => evaluation.write.as_ref().is_none_or(|write| write.check().is_ok()),
+        _ => true,
+    })
+}

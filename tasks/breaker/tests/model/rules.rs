@@ -1,0 +1,143 @@
+//! The rules as the executions use them: the real ones, with at most one of them broken.
+
+use std::borrow::Cow;
+
+use breaker::{
+    Bucket, Condition, Content, Decision, Evidence, EvidenceQuery, Expected, InvalidRequest, Level, Policy, StateWrite,
+    SystemState, TransitionRequest, command_key, decide,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::table::{Held, Put, Rule};
+
+/// One rule, broken on purpose: the checker must find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// The state is written if the level is still the one that was read.
+    ConditionOnLevel,
+    /// The state is written if the version is still the one that was read, whatever the epoch.
+    ConditionOnVersionAlone,
+    /// Everything is written whatever is stored.
+    BlindPut,
+    /// The state is written first and the records after it.
+    RecordsApart,
+    /// The transition's record is forgotten.
+    NoTransitionRecord,
+    /// A command's record goes by the version that it wrote.
+    CommandKeyedByVersion,
+    /// Each alarm counts as five failures.
+    CountsAlarms,
+    /// Evaluations do not look at the hold.
+    IgnoresHold,
+    /// What happened before the epoch counts in it.
+    KeepsOldEvidence,
+    /// What happened during a hold counts after it.
+    KeepsEvidenceOfHold,
+    /// A fall goes all the way.
+    FallsTwoLevels,
+    /// `expectedEpoch` is not looked at.
+    IgnoresExpectedEpoch,
+    /// No success leads to a better level.
+    NeverRecovers,
+    /// No failure leads from level 2 to level 3.
+    NeverGivesUp,
+}
+
+/// Decides as the real rules do, but for the mutant.
+pub fn decide_as(
+    mutant: Option<Mutant>,
+    state: &SystemState,
+    policy: &Policy,
+    request: &TransitionRequest,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> Result<Decision, InvalidRequest> {
+    let mut state = Cow::Borrowed(state);
+    let mut request = Cow::Borrowed(request);
+    match mutant {
+        Some(Mutant::IgnoresHold) if !request.is_command() => state.to_mut().hold = None,
+        Some(Mutant::KeepsEvidenceOfHold) if state.active_hold(now).is_none() => state.to_mut().hold = None,
+        Some(Mutant::KeepsOldEvidence) => state.to_mut().evidence_since = Timestamp::MIN,
+        Some(Mutant::IgnoresExpectedEpoch) => {
+            if let TransitionRequest::Force(force) = request.to_mut() {
+                force.expected_epoch = None;
+            }
+        }
+        _ => {}
+    }
+    let mut decision = decide(&state, policy, &request, evidence, now)?;
+    let moves = |from, to| decision.from == from && decision.to == to && !request.is_command();
+    match mutant {
+        Some(Mutant::NeverRecovers) if decision.to < decision.from && !request.is_command() => {
+            decision = Decision::nothing(state.current_level, "never".to_owned());
+        }
+        Some(Mutant::NeverGivesUp) if moves(Level::Degraded, Level::Maintenance) => {
+            decision = Decision::nothing(state.current_level, "never".to_owned());
+        }
+        Some(Mutant::FallsTwoLevels) if moves(Level::Full, Level::Degraded) => {
+            decision.to = Level::Maintenance;
+            if let Some(next) = &mut decision.next {
+                next.current_level = Level::Maintenance;
+            }
+        }
+        _ => {}
+    }
+    Ok(decision)
+}
+
+/// What an evaluation reads: the real query's answer, but for the mutants.
+pub fn evidence_as(
+    mutant: Option<Mutant>,
+    state: &SystemState,
+    policy: &Policy,
+    now: Timestamp,
+    alarms: u64,
+    outcomes: impl Iterator<Item = (Level, Bucket)>,
+) -> Evidence {
+    if mutant == Some(Mutant::CountsAlarms) {
+        let start = now.checked_add(SignedDuration::from_secs(1)).unwrap();
+        return Evidence::new(vec![Bucket { errors: 5 * alarms, ..Bucket::empty(start, 1) }]);
+    }
+    let keeps_old = matches!(mutant, Some(Mutant::KeepsOldEvidence | Mutant::KeepsEvidenceOfHold));
+    let query = EvidenceQuery::new(state, policy, now);
+    let asked = |start| keeps_old || query.ranges.iter().any(|range| (range.start..range.end).contains(&start));
+    let buckets = outcomes.filter(|(level, bucket)| *level == query.level && asked(bucket.start));
+    Evidence::new(buckets.map(|(_, bucket)| bucket).collect())
+}
+
+/// The puts of a write's transaction, under their conditions.
+pub fn puts_as(mutant: Option<Mutant>, write: &StateWrite, before: Level) -> Vec<Put> {
+    let mut puts = Vec::new();
+    for item in write.items() {
+        let rule = match (mutant, item.condition) {
+            (Some(Mutant::BlindPut), _) => Rule::Real(Condition::Anything),
+            (Some(Mutant::ConditionOnLevel), Condition::StateAt { .. }) => Rule::LevelOf(before),
+            (Some(Mutant::ConditionOnVersionAlone), Condition::StateAt { version, .. }) => Rule::VersionOf(version),
+            (_, condition) => Rule::Real(condition),
+        };
+        let key = match (mutant, &item.content) {
+            (Some(Mutant::NoTransitionRecord), Content::Transition(_)) => continue,
+            (Some(Mutant::CommandKeyedByVersion), Content::Command(record)) => versioned_key(record.version),
+            _ => item.key,
+        };
+        puts.push(Put { key, held: Held::from(&item.content), rule });
+    }
+    puts
+}
+
+/// The key of the item that proves a write to have happened.
+pub fn proof_key_as(mutant: Option<Mutant>, write: &StateWrite) -> String {
+    match (mutant, &write.command) {
+        (Some(Mutant::CommandKeyedByVersion), Some(command)) => versioned_key(command.version),
+        _ => write.proof_key(),
+    }
+}
+
+fn versioned_key(version: u64) -> String {
+    command_key(&version.to_string())
+}
+
+/// What a write expects of the state that was read.
+pub fn expected_of(state: &SystemState) -> Expected {
+    Expected::Version { version: state.version, epoch: state.epoch }
+}

@@ -1,0 +1,148 @@
+//! The worlds that are checked: small, and each about one kind of trouble.
+
+use breaker::contract::{Evaluation, Execution};
+use breaker::{Evidence, Expected, ForceRequest, Level, RecoveryBackoff, SystemState, TransitionRequest, decide};
+use jiff::SignedDuration;
+
+use crate::common::{alarm, at, force, force_request, policy, release, schedule};
+use crate::properties::{
+    FAILS_WHILE_LOST, FALLS_TO_3, FIRST_START, KNOWS_ITS_OWN, MEETS_EPOCH, PREVENTS, RECOVERS_TO_1, RELEASES, REPAIRS,
+    WINS_AFTER_LOSING,
+};
+use crate::rules::{expected_of, puts_as};
+use crate::table::Table;
+use crate::world::{Burst, Slot, State, Steps, Traffic, World};
+
+pub const GOOD_1: Burst = Burst { level: Level::Full, failing: false };
+pub const FAILING_1: Burst = Burst { level: Level::Full, failing: true };
+pub const FAILING_2: Burst = Burst { level: Level::Degraded, failing: true };
+pub const GOOD_2: Burst = Burst { level: Level::Degraded, failing: false };
+pub const GOOD_3: Burst = Burst { level: Level::Maintenance, failing: false };
+
+fn slot(name: &str, request: TransitionRequest) -> Slot {
+    Slot { name: name.to_owned(), arn: name.to_owned(), request, repeats: false, fair: false, faulty: false }
+}
+
+/// The same execution, run once more.
+fn twin(slot: &Slot) -> Slot {
+    slot.clone()
+}
+
+/// Another execution that was started under the same name.
+fn namesake(slot: &Slot) -> Slot {
+    Slot { arn: format!("{} again", slot.arn), ..slot.clone() }
+}
+
+/// Its writes may lose their answers, and its tasks may die.
+fn faulty(slot: Slot) -> Slot {
+    Slot { faulty: true, ..slot }
+}
+
+fn expecting(epoch: u64, request: ForceRequest) -> TransitionRequest {
+    TransitionRequest::Force(ForceRequest { expected_epoch: Some(epoch), ..request })
+}
+
+fn world(seconds: &[i64], slots: Vec<Slot>, tables: Vec<Table>, bursts: &[Burst], most_bursts: usize) -> World {
+    let starts = tables.into_iter().map(|table| State::new(table, slots.len())).collect();
+    World {
+        policy: policy(),
+        seconds: seconds.to_vec(),
+        slots,
+        starts,
+        bursts: bursts.to_vec(),
+        most_bursts,
+        steps: Steps::Coarse,
+        remembers: true,
+        accident: false,
+        shows: &[],
+        mutant: None,
+    }
+}
+
+/// A table on which the requests have been carried out, one each ten seconds, the last of them at
+/// second -60.
+fn table_after(requests: &[TransitionRequest]) -> Table {
+    let policy = policy();
+    let mut table = Table::default();
+    let first = [schedule()];
+    let all: Vec<_> = first.iter().chain(requests).collect();
+    for (left, request) in (1..).zip(all.iter().rev()).collect::<Vec<_>>().into_iter().rev() {
+        let now = at(-50) - SignedDuration::from_secs(10 * left);
+        let (state, expected) = table.state().map_or_else(
+            || (SystemState::initial(&policy, now), Expected::FirstStart),
+            |state| (state.clone(), expected_of(state)),
+        );
+        let decision = decide(&state, &policy, request, &Evidence::default(), now).unwrap();
+        let name = format!("past-{left}");
+        let execution = Execution { arn: name.clone(), name };
+        let evaluation = Evaluation::of(decision, state, expected, &policy, request, &execution, now);
+        let write = evaluation.write.unwrap();
+        table.transact(puts_as(None, &write, evaluation.from)).unwrap();
+    }
+    table
+}
+
+/// Alarms delivered twice, run twice, late or never, that race each other for the first start and for
+/// later states. A look of the schedule asks for the same as an alarm.
+pub fn races() -> World {
+    let first = faulty(slot("alarm-1", alarm()));
+    let slots = vec![twin(&first), first, faulty(slot("alarm-2", alarm()))];
+    let tables = vec![Table::default(), table_after(&[]), table_after(&[force(2, None)])];
+    let shows = &[FIRST_START, FALLS_TO_3, RECOVERS_TO_1, WINS_AFTER_LOSING, KNOWS_ITS_OWN];
+    World { steps: Steps::Fine, shows, ..world(&[0, 20], slots, tables, &[FAILING_1, FAILING_2, GOOD_2, GOOD_3], 2) }
+}
+
+/// Operators who force, hold and release, one of them run twice, against an alarm.
+pub fn operators() -> World {
+    let hold = slot("hold-3", force(3, Some(1)));
+    let slots = vec![
+        twin(&hold),
+        hold,
+        slot("release", release()),
+        slot("force-1", expecting(1, force_request(1, None))),
+        slot("alarm", alarm()),
+    ];
+    let shows = &[PREVENTS, RELEASES, MEETS_EPOCH, WINS_AFTER_LOSING];
+    World { shows, ..world(&[0, 20, 40, 61], slots, vec![table_after(&[])], &[FAILING_1, GOOD_3], 1) }
+}
+
+/// The state item deleted while executions are on their way, and two operators who repair it, one of
+/// them twice under one name.
+pub fn repairs() -> World {
+    let repair = |level| TransitionRequest::Force(ForceRequest { repair: true, ..force_request(level, None) });
+    let first = slot("repair-2", repair(2));
+    let slots = vec![namesake(&first), faulty(first), slot("repair-3", repair(3)), faulty(slot("alarm", alarm()))];
+    let shows = &[REPAIRS, FAILS_WHILE_LOST, WINS_AFTER_LOSING, KNOWS_ITS_OWN];
+    let world = world(&[0, 20], slots, vec![table_after(&[])], &[GOOD_1, FAILING_1], 1);
+    World { accident: true, shows, ..world }
+}
+
+/// Eight fair looks a minute apart, an alarm a minute that races them, and traffic of one kind from each
+/// level and after each of some numbers of relapses.
+pub fn looks() -> World {
+    let hint = Slot { repeats: true, ..faulty(slot("alarm", alarm())) };
+    World { steps: Steps::Fine, ..looks_of(8, &[(0, None), (1, Some(1)), (2, None)], vec![hint]) }
+}
+
+/// As many fair looks as it takes where the cooldown is at its longest, ten minutes for each level.
+pub fn looks_after_many_relapses() -> World {
+    looks_of(22, &[(5, None), (20, Some(1))], Vec::new())
+}
+
+fn looks_of(minutes: i64, pasts: &[(u32, Option<u32>)], mut slots: Vec<Slot>) -> World {
+    let seconds: Vec<_> = (0..=minutes).map(|minute| 60 * minute).collect();
+    slots.push(Slot { repeats: true, fair: true, ..slot("look", schedule()) });
+    let mut starts = Vec::new();
+    for level in 1..=3 {
+        for (doublings, hold_minutes) in pasts.iter().copied() {
+            let held = force(level, hold_minutes);
+            let table = table_after(&if level == 1 { vec![force(2, None), held] } else { vec![held] });
+            for traffic in [Traffic::Good, Traffic::FailingAboveMaintenance] {
+                let backoff = RecoveryBackoff { doublings, recovered_at: None };
+                let table = table.clone().with_state(|state| SystemState { backoff, ..state });
+                starts.push(State { traffic, ..State::new(table, slots.len()) });
+            }
+        }
+    }
+    World { starts, remembers: false, ..world(&seconds, slots, Vec::new(), &[], 0) }
+}

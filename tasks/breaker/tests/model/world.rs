@@ -1,0 +1,326 @@
+//! The world that is checked: a table, executions that race for it, traffic, and a clock.
+
+use breaker::contract::Evaluation;
+use breaker::{Bucket, Expected, Level, Policy, StateWrite, SystemState, TransitionRequest};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use stateright::{Model, Property};
+
+use crate::common::{at, bucket};
+use crate::properties::{self, Sight};
+use crate::rules::Mutant;
+use crate::table::{Table, Told};
+
+/// How often the state machine tries a task again that was killed.
+const MOST_KILLS: u8 = 1;
+
+/// What may happen, and to whom.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub policy: Policy,
+    /// The seconds at which the clock stops, the last of them the horizon.
+    pub seconds: Vec<i64>,
+    /// The executions that may be started, each at any time or never.
+    pub slots: Vec<Slot>,
+    pub starts: Vec<State>,
+    /// What traffic may do in a second, at most once in it.
+    pub bursts: Vec<Burst>,
+    /// How often it may.
+    pub most_bursts: usize,
+    pub steps: Steps,
+    /// Whether what was written is remembered, for the properties that are about it.
+    pub remembers: bool,
+    /// Whether the state item may be deleted, once.
+    pub accident: bool,
+    /// What must be possible in it, so that nothing holds only because nothing happens.
+    pub shows: &'static [Sight],
+    pub mutant: Option<Mutant>,
+}
+
+/// How much of an execution happens at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steps {
+    /// Others come in between an evaluation and a write.
+    Coarse,
+    /// Others come in between reading the state and deciding too, and between a refused write and the
+    /// look for one's own.
+    Fine,
+}
+
+/// An execution that may be started.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Its name, and its ARN unless it shares one.
+    pub name: String,
+    pub arn: String,
+    pub request: TransitionRequest,
+    /// Whether a new one may be started each time that the clock moves. The old one, if it has not
+    /// ended, is over then, as by the state machine's time limit.
+    pub repeats: bool,
+    /// Whether the clock waits until it has ended.
+    pub fair: bool,
+    /// Whether its writes lose their answers, and its tasks die after writing. An execution that is
+    /// cut short otherwise is one that is not gone on with: the checker looks at all of those anyway.
+    pub faulty: bool,
+}
+
+/// Five outcomes alike at a level within a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Burst {
+    pub level: Level,
+    pub failing: bool,
+}
+
+impl Burst {
+    /// The bucket that it makes in the second.
+    fn bucket(self, second: i64) -> Bucket {
+        if self.failing { bucket(second, 0, 5) } else { bucket(second, 5, 0) }
+    }
+}
+
+/// What the traffic does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Traffic {
+    /// Any of the world's bursts, at any time.
+    Free,
+    /// Five successes each time that the clock moves, at whatever level is current.
+    Good,
+    /// The same, but failures at levels 1 and 2.
+    FailingAboveMaintenance,
+}
+
+/// A state of the world.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct State {
+    pub tick: usize,
+    pub table: Table,
+    pub runs: Vec<Run>,
+    pub traffic: Traffic,
+    /// All outcomes so far, by the number of the second.
+    pub outcomes: Vec<(usize, Burst)>,
+    /// The state that was stored at the start.
+    pub origin: Option<Told<SystemState>>,
+    /// All that was written since. A ghost: nothing reads it but the properties.
+    pub history: Vec<Told<Committed>>,
+    /// Whether the levels have been current since the start. A ghost too.
+    pub reached: [bool; 3],
+    pub lost: bool,
+}
+
+/// A transaction that happened.
+#[derive(Debug, Serialize)]
+pub struct Committed {
+    pub write: StateWrite,
+    pub decided_at: Timestamp,
+}
+
+/// How far an execution has come.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Run {
+    pub phase: Phase,
+    pub conflicts: u8,
+    pub kills: u8,
+    pub started: usize,
+}
+
+/// The next thing that an execution does.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub enum Phase {
+    /// To be started: reads the state.
+    Waiting,
+    /// Reads the command's record and the evidence, and decides.
+    Read(Told<Base>),
+    /// Writes.
+    Decided(Told<Evaluation>),
+    /// Looks whether the write was carried out after all.
+    Unsure(Told<Evaluation>, Trouble),
+    /// Nothing.
+    Ended(End),
+}
+
+/// Where an evaluation starts from.
+#[derive(Debug, Serialize)]
+pub struct Base {
+    pub state: SystemState,
+    pub expected: Expected,
+    pub now: Timestamp,
+}
+
+/// Why a write was not answered with success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    Conflict,
+    Behind,
+    Unanswered,
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub enum End {
+    Nothing,
+    Wrote(Told<Evaluation>),
+    Failed(&'static str),
+}
+
+/// What becomes of a task that writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Answered,
+    /// The transaction is carried out, and the answer is lost.
+    Unanswered,
+    /// The task dies after the transaction; the state machine runs it again.
+    Killed,
+}
+
+/// What happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Tick,
+    Outcomes(Burst),
+    Read(usize),
+    Decide(usize),
+    Write(usize, Fate),
+    Prove(usize),
+    LoseState,
+}
+
+impl State {
+    /// A world where nobody has done anything yet, with what is stored.
+    pub fn new(table: Table, slots: usize) -> Self {
+        let run = Run { phase: Phase::Waiting, conflicts: 0, kills: 0, started: 0 };
+        Self {
+            tick: 0,
+            origin: table.state().cloned().map(Told::new),
+            table,
+            runs: vec![run; slots],
+            traffic: Traffic::Free,
+            outcomes: Vec::new(),
+            history: Vec::new(),
+            reached: [false; 3],
+            lost: false,
+        }
+    }
+
+    /// The level that requests are routed to.
+    pub fn level(&self) -> Level {
+        self.table.state().map_or(Level::Full, |state| state.current_level)
+    }
+
+    /// The execution has ended by doing its work, or by finding that there was none.
+    fn has_ended(&self, slot: usize) -> bool {
+        matches!(self.runs[slot].phase, Phase::Ended(End::Nothing | End::Wrote(_)))
+    }
+}
+
+impl World {
+    /// The moment of the executions: in the middle of a second, so that part of it is past.
+    pub fn now(&self, tick: usize) -> Timestamp {
+        at(self.seconds[tick]) + SignedDuration::from_millis(500)
+    }
+
+    /// Where the outcomes of a burst are.
+    pub fn bucket(&self, (tick, burst): (usize, Burst)) -> Bucket {
+        burst.bucket(self.seconds[tick])
+    }
+
+    fn tick(&self, state: &mut State) {
+        state.tick += 1;
+        for (slot, run) in self.slots.iter().zip(&mut state.runs) {
+            if slot.repeats {
+                *run = Run { phase: Phase::Waiting, conflicts: 0, kills: 0, started: state.tick };
+            }
+        }
+        let level = state.level();
+        let failing = state.traffic == Traffic::FailingAboveMaintenance && level != Level::Maintenance;
+        if state.traffic != Traffic::Free {
+            state.outcomes.push((state.tick, Burst { level, failing }));
+        }
+    }
+
+    /// Whether an execution may start: of executions that ask for the same, the first one first,
+    /// because which of them is which makes no difference.
+    fn may_start(&self, state: &State, slot: usize) -> bool {
+        let Some(before) = slot.checked_sub(1) else { return true };
+        let alike = |one: &Slot, other: &Slot| one.request == other.request && !one.repeats && !other.repeats;
+        !alike(&self.slots[before], &self.slots[slot]) || !matches!(state.runs[before].phase, Phase::Waiting)
+    }
+
+    fn steps(&self, state: &State, slot: usize, actions: &mut Vec<Action>) {
+        let run = &state.runs[slot];
+        match &run.phase {
+            Phase::Waiting if self.may_start(state, slot) => actions.push(Action::Read(slot)),
+            Phase::Read(_) => actions.push(Action::Decide(slot)),
+            Phase::Decided(_) => {
+                actions.push(Action::Write(slot, Fate::Answered));
+                if self.slots[slot].faulty {
+                    actions.push(Action::Write(slot, Fate::Unanswered));
+                    if run.kills < MOST_KILLS {
+                        actions.push(Action::Write(slot, Fate::Killed));
+                    }
+                }
+            }
+            Phase::Unsure(..) => actions.push(Action::Prove(slot)),
+            Phase::Waiting | Phase::Ended(_) => {}
+        }
+    }
+}
+
+impl Model for World {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        self.starts.clone()
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let looked = (0..self.slots.len()).all(|slot| !self.slots[slot].fair || state.has_ended(slot));
+        if state.tick + 1 < self.seconds.len() && looked {
+            actions.push(Action::Tick);
+        }
+        let quiet = state.outcomes.last().is_none_or(|(tick, _)| *tick < state.tick);
+        if state.traffic == Traffic::Free && quiet && state.outcomes.len() < self.most_bursts {
+            actions.extend(self.bursts.iter().copied().map(Action::Outcomes));
+        }
+        for slot in 0..self.slots.len() {
+            self.steps(state, slot, actions);
+        }
+        if self.accident && !state.lost && state.table.state().is_some() {
+            actions.push(Action::LoseState);
+        }
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        match action {
+            Action::Tick => self.tick(&mut state),
+            Action::Outcomes(burst) => state.outcomes.push((state.tick, burst)),
+            Action::Read(slot) => state.runs[slot].phase = self.read(last, slot),
+            Action::LoseState => {
+                state.lost = true;
+                state.table.lose_state();
+            }
+            Action::Decide(slot) => {
+                let Phase::Read(base) = &last.runs[slot].phase else { return None };
+                state.runs[slot].phase = self.decide(last, slot, base);
+            }
+            Action::Write(slot, fate) => {
+                let Phase::Decided(evaluation) = &last.runs[slot].phase else { return None };
+                self.write(&mut state, slot, evaluation.clone(), fate)?;
+            }
+            Action::Prove(slot) => {
+                let Phase::Unsure(evaluation, trouble) = &last.runs[slot].phase else { return None };
+                self.prove(&mut state, slot, evaluation.clone(), *trouble);
+            }
+        }
+        if let (Steps::Coarse, Action::Read(slot) | Action::Write(slot, _) | Action::Prove(slot)) = (self.steps, action)
+        {
+            self.go_on(&mut state, slot);
+        }
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        properties::of(self)
+    }
+}

@@ -1,0 +1,93 @@
+//! Until when a caller must have an answer, and how much of that time one service may take.
+
+use std::time::{Duration, SystemTime};
+
+use breaker::Level;
+use tokio::time::Instant;
+
+use crate::settings::PerLevel;
+
+/// API Gateway gives up on an integration of an HTTP API after 30 s, which no setting changes. The second
+/// less is for what comes before this function: API Gateway itself and the start of an environment.
+const GATEWAY_PATIENCE: Duration = Duration::from_secs(29);
+/// What an answer's way back takes, at worst.
+const WAY_BACK: Duration = Duration::from_millis(500);
+/// Less time than this is not worth asking a service for.
+pub const LEAST_TIME: Duration = Duration::from_millis(50);
+
+/// The longest that a service may be given: then a read of the state (300 ms) and two services in a row fit
+/// into the time that there is (28.5 s).
+pub const LONGEST_SERVICE_TIMEOUT_MS: u64 = 14_000;
+
+/// When the answer to a request that arrives `now` must be on its way, if Lambda ends the invocation at
+/// `lambda_deadline`, both by the wall clock `wall_now`.
+#[must_use]
+pub fn answer_by(lambda_deadline: SystemTime, wall_now: SystemTime, now: Instant) -> Instant {
+    let left = lambda_deadline.duration_since(wall_now).unwrap_or_default();
+    now + left.min(GATEWAY_PATIENCE).saturating_sub(WAY_BACK)
+}
+
+/// How long the service of `level` may take at `now`. Where `then` might have to stand in for it, its share is
+/// kept back, half of what is left at most.
+#[must_use]
+pub fn time_for(
+    level: Level,
+    then: Option<Level>,
+    timeouts: &PerLevel<Duration>,
+    answer_by: Instant,
+    now: Instant,
+) -> Duration {
+    let left = answer_by.saturating_duration_since(now);
+    let kept_back = then.map_or(Duration::ZERO, |level| (*timeouts.of(level)).min(left / 2));
+    (*timeouts.of(level)).min(left.saturating_sub(kept_back))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_timeouts_leave_time_for_a_read_of_the_state_and_two_services() {
+        let begun = Instant::now();
+        let longest = Duration::from_millis(LONGEST_SERVICE_TIMEOUT_MS);
+        let timeouts = PerLevel { full: longest, degraded: longest, maintenance: longest };
+        let lambda_timeout = Duration::from_secs(29);
+        let answer_by = answer_by(SystemTime::UNIX_EPOCH + lambda_timeout, SystemTime::UNIX_EPOCH, begun);
+        let mut now = begun + Duration::from_millis(300);
+        now += time_for(Level::Full, Some(Level::Degraded), &timeouts, answer_by, now);
+        assert_eq!(now - begun, Duration::from_millis(14_300));
+        assert_eq!(time_for(Level::Degraded, None, &timeouts, answer_by, now), Duration::from_secs(14));
+    }
+
+    #[test]
+    fn a_function_that_may_run_longer_than_the_gateway_waits_answers_before_the_gateway_gives_up() {
+        let now = Instant::now();
+        let in_15_minutes = SystemTime::UNIX_EPOCH + Duration::from_mins(15);
+        assert_eq!(answer_by(in_15_minutes, SystemTime::UNIX_EPOCH, now) - now, Duration::from_millis(28_500));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_settings_the_answer_is_on_its_way_in_time_and_a_fallback_has_its_share(
+            lambda_ms in 0_u64..900_000, full_ms in 100..=LONGEST_SERVICE_TIMEOUT_MS,
+            degraded_ms in 100..=LONGEST_SERVICE_TIMEOUT_MS, passed_ms in 0_u64..400,
+        ) {
+            let begun = Instant::now();
+            let timeouts = PerLevel {
+                full: Duration::from_millis(full_ms),
+                degraded: Duration::from_millis(degraded_ms),
+                maintenance: Duration::from_secs(1),
+            };
+            let lambda = Duration::from_millis(lambda_ms);
+            let by = answer_by(SystemTime::UNIX_EPOCH + lambda, SystemTime::UNIX_EPOCH, begun);
+            prop_assert!(by <= begun + lambda && by < begun + Duration::from_secs(30));
+            let now = begun + Duration::from_millis(passed_ms);
+            let first = time_for(Level::Full, Some(Level::Degraded), &timeouts, by, now);
+            let second = time_for(Level::Degraded, None, &timeouts, by, now + first);
+            prop_assert!(now + first + second <= by.max(now));
+            prop_assert!(second >= first.min(*timeouts.of(Level::Degraded)));
+        }
+    }
+}

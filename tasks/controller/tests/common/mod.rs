@@ -1,0 +1,234 @@
+//! What the tests of the controller share: doubles at its ports, and requests.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+#![allow(clippy::unnecessary_wraps, reason = "what a double is told to answer")]
+
+pub mod environment;
+pub mod stubs;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use breaker::{Level, Policy, PolicySettings, SystemState, TransitionRecord};
+use controller::{Controller, InvokeError, LevelReader, PerLevel, ServiceInvoker, StateCache, StoredLevel};
+use jiff::Timestamp;
+use platform::metrics::{MetricLog, MetricSet};
+use platform::state_store::{HistoryReader, StoreError};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// The default of `STATE_CACHE_TTL_MS`.
+pub const TTL: Duration = Duration::from_secs(1);
+
+/// What a service answers.
+pub type Answer = Result<Vec<u8>, InvokeError>;
+
+/// The state table: answers what it is told, after a delay, and counts.
+pub struct Table {
+    answer: Mutex<Result<StoredLevel, StoreError>>,
+    delay: Mutex<Duration>,
+    reads: AtomicUsize,
+}
+
+impl Table {
+    pub fn new(answer: Result<StoredLevel, StoreError>) -> Self {
+        Self { answer: Mutex::new(answer), delay: Mutex::default(), reads: AtomicUsize::new(0) }
+    }
+
+    pub fn at_level(level: u8) -> Self {
+        Self::new(Ok(stored(level)))
+    }
+
+    pub fn answers(&self, answer: Result<StoredLevel, StoreError>) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    pub fn fails(&self) {
+        self.answers(Err(StoreError("no answer".to_owned())));
+    }
+
+    pub fn takes(&self, delay: Duration) {
+        *self.delay.lock().unwrap() = delay;
+    }
+
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+impl LevelReader for &Table {
+    async fn read(&self) -> Result<StoredLevel, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let (answer, delay) = (self.answer.lock().unwrap().clone(), *self.delay.lock().unwrap());
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        answer
+    }
+}
+
+/// The transitions of the past.
+#[derive(Clone, Debug)]
+pub struct Records(pub Result<Vec<TransitionRecord>, StoreError>);
+
+impl HistoryReader for Records {
+    async fn transitions(&self, epoch: u64, count: u64) -> Result<Vec<TransitionRecord>, StoreError> {
+        let wanted = |record: &TransitionRecord| record.epoch <= epoch && record.epoch + count > epoch;
+        self.0.clone().map(|records| records.into_iter().filter(wanted).collect())
+    }
+}
+
+/// One invocation of a service.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub level: u8,
+    pub payload: Vec<u8>,
+    pub time: Duration,
+}
+
+impl Sent {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.payload).unwrap()
+    }
+}
+
+/// Remembers what it was sent, and answers as each level is told to.
+pub struct Services {
+    pub answers: PerLevel<Answer>,
+    pub sent: Mutex<Vec<Sent>>,
+}
+
+impl Services {
+    pub fn sent(&self) -> Vec<Sent> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    /// The levels that were asked, in order.
+    pub fn asked(&self) -> Vec<u8> {
+        self.sent().iter().map(|sent| sent.level).collect()
+    }
+}
+
+impl ServiceInvoker for Services {
+    async fn invoke(&self, level: Level, payload: Vec<u8>, time: Duration) -> Answer {
+        self.sent.lock().unwrap().push(Sent { level: level.number(), payload, time });
+        self.answers.of(level).clone()
+    }
+}
+
+/// Keeps the metrics.
+#[derive(Clone, Debug, Default)]
+pub struct Recorded(pub Arc<Mutex<Vec<MetricSet>>>);
+
+impl MetricLog for Recorded {
+    fn record(&self, _: Timestamp, metrics: &MetricSet) {
+        self.0.lock().unwrap().push(metrics.clone());
+    }
+}
+
+impl Recorded {
+    /// The level and the outcome of each invocation: `Success`, `Error` or nothing.
+    pub fn outcomes(&self) -> Vec<(String, Option<&'static str>)> {
+        self.sets("CircuitBreaker/Service")
+            .iter()
+            .map(|set| {
+                let level = set.dimensions.iter().find(|(name, _)| *name == "ServiceLevel").unwrap().1.clone();
+                let mut names = set.metrics.iter().map(|metric| metric.name);
+                (level, names.rfind(|name| ["Success", "Error"].contains(name)))
+            })
+            .collect()
+    }
+
+    pub fn sets(&self, namespace: &str) -> Vec<MetricSet> {
+        self.0.lock().unwrap().iter().filter(|set| set.namespace == namespace).cloned().collect()
+    }
+
+    /// The values of one of the controller's metrics, in order.
+    pub fn values(&self, name: &str) -> Vec<f64> {
+        let sets = self.sets("CircuitBreaker/Controller");
+        sets.iter()
+            .flat_map(|set| &set.metrics)
+            .filter(|metric| metric.name == name)
+            .map(|metric| metric.value)
+            .collect()
+    }
+}
+
+pub type TestController = Controller<&'static Table, Services, Recorded, Records>;
+
+pub fn policy() -> Policy {
+    Policy::new(PolicySettings::default()).unwrap()
+}
+
+pub fn stored(level: u8) -> StoredLevel {
+    let level = Level::try_from(level).unwrap();
+    let initial = SystemState::initial(&policy(), Timestamp::UNIX_EPOCH);
+    StoredLevel::Known(level, Some(Arc::new(SystemState { current_level: level, version: 3, ..initial })))
+}
+
+/// A table that lives as long as the test does.
+pub fn table(answer: Result<StoredLevel, StoreError>) -> &'static Table {
+    Box::leak(Box::new(Table::new(answer)))
+}
+
+/// A controller that reads the table for each request, and whose services all answer the same.
+pub fn controller(stored: Result<StoredLevel, StoreError>, answer: Answer) -> TestController {
+    with_answers(stored, [answer.clone(), answer.clone(), answer])
+}
+
+/// The same with an answer for each level.
+pub fn with_answers(stored: Result<StoredLevel, StoreError>, answers: [Answer; 3]) -> TestController {
+    let [full, degraded, maintenance] = answers;
+    Controller {
+        history: Records(Err(StoreError("no answer".to_owned()))),
+        states: StateCache::new(table(stored), Duration::ZERO, Level::Maintenance),
+        services: Services { answers: PerLevel { full, degraded, maintenance }, sent: Mutex::default() },
+        service_timeouts: five_seconds(),
+        request_fallback: true,
+        metrics: Recorded::default(),
+        deployment: "bank-test".to_owned(),
+        policy: policy(),
+    }
+}
+
+/// The default of `SERVICE_TIMEOUT_MS`.
+pub fn five_seconds() -> PerLevel<Duration> {
+    let five = Duration::from_secs(5);
+    PerLevel { full: five, degraded: five, maintenance: five }
+}
+
+pub fn answer(status: u16) -> Answer {
+    Ok(json!({ "statusCode": status, "headers": { "Content-Type": "text/plain" }, "body": "hello" })
+        .to_string()
+        .into_bytes())
+}
+
+pub fn event(method: &str, path: &str) -> Value {
+    json!({
+        "version": "2.0", "rawPath": path, "rawQueryString": "a=1&a=2", "cookies": ["c=1"],
+        "headers": { "x-custom": "kept" }, "body": "AAEC", "isBase64Encoded": true,
+        "requestContext": { "http": { "method": method, "path": path }, "requestId": "r" }
+    })
+}
+
+/// Later than any test takes.
+pub fn no_hurry() -> Instant {
+    Instant::now() + Duration::from_secs(28)
+}
+
+pub async fn ask<R: LevelReader, I: ServiceInvoker, H: HistoryReader>(
+    controller: &Controller<R, I, Recorded, H>,
+    event: &Value,
+) -> Value {
+    ask_raw(controller, &event.to_string()).await
+}
+
+pub async fn ask_raw<R: LevelReader, I: ServiceInvoker, H: HistoryReader>(
+    controller: &Controller<R, I, Recorded, H>,
+    event: &str,
+) -> Value {
+    let event = RawValue::from_string(event.to_owned()).unwrap();
+    serde_json::from_str(controller.handle(&event, no_hurry()).await.unwrap().get()).unwrap()
+}

@@ -1,0 +1,293 @@
+//! Endpoints on loopback that behave as `DynamoDB` and Lambda do, well or ill, and count what they are asked.
+//! Each runs on a thread of its own, so that it dies with all of its connections when it is dropped.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{Response, StatusCode};
+use axum::routing::post;
+use axum::serve::ListenerExt;
+use breaker::Level;
+use controller::{Controller, LambdaServices, PerLevel, StateCache, StoredLevel};
+use platform::clients::{dynamodb_for_routing, lambda_without_retries};
+use platform::state_store::StateTable;
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Runtime;
+
+use super::{Recorded, TTL, five_seconds, policy, stored};
+
+/// A server on loopback.
+pub struct Stub {
+    pub address: String,
+    pub connections: Arc<AtomicUsize>,
+    runtime: Option<Runtime>,
+}
+
+impl Stub {
+    /// Serves `router`.
+    pub fn serve(router: Router) -> Self {
+        Self::start(|listener| async move { axum::serve(listener, router).await.unwrap() })
+    }
+
+    /// Accepts connections and says nothing.
+    pub fn mute() -> Self {
+        Self::start(|mut listener| async move {
+            let mut open = Vec::new();
+            loop {
+                open.push(axum::serve::Listener::accept(&mut listener).await);
+            }
+        })
+    }
+
+    /// Reads a request and closes the connection.
+    pub fn hangs_up() -> Self {
+        Self::start(|mut listener| async move {
+            loop {
+                let (mut stream, _) = axum::serve::Listener::accept(&mut listener).await;
+                // That the request was sent is all that matters, not how much of it there is.
+                let _ = stream.read(&mut [0; 1_024]).await;
+            }
+        })
+    }
+
+    fn start<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(Counted) -> F + Send + 'static) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&connections);
+        runtime.spawn(async move {
+            let count: Box<dyn FnMut(&mut tokio::net::TcpStream) + Send> = Box::new(move |stream| {
+                stream.set_nodelay(true).unwrap();
+                counter.fetch_add(1, Ordering::SeqCst);
+            });
+            serve(TcpListener::from_std(listener).unwrap().tap_io(count)).await;
+        });
+        Self { address, connections, runtime: Some(runtime) }
+    }
+
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+type Counted = axum::serve::TapIo<TcpListener, Box<dyn FnMut(&mut tokio::net::TcpStream) + Send>>;
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// An address that refuses connections for as long as this lives: bound, but nobody listens.
+pub struct Refusing {
+    pub address: String,
+    _socket: TcpSocket,
+}
+
+impl Refusing {
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self { address: socket.local_addr().unwrap().to_string(), _socket: socket }
+    }
+}
+
+/// How an endpoint answers.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// So, at once.
+    Now(u16, Vec<(&'static str, &'static str)>, Vec<u8>),
+    /// Never.
+    Never,
+    /// So, after a while.
+    After(Duration, u16, Vec<u8>),
+}
+
+impl Reply {
+    pub fn json(status: u16, json: &Value) -> Self {
+        Self::Now(status, vec![], json.to_string().into_bytes())
+    }
+
+    async fn give(self) -> Response<Body> {
+        let (status, headers, body) = match self {
+            Self::Now(status, headers, body) => (status, headers, body),
+            Self::Never => std::future::pending().await,
+            Self::After(delay, status, body) => {
+                tokio::time::sleep(delay).await;
+                (status, vec![], body)
+            }
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        for (name, value) in headers {
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+        response
+    }
+}
+
+/// What `DynamoDB` answers a `GetItem` for the state at `level`.
+pub fn item(level: u8) -> Reply {
+    let StoredLevel::Known(_, Some(state)) = stored(level) else { panic!("no state") };
+    let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(&*state).unwrap();
+    Reply::json(200, &json!({ "Item": attributes(item) }))
+}
+
+fn attributes(item: HashMap<String, AttributeValue>) -> Value {
+    let wire = |value| match value {
+        AttributeValue::N(number) => json!({ "N": number }),
+        AttributeValue::S(text) => json!({ "S": text }),
+        AttributeValue::M(members) => json!({ "M": attributes(members) }),
+        other => panic!("{other:?}"),
+    };
+    item.into_iter().map(|(name, value)| (name, wire(value))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// An error of `DynamoDB`.
+pub fn dynamodb_error(status: u16, name: &str) -> Reply {
+    let name = format!("com.amazonaws.dynamodb.v20120810#{name}");
+    Reply::json(status, &json!({ "__type": name, "message": "no" }))
+}
+
+/// A `DynamoDB` whose answer to every read can be changed.
+pub struct DynamoDb {
+    pub stub: Stub,
+    shared: Arc<DynamoDbState>,
+}
+
+struct DynamoDbState {
+    reply: Mutex<Reply>,
+    reads: AtomicUsize,
+}
+
+impl DynamoDb {
+    pub fn start(reply: Reply) -> Self {
+        let shared = Arc::new(DynamoDbState { reply: Mutex::new(reply), reads: AtomicUsize::new(0) });
+        let answer = async |State(shared): State<Arc<DynamoDbState>>| {
+            shared.reads.fetch_add(1, Ordering::SeqCst);
+            let reply = shared.reply.lock().unwrap().clone();
+            reply.give().await
+        };
+        let router = Router::new().fallback(post(answer)).with_state(Arc::clone(&shared));
+        Self { stub: Stub::serve(router), shared }
+    }
+
+    pub fn answers(&self, reply: Reply) {
+        *self.shared.reply.lock().unwrap() = reply;
+    }
+
+    pub fn reads(&self) -> usize {
+        self.shared.reads.load(Ordering::SeqCst)
+    }
+}
+
+/// A Lambda whose functions each answer as they are told, and are remembered with what they were sent.
+pub struct Lambda {
+    pub stub: Stub,
+    shared: Arc<LambdaState>,
+}
+
+/// A function's name and what it was sent.
+type Invocation = (String, Vec<u8>);
+
+struct LambdaState {
+    replies: Mutex<[Reply; 3]>,
+    /// Absent where there is too much to remember.
+    sent: Mutex<Option<Vec<Invocation>>>,
+}
+
+/// What a service answers when all is well.
+pub fn well() -> Reply {
+    Reply::json(200, &json!({ "statusCode": 200, "headers": { "Content-Type": "text/plain" }, "body": "hello" }))
+}
+
+impl Lambda {
+    /// The functions answer so, by level.
+    pub fn start(replies: [Reply; 3]) -> Self {
+        let shared = Arc::new(LambdaState { replies: Mutex::new(replies), sent: Mutex::new(Some(Vec::new())) });
+        let invoke =
+            async |State(shared): State<Arc<LambdaState>>, Path(function): Path<String>, body: axum::body::Bytes| {
+                let level = Level::ALL.iter().position(|level| level.service() == function).unwrap();
+                if let Some(sent) = shared.sent.lock().unwrap().as_mut() {
+                    sent.push((function, body.to_vec()));
+                }
+                let reply = shared.replies.lock().unwrap()[level].clone();
+                reply.give().await
+            };
+        let router = Router::new()
+            .route("/2015-03-31/functions/{function}/invocations", post(invoke))
+            .layer(DefaultBodyLimit::disable())
+            .with_state(Arc::clone(&shared));
+        Self { stub: Stub::serve(router), shared }
+    }
+
+    /// Changes what the function of `level` answers.
+    pub fn answers(&self, level: Level, reply: Reply) {
+        self.shared.replies.lock().unwrap()[usize::from(level.number()) - 1] = reply;
+    }
+
+    /// Keeps the stub from growing with what it is sent.
+    pub fn forget_what_was_sent(&self) {
+        *self.shared.sent.lock().unwrap() = None;
+    }
+
+    pub fn sent(&self) -> Vec<Invocation> {
+        self.shared.sent.lock().unwrap().clone().unwrap()
+    }
+
+    /// The functions that were invoked, in order.
+    pub fn invoked(&self) -> Vec<String> {
+        self.sent().into_iter().map(|(function, _)| function).collect()
+    }
+}
+
+/// The configuration of a client of the endpoint at `url`.
+pub fn sdk_config(url: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
+        .endpoint_url(url)
+        .build()
+}
+
+/// The state table behind the endpoint at `url`, as the controller's `main` has it.
+pub fn state_table(url: &str) -> StateTable {
+    StateTable::new(dynamodb_for_routing(&sdk_config(url)), "state".to_owned()).eventually_consistent()
+}
+
+pub type RealController = Controller<StateTable, LambdaServices, Recorded, StateTable>;
+
+/// The controller with the clients that its `main` gives it, of these endpoints.
+pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
+    let functions = PerLevel {
+        full: "full-service".to_owned(),
+        degraded: "degraded-service".to_owned(),
+        maintenance: "maintenance-service".to_owned(),
+    };
+    let table = state_table(dynamodb_url);
+    Controller {
+        history: table.clone(),
+        states: StateCache::new(table, TTL, Level::Maintenance),
+        services: LambdaServices { client: lambda_without_retries(&sdk_config(lambda_url)), functions },
+        service_timeouts: five_seconds(),
+        request_fallback: true,
+        metrics: Recorded::default(),
+        deployment: "bank-test".to_owned(),
+        policy: policy(),
+    }
+}

@@ -1,0 +1,178 @@
+//! A failed read is answered by the next level's service within the same request.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+#![allow(clippy::unnecessary_wraps, reason = "what a double is told to answer")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Answer, TestController, answer, ask, event, stored, with_answers};
+use controller::InvokeError;
+use serde_json::{Value, json};
+
+/// Each way to fail, and what the header calls it.
+fn failures() -> Vec<(Answer, &'static str)> {
+    vec![
+        (answer(500), "status-500"),
+        (answer(503), "status-503"),
+        (answer(504), "status-504"),
+        (Err(InvokeError::Crashed("Unhandled".into())), "crash"),
+        (Err(InvokeError::TimedOut), "timeout"),
+        (Err(InvokeError::Lost("connection closed".into())), "lost"),
+        (Err(InvokeError::Throttled), "throttled"),
+        (Err(InvokeError::NotInvoked("no such function".into())), "not-invoked"),
+        (Ok(b"nonsense".to_vec()), "nonsense"),
+    ]
+}
+
+fn declined() -> Answer {
+    let answer = json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true", "Retry-After": "60" } });
+    Ok(answer.to_string().into_bytes())
+}
+
+/// A controller at `level` whose services answer so, by level.
+fn at_level(level: u8, answers: [Answer; 3]) -> TestController {
+    with_answers(Ok(stored(level)), answers)
+}
+
+fn outcomes(expected: &[(u8, Option<&'static str>)]) -> Vec<(String, Option<&'static str>)> {
+    expected.iter().map(|(level, outcome)| (level.to_string(), *outcome)).collect()
+}
+
+#[tokio::test]
+async fn a_failed_get_or_head_is_answered_by_the_next_levels_service() {
+    for (failure, why) in failures() {
+        for (method, level, from, by) in [
+            ("GET", 1, "full-service", "degraded-service"),
+            ("HEAD", 1, "full-service", "degraded-service"),
+            ("GET", 2, "degraded-service", "maintenance-service"),
+        ] {
+            let mut answers = [answer(200), answer(200), answer(200)];
+            answers[usize::from(level) - 1] = failure.clone();
+            let controller = at_level(level, answers);
+            let answer = ask(&controller, &event(method, "/account/1")).await;
+            assert_eq!(answer["statusCode"], 200);
+            assert_eq!(answer["headers"]["X-Routed-To"], by);
+            assert_eq!(answer["headers"]["X-Fallback-From"], format!("{from}; {why}"));
+            assert_eq!(answer["headers"]["X-Circuit-Breaker-Level"], level.to_string());
+            // The failure counts at the level that failed, and the answer at its own.
+            let expected = outcomes(&[(level, Some("Error")), (level + 1, Some("Success"))]);
+            assert_eq!(controller.metrics.outcomes(), expected);
+            assert_eq!(controller.services.asked(), [level, level + 1]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_else_than_get_and_head_is_sent_twice() {
+    for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "PROPFIND"] {
+        for (failure, _) in failures() {
+            let controller = at_level(1, [failure, answer(200), answer(200)]);
+            let answer = ask(&controller, &event(method, "/transfer")).await;
+            assert!(answer["statusCode"].as_u64().unwrap() >= 500);
+            assert_eq!(controller.services.asked(), [1], "{method}");
+            assert_eq!(answer["headers"]["X-Fallback-From"], Value::Null);
+            assert_eq!(answer["headers"]["X-Routed-To"], "full-service");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_failure_is_passed_on() {
+    for (answered, status, outcome) in
+        [(answer(200), 200, Some("Success")), (answer(404), 404, None), (declined(), 503, Some("Success"))]
+    {
+        let controller = at_level(1, [answered, answer(200), answer(200)]);
+        let answer = ask(&controller, &event("GET", "/account/1")).await;
+        assert_eq!((answer["statusCode"].clone(), controller.services.asked()), (json!(status), vec![1]));
+        assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, outcome)]));
+    }
+}
+
+#[tokio::test]
+async fn where_the_fallback_fails_too_the_caller_gets_the_first_error() {
+    for (second, _) in failures() {
+        let controller = at_level(1, [answer(502), second, answer(200)]);
+        let answer = ask(&controller, &event("GET", "/account/1")).await;
+        assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(502), &json!("hello")));
+        assert_eq!(answer["headers"]["X-Routed-To"], "full-service");
+        assert_eq!(answer["headers"]["X-Fallback-From"], Value::Null);
+        // One step, not a walk down to the last level.
+        assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, Some("Error")), (2, Some("Error"))]));
+    }
+    let controller = at_level(1, [Err(InvokeError::TimedOut), answer(500), answer(200)]);
+    let answer = ask(&controller, &event("GET", "/account/1")).await;
+    assert_eq!((&answer["statusCode"], &answer["headers"]["Retry-After"]), (&json!(503), &json!("5")));
+}
+
+#[tokio::test]
+async fn what_the_next_level_declines_or_does_not_have_is_its_answer() {
+    for (second, status, outcome) in [(declined(), 503, Some("Success")), (answer(404), 404, None)] {
+        let controller = at_level(1, [answer(500), second, answer(200)]);
+        let answer = ask(&controller, &event("GET", "/account/1")).await;
+        assert_eq!(answer["statusCode"], status);
+        assert_eq!(answer["headers"]["X-Fallback-From"], "full-service; status-500");
+        assert_eq!(answer["headers"]["X-Circuit-Breaker-Declined"], Value::Null);
+        assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, Some("Error")), (2, outcome)]));
+    }
+}
+
+#[tokio::test]
+async fn below_level_3_there_is_nothing_to_fall_back_to() {
+    let controller = at_level(3, [answer(200), answer(200), answer(500)]);
+    assert_eq!(ask(&controller, &event("GET", "/account/1")).await["statusCode"], 500);
+    assert_eq!(controller.services.asked(), [3]);
+}
+
+#[tokio::test]
+async fn the_fallback_can_be_switched_off() {
+    let controller = TestController { request_fallback: false, ..at_level(1, [answer(500), answer(200), answer(200)]) };
+    assert_eq!(ask(&controller, &event("GET", "/account/1")).await["statusCode"], 500);
+    assert_eq!(controller.services.asked(), [1]);
+}
+
+#[tokio::test]
+async fn the_service_that_stands_in_is_told_so_and_gets_the_same_request() {
+    let controller = at_level(1, [answer(500), answer(200), answer(200)]);
+    let event = event("GET", "/account/1");
+    ask(&controller, &event).await;
+    let contexts: Vec<_> = controller
+        .services
+        .sent()
+        .iter()
+        .map(|sent| {
+            let mut json = sent.json();
+            let context = json.as_object_mut().unwrap().remove("circuitBreaker").unwrap();
+            assert_eq!(json, event);
+            context
+        })
+        .collect();
+    assert_eq!(contexts[0], json!({ "level": 1, "status": "healthy", "epoch": 0, "deployment": "bank-test" }));
+    assert_eq!(
+        contexts[1],
+        json!({ "level": 2, "status": "degraded", "epoch": 0, "deployment": "bank-test", "fallbackFrom": 1 })
+    );
+}
+
+#[tokio::test]
+async fn no_service_can_set_the_breakers_headers() {
+    let liar =
+        json!({ "statusCode": 200, "headers": { "x-fallback-from": "me", "X-ROUTED-TO": "me", "X-Mine": "kept" } });
+    let controller = at_level(1, [Ok(liar.to_string().into_bytes()), answer(200), answer(200)]);
+    let answer = ask(&controller, &event("GET", "/account/1")).await;
+    let expected = json!({ "X-Mine": "kept", "X-Routed-To": "full-service", "X-Circuit-Breaker-Level": "1" });
+    assert_eq!(answer["headers"], expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_service_gets_its_timeout_and_the_time_that_is_left_where_that_is_less() {
+    let controller = at_level(1, [answer(500), answer(500), answer(200)]);
+    let event = serde_json::value::RawValue::from_string(event("GET", "/account/1").to_string()).unwrap();
+    for (left, first, second) in [(28_000, 5_000, 5_000), (8_000, 4_000, 5_000), (3_000, 1_500, 3_000)] {
+        let by = tokio::time::Instant::now() + Duration::from_millis(left);
+        controller.handle(&event, by).await.unwrap();
+        let times: Vec<_> = controller.services.sent.lock().unwrap().drain(..).map(|sent| sent.time).collect();
+        assert_eq!(times, [first, second].map(Duration::from_millis));
+    }
+}

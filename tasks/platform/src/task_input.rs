@@ -1,0 +1,49 @@
+//! What the state machine sends to a task.
+
+use breaker::contract::ErrorName;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::task_error::TaskError;
+
+/// Reads the text of an event. The runtime would do so too, but fail under a name of its own that
+/// the state machine does not know, and without the field.
+///
+/// # Errors
+/// `InvalidRequest` for what JSON allows and this system does not: numbers beyond all bounds, halves of
+/// characters, nesting without end.
+pub fn read(event: &RawValue) -> Result<Value, TaskError> {
+    let mut deserializer = serde_json::Deserializer::from_str(event.get());
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let problem = format!("`{}`: {}", shortened(&error.path().to_string()), error.inner());
+        let remedy = "use numbers of at most 64 bits, whole characters, and at most 100 levels of nesting";
+        TaskError::new(ErrorName::InvalidRequest, format!("input of the task: {problem}; {remedy}"))
+    })
+}
+
+/// Reads an input, which is always an object.
+///
+/// # Errors
+/// `InvalidRequest`, naming the field.
+pub fn typed<T: DeserializeOwned>(input: Value) -> Result<T, TaskError> {
+    // Derived code would take a list of the fields' values for an object.
+    let object: Map<String, Value> = match input {
+        Value::Object(object) => object,
+        _ => return Err(TaskError::bad_input("it is no JSON object")),
+    };
+    serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { String::new() } else { format!("`{}`: ", shortened(&path)) };
+        TaskError::bad_input(&format!("{field}{}", error.into_inner()))
+    })
+}
+
+/// The names that lead to a field are the sender's, of any number and length.
+fn shortened(path: &str) -> String {
+    const LONGEST: usize = 120;
+    match path.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", path.get(..end).unwrap_or_default()),
+        None => path.to_owned(),
+    }
+}

@@ -1,0 +1,209 @@
+//! The state item: garbled by a hand, another program or a half-restored backup.
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use breaker::contract::ErrorName;
+use breaker::{Expected, Stored};
+use platform::state_store::stored_from_item;
+
+use crate::doubles::{Item, evaluate, item, task};
+
+const SCHEDULE: &str = "{\"trigger\": \"schedule\"}";
+const FORCE: &str = "{\"trigger\": \"force\", \"targetLevel\": 1, \"reason\": \"drill\", \"requestedBy\": \"alice\"}";
+const REPAIR: &str = "{\"trigger\": \"force\", \"targetLevel\": 1, \"reason\": \"drill\", \"requestedBy\": \"alice\", \
+                      \"repair\": true}";
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn number(number: &str) -> AttributeValue {
+    AttributeValue::N(number.to_owned())
+}
+
+fn null() -> AttributeValue {
+    AttributeValue::Null(true)
+}
+
+fn map(members: &[(&str, AttributeValue)]) -> AttributeValue {
+    AttributeValue::M(members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+}
+
+fn nested(depth: usize) -> AttributeValue {
+    (0..depth).fold(number("1"), |inner, _| AttributeValue::L(vec![inner]))
+}
+
+fn hold(changed: &[(&str, AttributeValue)]) -> AttributeValue {
+    let mut hold = Item::from([
+        ("level".to_owned(), number("2")),
+        ("reason".to_owned(), text("drill")),
+        ("requestedBy".to_owned(), text("alice")),
+        ("expiresAt".to_owned(), text("2026-09-10T15:00:00Z")),
+    ]);
+    hold.extend(changed.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    AttributeValue::M(hold)
+}
+
+fn with(changed: &[(&str, AttributeValue)]) -> Item {
+    let mut item = item();
+    item.extend(changed.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    item
+}
+
+fn without(attribute: &str) -> Item {
+    let mut item = item();
+    item.remove(attribute);
+    item
+}
+
+/// Each is refused as `StateUnavailable`: the item, and the attribute that the cause names.
+fn garbled() -> Vec<(Item, &'static str)> {
+    let row = |attribute: &'static str, value: AttributeValue| (with(&[(attribute, value)]), attribute);
+    let hold_row =
+        |attribute: &'static str, member: &str, value| (with(&[("hold", hold(&[(member, value)]))]), attribute);
+    vec![
+        (Item::new(), "currentLevel"),
+        (without("currentLevel"), "currentLevel"),
+        (without("version"), "version"),
+        (without("epoch"), "epoch"),
+        (without("evidenceSince"), "evidenceSince"),
+        (without("lastTransition"), "lastTransition"),
+        (without("execution"), "execution"),
+        (without("schemaVersion"), "schemaVersion"),
+        row("currentLevel", number("0")),
+        row("currentLevel", number("4")),
+        row("currentLevel", number("-1")),
+        row("currentLevel", number("1.5")),
+        row("currentLevel", number("258")),
+        row("currentLevel", text("2")),
+        row("currentLevel", text("degraded")),
+        row("currentLevel", null()),
+        row("currentLevel", AttributeValue::L(vec![number("2")])),
+        row("currentLevel", AttributeValue::Ns(vec!["2".to_owned()])),
+        row("currentLevel", map(&[("level", number("2"))])),
+        row("currentLevel", AttributeValue::B(Blob::new([2]))),
+        row("currentLevel", nested(30)),
+        row("version", number("0")),
+        row("version", number("-1")),
+        row("version", number("9007199254740992")),
+        row("version", number("18446744073709551616")),
+        row("version", number("9.9e125")),
+        row("version", AttributeValue::Bool(true)),
+        row("epoch", number("5")),
+        row("epoch", number("2.5")),
+        row("epoch", null()),
+        row("failureCount", number("-3")),
+        row("successCount", text("many")),
+        row("carriedFailures", number("-5")),
+        row("carriedFailures", number("1000001")),
+        (with(&[("currentLevel", number("1")), ("carriedFailures", number("5"))]), "carriedFailures"),
+        row("evidenceSince", text("yesterday")),
+        row("evidenceSince", text("")),
+        row("evidenceSince", number("1789048800")),
+        row("evidenceSince", text("2026-02-30T00:00:00Z")),
+        row("evidenceSince", text("2026-09-10T13:08:00Z")),
+        row("lastTransition", text("9999-12-30T00:00:00Z")),
+        row("lastTransition", text("+010000-01-01T00:00:00Z")),
+        row("lastUpdated", text("2027-09-10T14:06:12Z")),
+        row("lastUpdated", null()),
+        row("transitionReason", null()),
+        row("transitionReason", number("7")),
+        row("execution", AttributeValue::Ss(vec!["a".to_owned()])),
+        row("schemaVersion", number("0")),
+        row("schemaVersion", number("-1")),
+        row("schemaVersion", text("1")),
+        row("schemaVersion", number("1e40")),
+        (with(&[("schemaVersion", number("2")), ("currentLevel", number("7"))]), "currentLevel"),
+        row("backoff", number("1")),
+        row("backoff", AttributeValue::L(vec![number("1")])),
+        (with(&[("backoff", map(&[("doublings", number("-1"))]))]), "backoff.doublings"),
+        (
+            with(&[("backoff", map(&[("doublings", number("1")), ("recoveredAt", text("soon"))]))]),
+            "backoff.recoveredAt",
+        ),
+        row("hold", text("until noon")),
+        row("hold", AttributeValue::Bool(false)),
+        row("hold", AttributeValue::L(vec![number("2"), text("drill"), text("alice"), text("2026-09-10T15:00:00Z")])),
+        (with(&[("hold", map(&[]))]), "hold"),
+        (with(&[("hold", map(&[("level", number("2"))]))]), "hold"),
+        hold_row("hold.level", "level", number("0")),
+        hold_row("hold.level", "level", number("1")),
+        hold_row("hold.expiresAt", "expiresAt", text("never")),
+        hold_row("hold.expiresAt", "expiresAt", number("4320")),
+        hold_row("hold.expiresAt", "expiresAt", text("2026-09-13T13:08:00Z")),
+        hold_row("hold.expiresAt", "expiresAt", text("9999-12-30T00:00:00Z")),
+        hold_row("hold.requestedBy", "requestedBy", null()),
+    ]
+}
+
+#[tokio::test]
+async fn a_garbled_state_stops_every_evaluation_and_names_the_attribute_and_the_repair() {
+    let mut wrong = Vec::new();
+    for (index, (item, attribute)) in garbled().into_iter().enumerate() {
+        for request in [SCHEDULE, FORCE] {
+            let what = format!("row {index}, {attribute} = {:?}", item.get(attribute));
+            match evaluate(&task(item.clone()), request).await {
+                Ok(evaluation) => wrong.push(format!("{what} was taken: {}", evaluation.reason)),
+                Err(error) => {
+                    let named = error.message.contains(&format!("`{attribute}`"));
+                    let remedy = error.message.contains("\"repair\": true");
+                    if error.name != ErrorName::StateUnavailable || !named || !remedy {
+                        wrong.push(format!("{what} gave {error}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn whatever_the_garbage_a_repair_goes_on_from_the_newest_record() {
+    for (item, attribute) in garbled() {
+        let write = evaluate(&task(item), REPAIR).await.unwrap().write.unwrap();
+        assert_eq!((write.expected, write.state.epoch, write.state.version), (Expected::Repair, 3, 5), "{attribute}");
+        assert!(write.check().is_ok());
+    }
+}
+
+#[test]
+fn nobody_routes_by_a_level_whose_item_is_garbled() {
+    // Only a reader with a clock sees that an item is from the future; by its level requests are routed.
+    for (item, attribute) in garbled().into_iter().filter(|(_, attribute)| *attribute != "lastUpdated") {
+        assert!(matches!(stored_from_item(item), Stored::Unreadable(_)), "{attribute}");
+    }
+}
+
+#[tokio::test]
+async fn an_odd_state_that_breaks_no_rule_is_gone_on_from() {
+    let future = "2026-09-10T14:06:42Z";
+    for (index, item) in [
+        with(&[("unknown", AttributeValue::B(Blob::new([1, 2, 3])))]),
+        with(&[("unknown", AttributeValue::Bs(vec![Blob::new([1])]))]),
+        with(&[("unknown", nested(31)), ("ttl", number("1"))]),
+        with(&[("transitionReason", text(&"x".repeat(300_000)))]),
+        with(&[("transitionReason", text(""))]),
+        with(&[("failureCount", number("18446744073709551615"))]),
+        with(&[("version", number("9007199254740990"))]),
+        with(&[("carriedFailures", number("5"))]),
+        with(&[("hold", null())]),
+        with(&[("hold", hold(&[]))]),
+        with(&[("hold", hold(&[("expiresAt", text("2026-09-13T13:06:12Z")), ("colour", text("red"))]))]),
+        with(&[("backoff", map(&[("doublings", number("4294967295"))]))]),
+        with(&[("evidenceSince", text("1970-01-01T00:00:00Z"))]),
+        with(&[("lastTransition", text("-009999-01-02T01:59:59Z"))]),
+        with(&[("lastUpdated", text("2026-09-10T13:06:12.123456789+00:00"))]),
+        // Another writer's clock may be half a minute ahead.
+        with(&[("lastUpdated", text(future)), ("evidenceSince", text(future)), ("lastTransition", text(future))]),
+        without("backoff"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for request in [SCHEDULE, FORCE] {
+            let answer = evaluate(&task(item.clone()), request).await;
+            assert!(answer.is_ok(), "row {index} gave {answer:?}");
+            assert!(answer.unwrap().write.is_none_or(|write| write.check().is_ok()), "row {index}");
+        }
+    }
+}

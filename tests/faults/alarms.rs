@@ -1,0 +1,106 @@
+//! Alarm messages as a real queue delivers them: more than once, in any order, days late.
+
+use std::time::Duration;
+
+use aws_sdk_sns::types::PublishBatchRequestEntry;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use breaker::{TransitionRecord, TransitionRequest};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+
+use crate::common::{System, alarm_message, eventually};
+use crate::rig::{alone, none_is_lost};
+
+/// Messages of each half of the test.
+const MESSAGES: usize = 100;
+/// Each comes so often.
+const COPIES: usize = 4;
+/// The most that one call sends.
+const BATCH: usize = 10;
+/// Long enough for a batch on a machine that is busy with many of them.
+const VISIBILITY_SECONDS: u32 = 60;
+
+/// Messages of alarms of every level, most of them about changes of long ago, all of them several times.
+fn messages(system: &System, random: &mut StdRng) -> Vec<String> {
+    let alarms = ["level-1-error-rate", "level-2-error-rate", "level-3-recovery", "level-2-recovery"];
+    let distinct: Vec<_> = (0..MESSAGES / COPIES)
+        .map(|number| alarm_message(system, alarms[number % alarms.len()], random.random_range(0..7 * 24 * 60)))
+        .collect();
+    let mut messages: Vec<_> = (0..COPIES).flat_map(|_| distinct.clone()).collect();
+    messages.shuffle(random);
+    messages
+}
+
+/// Half of them through the topic, half straight into the queue, a batch at a time.
+async fn flood(system: &System, messages: &[String]) {
+    let topics = aws_sdk_sns::Client::new(system.stack.sdk());
+    for (number, batch) in messages.chunks(BATCH).enumerate() {
+        let ids = (0..).map(|id: usize| id.to_string());
+        if number % 2 == 0 {
+            let entry = |(id, message)| PublishBatchRequestEntry::builder().id(id).message(message).build().unwrap();
+            let entries = ids.zip(batch).map(entry).collect();
+            let topic = system.deployment.output("AlarmTopicArn");
+            let call = topics.publish_batch().topic_arn(topic).set_publish_batch_request_entries(Some(entries));
+            assert!(call.send().await.unwrap().failed().is_empty());
+        } else {
+            let entry =
+                |(id, message)| SendMessageBatchRequestEntry::builder().id(id).message_body(message).build().unwrap();
+            let entries = ids.zip(batch).map(entry).collect();
+            let queue = system.deployment.output("AlarmQueueUrl");
+            let call = system.queues().send_message_batch().queue_url(queue).set_entries(Some(entries));
+            assert!(call.send().await.unwrap().failed().is_empty());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Sends requests until the level has moved `transitions` times, whatever alarms and looks there are.
+async fn traffic(system: &System, failing: bool, epoch: u64) -> TransitionRecord {
+    eventually("the level that this traffic deserves", async || {
+        let answer = if failing { system.fail().await } else { system.succeed().await };
+        assert_eq!(answer.status, if failing { 500 } else { 200 });
+        // The schedule is away: this is its look, which brings recoveries that had to wait.
+        if !failing {
+            let _ = system.evaluate().await;
+        }
+        system.watch().record(epoch).await.unwrap()
+    })
+    .await
+}
+
+#[test]
+fn two_hundred_duplicated_shuffled_and_stale_alarms_leave_the_level_to_the_traffic() {
+    alone(async |system, _| {
+        let seed = rand::rng().random();
+        println!("seed {seed}");
+        let mut random = StdRng::seed_from_u64(seed);
+        system.messages_come_back_after(VISIBILITY_SECONDS).await;
+        let before = system.epoch().await;
+        let processed = system.processor_sum("RecordsProcessed").await;
+
+        // Good traffic at level 1: no number of alarms moves it.
+        let quiet = messages(system, &mut random);
+        flood(system, &quiet[..MESSAGES / 2]).await;
+        for _ in 0..10 {
+            assert_eq!(system.succeed().await.level, "1");
+        }
+        system.queue_is_empty().await;
+        assert_eq!(system.epoch().await, before, "alarms are hints, not counts");
+
+        let failing = messages(system, &mut random);
+        let (second, ()) = tokio::join!(traffic(system, true, before + 2), flood(system, &failing));
+        assert_eq!(second.to.number(), 3);
+        assert!(matches!(second.request, Some(TransitionRequest::Alarm(_))), "{:?}", second.request);
+
+        let (fourth, ()) = tokio::join!(traffic(system, false, before + 4), flood(system, &quiet[MESSAGES / 2..]));
+        assert_eq!(fourth.to.number(), 1);
+
+        none_is_lost(system, 2 * MESSAGES, processed).await;
+        let history = system.history().await;
+        let levels: Vec<_> =
+            history.iter().skip_while(|record| record.epoch <= before).map(|record| record.to.number()).collect();
+        assert_eq!(levels, [2, 3, 2, 1]);
+        assert_eq!(system.routed(1, "table").await["circuitBreaker"]["state"]["epoch"], before + 4);
+    });
+}

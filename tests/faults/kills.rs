@@ -1,0 +1,117 @@
+//! Each Lambda of the control plane is killed in the middle of an execution.
+
+use serde_json::json;
+
+use crate::common::{System, eventually};
+use crate::proxy::{Calls, Fault, Injection, Proxy};
+use crate::rig::{alone, none_is_lost};
+
+fn function(system: &System, name: &str) -> String {
+    let (project, environment) = system.deployment.name.rsplit_once('-').unwrap();
+    format!("{project}-{name}-{environment}")
+}
+
+/// Failing traffic raises an alarm, and `fault` is done to the calls that its execution makes. What
+/// ends the fault is up to `until`. Then the level is right, once.
+async fn falls_in_spite_of(system: &System, fault: Injection, until: impl AsyncFnOnce(&Injection)) {
+    let before = system.epoch().await;
+    let processed = system.processor_sum("RecordsProcessed").await;
+    system.fail_until_an_alarm().await;
+    until(&fault).await;
+    drop(fault);
+    let record = system.transition(before + 1).await;
+    assert_eq!((record.from.number(), record.to.number()), (1, 2));
+    none_is_lost(system, 1, processed).await;
+    assert_eq!(system.epoch().await, before + 1);
+    assert!(system.watch().state().await.unwrap().epoch == before + 1);
+}
+
+/// Until the alarm processor has given a message back.
+async fn given_back(system: &System, before: f64) {
+    eventually("a message that goes back to the queue", async || {
+        (system.processor_sum("ProcessingErrors").await > before).then_some(())
+    })
+    .await;
+}
+
+async fn killed_until_the_message_is_given_back(system: &System, proxy: &Proxy, name: &str, calls: Calls) {
+    let before = system.processor_sum("ProcessingErrors").await;
+    let fault = proxy.inject(calls, Fault::KillBefore(function(system, name)), None);
+    falls_in_spite_of(system, fault, async |fault| {
+        // The first try and two more.
+        fault.hit(3).await;
+        given_back(system, before).await;
+    })
+    .await;
+}
+
+#[test]
+fn an_evaluation_that_is_killed_again_and_again_is_made_when_the_message_comes_back() {
+    alone(async |system, proxy| {
+        let calls = Calls::to("monitoring", "GetMetricData");
+        killed_until_the_message_is_given_back(system, proxy, "evaluate-thresholds", calls).await;
+    });
+}
+
+#[test]
+fn a_writer_that_is_killed_before_it_writes_leaves_nothing_half_done() {
+    alone(async |system, proxy| {
+        killed_until_the_message_is_given_back(system, proxy, "write-state", writes()).await;
+    });
+}
+
+#[test]
+fn a_writer_that_is_killed_after_it_wrote_writes_once() {
+    alone(async |system, proxy| {
+        let fault = Fault::KillAfter(function(system, "write-state"));
+        forced_in_spite_of(system, proxy.inject(writes(), fault, Some(1))).await;
+    });
+}
+
+#[test]
+fn a_lost_answer_to_a_write_is_not_taken_for_somebody_elses_write() {
+    alone(async |system, proxy| {
+        forced_in_spite_of(system, proxy.inject(writes(), Fault::LoseAnswer, Some(1))).await;
+    });
+}
+
+/// A command is written, and its writer never hears of it.
+async fn forced_in_spite_of(system: &System, fault: Injection) {
+    let before = system.epoch().await;
+    let forced = system.force(3).await.unwrap();
+    fault.hit(1).await;
+    // Else it would be decided anew, on a state in which nothing is left to do, and announced to nobody.
+    assert_eq!((&forced["outcome"], &forced["from"], &forced["to"]), (&json!("transition"), &json!(1), &json!(3)));
+    assert_eq!(system.epoch().await, before + 1);
+}
+
+fn writes() -> Calls {
+    Calls::to("dynamodb", "TransactWriteItems")
+}
+
+#[test]
+fn a_transition_stands_though_its_metrics_are_never_emitted() {
+    alone(async |system, proxy| {
+        let calls = Calls::to("monitoring", "PutMetricData");
+        let fault = proxy.inject(calls, Fault::KillBefore(function(system, "emit-metrics")), None);
+        falls_in_spite_of(system, fault, async |fault| fault.hit(3).await).await;
+    });
+}
+
+#[test]
+fn an_alarm_whose_processor_is_killed_before_it_starts_an_execution_comes_back() {
+    alone(async |system, proxy| {
+        let calls = Calls::to("states", "StartSyncExecution");
+        let fault = proxy.inject(calls, Fault::KillBefore(function(system, "alarm-processor")), Some(1));
+        falls_in_spite_of(system, fault, async |fault| fault.hit(1).await).await;
+    });
+}
+
+#[test]
+fn an_alarm_whose_processor_is_killed_after_its_execution_moves_the_level_once() {
+    alone(async |system, proxy| {
+        let calls = Calls::to("states", "StartSyncExecution");
+        let fault = proxy.inject(calls, Fault::KillAfter(function(system, "alarm-processor")), Some(1));
+        falls_in_spite_of(system, fault, async |fault| fault.hit(1).await).await;
+    });
+}

@@ -1,0 +1,78 @@
+//! The state item is deleted, garbled, or replaced by an old copy.
+
+use serde_json::json;
+
+use crate::common::{Executed, STATE, System, force_to, with};
+use crate::rig::alone;
+
+/// The remedy, as every cause of these failures names it.
+const REMEDY: &str = "\"repair\": true";
+
+fn refused(executed: Executed, problem: &str) {
+    let (error, cause) = executed.unwrap_err();
+    assert_eq!(error, "StateUnavailable", "{cause}");
+    assert!(cause.contains(problem) && cause.contains(REMEDY), "{cause}");
+}
+
+/// The state is at level 2 and then `damaged`: everything fails loudly, requests go on, one command mends it.
+async fn is_mended(system: &System, damaged: impl AsyncFnOnce(), problem: &str) {
+    system.force(2).await.unwrap();
+    system.routed(2, "table").await;
+    let before = system.epoch().await;
+    damaged().await;
+
+    refused(system.evaluate().await, problem);
+    refused(system.force(1).await, problem);
+    refused(system.execute(&json!({"trigger": "release", "reason": "x", "requestedBy": "y"})).await, problem);
+    // Level 2 is neither where a fresh start begins nor the fallback level.
+    system.routed(2, "lastKnown").await;
+    assert_eq!(system.succeed().await.level, "2");
+    assert_eq!(system.epoch().await, before);
+
+    let rehearsal = with(force_to(1), json!({"repair": true, "dryRun": true}));
+    assert_eq!(system.execute(&rehearsal).await.unwrap()["outcome"], "transition");
+    refused(system.evaluate().await, problem);
+
+    let repaired = system.execute(&with(force_to(1), json!({"repair": true}))).await.unwrap();
+    assert_eq!((&repaired["from"], &repaired["to"]), (&json!(2), &json!(1)));
+    assert_eq!(repaired["newState"]["epoch"], before + 1);
+    system.routed(1, "table").await;
+    let record = system.history().await.pop().unwrap();
+    assert_eq!(record.epoch, before + 1);
+    assert!(record.reason.starts_with("repaired at level 1 (last known level 2) by an operator"), "{}", record.reason);
+    system.evaluate().await.unwrap();
+}
+
+#[test]
+fn a_deleted_state_fails_loudly_serves_on_and_is_repaired_by_one_command() {
+    alone(async |system, _| {
+        is_mended(system, async || system.delete_state().await, "the state item is gone").await;
+    });
+}
+
+#[test]
+fn a_garbled_state_is_never_routed_by_and_is_repaired_by_the_same_command() {
+    alone(async |system, _| {
+        is_mended(system, async || system.garble_state().await, "currentLevel").await;
+    });
+}
+
+#[test]
+fn an_old_copy_of_the_state_is_told_from_the_present_one_and_repaired() {
+    alone(async |system, _| {
+        let old = system.item(STATE).await.unwrap();
+        system.force(2).await.unwrap();
+        system.force(3).await.unwrap();
+        let before = system.epoch().await;
+        system.put_item(old).await;
+
+        refused(system.force(2).await, "older than its history");
+        assert_eq!(system.epoch().await, before, "nothing was written");
+
+        let repaired = system.execute(&with(force_to(2), json!({"repair": true}))).await.unwrap();
+        assert_eq!((&repaired["from"], &repaired["to"]), (&json!(3), &json!(2)));
+        assert_eq!(repaired["newState"]["epoch"], before + 1);
+        assert_eq!(system.epoch().await, before + 1);
+        assert_eq!(system.force(1).await.unwrap()["newState"]["epoch"], before + 2);
+    });
+}

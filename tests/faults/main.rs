@@ -1,0 +1,23 @@
+//! What goes wrong in a real account, done to the whole chain on a local AWS: nothing is lost, nothing
+//! is done twice, and the level is right afterwards.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod alarms;
+mod holds;
+mod kills;
+mod lost_state;
+mod proxy;
+mod races;
+mod refusals;
+mod rig;
+mod services;

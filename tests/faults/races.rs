@@ -1,0 +1,115 @@
+//! Executions side by side.
+
+use breaker::TransitionRecord;
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::common::{Executed, System, force_to, with};
+use crate::proxy::{Calls, Fault};
+use crate::rig::alone;
+
+/// As many operators at once.
+const OPERATORS: u8 = 12;
+
+fn writes(who: &str) -> Calls {
+    Calls::to("dynamodb", "TransactWriteItems").saying(who)
+}
+
+fn command(level: u8, who: &str) -> Value {
+    with(force_to(level), json!({"requestedBy": who}))
+}
+
+#[test]
+fn of_two_writers_one_meets_a_conflict_evaluates_again_and_goes_on_from_what_the_other_wrote() {
+    alone(async |system, proxy| {
+        let before = system.epoch().await;
+        // Both have evaluated the same state before either writes.
+        let first = proxy.inject(writes("operator-one"), Fault::Hold, None);
+        let second = proxy.inject(writes("operator-two"), Fault::Hold, None);
+        let (to_2, to_3) = (command(2, "operator-one"), command(3, "operator-two"));
+        let race = async {
+            first.hit(1).await;
+            second.hit(1).await;
+            drop(first);
+            system.transition(before + 1).await;
+            drop(second);
+        };
+        let (one, two, ()) = tokio::join!(system.execute(&to_2), system.execute(&to_3), race);
+
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert_eq!((&one["from"], &one["to"]), (&json!(1), &json!(2)));
+        assert_eq!((&two["from"], &two["to"]), (&json!(2), &json!(3)), "decided again, on what the other wrote");
+        let history = system.history().await;
+        let written: Vec<_> = history.iter().skip_while(|record| record.epoch <= before).map(levels).collect();
+        assert_eq!(written, [(1, 2), (2, 3)]);
+    });
+}
+
+fn levels(record: &TransitionRecord) -> (u8, u8) {
+    (record.from.number(), record.to.number())
+}
+
+#[test]
+fn of_many_commands_at_once_each_is_carried_out_once_or_says_that_it_was_not() {
+    alone(async |system, _| {
+        let before = system.epoch().await;
+        let name = |operator: u8| format!("operator-{operator}-at-epoch-{before}");
+        let start = |operator: u8| async move {
+            let command = command(1 + operator % 3, &format!("operator-{operator}"));
+            (operator, system.execute_as(Some(&name(operator)), &command).await)
+        };
+        let executed = join_all((0..OPERATORS).map(start)).await;
+
+        let history = system.history().await;
+        let mut refused = 0;
+        for (operator, outcome) in executed {
+            let record = system.command(&name(operator)).await;
+            let transitions = history.iter().filter(|record| record.execution.ends_with(&name(operator))).count();
+            let expected = carried_out(outcome, &mut refused);
+            assert_eq!((record.is_some(), transitions), (expected, usize::from(expected)), "{operator}");
+        }
+        let moved = u64::try_from(history.len()).unwrap() - 1 - before;
+        println!("{moved} of {OPERATORS} commands moved the level, {refused} gave up after three conflicts");
+        assert!(moved >= 1);
+        let state = system.watch().state().await.unwrap();
+        assert_eq!((state.epoch, state.current_level), (before + moved, history.last().unwrap().to));
+    });
+}
+
+/// Whether the command says that it moved the level.
+fn carried_out(outcome: Executed, refused: &mut u32) -> bool {
+    match outcome {
+        Ok(output) if output["outcome"] == "transition" => true,
+        Ok(output) => {
+            assert!(output["reason"].as_str().unwrap().starts_with("already at level"), "{output}");
+            false
+        }
+        Err((error, cause)) => {
+            assert_eq!(error, "StateConflict", "{cause}");
+            *refused += 1;
+            false
+        }
+    }
+}
+
+#[test]
+fn a_command_whose_execution_is_started_again_under_its_name_is_carried_out_once() {
+    alone(async |system, _| {
+        let before = system.epoch().await;
+        let name = format!("twice-at-epoch-{before}");
+        let start = async || system.execute_as(Some(&name), &command(2, "alice")).await;
+        start().await.unwrap();
+        // The level has moved on, and the repeated start must not take it back.
+        system.force(1).await.unwrap();
+        let again = start().await.unwrap();
+        assert_eq!(again["outcome"], "none");
+        assert!(again["reason"].as_str().unwrap().contains("has carried out its command already"), "{again}");
+        assert_eq!(only_of(system, &name).await, 1);
+        assert_eq!(system.epoch().await, before + 2);
+        assert_eq!(system.watch().state().await.unwrap().current_level.number(), 1);
+    });
+}
+
+async fn only_of(system: &System, name: &str) -> usize {
+    system.history().await.iter().filter(|record| record.execution.ends_with(name)).count()
+}

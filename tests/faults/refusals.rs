@@ -1,0 +1,87 @@
+//! The services that the Lambdas stand on refuse for a while.
+
+use serde_json::json;
+
+use crate::common::{System, alarm_message, eventually};
+use crate::proxy::{Calls, Fault, Injection};
+use crate::rig::{alone, none_is_lost};
+
+/// Messages that arrive while a service refuses.
+const MESSAGES: usize = 5;
+
+/// Alarms come while `faults` last and are evaluated once those are over, not one of them lost.
+async fn catches_up(system: &System, faults: Vec<Injection>, meanwhile: impl AsyncFnOnce()) {
+    let before = system.epoch().await;
+    let (processed, failed) = (system.processor_sum("RecordsProcessed").await, failures(system).await);
+    system.fail_until_an_alarm().await;
+    for _ in 0..MESSAGES {
+        system.send(&alarm_message(system, "level-1-error-rate", 0)).await;
+    }
+    meanwhile().await;
+    eventually("messages that go back to the queue", async || (failures(system).await > failed).then_some(())).await;
+    assert_eq!(system.history().await.last().unwrap().to.number(), 1, "nothing is decided in the dark");
+    drop(faults);
+    let record = system.transition(before + 1).await;
+    assert_eq!((record.from.number(), record.to.number()), (1, 2));
+    none_is_lost(system, MESSAGES, processed).await;
+    assert_eq!(system.epoch().await, before + 1);
+}
+
+async fn failures(system: &System) -> f64 {
+    system.processor_sum("ProcessingErrors").await
+}
+
+#[test]
+fn while_dynamodb_refuses_requests_are_answered_and_alarms_wait() {
+    alone(async |system, proxy| {
+        let refusal = proxy.inject(Calls::to("dynamodb", ""), Fault::Refuse, None);
+        catches_up(system, vec![refusal], async || {
+            system.routed(1, "lastKnown").await;
+            let answer = system.succeed().await;
+            assert_eq!((answer.status, answer.level.as_str()), (200, "1"));
+            let (error, cause) = system.force(3).await.unwrap_err();
+            assert_eq!(error, "StateUnavailable", "{cause}");
+        })
+        .await;
+        system.routed(2, "table").await;
+    });
+}
+
+#[test]
+fn while_cloudwatch_breaks_off_operators_force_and_alarms_wait() {
+    alone(async |system, proxy| {
+        let broken = proxy.inject(Calls::to("monitoring", ""), Fault::Break, None);
+        // In the second in which the level moved there is nothing to read yet.
+        let (error, _) = eventually("an evaluation that reads", async || system.evaluate().await.err()).await;
+        assert_eq!(error, "MetricsUnavailable");
+        assert_eq!(system.force(2).await.unwrap()["outcome"], "transition");
+        assert_eq!(system.force(1).await.unwrap()["outcome"], "transition");
+        catches_up(system, vec![broken], async || {}).await;
+    });
+}
+
+#[test]
+fn while_sns_refuses_alarms_are_told_later_and_transitions_are_written_all_the_same() {
+    alone(async |system, proxy| {
+        let before = system.epoch().await;
+        // What CloudWatch publishes is refused; an alarm is told once the topic takes it.
+        let refusal = proxy.inject(Calls::to("sns", "").of_runner(), Fault::Refuse, None);
+        system.fail_until_an_alarm().await;
+        refusal.hit(1).await;
+        assert_eq!(system.epoch().await, before);
+        // The state machine's own notification fails, because its topic is gone.
+        let topics = aws_sdk_sns::Client::new(system.stack.sdk());
+        let alerts = system.deployment.output("AlertTopicArn");
+        topics.delete_topic().topic_arn(alerts).send().await.unwrap();
+        drop(refusal);
+        let record = system.transition(before + 1).await;
+        assert_eq!(record.to.number(), 2);
+        let forced = system.force(3).await.unwrap();
+        assert_eq!((&forced["outcome"], &forced["newState"]["epoch"]), (&json!("transition"), &json!(before + 2)));
+        system.queue_is_empty().await;
+        assert_eq!(system.dead_letters().await, 0);
+
+        let name = alerts.rsplit(':').next().unwrap();
+        assert_eq!(topics.create_topic().name(name).send().await.unwrap().topic_arn(), Some(alerts));
+    });
+}

@@ -1,0 +1,97 @@
+//! The systems that the tests of this program share: deploying one takes longer than most tests. Each
+//! test has one for itself, begins at level 1 with a queue that is empty and alarms that are off, and
+//! leaves it to the next.
+
+use std::sync::{Mutex, PoisonError};
+
+use local::progress::Progress;
+use local::stack::LocalStack;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::common::{System, eventually, force_to, quick, with};
+use crate::proxy::Proxy;
+
+/// Longer than an execution whose tasks are killed takes on a busy machine, or the message would be delivered
+/// again beside it and given up as poison; soon enough to wait for.
+pub const VISIBILITY_SECONDS: u32 = 30;
+
+struct Rig {
+    system: System,
+    proxy: Proxy,
+    /// Last, so that it outlives what runs on it.
+    runtime: Runtime,
+}
+
+/// Systems that no test uses at the moment. They end with this process.
+static FREE: Mutex<Vec<Rig>> = Mutex::new(Vec::new());
+
+/// A system in use, given back at the end of the test, however that comes.
+struct Taken(Option<Rig>);
+
+impl Taken {
+    fn any() -> Self {
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self(Some(free.unwrap_or_else(Rig::new)))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).extend(self.0.take());
+    }
+}
+
+/// Runs a test on a system of its own.
+pub fn alone(test: impl AsyncFnOnce(&System, &Proxy)) {
+    let taken = Taken::any();
+    let Rig { system, proxy, runtime } = taken.0.as_ref().unwrap();
+    runtime.block_on(async {
+        afresh(system).await;
+        let injected = proxy.injected();
+        test(system, proxy).await;
+        println!("{} faults injected into calls", proxy.injected() - injected);
+    });
+}
+
+impl Rig {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (system, proxy) = runtime.block_on(async {
+            let proxy = Proxy::start().await;
+            let stack = LocalStack::start_seen_at(&Progress::quiet(), Some(&proxy.address)).await.unwrap();
+            proxy.stand_before(stack.endpoint(), stack.lambdas());
+            let system = System::deploy(stack, &quick()).await;
+            // A look each minute would heal what the tests want to see healed otherwise.
+            system.without_schedule().await;
+            (system, proxy)
+        });
+        Self { system, proxy, runtime }
+    }
+}
+
+async fn afresh(system: &System) {
+    let queues = system.queues();
+    for queue in ["AlarmQueueUrl", "DeadLetterQueueUrl"] {
+        queues.purge_queue().queue_url(system.deployment.output(queue)).send().await.unwrap();
+    }
+    system.messages_come_back_after(VISIBILITY_SECONDS).await;
+    system.level_alarms_are_off().await;
+    system.queue_is_empty().await;
+    system.execute(&with(force_to(1), json!({"repair": true}))).await.unwrap();
+    system.routed(1, "table").await;
+}
+
+/// What became of messages that were sent: all dealt with, none given up.
+pub async fn none_is_lost(system: &System, sent: usize, processed_before: f64) {
+    system.queue_is_empty().await;
+    assert_eq!(system.dead_letters().await, 0, "nothing was given up");
+    // A message may be delivered more than once, but not less.
+    let wanted = f64::from(u32::try_from(sent).unwrap());
+    let processed = eventually("the processing of every message", async || {
+        let processed = system.processor_sum("RecordsProcessed").await - processed_before;
+        (processed >= wanted).then_some(processed)
+    })
+    .await;
+    println!("{sent} messages sent, {processed} processed, 0 lost");
+}

@@ -1,0 +1,89 @@
+//! The inputs of executions.
+
+use breaker::TransitionRequest;
+use platform::task_input;
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::junk::{garbled, json, mutated};
+use crate::{Answer, fuzz, fuzz_both};
+
+pub fn good() -> Vec<Value> {
+    vec![
+        json!({"trigger": "schedule"}),
+        json!({"trigger": "schedule", "dryRun": true}),
+        json!({"trigger": "alarm", "alarm": {"name": "level-1-error-rate"}}),
+        json!({"trigger": "alarm", "alarm": {"name": "a", "arn": "arn:a", "stateChangeTime": "2026-09-10T14:06:12Z"}}),
+        json!({"trigger": "force", "targetLevel": 2, "reason": "drill", "requestedBy": "alice"}),
+        json!({"trigger": "force", "targetLevel": 3, "reason": "drill", "requestedBy": "alice", "holdMinutes": 30,
+            "expectedEpoch": 4, "repair": true, "dryRun": true}),
+        json!({"trigger": "release", "reason": "over", "requestedBy": "alice", "expectedEpoch": 4}),
+    ]
+}
+
+/// The bounds that the documentation promises.
+fn keeps_the_bounds(request: &TransitionRequest) -> bool {
+    let text = |text: &str, most: usize| {
+        (1..=most).contains(&text.chars().count()) && !text.trim().is_empty() && !text.contains(char::is_control)
+    };
+    let plain = |said: &str, most| text(said, most) && !said.contains(['\u{202e}', '\u{200b}', '\u{2028}', '\u{feff}']);
+    match request {
+        TransitionRequest::Schedule(_) => true,
+        TransitionRequest::Alarm(request) => {
+            text(&request.alarm.name, 255) && request.alarm.arn.as_deref().is_none_or(|arn| text(arn, 2048))
+        }
+        TransitionRequest::Force(request) => {
+            plain(&request.reason, 500)
+                && plain(&request.requested_by, 200)
+                && request.hold_minutes.is_none_or(|minutes| (1..=4320).contains(&minutes))
+        }
+        TransitionRequest::Release(request) => plain(&request.reason, 500) && plain(&request.requested_by, 200),
+    }
+}
+
+fn check(input: &Value) -> Result<Answer, TestCaseError> {
+    match TransitionRequest::parse(input.clone()) {
+        Ok(request) => {
+            prop_assert!(keeps_the_bounds(&request), "{request:?}");
+            prop_assert!(!input.to_string().contains(":null"), "a null was taken for a field left out");
+            let written = serde_json::to_value(&request).unwrap();
+            prop_assert_eq!(TransitionRequest::parse(written.clone()), Ok(request.clone()));
+            prop_assert_eq!(serde_json::from_value::<TransitionRequest>(written).unwrap(), request);
+            Ok(Answer::Taken)
+        }
+        Err(refusal) => {
+            let sentence = refusal.to_string();
+            prop_assert!(sentence.matches('`').count() >= 2, "no field is named: {sentence}");
+            prop_assert!(["use ", "add "].iter().any(|remedy| sentence.contains(remedy)), "no remedy: {sentence}");
+            prop_assert!(sentence.chars().count() < 1_000 && !sentence.contains(char::is_control), "{sentence:?}");
+            Ok(Answer::Refused)
+        }
+    }
+}
+
+#[test]
+fn any_json_is_a_request_or_refused_by_the_name_of_a_field() {
+    fuzz(&json(), |input| check(&input));
+}
+
+#[test]
+fn a_good_request_with_changes_is_a_request_or_refused_by_the_name_of_a_field() {
+    fuzz_both(&mutated(good()), |input| check(&input));
+}
+
+#[test]
+fn any_text_of_an_event_is_read_or_refused() {
+    let texts = prop_oneof![any::<String>(), garbled(mutated(good()).prop_map(|input| input.to_string()))];
+    fuzz_both(&texts, |event| {
+        // Lambda itself lets nothing in that is not JSON.
+        let Ok(event) = RawValue::from_string(event) else { return Ok(Answer::Refused) };
+        match task_input::read(&event) {
+            Ok(input) => check(&input),
+            Err(error) => {
+                prop_assert!(error.message.contains('`') && error.message.contains("use "), "{error}");
+                Ok(Answer::Refused)
+            }
+        }
+    });
+}

@@ -1,0 +1,141 @@
+//! What comes to the controller: events of the HTTP API, and answers of services.
+
+use std::time::Duration;
+
+use breaker::{Level, TransitionRecord};
+use controller::{Controller, InvokeError, LevelReader, PerLevel, ServiceInvoker, StateCache, StoredLevel};
+use jiff::Timestamp;
+use platform::metrics::{MetricLog, MetricSet};
+use platform::state_store::{HistoryReader, StoreError};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio::runtime::Builder;
+use tokio::time::Instant;
+
+use crate::junk::{garbled, json, mutated};
+use crate::{Answer, fuzz, fuzz_both, states};
+
+struct FirstStart;
+
+impl LevelReader for FirstStart {
+    async fn read(&self) -> Result<StoredLevel, StoreError> {
+        Ok(StoredLevel::Nothing)
+    }
+}
+
+impl HistoryReader for FirstStart {
+    async fn transitions(&self, _: u64, _: u64) -> Result<Vec<TransitionRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Answers each time with the same bytes.
+struct Service<'a>(&'a [u8]);
+
+impl ServiceInvoker for Service<'_> {
+    async fn invoke(&self, _: Level, payload: Vec<u8>, _: Duration) -> Result<Vec<u8>, InvokeError> {
+        let event: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(event["circuitBreaker"]["deployment"], "bank-test", "a service knows who asks");
+        Ok(self.0.to_vec())
+    }
+}
+
+struct Unrecorded;
+
+impl MetricLog for Unrecorded {
+    fn record(&self, _: Timestamp, _: &MetricSet) {}
+}
+
+/// What a caller gets, whose request is `event` and whose service answers `answer`.
+fn answered(event: &RawValue, answer: &[u8]) -> Result<Value, TestCaseError> {
+    let five = Duration::from_secs(5);
+    let controller = Controller {
+        states: StateCache::new(FirstStart, Duration::from_secs(1), Level::Maintenance),
+        history: FirstStart,
+        services: Service(answer),
+        service_timeouts: PerLevel { full: five, degraded: five, maintenance: five },
+        request_fallback: false,
+        metrics: Unrecorded,
+        deployment: "bank-test".to_owned(),
+        policy: states::policy(),
+    };
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let told = runtime.block_on(controller.handle(event, Instant::now() + five));
+    prop_assert!(told.is_ok(), "{told:?}");
+    Ok(serde_json::from_str(told.unwrap().get()).unwrap())
+}
+
+fn event(method: &str, path: &str) -> Value {
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "history=20",
+        "headers": { "content-type": "application/json" }, "body": "{\"amount\":\"10.50\"}", "isBase64Encoded": false,
+        "requestContext": { "http": { "method": method, "path": path }, "stage": "$default" }
+    })
+}
+
+fn good_events() -> Vec<Value> {
+    let least = json!({ "rawPath": "/account/12345", "requestContext": { "http": { "method": "GET" } } });
+    vec![event("GET", "/account/12345"), event("POST", "/transfer"), event("GET", "/circuit-breaker"), least]
+}
+
+fn good_answers() -> Vec<Value> {
+    vec![
+        json!({ "statusCode": 200 }),
+        json!({ "statusCode": 200, "headers": { "Content-Type": "application/json" }, "body": "{}" }),
+        json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true" }, "cookies": ["a=b"] }),
+        json!({ "statusCode": 404, "headers": null, "multiValueHeaders": {}, "isBase64Encoded": false }),
+    ]
+}
+
+/// Whether it is one of the controller's own errors, which all have a name and a sentence.
+fn is_refusal(told: &Value) -> bool {
+    let body: Option<Value> = told["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
+    body.is_some_and(|body| body["error"].is_string() && body["message"].as_str().is_some_and(|text| !text.is_empty()))
+}
+
+fn check_event(event: &str) -> Result<Answer, TestCaseError> {
+    // Lambda itself lets nothing in that is not JSON.
+    let Ok(event) = RawValue::from_string(event.to_owned()) else { return Ok(Answer::Refused) };
+    let told = answered(&event, b"{\"statusCode\": 200}")?;
+    if told["statusCode"] == 200 {
+        return Ok(Answer::Taken);
+    }
+    prop_assert!((400..500).contains(&told["statusCode"].as_u64().unwrap()) && is_refusal(&told), "{told}");
+    Ok(Answer::Refused)
+}
+
+fn check_answer(answer: &[u8]) -> Result<Answer, TestCaseError> {
+    let event = RawValue::from_string(event("GET", "/account/12345").to_string()).unwrap();
+    let told = answered(&event, answer)?;
+    let headers = told["headers"].as_object().unwrap();
+    prop_assert_eq!(&headers["X-Circuit-Breaker-Level"], "1");
+    prop_assert!(
+        !headers.keys().any(|name| name.eq_ignore_ascii_case("X-Circuit-Breaker-Declined")),
+        "callers never see the mark: {told}"
+    );
+    prop_assert!((200..600).contains(&told["statusCode"].as_u64().unwrap()), "{told}");
+    Ok(if is_refusal(&told) { Answer::Refused } else { Answer::Taken })
+}
+
+#[test]
+fn any_event_is_routed_or_answered_with_what_is_wrong() {
+    fuzz(&json().prop_map(|event| event.to_string()), |event| check_event(&event));
+}
+
+#[test]
+fn an_event_with_changes_is_routed_or_answered_with_what_is_wrong() {
+    fuzz_both(&garbled(mutated(good_events()).prop_map(|event| event.to_string())), |event| check_event(&event));
+}
+
+#[test]
+fn any_bytes_from_a_service_become_an_answer() {
+    fuzz(&vec(any::<u8>(), 0..64), |answer| check_answer(&answer));
+}
+
+#[test]
+fn an_answer_with_changes_is_passed_on_or_replaced() {
+    let answers = garbled(mutated(good_answers()).prop_map(|answer| answer.to_string()));
+    fuzz_both(&answers, |answer| check_answer(answer.as_bytes()));
+}

@@ -1,0 +1,100 @@
+//! `cargo run` as a process.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands"
+)]
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::process::{ChildStdout, Command};
+
+/// Longer than the set-up takes on a busy machine.
+const DEADLINE: Duration = Duration::from_mins(5);
+
+/// The process that runs the local AWS for this one.
+fn server_of(runner: u32) -> String {
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let mut servers = processes.filter(|process| {
+        let parent = fs::read_to_string(process.join("stat")).ok().and_then(|stat| {
+            let (_, fields) = stat.rsplit_once(") ")?;
+            fields.split(' ').nth(1)?.parse().ok()
+        });
+        let command = fs::read(process.join("cmdline")).unwrap_or_default();
+        parent == Some(runner) && String::from_utf8_lossy(&command).contains("launcher.py")
+    });
+    servers.next().expect("a local AWS").file_name().unwrap().to_string_lossy().into_owned()
+}
+
+type Output = Lines<BufReader<ChildStdout>>;
+
+/// Waits for the line that says where the bank is; `None` where the program ends before.
+async fn address(output: &mut Output) -> Option<String> {
+    while let Some(line) = output.next_line().await.unwrap() {
+        if let Some(address) = line.strip_prefix("The bank answers at ") {
+            return Some(address.to_owned());
+        }
+    }
+    None
+}
+
+/// Sends failing requests until the program tells of a transition.
+async fn falls(output: &mut Output, address: &str) -> String {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let traffic = async {
+        loop {
+            let request = client.get(format!("{address}/account/1")).header("X-Simulate-Failure", "true");
+            request.send().await.unwrap();
+        }
+    };
+    let told = async {
+        while let Some(line) = output.next_line().await.unwrap() {
+            if line.contains(" level ") && line.contains(" -> ") {
+                return line;
+            }
+        }
+        String::new()
+    };
+    tokio::select! {
+        line = told => line,
+        () = traffic => unreachable!("the traffic never ends"),
+    }
+}
+
+#[tokio::test]
+async fn the_runner_ignores_proxies_tells_of_transitions_and_says_why_it_ends_when_the_local_aws_does() {
+    let mut runner = Command::new(env!("CARGO_BIN_EXE_bank-circuit-breaker"))
+        .args(["--port", "0"])
+        // Nothing listens there: whoever asked it would get nowhere.
+        .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("http_proxy", "http://127.0.0.1:9")
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(runner.stdout.take().unwrap()).lines();
+    let mut stderr = runner.stderr.take().unwrap();
+    let address = tokio::time::timeout(DEADLINE, address(&mut output)).await.expect("a bank in time");
+    if let Some(address) = &address {
+        let told = tokio::time::timeout(DEADLINE, falls(&mut output, address)).await.expect("a transition in time");
+        assert!(told.contains("level 1 -> 2"), "{told}");
+        let server = server_of(runner.id().unwrap());
+        assert!(Command::new("kill").args(["-KILL", &server]).status().await.unwrap().success());
+    }
+    let ended = tokio::time::timeout(DEADLINE, runner.wait()).await.expect("an end").unwrap();
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).await.unwrap();
+    assert!(address.is_some(), "{said}");
+    assert_eq!(ended.code(), Some(1), "{said}");
+    let (_, tail) = said.split_once("its log ended with:\n").expect(&said);
+    assert!(said.contains("error: the local AWS ended (signal: 9") && tail.lines().count() > 3, "{said}");
+}

@@ -1,0 +1,104 @@
+//! The alarms: each can fire, says what to do, and reaches somebody.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use local::folders;
+use serde_json::{Value, json};
+
+use crate::dashboard::assert_emitted;
+use crate::{Template, list};
+
+/// The level alarms are hints to the state machine; all others call people.
+const HINTS: [&str; 4] = ["Level1ErrorRateAlarm", "Level2ErrorRateAlarm", "Level3RecoveryAlarm", "Level2RecoveryAlarm"];
+
+/// The headings of the runbook as the anchors that links use.
+fn runbook_anchors() -> BTreeSet<String> {
+    let text = fs::read_to_string(folders::project().join("infrastructure/RUNBOOK.md")).unwrap();
+    text.lines().filter_map(|line| line.strip_prefix("## ")).map(|heading| heading.trim().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn every_alarm_says_what_to_do_and_names_a_section_of_the_runbook() {
+    let anchors = runbook_anchors();
+    let mut linked = BTreeSet::new();
+    for (name, alarm) in Template::plain().await.of_type("AWS::CloudWatch::Alarm") {
+        let description = alarm["Properties"]["AlarmDescription"]["Fn::Sub"].as_str().unwrap();
+        assert!(description.len() <= 800, "{name}: CloudWatch takes 1,024 characters, the runbook's address included");
+        let (advice, anchor) =
+            description.split_once(" Runbook: ${RunbookUrl}#").unwrap_or_else(|| panic!("{name}: {description}"));
+        assert!(advice.matches(". ").count() >= 1, "{name} does not say what to do: {advice}");
+        assert!(anchors.contains(anchor), "{name}: the runbook has no section {anchor}");
+        linked.insert(anchor.to_owned());
+    }
+    assert_eq!(linked, anchors, "sections that no alarm names");
+}
+
+#[tokio::test]
+async fn level_alarms_go_to_the_state_machine_and_all_others_to_people() {
+    for (name, alarm) in Template::plain().await.of_type("AWS::CloudWatch::Alarm") {
+        let topic = if HINTS.contains(&name) { "AlarmTopic" } else { "AlertTopic" };
+        assert_eq!(alarm["Properties"]["AlarmActions"], json!([{"Ref": topic}]), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn silence_is_alarming_to_the_dead_mans_alarm_alone() {
+    for (name, alarm) in Template::plain().await.of_type("AWS::CloudWatch::Alarm") {
+        let expected = if name == "ControlPlaneSilentAlarm" { "breaching" } else { "notBreaching" };
+        assert_eq!(alarm["Properties"]["TreatMissingData"], expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_alarm_watches_one_metric_that_the_system_emits() {
+    let template = Template::plain().await;
+    for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        let properties = &alarm["Properties"];
+        let dimensions: Vec<String> = list(&properties["Dimensions"])
+            .into_iter()
+            .map(|dimension| dimension["Name"].as_str().unwrap().to_owned())
+            .collect();
+        let text = |field: &str| properties[field].as_str().unwrap();
+        assert_emitted(name, text("Namespace"), text("MetricName"), &dimensions);
+    }
+}
+
+#[tokio::test]
+async fn the_alarms_of_the_specification_are_there() {
+    let template = Template::plain().await;
+    let watches = |namespace: &str, metric: &str, dimension: &Value| {
+        template.of_type("AWS::CloudWatch::Alarm").values().any(|alarm| {
+            let alarm = &alarm["Properties"];
+            alarm["Namespace"] == namespace
+                && alarm["MetricName"] == metric
+                && list(&alarm["Dimensions"]).iter().any(|known| &known["Value"] == dimension)
+        })
+    };
+    let deployment = json!({"Fn::Sub": "${ProjectName}-${Environment}"});
+    let machine = json!({"Ref": "LevelTransitionStateMachine"});
+    let queue = |name: &str| json!({"Fn::GetAtt": [name, "QueueName"]});
+    for (namespace, metric, dimension) in [
+        ("CircuitBreaker/AlarmProcessor", "ProcessingErrors", &deployment),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", &queue("AlarmDeadLetterQueue")),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage", &queue("AlarmQueue")),
+        ("AWS/States", "ExecutionsFailed", &machine),
+        ("AWS/States", "ExecutionsTimedOut", &machine),
+        ("AWS/States", "ExecutionThrottled", &machine),
+        ("CircuitBreaker/Transitions", "CurrentLevel", &deployment),
+        ("CircuitBreaker/Transitions", "HoldMinutesLeft", &deployment),
+        ("CircuitBreaker/Transitions", "Evaluation", &deployment),
+        ("CircuitBreaker/Controller", "StateAgeSeconds", &deployment),
+    ] {
+        assert!(watches(namespace, metric, dimension), "nothing watches {namespace} {metric}");
+    }
+    for name in template.of_type("AWS::Lambda::Function").keys() {
+        let function = match *name {
+            "ControllerFunction" => json!({"Fn::Sub": "${ProjectName}-circuit-breaker-controller-${Environment}"}),
+            name => json!({"Ref": name}),
+        };
+        assert!(watches("AWS/Lambda", "Throttles", &function), "{name}: throttles");
+        // A service's errors are what the level alarms are about.
+        assert!(name.contains("Service") || watches("AWS/Lambda", "Errors", &function), "{name}: errors");
+    }
+}

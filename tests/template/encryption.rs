@@ -1,0 +1,114 @@
+//! What rests is encrypted with the deployment's own key, and outlives the stack where it must.
+
+use serde_json::json;
+
+use crate::{Template, list, names};
+
+#[tokio::test]
+async fn everything_at_rest_is_encrypted_with_the_customers_key() {
+    let template = Template::plain().await;
+    for (kind, setting) in [
+        ("AWS::DynamoDB::Table", "/SSESpecification/KMSMasterKeyId"),
+        ("AWS::SQS::Queue", "/KmsMasterKeyId"),
+        ("AWS::SNS::Topic", "/KmsMasterKeyId"),
+        ("AWS::Logs::LogGroup", "/KmsKeyId"),
+        ("AWS::StepFunctions::StateMachine", "/EncryptionConfiguration/KmsKeyId"),
+    ] {
+        for (name, resource) in template.of_type(kind) {
+            let key = resource["Properties"].pointer(setting).unwrap_or_else(|| panic!("{name} has no {setting}"));
+            assert!(names(key, "EncryptionKey"), "{name} is encrypted with another key: {key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_key_turns_over_each_year_and_admits_services_only_for_this_account() {
+    let template = Template::plain().await;
+    let key = &template.resource("EncryptionKey")["Properties"];
+    assert_eq!(key["EnableKeyRotation"], true);
+    let mut services = Vec::new();
+    for statement in list(&key["KeyPolicy"]["Statement"]) {
+        assert_eq!(statement["Effect"], "Allow");
+        let principal = &statement["Principal"];
+        if principal.get("AWS").is_some() {
+            assert_eq!(
+                principal["AWS"],
+                json!({"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}),
+                "people and roles come in through IAM"
+            );
+            continue;
+        }
+        let condition = statement["Condition"].to_string();
+        assert!(condition.contains("AWS::AccountId"), "{} is open to other accounts", statement["Sid"]);
+        assert!(!statement["Action"].to_string().contains("kms:*"), "{} may do everything", statement["Sid"]);
+        services.push(principal["Service"].to_string());
+    }
+    let expected = ["cloudwatch.", "sns.", "logs.", "delivery.logs."];
+    assert_eq!(services.len(), expected.len());
+    for service in expected {
+        assert!(services.iter().any(|known| known.contains(service)), "{service} is not admitted");
+    }
+}
+
+#[tokio::test]
+async fn the_table_and_its_key_outlive_the_stack_but_not_a_first_deployment_that_failed() {
+    let template = Template::plain().await;
+    for name in ["StateTable", "EncryptionKey", "EncryptionKeyAlias"] {
+        assert_eq!(template.resource(name)["DeletionPolicy"], "RetainExceptOnCreate", "{name}");
+        assert_eq!(template.resource(name)["UpdateReplacePolicy"], "Retain", "{name}");
+    }
+    let table = &template.resource("StateTable")["Properties"];
+    assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+    assert_eq!(table["DeletionProtectionEnabled"], json!({"Ref": "StateTableDeletionProtection"}));
+    assert_eq!(template.section("Parameters")["StateTableDeletionProtection"]["Default"], "true");
+}
+
+#[tokio::test]
+async fn queues_and_topics_refuse_whatever_comes_without_tls() {
+    let template = Template::plain().await;
+    for (kind, policies, member, actions) in [
+        ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues", "sqs:*"),
+        ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "Topics", "sns:Publish"),
+    ] {
+        for name in template.of_type(kind).keys() {
+            let refused = template.of_type(policies).values().any(|policy| {
+                let policy = &policy["Properties"];
+                names(&policy[member], name)
+                    && list(&policy["PolicyDocument"]["Statement"]).iter().any(|statement| {
+                        statement["Effect"] == "Deny"
+                            && statement["Principal"] == "*"
+                            && statement["Action"] == actions
+                            && names(&statement["Resource"], name)
+                            && statement["Condition"] == json!({"Bool": {"aws:SecureTransport": "false"}})
+                    })
+            });
+            assert!(refused, "{name} takes what comes without TLS");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_topics_take_messages_from_this_deployments_alarms_alone() {
+    let template = Template::plain().await;
+    for (name, policy) in template.of_type("AWS::SNS::TopicPolicy") {
+        let allowed: Vec<_> = list(&policy["Properties"]["PolicyDocument"]["Statement"])
+            .into_iter()
+            .filter(|statement| statement["Effect"] == "Allow")
+            .collect();
+        assert_eq!(allowed.len(), 1, "{name}");
+        assert_eq!(allowed[0]["Principal"], json!({"Service": "cloudwatch.amazonaws.com"}), "{name}");
+        assert_eq!(allowed[0]["Condition"]["StringEquals"]["aws:SourceAccount"], json!({"Ref": "AWS::AccountId"}));
+        let source = allowed[0]["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].as_str().unwrap();
+        assert!(source.ends_with(":alarm:${ProjectName}-*-${Environment}"), "{name}: {source}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_processed_is_kept_as_long_as_sqs_keeps_anything() {
+    let template = Template::plain().await;
+    let queue = &template.resource("AlarmQueue")["Properties"];
+    assert!(names(&queue["RedrivePolicy"]["deadLetterTargetArn"], "AlarmDeadLetterQueue"));
+    let timeout = template.resource("AlarmProcessorFunction")["Properties"]["Timeout"].as_u64().unwrap();
+    assert!(queue["VisibilityTimeout"].as_u64().unwrap() >= 6 * timeout, "a message comes back while it is worked on");
+    assert_eq!(template.resource("AlarmDeadLetterQueue")["Properties"]["MessageRetentionPeriod"], 1_209_600);
+}

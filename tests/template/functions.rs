@@ -1,0 +1,150 @@
+//! The functions: logs, traces, versions, limits.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::{Template, names};
+
+const SERVICES: [(&str, &str); 3] = [
+    ("FullService", "HasSampleFullService"),
+    ("DegradedService", "HasSampleDegradedService"),
+    ("MaintenanceService", "HasSampleMaintenanceService"),
+];
+
+#[tokio::test]
+async fn every_function_has_a_role_and_a_log_group_of_its_own() {
+    let template = Template::plain().await;
+    let mut roles = BTreeSet::new();
+    let functions = template.of_type("AWS::Lambda::Function");
+    assert_eq!(functions.len(), 8);
+    for (name, function) in functions {
+        let properties = &function["Properties"];
+        let stem = name.strip_suffix("Function").unwrap();
+        assert!(names(&properties["Role"], &format!("{stem}Role")), "{name}: role");
+        assert!(roles.insert(properties["Role"].to_string()), "{name} shares its role");
+        assert!(names(&properties["LoggingConfig"]["LogGroup"], &format!("{stem}LogGroup")), "{name}: log group");
+        assert_eq!(properties["TracingConfig"]["Mode"], "Active", "{name}: tracing");
+        // Lambda takes the group's name from the configuration, so both must be one name to be found by.
+        let group = &template.resource(&format!("{stem}LogGroup"))["Properties"]["LogGroupName"]["Fn::Sub"];
+        let called = properties["FunctionName"]["Fn::Sub"].as_str().unwrap();
+        assert_eq!(group, &json!(format!("/aws/lambda/{called}")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_log_group_has_a_retention() {
+    for (name, group) in Template::plain().await.of_type("AWS::Logs::LogGroup") {
+        assert_eq!(group["Properties"]["RetentionInDays"], json!({"Ref": "LogRetentionDays"}), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_state_machine_logs_everything_and_takes_part_in_traces() {
+    let template = Template::plain().await;
+    let machine = &template.resource("LevelTransitionStateMachine")["Properties"];
+    let logging = &machine["LoggingConfiguration"];
+    assert_eq!((&logging["Level"], &logging["IncludeExecutionData"]), (&json!("ALL"), &json!(true)));
+    assert!(names(&logging["Destinations"], "LevelTransitionLogGroup"));
+    assert_eq!(machine["TracingConfiguration"]["Enabled"], true);
+    let group = template.resource("LevelTransitionLogGroup")["Properties"]["LogGroupName"]["Fn::Sub"].as_str().unwrap();
+    assert!(group.starts_with("/aws/vendedlogs/states/"), "{group}");
+}
+
+#[tokio::test]
+async fn the_request_path_has_versions_and_the_control_plane_has_none() {
+    let template = Template::with(&["ReleaseId=abcdef0123"]).await;
+    let with_versions: BTreeSet<String> = template
+        .of_type("AWS::Lambda::Version")
+        .into_iter()
+        .map(|(name, version)| {
+            assert!(name.ends_with("Versionabcdef0123"), "{name} does not follow the release");
+            assert_eq!(version["DeletionPolicy"], "Retain", "{name}: a rollback needs the version before");
+            version["Properties"]["FunctionName"]["Ref"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let expected =
+        ["ControllerFunction", "DegradedServiceFunction", "FullServiceFunction", "MaintenanceServiceFunction"];
+    assert_eq!(with_versions, expected.map(str::to_owned).into());
+    for function in &with_versions {
+        let variables = &template.resource(function)["Properties"]["Environment"]["Variables"];
+        assert_eq!(variables["RELEASE_ID"], json!({"Ref": "ReleaseId"}), "{function} would not differ");
+    }
+    for (name, alias) in template.of_type("AWS::Lambda::Alias") {
+        assert_eq!(alias["Properties"]["Name"], "live", "{name}");
+        assert!(alias.get("UpdatePolicy").is_none(), "{name} goes all at once by default");
+    }
+    // The API calls the alias, and the controller the services' aliases.
+    let integration = &template.resource("ApiIntegration")["Properties"]["IntegrationUri"];
+    assert!(names(integration, "ControllerFunctionAliaslive"), "{integration}");
+}
+
+#[tokio::test]
+async fn a_gradual_deployment_stops_at_the_health_alarms() {
+    let template = Template::with(&["GradualDeployment=true"]).await;
+    let groups = template.of_type("AWS::CodeDeploy::DeploymentGroup");
+    assert_eq!(groups.len(), 4);
+    for (name, group) in groups {
+        for alarm in ["ControllerErrorsAlarm", "ControllerThrottlesAlarm"] {
+            assert!(names(&group["Properties"]["AlarmConfiguration"], alarm), "{name} does not look at {alarm}");
+        }
+        assert!(names(&group["Properties"]["ServiceRoleArn"], "DeploymentRole"), "{name}");
+    }
+    for (name, alias) in template.of_type("AWS::Lambda::Alias") {
+        assert!(alias["UpdatePolicy"].get("CodeDeployLambdaAliasUpdate").is_some(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_of_ones_own_takes_the_place_of_the_sample() {
+    let template = Template::with(&["GradualDeployment=true"]).await;
+    for (stem, condition) in SERVICES {
+        assert_eq!(
+            template.section("Conditions")[condition],
+            &json!({"Fn::Equals": [{"Ref": format!("{stem}FunctionArn")}, ""]})
+        );
+        let of_the_sample: Vec<_> = template
+            .section("Resources")
+            .into_iter()
+            .filter(|(name, resource)| name.starts_with(stem) && resource["Type"] != "AWS::CodeDeploy::Application")
+            .collect();
+        assert!(of_the_sample.len() >= 6, "function, role, log group, version, alias, deployment group, alarm");
+        for (name, resource) in of_the_sample {
+            assert_eq!(resource["Condition"], condition, "{name} is created all the same");
+        }
+        let variable = format!("{}_FUNCTION", stem.replace("Service", "_Service").to_uppercase());
+        let used = &template.resource("ControllerFunction")["Properties"]["Environment"]["Variables"][&variable];
+        let alias = json!({"Ref": format!("{stem}FunctionAliaslive")});
+        assert_eq!(used, &json!({"Fn::If": [condition, alias, {"Ref": format!("{stem}FunctionArn")}]}));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_reserved_or_capped_at_zero() {
+    let template = Template::plain().await;
+    for stem in ["AlarmProcessor", "EvaluateThresholds", "WriteState", "EmitMetrics"] {
+        assert_eq!(
+            template.resource(&format!("{stem}Function"))["Properties"]["ReservedConcurrentExecutions"],
+            json!({"Fn::If": ["ReservesControlPlane", {"Ref": "ControlPlaneReservedConcurrency"}, {"Ref": "AWS::NoValue"}]})
+        );
+    }
+    for (stem, _) in SERVICES {
+        assert_eq!(
+            template.resource(&format!("{stem}Function"))["Properties"]["ReservedConcurrentExecutions"],
+            json!({"Fn::If": [format!("Has{stem}Limit"), {"Ref": format!("{stem}ConcurrencyLimit")}, {"Ref": "AWS::NoValue"}]})
+        );
+    }
+}
+
+#[tokio::test]
+async fn all_functions_go_into_the_vpc_or_none() {
+    let template = Template::plain().await;
+    for (name, function) in template.of_type("AWS::Lambda::Function") {
+        let vpc = &function["Properties"]["VpcConfig"]["Fn::If"];
+        assert_eq!(vpc[0], "InVpc", "{name}");
+        assert!(names(vpc, "VpcSubnetIds") && names(vpc, "VpcSecurityGroupIds"), "{name}");
+        let stem = name.strip_suffix("Function").unwrap();
+        let policies = &template.resource(&format!("{stem}Role"))["Properties"]["ManagedPolicyArns"];
+        assert!(names(policies, "VpcPolicy"), "{name} could not join the VPC");
+    }
+}

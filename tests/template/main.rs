@@ -1,0 +1,89 @@
+//! The template after its transform, held against what a bank's reviewer looks for.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+mod alarms;
+mod api;
+mod dashboard;
+mod encryption;
+mod functions;
+mod parameters;
+mod roles;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use local::folders;
+use local::python::Python;
+use serde_json::Value;
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+
+/// The template's path in the project.
+const TEMPLATE: &str = "infrastructure/circuit-breaker-infrastructure.yaml";
+
+/// The text as it is written, comments included.
+fn source() -> String {
+    fs::read_to_string(folders::project().join(TEMPLATE)).unwrap()
+}
+
+/// A template after the SAM transform.
+struct Template(Value);
+
+impl Template {
+    /// The template with the parameters' defaults.
+    async fn plain() -> &'static Self {
+        static PLAIN: OnceCell<Template> = OnceCell::const_new();
+        PLAIN.get_or_init(|| Self::with(&[])).await
+    }
+
+    async fn with(parameters: &[&str]) -> Self {
+        let python = Python::set_up().await.unwrap();
+        let mut command = Command::new(python.program("python"));
+        command
+            .arg(folders::project().join("infrastructure/local/transform.py"))
+            .arg(folders::project().join(TEMPLATE))
+            .args(parameters);
+        let output = command.output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Self(serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    fn section(&self, name: &str) -> BTreeMap<&str, &Value> {
+        self.0[name].as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value)).collect()
+    }
+
+    /// The resources of a type by logical name; at least one, or a test would look at nothing.
+    fn of_type(&self, kind: &str) -> BTreeMap<&str, &Value> {
+        let found: BTreeMap<_, _> =
+            self.section("Resources").into_iter().filter(|(_, resource)| resource["Type"] == kind).collect();
+        assert!(!found.is_empty(), "the template has no {kind}");
+        found
+    }
+
+    fn resource(&self, name: &str) -> &Value {
+        self.section("Resources").get(name).unwrap_or_else(|| panic!("the template has no resource {name}"))
+    }
+}
+
+/// A value that may be one or a list of them.
+fn list(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(values) => values.iter().collect(),
+        Value::Null => Vec::new(),
+        one => vec![one],
+    }
+}
+
+/// Whether a value names this resource, however deep.
+fn names(value: &Value, resource: &str) -> bool {
+    match value {
+        Value::Object(map) => map.iter().any(|(key, value)| match (key.as_str(), value) {
+            ("Ref", Value::String(name)) => name == resource,
+            ("Fn::GetAtt", Value::Array(parts)) => parts.first().is_some_and(|name| name == resource),
+            (_, value) => names(value, resource),
+        }),
+        Value::Array(values) => values.iter().any(|value| names(value, resource)),
+        _ => false,
+    }
+}

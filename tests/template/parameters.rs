@@ -1,0 +1,68 @@
+//! The parameters: what may be set, within which bounds.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use local::folders;
+
+use crate::Template;
+
+#[tokio::test]
+async fn every_parameter_says_what_it_is_and_what_it_may_be() {
+    for (name, parameter) in Template::plain().await.section("Parameters") {
+        assert!(parameter["Description"].as_str().is_some_and(|text| text.len() > 10), "{name}: description");
+        let bounded = match parameter["Type"].as_str().unwrap() {
+            "Number" => {
+                parameter.get("AllowedValues").is_some()
+                    || (parameter.get("MinValue").is_some() && parameter.get("MaxValue").is_some())
+            }
+            "String" => {
+                ["AllowedValues", "AllowedPattern", "MaxLength"].iter().any(|bound| parameter.get(bound).is_some())
+            }
+            // CloudFormation has no bounds for lists.
+            "CommaDelimitedList" => true,
+            other => panic!("{name} is of type {other}"),
+        };
+        assert!(bounded, "{name} takes anything");
+        assert!(parameter.get("Default").is_some(), "{name} has no default");
+    }
+}
+
+#[tokio::test]
+async fn the_environments_files_set_parameters_that_exist_to_values_that_are_allowed() {
+    let template = Template::plain().await;
+    let parameters = template.section("Parameters");
+    let files: Vec<_> = fs::read_dir(folders::project().join("infrastructure/environments"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let names: BTreeSet<_> = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["dev.parameters", "prod.parameters"].into());
+    for path in &files {
+        let text = fs::read_to_string(path).unwrap();
+        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("{line} is not Name=Value"));
+            let parameter = parameters.get(name).unwrap_or_else(|| panic!("no parameter {name}"));
+            if let Some(allowed) = parameter["AllowedValues"].as_array() {
+                let known = allowed
+                    .iter()
+                    .any(|allowed| allowed.as_str().map_or_else(|| allowed.to_string(), str::to_owned) == value);
+                assert!(known, "{name} may not be {value}");
+            }
+            if parameter["Type"] == "Number" {
+                let number: f64 = value.parse().unwrap();
+                assert!(parameter["MinValue"].as_f64().is_none_or(|least| number >= least), "{line}");
+                assert!(parameter["MaxValue"].as_f64().is_none_or(|most| number <= most), "{line}");
+            }
+        }
+    }
+    let prod = fs::read_to_string(folders::project().join("infrastructure/environments/prod.parameters")).unwrap();
+    for line in [
+        "ApiAuthorization=AWS_IAM",
+        "GradualDeployment=true",
+        "StateTableDeletionProtection=true",
+        "FaultInjection=disabled",
+    ] {
+        assert!(prod.lines().any(|known| known == line), "prod.parameters does not say {line}");
+    }
+}
