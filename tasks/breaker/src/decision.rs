@@ -8,8 +8,11 @@ use crate::recovery::{self, Proof};
 use crate::request::{ForceRequest, ReleaseRequest};
 use crate::{
     Evidence, EvidenceSummary, Hold, InvalidRequest, Level, Policy, Probing, Ramp, RecoveryBackoff, SystemState,
-    TransitionRequest, trip,
+    TransitionRequest, probing, trip,
 };
+
+/// The share of all requests, in percent, that a ramp begins with: enough to show soon how the level does.
+const FIRST_RAMP_PERCENT: u32 = 10;
 
 /// What a decision asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -131,12 +134,15 @@ fn evaluate(state: &SystemState, policy: &Policy, evidence: &Evidence, now: Time
         (Level::Full, Level::Degraded) => summary.failures().min(policy.level_1_failures().into()),
         _ => 0,
     };
-    let moved = moved(state, policy, to, &reason, backoff, now);
-    let ramp = policy.ramp().filter(|_| to < from).map(|length| Ramp { from: now, until: later(now, length) });
-    let probing = moved
-        .probing
-        .map(|probing| Probing { percent: evidence.probe_percent(probing.percent, policy, now), ..probing });
-    let next = SystemState { carried_failures, failure_count: carried_failures, ramp, probing, ..moved };
+    let ramp = policy.ramp().filter(|_| to < from).map(|length| Ramp {
+        from: now,
+        until: later(now, length),
+        first_percent: FIRST_RAMP_PERCENT,
+    });
+    let next = SystemState { ramp, ..moved(state, policy, to, &reason, backoff, now) };
+    let probes_from = next.probing_allowed_at(policy);
+    let probing = next.probing.map(|_| probing::begun(state, policy, evidence, probes_from, now));
+    let next = SystemState { carried_failures, failure_count: carried_failures, probing, ..next };
     Decision { evidence: Some(summary), ..Decision::moves(from, reason, next) }
 }
 
@@ -172,7 +178,7 @@ fn stay(
     let next = SystemState {
         failure_count: summary.failures(),
         success_count: summary.success_streak,
-        probing: state.probing.map(|probing| adjusted(probing, evidence, policy, now)),
+        probing: probing::after(state, policy, evidence, &summary, now),
         ..state.clone()
     };
     let decision = if state.version == 0 || next != *state {
@@ -181,13 +187,6 @@ fn stay(
         Decision::nothing(state.current_level, reason)
     };
     Decision { evidence: Some(summary), ..decision }
-}
-
-/// The share of probes follows the traffic, once there are probes and where it is off by a quarter.
-fn adjusted(probing: Probing, evidence: &Evidence, policy: &Policy, now: Timestamp) -> Probing {
-    let percent = evidence.probe_percent(probing.percent, policy, now);
-    let off = percent.abs_diff(probing.percent).saturating_mul(4) >= probing.percent;
-    if probing.from <= now && off { Probing { percent, ..probing } } else { probing }
 }
 
 fn force(
@@ -205,16 +204,17 @@ fn force(
         let next = SystemState { hold, ..moved(state, policy, to, &reason, RecoveryBackoff::default(), now) };
         return Ok(Decision::moves(from, reason, next));
     }
-    if hold.is_none() && state.active_hold(now).is_none() && state.version > 0 {
+    if hold.is_none() && state.active_hold(now).is_none() && state.active_ramp(now).is_none() && state.version > 0 {
         return Ok(Decision::nothing(to, format!("already at level {to}")));
     }
     let what = match &hold {
         Some(hold) => format!("held until {}", hold.expires_at),
+        None if state.active_ramp(now).is_some() => "with all requests at once".to_owned(),
         None if state.active_hold(now).is_none() => "written for the first time".to_owned(),
         None => "not held any more".to_owned(),
     };
     let reason = format!("already at level {to}, {what}, by {requested_by}: {why}");
-    Ok(Decision::records(reason, SystemState { hold, ..afresh(state, now) }))
+    Ok(Decision::records(reason, SystemState { hold, ramp: None, ..afresh(state, now) }))
 }
 
 fn hold_of(request: &ForceRequest, now: Timestamp) -> Option<Hold> {
@@ -280,15 +280,15 @@ fn moved(
     backoff: RecoveryBackoff,
     now: Timestamp,
 ) -> SystemState {
-    let probes = policy.recovers_by_probes() && to.better().is_some();
-    let from = later(now, backoff.cooldown(policy));
+    let (from, percent) = (later(now, backoff.cooldown(policy)), policy.probe_percent());
+    let probing = Probing { from, percent, percent_since: from, idle_since: None };
     SystemState {
         current_level: to,
         last_transition: now,
         transition_reason: reason.to_owned(),
         epoch: state.epoch.saturating_add(1),
         backoff,
-        probing: probes.then(|| Probing { from, percent: policy.probe_percent() }),
+        probing: policy.probes(to).then_some(probing),
         ramp: None,
         ..afresh(state, now)
     }

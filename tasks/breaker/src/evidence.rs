@@ -38,14 +38,14 @@ impl EvidenceQuery {
     /// What an evaluation of `state` at `now` needs to read.
     ///
     /// Buckets that begin before the evidence does are left out: the start is rounded up to a whole
-    /// second, or minute where only minutes are kept. At level 1 nothing older than the window
+    /// second, or minute where only minutes are kept. At level 1 nothing older than the windows
     /// matters; below it a streak may reach back to where the evidence begins.
     #[must_use]
     pub fn new(state: &SystemState, policy: &Policy, now: Timestamp) -> Self {
         let end = ceiling(now, 1).max(floor(now, 1) + SignedDuration::from_secs(1));
         let mut start = ceiling(state.evidence_begins(now), 1);
-        if let (Level::Full, Some(window)) = (state.current_level, policy.window()) {
-            start = start.max(ceiling(earlier(now, window), 1));
+        if let (Level::Full, Some(reach)) = (state.current_level, policy.reach()) {
+            start = start.max(ceiling(earlier(now, reach), 1));
         }
         let split = floor(earlier(now, SECONDS_KEPT), 60);
         let mut ranges = Vec::new();
@@ -57,7 +57,8 @@ impl EvidenceQuery {
         if seconds_start < end {
             ranges.push(Range { period_seconds: 1, start: seconds_start, end });
         }
-        let probed = state.probing.and_then(|_| state.current_level.better());
+        let probing = state.probing.filter(|probing| policy.recovers_by_probes() && probing.from <= now);
+        let probed = probing.and_then(|_| state.current_level.better());
         Self { level: state.current_level, probed, slow_calls: policy.slow_call_rate_percent().is_some(), ranges }
     }
 }

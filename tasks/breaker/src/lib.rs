@@ -11,6 +11,7 @@ mod fields;
 mod level;
 mod object;
 mod policy;
+mod probing;
 mod records;
 mod recovery;
 mod request;
@@ -25,14 +26,14 @@ pub use backoff::RecoveryBackoff;
 pub use decision::{Decision, Outcome, decide, repair};
 pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
 pub use level::{Level, NotALevel};
-pub use policy::{Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence};
+pub use policy::{Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 pub use records::{
     COMMAND_PREFIX, CommandRecord, LastKnown, TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
 };
 pub use request::{
     AlarmHint, AlarmRequest, ForceRequest, InvalidRequest, ReleaseRequest, ScheduleRequest, TransitionRequest,
 };
-pub use route::{Route, draw, route};
+pub use route::{DRAWS, Route, draw, route};
 pub use state::{Hold, NewerState, Probing, Ramp, SCHEMA_VERSION, Stored, SystemState};
 pub use summary::{CallCounts, EvidenceSummary, ProbeSeries};
 pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{EvidenceSummary, Level, Policy, ProbeSeries, SystemState};
+use crate::{CallCounts, EvidenceSummary, Level, Policy, ProbeSeries, SystemState};
 
 /// What the evidence says about a recovery, in words with the numbers.
 pub(crate) enum Proof {
@@ -20,9 +20,15 @@ pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSum
             by_probes(policy, better, &series)
         }
         Some(_) => {
-            by_streak(state, policy, evidence, format!(", and no probe for {} s", policy.probe_idle().as_secs()))
+            let seconds = policy.probe_idle().as_secs();
+            by_streak(state, policy, evidence, &format!(", because no probe was seen for {seconds} s"))
         }
-        None => by_streak(state, policy, evidence, String::new()),
+        None if !policy.recovers_by_probes() => by_streak(state, policy, evidence, ""),
+        None if policy.observes_only() => {
+            by_streak(state, policy, evidence, ", because nothing probes while automation only observes")
+        }
+        // The state is from a time when recoveries did not rest on probes: this evaluation begins them.
+        None => Proof::Missing(format!("probes of level {better} have yet to begin")),
     };
     Some(match proof {
         Proof::Given(text) => cooled(state, policy, text, now),
@@ -31,12 +37,16 @@ pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSum
 }
 
 fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Proof {
-    let ProbeSeries { calls, failed, .. } = series;
-    let text = format!("{calls} probes of level {better}, {failed} failed (threshold {} probes)", policy.probe_calls());
-    if *calls >= policy.probe_calls().into() { Proof::Given(text) } else { Proof::Missing(text) }
+    let ProbeSeries { calls, failed, .. } = *series;
+    let (least, percent) = (policy.probe_calls(), policy.failure_rate_percent().unwrap_or_default());
+    let text = format!(
+        "{calls} probes of level {better} of which {failed} failed (threshold {least} with less than {percent} %)"
+    );
+    let counts = CallCounts { calls, failed, slow: 0 };
+    if calls >= least.into() && !counts.reaches(failed, percent, 0) { Proof::Given(text) } else { Proof::Missing(text) }
 }
 
-fn by_streak(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, note: String) -> Proof {
+fn by_streak(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, note: &str) -> Proof {
     let threshold = match state.current_level {
         Level::Maintenance => policy.level_3_successes(),
         Level::Degraded | Level::Full => policy.level_2_successes(),
@@ -49,9 +59,15 @@ fn by_streak(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, n
 fn cooled(state: &SystemState, policy: &Policy, text: String, now: Timestamp) -> Proof {
     let since_transition = now.duration_since(state.last_transition);
     let cooldown = state.backoff.cooldown(policy);
-    if since_transition >= cooldown {
-        return Proof::Given(text);
+    if since_transition < cooldown {
+        let left = (cooldown - since_transition).as_secs_f64().ceil();
+        return Proof::Missing(format!("{text}, but the cooldown lasts another {left} s"));
     }
-    let left = (cooldown - since_transition).as_secs_f64().ceil();
-    Proof::Missing(format!("{text}, but the cooldown lasts another {left} s"))
+    match state.active_ramp(now) {
+        Some(ramp) => {
+            let left = ramp.until.duration_since(now).as_secs_f64().ceil();
+            Proof::Missing(format!("{text}, but the ramp lasts another {left} s"))
+        }
+        None => Proof::Given(text),
+    }
 }

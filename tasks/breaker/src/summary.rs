@@ -1,6 +1,6 @@
 //! The numbers that a decision rests on.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ pub struct CallCounts {
 }
 
 impl CallCounts {
-    fn of<'a>(buckets: impl Iterator<Item = &'a Bucket>) -> Self {
+    pub(crate) fn of<'a>(buckets: impl Iterator<Item = &'a Bucket>) -> Self {
         buckets.fold(Self::default(), |sum, bucket| Self {
             calls: sum.calls + bucket.calls(),
             failed: sum.failed + bucket.errors,
@@ -104,17 +104,23 @@ impl Evidence {
             errors: of_epoch().filter(|bucket| bucket.start >= counts_from).map(|bucket| bucket.errors).sum(),
             carried_failures: state.carried_at(policy, now),
             success_streak: streak(of_epoch().filter(|bucket| bucket.end() <= settled_at)),
-            consecutive_failures: failures_in_a_row(of_epoch()),
+            consecutive_failures: failures_in_a_row(of_epoch().filter(|bucket| bucket.start >= counts_from)),
             rate: CallCounts::of(of_epoch().filter(|bucket| bucket.start >= rates_from)),
-            probes: self.probe_series(state, policy, settled_at),
+            probes: self.probe_series(state, policy, since, settled_at),
         }
     }
 
     /// A series of probes grows until it proves the level; one that can no longer do so, because too
     /// many of it failed, is dropped and the next begins. Dropping it early costs nothing and saves the
     /// rest of its probes.
-    fn probe_series(&self, state: &SystemState, policy: &Policy, settled_at: Timestamp) -> Option<ProbeSeries> {
-        let begun = state.probing?.from.max(state.evidence_since);
+    fn probe_series(
+        &self,
+        state: &SystemState,
+        policy: &Policy,
+        since: Timestamp,
+        settled_at: Timestamp,
+    ) -> Option<ProbeSeries> {
+        let begun = state.probing.filter(|_| policy.recovers_by_probes())?.from.max(since);
         let percent = policy.failure_rate_percent()?;
         let mut series = ProbeSeries { calls: 0, failed: 0, last_seen: begun };
         for bucket in from(&self.probes, begun).filter(|bucket| bucket.end() <= settled_at && bucket.calls() > 0) {
@@ -128,32 +134,10 @@ impl Evidence {
         }
         Some(series)
     }
-
-    /// The share of safe requests, in percent, that gives enough probes in a minute.
-    ///
-    /// How much of the traffic is safe shows in the probes that came; where too few came to tell, all
-    /// of it is taken to be.
-    pub(crate) fn probe_percent(&self, percent: u32, policy: &Policy, now: Timestamp) -> u32 {
-        let minute_ago = earlier(now, SignedDuration::from_secs(60));
-        let calls = |buckets: &[Bucket]| CallCounts::of(from(buckets, minute_ago)).calls;
-        let probes = calls(&self.probes);
-        let safe = match (probes * 100).checked_div(percent.into()) {
-            Some(safe) if probes >= FEW_PROBES => safe,
-            _ => calls(&self.buckets) + probes,
-        };
-        let wanted = (u64::from(policy.probe_calls()) * 100 * PROBE_MARGIN).div_ceil(safe.max(1) * 100);
-        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
-        wanted.clamp(policy.probe_percent(), 100)
-    }
 }
 
-/// Fewer probes than these say nothing about how much of the traffic is safe.
-const FEW_PROBES: u64 = 5;
-/// In percent: a little more than is wanted, because probes come by chance.
-const PROBE_MARGIN: u64 = 125;
-
 /// The buckets that begin no earlier than `since` rounded up, because `CloudWatch` rounds a start down.
-fn from(buckets: &[Bucket], since: Timestamp) -> impl DoubleEndedIterator<Item = &Bucket> {
+pub(crate) fn from(buckets: &[Bucket], since: Timestamp) -> impl DoubleEndedIterator<Item = &Bucket> {
     let first = ceiling(since, 1);
     buckets.iter().filter(move |bucket| bucket.start >= first)
 }

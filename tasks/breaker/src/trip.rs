@@ -1,4 +1,6 @@
-//! The rules by which the level falls. Any one of those that are on is enough.
+//! The rules by which the level falls: a count of failures, a run of failures, the rate of failures, the
+//! rate of slow calls. Each is off at zero, and any one that is on is enough, unless the policy wants the
+//! count and the rate together.
 
 use jiff::Timestamp;
 
@@ -12,9 +14,15 @@ pub(crate) fn reason(
     now: Timestamp,
 ) -> Option<String> {
     evidence.level.worse()?;
-    by_count(policy, evidence)
+    let count = by_count(policy, evidence);
+    let rate = by_failure_rate(state, policy, evidence, now);
+    let failures = if policy.needs_count_and_rate() && state.active_ramp(now).is_none() {
+        count.zip(rate).map(|(count, rate)| format!("{count}, and {rate}"))
+    } else {
+        count.or(rate)
+    };
+    failures
         .or_else(|| by_consecutive_failures(policy, evidence))
-        .or_else(|| by_failure_rate(state, policy, evidence, now))
         .or_else(|| by_slow_calls(state, policy, evidence, now))
 }
 
@@ -66,19 +74,19 @@ fn by_consecutive_failures(policy: &Policy, evidence: &EvidenceSummary) -> Optio
 
 fn by_failure_rate(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<String> {
     let percent = policy.failure_rate_percent()?;
-    rate_text(state, policy, evidence, now, Rate { part: evidence.rate.failed, percent, what: "failed" })
+    rate_text(state, policy, evidence, now, Rate { name: "failure rate", part: evidence.rate.failed, percent })
 }
 
 fn by_slow_calls(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<String> {
     let (percent, slow) = (policy.slow_call_rate_percent()?, policy.slow_call()?);
-    let what = &format!("took longer than {} ms", slow.as_millis());
-    rate_text(state, policy, evidence, now, Rate { part: evidence.rate.slow, percent, what })
+    let name = &format!("rate of calls slower than {} ms", slow.as_millis());
+    rate_text(state, policy, evidence, now, Rate { name, part: evidence.rate.slow, percent })
 }
 
 struct Rate<'a> {
+    name: &'a str,
     part: u64,
     percent: u32,
-    what: &'a str,
 }
 
 fn rate_text(
@@ -86,7 +94,7 @@ fn rate_text(
     policy: &Policy,
     evidence: &EvidenceSummary,
     now: Timestamp,
-    Rate { part, percent, what }: Rate<'_>,
+    Rate { name, part, percent }: Rate<'_>,
 ) -> Option<String> {
     let (minimum, ramp) = match state.active_ramp(now) {
         Some(_) => (policy.ramp_minimum_calls(), " during the ramp"),
@@ -95,11 +103,11 @@ fn rate_text(
     let rate = evidence.rate;
     rate.reaches(part, percent, minimum).then(|| {
         format!(
-            "{part} of {} calls ({} %) {what} at level {}{}{ramp} (threshold {percent} % of at least {minimum})",
-            rate.calls,
+            "{name} {} % at level {}{}{ramp} ({part} of {} calls; threshold {percent} % of at least {minimum})",
             rate.percent(part),
             evidence.level,
             within_rate_window(policy),
+            rate.calls,
         )
     })
 }

@@ -16,6 +16,7 @@ pub fn from_environment(environment: &Environment) -> Result<Policy, SettingErro
     let mut settings = PolicySettings::of(preset);
     settings.mode = word(environment, "MODE", settings.mode)?;
     settings.recovery_evidence = word(environment, "RECOVERY_EVIDENCE", settings.recovery_evidence)?;
+    settings.trip_when = word(environment, "TRIP_WHEN", settings.trip_when)?;
     for number in NUMBERS {
         let value = environment.number(number.name, number.of(&settings), number.least..=number.most)?;
         number.set(&mut settings, value);
@@ -64,11 +65,16 @@ mod tests {
             ("POLICY_PRESET", "modern"),
             ("RECOVERY_EVIDENCE", "probes"),
             ("MODE", "off"),
+            ("TRIP_WHEN", "count-and-rate"),
+            ("TRIP_WHEN", "sometimes"),
             ("EVIDENCE_SETTLE_SECONDS", "99999999999999999999"),
         ] {
             let error = from_environment(&Environment::from_iter([(name, value)])).unwrap_err();
-            // Probes need a rate to stay below, which `classic` has not.
-            let named = if name == "RECOVERY_EVIDENCE" { "FAILURE_RATE_PERCENT" } else { name };
+            // Both need a rate, which `classic` has not.
+            let named = match value {
+                "probes" | "count-and-rate" => "FAILURE_RATE_PERCENT",
+                _ => name,
+            };
             assert_eq!(error.name, named);
         }
     }

@@ -6,8 +6,10 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Level;
+
 pub(crate) use settings::{LONGEST_SECONDS, MOST_OUTCOMES};
-pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence};
+pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 
 /// A setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +71,12 @@ impl Policy {
                 "FAILURE_RATE_PERCENT",
                 "0 is no rate that probes could stay below: RECOVERY_EVIDENCE=probes needs one".to_owned(),
             )
+        } else if self.0.trip_when == TripWhen::CountAndRate && self.0.failure_rate_percent == 0 {
+            ("FAILURE_RATE_PERCENT", "0 is no rate, and TRIP_WHEN=count-and-rate needs one".to_owned())
+        } else if self.0.trip_when == TripWhen::CountAndRate && counts_off.0 {
+            ("LEVEL_1_FAILURE_THRESHOLD", "0 is no count, and TRIP_WHEN=count-and-rate needs one".to_owned())
+        } else if self.0.trip_when == TripWhen::CountAndRate && counts_off.1 {
+            ("LEVEL_2_FAILURE_THRESHOLD", "0 is no count, and TRIP_WHEN=count-and-rate needs one".to_owned())
         } else {
             return None;
         };
@@ -90,6 +98,12 @@ impl Policy {
     #[must_use]
     pub fn observes_only(&self) -> bool {
         self.0.mode == Mode::ObserveOnly
+    }
+
+    /// Whether count and rate trip only together.
+    #[must_use]
+    pub fn needs_count_and_rate(&self) -> bool {
+        self.0.trip_when == TripWhen::CountAndRate
     }
 
     /// Failures at level 1 that lead to level 2; 0: the rule is off.
@@ -158,6 +172,13 @@ impl Policy {
         SignedDuration::from_secs(self.0.rate_window_seconds)
     }
 
+    /// How long an outcome at level 1 can count, by whichever rule; `None` where the window is off.
+    #[must_use]
+    pub fn reach(&self) -> Option<SignedDuration> {
+        let rates = self.failure_rate_percent().or(self.slow_call_rate_percent());
+        self.window().map(|window| rates.map_or(window, |_| window.max(self.rate_window())))
+    }
+
     /// How old an outcome must be before a recovery may rest on it.
     #[must_use]
     pub const fn settle(&self) -> SignedDuration {
@@ -192,6 +213,13 @@ impl Policy {
     #[must_use]
     pub fn recovers_by_probes(&self) -> bool {
         self.0.recovery_evidence == RecoveryEvidence::Probes
+    }
+
+    /// Whether the level above `level` is probed. While automation only observes, nothing is: where requests
+    /// go is then for operators alone.
+    #[must_use]
+    pub fn probes(&self, level: Level) -> bool {
+        self.recovers_by_probes() && !self.observes_only() && level.better().is_some()
     }
 
     /// The least share of safe requests, in percent, that probes.

@@ -28,6 +28,17 @@ pub enum RecoveryEvidence {
     Probes,
 }
 
+/// Which of the rules about failures it takes to trip. A run of failures and slow calls trip alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TripWhen {
+    /// Any rule that is on.
+    #[default]
+    Any,
+    /// The count and the rate together. During a ramp the rate alone, because counts are slow.
+    CountAndRate,
+}
+
 /// Whether automation moves the level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -73,6 +84,7 @@ macro_rules! words {
 
 words!(Preset: Classic = "classic", Production = "production");
 words!(RecoveryEvidence: CurrentLevel = "current-level", Probes = "probes");
+words!(TripWhen: Any = "any", CountAndRate = "count-and-rate");
 words!(Mode: Active = "active", ObserveOnly = "observe-only");
 
 /// The settings of a policy. Each number is described at its name in [`NUMBERS`].
@@ -83,6 +95,7 @@ pub struct PolicySettings {
     pub preset: Preset,
     pub mode: Mode,
     pub recovery_evidence: RecoveryEvidence,
+    pub trip_when: TripWhen,
     pub level_1_failures: i64,
     pub level_2_failures: i64,
     pub window_seconds: i64,
@@ -213,6 +226,7 @@ impl PolicySettings {
             preset: Preset::Classic,
             mode: Mode::Active,
             recovery_evidence: RecoveryEvidence::CurrentLevel,
+            trip_when: TripWhen::Any,
             level_1_failures: 5,
             level_2_failures: 10,
             window_seconds: 300,
@@ -271,6 +285,7 @@ impl PolicySettings {
         let words = [
             ("MODE", self.mode.word(), preset.mode.word()),
             ("RECOVERY_EVIDENCE", self.recovery_evidence.word(), preset.recovery_evidence.word()),
+            ("TRIP_WHEN", self.trip_when.word(), preset.trip_when.word()),
         ];
         let words =
             words.into_iter().filter(|(_, set, usual)| set != usual).map(|(name, set, _)| (name, set.to_owned()));
