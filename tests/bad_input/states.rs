@@ -81,10 +81,6 @@ fn garbled() -> Vec<(Item, &'static str)> {
     let row = |attribute: &'static str, value: AttributeValue| (with(&[(attribute, value)]), attribute);
     let hold_row =
         |attribute: &'static str, member: &str, value| (with(&[("hold", hold(&[(member, value)]))]), attribute);
-    let probing_row =
-        |attribute: &'static str, member: &str, value| (with(&[("probing", probing(&[(member, value)]))]), attribute);
-    let ramp_row =
-        |attribute: &'static str, member: &str, value| (with(&[("ramp", ramp(&[(member, value)]))]), attribute);
     vec![
         (Item::new(), "currentLevel"),
         (without("currentLevel"), "currentLevel"),
@@ -157,6 +153,17 @@ fn garbled() -> Vec<(Item, &'static str)> {
         hold_row("hold.expiresAt", "expiresAt", text("2026-09-13T13:08:00Z")),
         hold_row("hold.expiresAt", "expiresAt", text("9999-12-30T00:00:00Z")),
         hold_row("hold.requestedBy", "requestedBy", null()),
+    ]
+}
+
+/// The same for what says how a level recovers.
+fn garbled_recoveries() -> Vec<(Item, &'static str)> {
+    let row = |attribute: &'static str, value: AttributeValue| (with(&[(attribute, value)]), attribute);
+    let probing_row =
+        |attribute: &'static str, member: &str, value| (with(&[("probing", probing(&[(member, value)]))]), attribute);
+    let ramp_row =
+        |attribute: &'static str, member: &str, value| (with(&[("ramp", ramp(&[(member, value)]))]), attribute);
+    vec![
         row("probing", text("soon")),
         row("probing", AttributeValue::L(vec![text("2026-09-10T13:06:42Z"), number("5")])),
         (with(&[("probing", map(&[]))]), "probing"),
@@ -182,10 +189,14 @@ fn garbled() -> Vec<(Item, &'static str)> {
     ]
 }
 
+fn all_garbled() -> impl Iterator<Item = (Item, &'static str)> {
+    garbled().into_iter().chain(garbled_recoveries())
+}
+
 #[tokio::test]
 async fn a_garbled_state_stops_every_evaluation_and_names_the_attribute_and_the_repair() {
     let mut wrong = Vec::new();
-    for (index, (item, attribute)) in garbled().into_iter().enumerate() {
+    for (index, (item, attribute)) in all_garbled().enumerate() {
         for request in [SCHEDULE, FORCE] {
             let what = format!("row {index}, {attribute} = {:?}", item.get(attribute));
             match evaluate(&task(item.clone()), request).await {
@@ -205,7 +216,7 @@ async fn a_garbled_state_stops_every_evaluation_and_names_the_attribute_and_the_
 
 #[tokio::test]
 async fn whatever_the_garbage_a_repair_goes_on_from_the_newest_record() {
-    for (item, attribute) in garbled() {
+    for (item, attribute) in all_garbled() {
         let write = evaluate(&task(item), REPAIR).await.unwrap().write.unwrap();
         assert_eq!((write.expected, write.state.epoch, write.state.version), (Expected::Repair, 3, 5), "{attribute}");
         assert!(write.check().is_ok());
@@ -215,7 +226,7 @@ async fn whatever_the_garbage_a_repair_goes_on_from_the_newest_record() {
 #[test]
 fn nobody_routes_by_a_level_whose_item_is_garbled() {
     // Only a reader with a clock sees that an item is from the future; by its level requests are routed.
-    for (item, attribute) in garbled().into_iter().filter(|(_, attribute)| *attribute != "lastUpdated") {
+    for (item, attribute) in all_garbled().filter(|(_, attribute)| *attribute != "lastUpdated") {
         assert!(matches!(stored_from_item(item), Stored::Unreadable(_)), "{attribute}");
     }
 }

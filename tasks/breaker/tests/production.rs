@@ -202,3 +202,14 @@ fn an_operator_who_forces_the_level_that_ramps_gets_all_of_it_at_once() {
     let decision = decide(&ramping(), &plain(), &force(1, None), &evidence(&[]), at(120)).unwrap();
     assert_eq!((decision.outcome, decision.next.unwrap().ramp), (Outcome::Record, None));
 }
+
+#[test]
+fn the_policy_of_a_record_from_before_there_were_presets_is_read_as_classic() {
+    let old = serde_json::json!({
+        "level1Failures": 7, "level2Failures": 10, "level3Successes": 3, "level2Successes": 5,
+        "windowSeconds": 300, "cooldownSeconds": 30, "longestCooldownSeconds": 600,
+        "relapseWindowSeconds": 300, "calmSeconds": 1800, "settleSeconds": 10,
+    });
+    let policy: Policy = serde_json::from_value(old).unwrap();
+    assert_eq!(*policy.settings(), PolicySettings { level_1_failures: 7, ..PolicySettings::classic() });
+}

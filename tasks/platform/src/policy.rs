@@ -26,7 +26,7 @@ pub fn from_environment(environment: &Environment) -> Result<Policy, SettingErro
 
 fn word<T>(environment: &Environment, name: &str, default: T) -> Result<T, SettingError>
 where
-    T: FromStr<Err = String> + Display,
+    T: FromStr<Err = String> + Display + Copy,
 {
     environment.text(name, &default.to_string()).parse().map_err(|problem: String| SettingError::new(name, problem))
 }
