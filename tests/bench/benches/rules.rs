@@ -22,10 +22,9 @@ fn main() -> Result<()> {
         let state = SystemState { version: 1, evidence_since: begin, ..SystemState::initial(&policy, begin) };
         // One request in fifty fails: no stretch is free of errors for long.
         let buckets = (0..seconds).map(|second| Bucket {
-            start: begin + SignedDuration::from_secs(second),
-            period_seconds: 1,
             successes: 49,
             errors: u64::from(second % 2 == 0),
+            ..Bucket::empty(begin + SignedDuration::from_secs(second), 1)
         });
         let evidence = Evidence::new(buckets.collect());
         group.throughput(Throughput::Elements(seconds.unsigned_abs()));
