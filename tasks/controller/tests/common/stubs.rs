@@ -288,6 +288,6 @@ pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
         request_fallback: true,
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
-        policy: policy(),
+        policy: Some(policy()),
     }
 }
