@@ -52,14 +52,16 @@ has_key() {
   return 1
 }
 
-# The key last, and only after the table is known to be gone: without it the table's records are lost for good.
+# Both are looked for before either goes: without the key the table's records are lost for good.
 delete_data() {
-  local table=$1 alias=$2
-  if has_table "$table"; then
+  local table=$1 alias=$2 there=no
+  if has_table "$table"; then there=yes; fi
+  has_key "$alias" || KEY=""
+  if [ "$there" = yes ]; then
     [ -z "$STATUS" ] && confirm "Delete the table $table with all its records?" "$table"
     delete_table "$table"
   fi
-  if has_key "$alias"; then delete_key "$KEY" "$alias"; fi
+  [ -z "$KEY" ] || delete_key "$KEY" "$alias"
 }
 
 delete_table() {

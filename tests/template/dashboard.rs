@@ -50,9 +50,9 @@ pub fn assert_emitted(who: &str, namespace: &str, metric: &str, dimensions: &[St
         assert!(code.contains(&format!("\"{metric}\"")), "{who}: {task} emits no {metric}");
         return;
     }
-    let known = AMAZONS.iter().any(|(space, metrics, known)| {
-        *space == namespace && metrics.contains(&metric) && dimensions == *known
-    });
+    let known = AMAZONS
+        .iter()
+        .any(|(space, metrics, known)| *space == namespace && metrics.contains(&metric) && dimensions == *known);
     assert!(known, "{who}: nobody emits {namespace} {metric} with {dimensions:?}");
 }
 
