@@ -59,7 +59,7 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Value, TestCaseError> {
         request_fallback: false,
         metrics: Unrecorded,
         deployment: "bank-test".to_owned(),
-        policy: states::policy(),
+        policy: Some(states::policy()),
     };
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let told = runtime.block_on(controller.handle(event, Instant::now() + five));
@@ -68,8 +68,9 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Value, TestCaseError> {
 }
 
 fn event(method: &str, path: &str) -> Value {
+    let route = if (method, path) == ("GET", "/circuit-breaker") { "GET /circuit-breaker" } else { "$default" };
     json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "history=20",
+        "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": "history=20",
         "headers": { "content-type": "application/json" }, "body": "{\"amount\":\"10.50\"}", "isBase64Encoded": false,
         "requestContext": { "http": { "method": method, "path": path }, "stage": "$default" }
     })

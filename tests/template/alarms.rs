@@ -12,6 +12,11 @@ use crate::{Template, list};
 /// The level alarms are hints to the state machine; all others call people.
 const HINTS: [&str; 4] = ["Level1ErrorRateAlarm", "Level2ErrorRateAlarm", "Level3RecoveryAlarm", "Level2RecoveryAlarm"];
 
+/// Whether an alarm is there to stop a gradual deployment.
+pub fn is_brake(name: &str) -> bool {
+    name.ends_with("NewVersionAlarm") || name.ends_with("BrakeAlarm")
+}
+
 /// The headings of the runbook as the anchors that links use.
 fn runbook_anchors() -> BTreeSet<String> {
     let text = fs::read_to_string(folders::project().join("infrastructure/RUNBOOK.md")).unwrap();
@@ -84,7 +89,8 @@ async fn the_alarms_of_the_specification_are_there() {
         ("AWS/SQS", "ApproximateAgeOfOldestMessage", &queue("AlarmQueue")),
         ("AWS/States", "ExecutionsFailed", &machine),
         ("AWS/States", "ExecutionsTimedOut", &machine),
-        ("AWS/States", "ExecutionThrottled", &machine),
+        ("AWS/States", "ThrottledEvents", &json!("StartSyncExecution")),
+        ("AWS/States", "ThrottledEvents", &json!("StartExecution")),
         ("CircuitBreaker/Transitions", "CurrentLevel", &deployment),
         ("CircuitBreaker/Transitions", "HoldMinutesLeft", &deployment),
         ("CircuitBreaker/Transitions", "Evaluation", &deployment),
@@ -93,9 +99,14 @@ async fn the_alarms_of_the_specification_are_there() {
         assert!(watches(namespace, metric, dimension), "nothing watches {namespace} {metric}");
     }
     for name in template.of_type("AWS::Lambda::Function").keys() {
-        let function = match *name {
-            "ControllerFunction" => json!({"Fn::Sub": "${ProjectName}-circuit-breaker-controller-${Environment}"}),
-            name => json!({"Ref": name}),
+        let own = format!("{}Arn", name);
+        let function = if template.section("Parameters").contains_key(own.as_str()) {
+            // Of whichever function serves the level: the sample, or one's own by the name in its ARN.
+            let condition = format!("HasSample{}", name.strip_suffix("Function").unwrap());
+            let of_its_own = json!({"Fn::Select": [6, {"Fn::Split": [":", {"Ref": own}]}]});
+            json!({"Fn::If": [condition, {"Ref": name}, of_its_own]})
+        } else {
+            json!({"Ref": name})
         };
         assert!(watches("AWS/Lambda", "Throttles", &function), "{name}: throttles");
         // A service's errors are what the level alarms are about.

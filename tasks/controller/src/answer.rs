@@ -9,6 +9,7 @@ use breaker::Level;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::error::Category;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -137,7 +138,7 @@ impl ServiceAnswer {
         if !json.trim_start().starts_with('{') {
             return Err(nonsense("the answer is no JSON object"));
         }
-        let members: Members<'_> = serde_json::from_str(&json).map_err(|error| nonsense(&error.to_string()))?;
+        let members: Members<'_> = serde_json::from_str(&json).map_err(|error| nonsense(&place_of_error(&error)))?;
         let status = members
             .status
             .get()
@@ -177,6 +178,18 @@ impl ServiceAnswer {
         let name = if self.headers.is_some() { "" } else { ",\"headers\":" };
         RawValue::from_string([before, name, &headers, after].concat())
     }
+}
+
+/// Where JSON is wrong, and in which way, for the log. The error's own words quote what they are about, and that may be
+/// a cookie or an account.
+#[must_use]
+pub fn place_of_error(error: &serde_json::Error) -> String {
+    let problem = match error.classify() {
+        Category::Io | Category::Syntax => "no JSON",
+        Category::Data => "a member is missing, or of another type",
+        Category::Eof => "it ends too early",
+    };
+    format!("{problem} (line {}, column {})", error.line(), error.column())
 }
 
 fn read_headers(headers: &RawValue) -> Result<Headers<'_>, serde_json::Error> {

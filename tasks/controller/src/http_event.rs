@@ -14,6 +14,9 @@ const CONTEXT_MEMBER: &str = "circuitBreaker";
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request<'a> {
+    /// The route by which the gateway let the request in; empty where there is none.
+    #[serde(default, borrow)]
+    pub route_key: Cow<'a, str>,
     /// The path, without the stage.
     #[serde(borrow)]
     pub raw_path: Cow<'a, str>,

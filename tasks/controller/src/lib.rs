@@ -21,7 +21,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use answer::{Route, ServiceAnswer, json_answer, without_service};
+use answer::{Route, ServiceAnswer, json_answer, place_of_error, without_service};
 pub use deadline::answer_by;
 use deadline::{LEAST_TIME, time_for};
 use http_event::{BreakerContext, Request, with_breaker_context};
@@ -32,8 +32,10 @@ pub use state_cache::{Current, Routing, Source, StateCache};
 pub use state_reader::{LevelReader, StoredLevel, level_of};
 use status::{History, history_count};
 
-/// The route that tells about the breaker itself.
+/// The path that tells about the breaker itself.
 const STATUS_PATH: &str = "/circuit-breaker";
+/// Its route, which has callers and a limit of its own: what the gateway let in through any other is not shown it.
+const STATUS_ROUTE: &str = "GET /circuit-breaker";
 
 /// The controller, with its ports.
 #[derive(Debug)]
@@ -52,8 +54,8 @@ pub struct Controller<R, I, M, H> {
     pub metrics: M,
     /// The deployment whose metrics they are.
     pub deployment: String,
-    /// The thresholds, for the status.
-    pub policy: Policy,
+    /// The thresholds, for the status; `None` where they make no sense.
+    pub policy: Option<Policy>,
 }
 
 /// What one invocation of a service came to.
@@ -99,12 +101,13 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     ) -> Result<Box<RawValue>, serde_json::Error> {
         match Request::read(event) {
             Err(error) => {
-                tracing::warn!(error.message = %error, "not an HTTP API event of payload format 2.0");
+                tracing::warn!(error.message = place_of_error(&error), "not an HTTP API event of payload format 2.0");
                 let message = "This function answers HTTP API events, payload format 2.0.";
                 json_answer(400, BTreeMap::new(), &json!({ "error": "badEvent", "message": message }))
             }
-            Ok(request) if request.raw_path.trim_end_matches('/') == STATUS_PATH => {
-                self.status(&request, current, answer_by).await
+            Ok(request) if request.route_key == STATUS_ROUTE => self.status(&request, current, answer_by).await,
+            Ok(request) if request.raw_path.trim_matches('/') == STATUS_PATH.trim_matches('/') => {
+                no_status(&request, current)
             }
             Ok(request) => self.forward(event, &request, current, answer_by).await,
         }
@@ -118,17 +121,12 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     ) -> Result<Box<RawValue>, serde_json::Error> {
         let mut headers = Route::direct(current.level).headers();
         headers.insert("Cache-Control", "no-store".to_owned());
-        if !matches!(request.method(), "GET" | "HEAD") {
-            headers.insert("Allow", "GET, HEAD".to_owned());
-            let message = "The level is forced by starting the state machine, not over HTTP.";
-            return json_answer(405, headers, &json!({ "error": "methodNotAllowed", "message": message }));
-        }
         let count = match history_count(&request.raw_query_string) {
             Ok(count) => count,
             Err(message) => return json_answer(400, headers, &json!({ "error": "badHistory", "message": message })),
         };
         let history = self.history(current, count, answer_by).await;
-        let body = status::status(current, history.as_ref(), &self.policy, &self.deployment, Timestamp::now());
+        let body = status::status(current, history.as_ref(), self.policy.as_ref(), &self.deployment, Timestamp::now());
         json_answer(200, headers, &body)
     }
 
@@ -249,6 +247,18 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         let set = MetricSet::of_deployment(namespace::CONTROLLER, &self.deployment, metrics);
         self.metrics.record(Timestamp::now(), &set);
     }
+}
+
+/// What almost asks for the status: not as the one route that shows it.
+fn no_status(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
+    let mut headers = Route::direct(current.level).headers();
+    if request.method() == "GET" {
+        let message = "There is nothing here; the breaker's status is at GET /circuit-breaker, spelled exactly so.";
+        return json_answer(404, headers, &json!({ "error": "notFound", "message": message }));
+    }
+    headers.insert("Allow", "GET".to_owned());
+    let message = "The status is read with GET; the level is forced by starting the state machine, not over HTTP.";
+    json_answer(405, headers, &json!({ "error": "methodNotAllowed", "message": message }))
 }
 
 fn elapsed_ms(since: Instant) -> f64 {

@@ -189,7 +189,7 @@ pub fn with_answers(stored: Result<StoredLevel, StoreError>, answers: [Answer; 3
         request_fallback: true,
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
-        policy: policy(),
+        policy: Some(policy()),
     }
 }
 
@@ -205,9 +205,11 @@ pub fn answer(status: u16) -> Answer {
         .into_bytes())
 }
 
+/// A request as the gateway hands it over, through one of its two routes.
 pub fn event(method: &str, path: &str) -> Value {
+    let route = if (method, path) == ("GET", "/circuit-breaker") { "GET /circuit-breaker" } else { "$default" };
     json!({
-        "version": "2.0", "rawPath": path, "rawQueryString": "a=1&a=2", "cookies": ["c=1"],
+        "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": "a=1&a=2", "cookies": ["c=1"],
         "headers": { "x-custom": "kept" }, "body": "AAEC", "isBase64Encoded": true,
         "requestContext": { "http": { "method": method, "path": path }, "requestId": "r" }
     })

@@ -295,6 +295,6 @@ pub async fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealContro
         request_fallback: true,
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
-        policy: policy(),
+        policy: Some(policy()),
     }
 }
