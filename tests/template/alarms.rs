@@ -99,7 +99,7 @@ async fn the_alarms_of_the_specification_are_there() {
         assert!(watches(namespace, metric, dimension), "nothing watches {namespace} {metric}");
     }
     for name in template.of_type("AWS::Lambda::Function").keys() {
-        let own = format!("{}Arn", name);
+        let own = format!("{name}Arn");
         let function = if template.section("Parameters").contains_key(own.as_str()) {
             // Of whichever function serves the level: the sample, or one's own by the name in its ARN.
             let condition = format!("HasSample{}", name.strip_suffix("Function").unwrap());
