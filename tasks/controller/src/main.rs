@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use controller::{Controller, LambdaServices, Settings, StateCache, answer_by};
+use controller::{Controller, LambdaServices, ProbeLimit, Settings, StateCache, answer_by};
 use lambda_runtime::{LambdaEvent, service_fn};
 use platform::clients::{ROUTING_TIMEOUTS, dynamodb_for_routing, lambda_without_retries, sdk_config};
 use platform::metrics::EmbeddedMetricLog;
@@ -26,6 +26,7 @@ async fn main() -> ExitCode {
             services: LambdaServices { client: lambda_without_retries(&config), functions: settings.functions },
             service_timeouts: settings.service_timeouts,
             request_fallback: settings.request_fallback,
+            probe_limit: ProbeLimit::new(settings.policy.probe_limit_per_second()),
             metrics: EmbeddedMetricLog,
             deployment: settings.deployment,
             policy: settings.policy,

@@ -25,7 +25,7 @@ pub struct Settings {
     pub fallback_level: Level,
     /// `REQUEST_FALLBACK`: whether a failed GET or HEAD is answered by the next level's service.
     pub request_fallback: bool,
-    /// The thresholds, for the status.
+    /// When a call is slow and how many probes may be sent; the rules, for the status.
     pub policy: Policy,
 }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use platform::state_store::MOST_TRANSITIONS;
 use serde_json::{Value, json};
 
+use crate::rules;
 use crate::state_cache::Current;
 
 /// The newest transitions, or why there are none to show.
@@ -44,6 +45,8 @@ pub fn status(
             "hold": state.active_hold(now),
             "nextRecoveryNotBefore": state.recovery_allowed_at(policy, now),
             "cooldownSeconds": state.backoff.cooldown(policy).as_secs(),
+            "probing": rules::probing(state, now),
+            "ramp": rules::ramp(state, now),
         })
     });
     let mut status = json!({
@@ -52,15 +55,8 @@ pub fn status(
             "activeService": level.service(),
             "status": level.status(),
             "state": state,
-            "thresholds": {
-                "level1To2Failures": policy.level_1_failures(),
-                "level2To3TotalFailures": policy.level_2_failures(),
-                "level3To2ConsecutiveSuccesses": policy.level_3_successes(),
-                "level2To1ConsecutiveSuccesses": policy.level_2_successes(),
-                "failureWindowSeconds": policy.window().map(|window| window.as_secs()),
-                "recoveryCooldownSeconds": policy.cooldown().as_secs(),
-                "evidenceSettleSeconds": policy.settle().as_secs(),
-            },
+            "policy": rules::policy(policy),
+            "thresholds": rules::thresholds(policy),
         },
         "metadata": {
             "timestamp": now,

@@ -16,7 +16,7 @@ use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use axum::serve::ListenerExt;
 use breaker::Level;
-use controller::{Controller, LambdaServices, PerLevel, StateCache, StoredLevel};
+use controller::{Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
 use platform::clients::{dynamodb_for_routing, lambda_without_retries};
 use platform::state_store::StateTable;
 use serde_json::{Value, json};
@@ -286,6 +286,7 @@ pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
         services: LambdaServices { client: lambda_without_retries(&sdk_config(lambda_url)), functions },
         service_timeouts: five_seconds(),
         request_fallback: true,
+        probe_limit: ProbeLimit::new(policy().probe_limit_per_second()),
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
         policy: policy(),
