@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use breaker::{Level, TransitionRecord};
-use controller::{
-    Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
-};
+use controller::{Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel};
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet};
 use platform::state_store::{HistoryReader, StoreError};
