@@ -45,6 +45,7 @@ pub fn status(
             "hold": state.active_hold(now),
             "nextRecoveryNotBefore": state.recovery_allowed_at(policy, now),
             "cooldownSeconds": state.backoff.cooldown(policy).as_secs(),
+            "prevented": state.prevented,
             "probing": rules::probing(state, now),
             "ramp": rules::ramp(state, now),
         })
