@@ -73,14 +73,27 @@ effective_parameters() {
 
 parameter() { sed -n "s/^$2=//p" "$1"; }
 
+# A number of the policy: what the parameter says, and where it says nothing what the preset does, which the
+# parameter's description ends with.
+policy_parameter() {
+  local file=$1 name=$2 value preset
+  value=$(parameter "$file" "$name")
+  if [ -z "$value" ]; then
+    preset=$(parameter "$file" PolicyPreset)
+    value=$(sed -n "/^  $name:\$/,/^    Description:/p" "$ROOT/$TEMPLATE" \
+      | sed -n -e 's/.* \([0-9]*\) in both presets$/\1/p' -e "s/.* \([0-9]*\) in $preset\(,.*\)\{0,1\}\$/\1/p")
+  fi
+  printf '%s' "$value"
+}
+
 is_whole() { [[ $1 =~ ^(0|[1-9][0-9]*)$ ]]; }
 
 # The errors at level 2 that raise its alarm are those that are missing to level 3, unless somebody said otherwise:
 # CloudFormation cannot subtract.
 derive_alarm_threshold() {
   local file=$1 first second
-  first=$(parameter "$file" Level1FailureThreshold)
-  second=$(parameter "$file" Level2FailureThreshold)
+  first=$(policy_parameter "$file" Level1FailureThreshold)
+  second=$(policy_parameter "$file" Level2FailureThreshold)
   if is_whole "$first" && is_whole "$second" && [ "$second" -gt "$first" ] \
     && ! given_parameters | grep '^Level2ErrorAlarmThreshold=' >/dev/null; then
     sed "s/^\(Level2ErrorAlarmThreshold\)=.*/\1=$((second - first))/" "$file"
@@ -114,15 +127,16 @@ check_parameters() {
     value=$(parameter "$file" "$name")
     is_whole "$value" || fail "parameter $name: \"$value\" is not a whole number"
   done
-  first=$(parameter "$file" Level1FailureThreshold)
-  second=$(parameter "$file" Level2FailureThreshold)
-  [ "$second" -gt "$first" ] \
+  first=$(policy_parameter "$file" Level1FailureThreshold)
+  second=$(policy_parameter "$file" Level2FailureThreshold)
+  # 0 switches either rule off.
+  [ "$second" -eq 0 ] || [ "$second" -gt "$first" ] \
     || fail "parameter Level2FailureThreshold: $second is not above Level1FailureThreshold ($first), so one fall would lead straight to level 3"
   alarm=$(parameter "$file" Level2ErrorAlarmThreshold)
-  [ "$alarm" -eq $((second - first)) ] \
+  [ "$second" -eq 0 ] || [ "$alarm" -eq $((second - first)) ] \
     || fail "parameter Level2ErrorAlarmThreshold: $alarm is not $((second - first)), which is Level2FailureThreshold less Level1FailureThreshold; leave it out and it follows"
-  cooldown=$(parameter "$file" RecoveryCooldownSeconds)
-  longest=$(parameter "$file" RecoveryCooldownMaxSeconds)
+  cooldown=$(policy_parameter "$file" RecoveryCooldownSeconds)
+  longest=$(policy_parameter "$file" RecoveryCooldownMaxSeconds)
   [ "$longest" -eq 0 ] || [ "$longest" -ge "$cooldown" ] \
     || fail "parameter RecoveryCooldownMaxSeconds: $longest is below RecoveryCooldownSeconds ($cooldown); use 0 for a cooldown that is never doubled"
   ttl=$(parameter "$file" StateCacheTtlMilliseconds)

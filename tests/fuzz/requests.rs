@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use breaker::{Level, TransitionRecord};
-use controller::{Controller, InvokeError, LevelReader, PerLevel, ServiceInvoker, StateCache, StoredLevel};
+use controller::{Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel};
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet};
 use platform::state_store::{HistoryReader, StoreError};
@@ -57,6 +57,7 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Value, TestCaseError> {
         services: Service(answer),
         service_timeouts: PerLevel { full: five, degraded: five, maintenance: five },
         request_fallback: false,
+        probe_limit: ProbeLimit::new(5),
         metrics: Unrecorded,
         deployment: "bank-test".to_owned(),
         policy: Some(states::policy()),

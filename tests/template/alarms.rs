@@ -10,7 +10,18 @@ use crate::dashboard::assert_emitted;
 use crate::{Template, list};
 
 /// The level alarms are hints to the state machine; all others call people.
-const HINTS: [&str; 4] = ["Level1ErrorRateAlarm", "Level2ErrorRateAlarm", "Level3RecoveryAlarm", "Level2RecoveryAlarm"];
+const HINTS: [&str; 10] = [
+    "Level1ErrorRateAlarm",
+    "Level2ErrorRateAlarm",
+    "Level1FailureRateAlarm",
+    "Level2FailureRateAlarm",
+    "Level1ConsecutiveFailuresAlarm",
+    "Level2ConsecutiveFailuresAlarm",
+    "Level1SlowCallsAlarm",
+    "Level2SlowCallsAlarm",
+    "Level3RecoveryAlarm",
+    "Level2RecoveryAlarm",
+];
 
 /// Whether an alarm is there to stop a gradual deployment.
 pub fn is_brake(name: &str) -> bool {

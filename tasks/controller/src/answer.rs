@@ -23,6 +23,8 @@ pub const LEVEL_HEADER: &str = "X-Circuit-Breaker-Level";
 pub const ROUTED_TO_HEADER: &str = "X-Routed-To";
 /// The header that names the service that failed the request before, and how.
 pub const FALLBACK_HEADER: &str = "X-Fallback-From";
+/// What marks a probe in the headers that name a service.
+pub const PROBE_MARK: &str = "; probe";
 /// Seconds after which a caller may try again.
 const RETRY_AFTER_SECONDS: &str = "5";
 
@@ -33,6 +35,8 @@ pub struct Route {
     pub level: Level,
     /// The level whose service answered.
     pub answered_by: Level,
+    /// Whether that was a probe of a level that is better than the current one.
+    pub probe: bool,
     /// Which service failed the request before, and how.
     pub fallback_from: Option<String>,
 }
@@ -41,15 +45,22 @@ impl Route {
     /// The service of the current level answered.
     #[must_use]
     pub const fn direct(level: Level) -> Self {
-        Self { level, answered_by: level, fallback_from: None }
+        Self::to(level, level)
+    }
+
+    /// The service of `answered_by` answered at once.
+    #[must_use]
+    pub const fn to(level: Level, answered_by: Level) -> Self {
+        Self { level, answered_by, probe: false, fallback_from: None }
     }
 
     /// The breaker's headers.
     #[must_use]
     pub fn headers(&self) -> BTreeMap<&'static str, String> {
+        let mark = if self.probe { PROBE_MARK } else { "" };
         let mut headers = BTreeMap::from([
             (LEVEL_HEADER, self.level.to_string()),
-            (ROUTED_TO_HEADER, self.answered_by.service().to_owned()),
+            (ROUTED_TO_HEADER, format!("{}{mark}", self.answered_by.service())),
         ]);
         if let Some(from) = &self.fallback_from {
             headers.insert(FALLBACK_HEADER, from.clone());
@@ -228,7 +239,7 @@ impl Serialize for Merged<'_> {
 ///
 /// # Errors
 /// Never in practice.
-pub fn without_service(error: &InvokeError, level: Level, safe: bool) -> Result<Box<RawValue>, serde_json::Error> {
+pub fn without_service(error: &InvokeError, route: &Route, safe: bool) -> Result<Box<RawValue>, serde_json::Error> {
     let limit = format!("{PAYLOAD_LIMIT} bytes as JSON, about 4.4 MB of binary data");
     let (status, code, message) = match error {
         InvokeError::TooLarge => (413, "requestTooLarge", format!("A request may have at most {limit}.")),
@@ -244,11 +255,11 @@ pub fn without_service(error: &InvokeError, level: Level, safe: bool) -> Result<
         ),
         _ => (503, "serviceUnavailable", "The service did not answer this request. Try again shortly.".to_owned()),
     };
-    let mut headers = Route::direct(level).headers();
+    let mut headers = route.headers();
     if status == 503 {
         headers.insert("Retry-After", RETRY_AFTER_SECONDS.to_owned());
     }
-    json_answer(status, headers, &json!({ "error": code, "message": message, "level": level }))
+    json_answer(status, headers, &json!({ "error": code, "message": message, "level": route.level }))
 }
 
 /// An answer with a JSON body.

@@ -25,7 +25,8 @@ pub struct Settings {
     pub fallback_level: Level,
     /// `REQUEST_FALLBACK`: whether a failed GET or HEAD is answered by the next level's service.
     pub request_fallback: bool,
-    /// The thresholds, for the status; `None` where they make no sense.
+    /// When a call is slow and how many probes may be sent; the rules, for the status. `None` where they make no
+    /// sense: then no call is slow, nothing is probed, and everybody is served.
     pub policy: Option<Policy>,
 }
 
@@ -52,8 +53,8 @@ impl<T> PerLevel<T> {
 }
 
 impl Settings {
-    /// Reads the settings; an unset variable has the seed's default. The controller only shows the policy, so one
-    /// that makes no sense is logged and keeps nobody from being served.
+    /// Reads the settings; an unset variable has the seed's default. A request can be served without a policy, so
+    /// one that makes no sense is logged and keeps nobody from being served.
     ///
     /// # Errors
     /// Names the variable that is missing or makes no sense.
@@ -83,7 +84,7 @@ impl Settings {
             },
             request_fallback: environment.one_of("REQUEST_FALLBACK", &[("enabled", true), ("disabled", false)])?,
             policy: platform::policy::from_environment(environment)
-                .inspect_err(|error| tracing::error!(error.message = %error, "no thresholds to show"))
+                .inspect_err(|error| tracing::error!(error.message = %error, "no policy: nothing is probed, and the status shows no thresholds"))
                 .ok(),
         })
     }

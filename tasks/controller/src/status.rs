@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use platform::state_store::MOST_TRANSITIONS;
 use serde_json::{Value, json};
 
+use crate::rules;
 use crate::state_cache::Current;
 
 /// The newest transitions, or why there are none to show.
@@ -44,6 +45,9 @@ pub fn status(
             "hold": state.active_hold(now),
             "nextRecoveryNotBefore": policy.and_then(|policy| state.recovery_allowed_at(policy, now)),
             "cooldownSeconds": policy.map(|policy| state.backoff.cooldown(policy).as_secs()),
+            "prevented": state.prevented,
+            "probing": rules::probing(state, now),
+            "ramp": rules::ramp(state, now),
         })
     });
     let mut status = json!({
@@ -52,7 +56,8 @@ pub fn status(
             "activeService": level.service(),
             "status": level.status(),
             "state": state,
-            "thresholds": policy.map(thresholds),
+            "policy": policy.map(rules::policy),
+            "thresholds": policy.map(rules::thresholds),
         },
         "metadata": {
             "timestamp": now,
@@ -69,18 +74,6 @@ pub fn status(
         members.extend(history);
     }
     status
-}
-
-fn thresholds(policy: &Policy) -> Value {
-    json!({
-        "level1To2Failures": policy.level_1_failures(),
-        "level2To3TotalFailures": policy.level_2_failures(),
-        "level3To2ConsecutiveSuccesses": policy.level_3_successes(),
-        "level2To1ConsecutiveSuccesses": policy.level_2_successes(),
-        "failureWindowSeconds": policy.window().map(|window| window.as_secs()),
-        "recoveryCooldownSeconds": policy.cooldown().as_secs(),
-        "evidenceSettleSeconds": policy.settle().as_secs(),
-    })
 }
 
 #[cfg(test)]
