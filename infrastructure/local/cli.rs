@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::deployment::DeployOptions;
-use crate::{demo, serve};
+use crate::simulate::SimulateArgs;
+use crate::{demo, serve, simulate};
 
 /// What a shell reports for a program that was interrupted.
 const INTERRUPTED: u8 = 130;
@@ -36,9 +37,11 @@ struct ServeArgs {
 enum Command {
     /// Drives a full cycle 1-2-3-2-1 and a forced recovery; fails unless every transition comes
     Demo,
+    Simulate(Box<SimulateArgs>),
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// Reads `Name=Value`.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .ok_or_else(|| "is not Name=Value".to_owned())
@@ -56,6 +59,7 @@ pub async fn run() -> ExitCode {
     let work = async {
         match cli.command {
             Some(Command::Demo) => demo::run().await,
+            Some(Command::Simulate(args)) => simulate::run(&args).map(|text| println!("{text}")),
             None => {
                 let options = cli
                     .serve

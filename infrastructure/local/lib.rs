@@ -14,6 +14,7 @@ pub mod progress;
 pub mod python;
 pub mod serve;
 pub mod server;
+pub mod simulate;
 pub mod stack;
 pub mod traffic;
 pub mod watch;
