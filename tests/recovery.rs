@@ -180,9 +180,9 @@ async fn automation_that_only_observes_tells_once_what_it_would_do_and_operators
     system.force(3).await.unwrap();
     assert_eq!(system.transition(1).await.to, Level::Maintenance);
     eventually("the announcement of the operator's move", async || {
-        let mut moves = Vec::new();
-        received(&system, &queue, "level 1", &mut moves).await;
-        let (prevented, moved): (Vec<_>, Vec<_>) = moves.into_iter().partition(|told| told.contains("\"prevented\""));
+        let mut newer = Vec::new();
+        received(&system, &queue, "level 1", &mut newer).await;
+        let (prevented, moved): (Vec<_>, Vec<_>) = newer.into_iter().partition(|told| told.contains("\"prevented\""));
         told.extend(prevented);
         (!moved.is_empty()).then_some(())
     })

@@ -8,7 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::console::Style;
 use crate::deployment::DeployOptions;
-use crate::{demo, load, serve};
+use crate::simulate::SimulateArgs;
+use crate::{demo, load, serve, simulate};
 
 /// What a shell reports for a program that was interrupted.
 const INTERRUPTED: u8 = 130;
@@ -45,9 +46,11 @@ enum Command {
     Demo,
     /// Sends requests to a bank that runs already, and counts the answers by level and status
     Traffic(load::Options),
+    Simulate(Box<SimulateArgs>),
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// Reads `Name=Value`.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .ok_or_else(|| "is not Name=Value".to_owned())
@@ -66,6 +69,7 @@ pub async fn run() -> ExitCode {
         match cli.command {
             Some(Command::Demo) => demo::run().await,
             Some(Command::Traffic(options)) => load::run(&options).await,
+            Some(Command::Simulate(args)) => simulate::run(&args).map(|text| println!("{text}")),
             None => {
                 let options = cli
                     .serve

@@ -16,6 +16,7 @@ pub mod progress;
 pub mod python;
 pub mod serve;
 pub mod server;
+pub mod simulate;
 pub mod stack;
 pub mod tally;
 pub mod traffic;

@@ -11,8 +11,16 @@ use breaker::{
 use common::{at, bucket, evidence, force, schedule, state_at};
 use jiff::{SignedDuration, Timestamp};
 
+/// The preset with round numbers of its own: the rules are tested here, not how they are tuned.
 fn production(change: impl Fn(&mut PolicySettings)) -> Policy {
-    let mut settings = PolicySettings::production();
+    let mut settings = PolicySettings {
+        failure_rate_percent: 20,
+        minimum_calls: 20,
+        rate_window_seconds: 60,
+        probe_percent: 5,
+        ramp_minimum_calls: 10,
+        ..PolicySettings::production()
+    };
     change(&mut settings);
     Policy::new(settings).unwrap()
 }
@@ -53,6 +61,8 @@ fn the_rate_trips_at_its_threshold_of_the_least_calls_and_not_below() {
         look(&state_at(Level::Full), &plain(), &evidence(&[(190, successes, errors)]), at(200)).to == Level::Degraded
     };
     assert!(trips(16, 4), "20 calls, 20 %");
+    assert!(trips(15, 5), "20 calls, 25 %");
+    assert!(trips(17, 5), "22 calls, 22 %");
     assert!(!trips(15, 4), "19 calls");
     assert!(!trips(17, 4), "19 %");
     let reason = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 16, 4)]), at(200)).reason;
@@ -65,6 +75,7 @@ fn a_run_of_failures_trips_and_a_success_in_its_newest_second_ends_it() {
     let reason =
         |outcomes: &[(i64, u64, u64)]| look(&state_at(Level::Full), &rule, &evidence(outcomes), at(200)).reason;
     assert_eq!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 6)]), "10 consecutive failures at level 1 (threshold 10)");
+    assert!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 7)]).starts_with("11 consecutive failures"));
     assert!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 5)]).starts_with("no reason"));
     assert!(reason(&[(150, 90, 0), (170, 1, 12)]).starts_with("no reason"));
 }
@@ -74,7 +85,10 @@ fn slow_calls_trip_at_their_share() {
     let slow = |slow_calls| Evidence::new(vec![Bucket { slow_calls, ..bucket(190, 20, 0) }]);
     let reason = look(&state_at(Level::Full), &plain(), &slow(10), at(200)).reason;
     assert!(reason.starts_with("rate of calls slower than 3000 ms 50 % at level 1"), "{reason}");
+    assert_eq!(look(&state_at(Level::Full), &plain(), &slow(11), at(200)).to, Level::Degraded);
     assert_eq!(look(&state_at(Level::Full), &plain(), &slow(9), at(200)).to, Level::Full);
+    let few = Evidence::new(vec![Bucket { slow_calls: 19, ..bucket(190, 19, 0) }]);
+    assert_eq!(look(&state_at(Level::Full), &plain(), &few, at(200)).to, Level::Full, "19 calls");
 }
 
 #[test]
