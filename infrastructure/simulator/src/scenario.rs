@@ -238,19 +238,13 @@ impl Scenario {
     /// # Errors
     /// The name is none of them.
     pub fn built_in(name: &str) -> Result<Self, ScenarioError> {
-        match BUILT_IN.iter().find(|(known, _)| *known == name) {
-            Some((_, text)) => Self::parse(text),
-            None => {
-                let known: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-                Err(ScenarioError {
-                    field: "scenario".to_owned(),
-                    problem: format!(
-                        "{name:?} is not one of: {}; for a file, give a path that ends in .toml",
-                        known.join(", ")
-                    ),
-                })
-            }
-        }
+        let found = BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| Self::parse(text));
+        found.unwrap_or_else(|| {
+            let known: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+            let known = known.join(", ");
+            let problem = format!("{name:?} is not one of: {known}; for a file, give a path that ends in .toml");
+            Err(ScenarioError { field: "scenario".to_owned(), problem })
+        })
     }
 
     /// How long it lasts, in seconds.
