@@ -29,19 +29,25 @@ pub struct SimulateArgs {
     /// Policies to compare, as in classic,production
     #[arg(long, value_delimiter = ',')]
     compare: Vec<String>,
-    /// A setting that differs from the preset, by its environment variable: NAME=value
+    /// A setting that differs from the presets, by its environment variable: NAME=value
     #[arg(long = "set", value_parser = super::cli::parameter)]
     settings: Vec<(String, String)>,
     /// Requests a second instead of the scenario's; several as in 1,20,200
     #[arg(long, value_delimiter = ',')]
     rps: Vec<f64>,
-    /// The seed of chance; several as in 1,2,3. The same seed gives the same result
-    #[arg(long, value_delimiter = ',', default_value = "1")]
-    seed: Vec<u64>,
+    /// The seed of chance: the same seed gives the same result
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Plays it so many times, each with the next seed; the table has the means and, in brackets, the highest
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    runs: u64,
+    /// Seconds between two looks of the schedule, instead of the scenario's (60, as deployed)
+    #[arg(long, value_name = "SECONDS")]
+    look_seconds: Option<u32>,
     /// Prints everything as JSON, transitions and timeline included
     #[arg(long)]
     json: bool,
-    /// Draws level and failures over time into this file (SVG), for the first rate and the first seed
+    /// Draws level, failures and declined requests over time into this file (SVG), for the first rate and seed
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Lists the built-in scenarios and the settings
@@ -57,7 +63,11 @@ pub fn run(args: &SimulateArgs) -> Result<String> {
     if args.list {
         return Ok(list());
     }
-    let scenario = read(&args.scenario)?;
+    let mut scenario = read(&args.scenario)?;
+    if let Some(seconds) = args.look_seconds {
+        scenario.control_plane.schedule_seconds = seconds;
+        scenario.check().context("--look-seconds")?;
+    }
     let contenders = contenders(args)?;
     let rates = if args.rps.is_empty() { vec![scenario.requests_per_second] } else { args.rps.clone() };
     let mut reports = Vec::new();
@@ -65,22 +75,26 @@ pub fn run(args: &SimulateArgs) -> Result<String> {
         let played = Scenario { requests_per_second: rate, ..scenario.clone() };
         played.check().context("--rps")?;
         for contender in &contenders {
-            reports.extend(args.seed.iter().map(|seed| simulate(&played, contender, *seed)));
+            let seeds = (0..args.runs).map(|run| args.seed.wrapping_add(run));
+            reports.extend(seeds.map(|seed| simulate(&played, contender, seed)));
         }
     }
     if let Some(file) = &args.svg {
-        let title =
-            format!("{} ({} requests/s)", scenario.description, reports.first().map_or(0.0, |r| r.requests_per_second));
-        let first = reports.first().map(|first| (first.requests_per_second, first.seed));
-        let shown: Vec<Report> =
-            reports.iter().filter(|report| Some((report.requests_per_second, report.seed)) == first).cloned().collect();
-        fs::write(file, chart(&title, &shown)?)
+        fs::write(file, drawn(&scenario, &reports)?)
             .with_context(|| format!("--svg: {} cannot be written", file.display()))?;
     }
     if args.json {
         return Ok(serde_json::to_string_pretty(&reports)?);
     }
     Ok(format!("{}\n\n{}", scenario.description, table(&reports)))
+}
+
+/// The first rate with the first seed, of each policy.
+fn drawn(scenario: &Scenario, reports: &[Report]) -> Result<String> {
+    let Some(first) = reports.first() else { bail!("--compare: there is no policy to draw") };
+    let shown = |report: &&Report| (report.requests_per_second, report.seed) == (first.requests_per_second, first.seed);
+    let shown: Vec<_> = reports.iter().filter(shown).cloned().collect();
+    Ok(chart(&format!("{} ({} requests/s)", scenario.description, first.requests_per_second), &shown)?)
 }
 
 fn read(scenario: &str) -> Result<Scenario> {
@@ -135,4 +149,80 @@ fn list() -> String {
         .chain(words)
         .collect();
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SimulateArgs,
+    }
+
+    fn simulated(line: &str) -> Result<String> {
+        let words = std::iter::once("simulate").chain(line.split_whitespace());
+        run(&Line::try_parse_from(words)?.args)
+    }
+
+    #[test]
+    fn policies_are_compared_at_each_rate_with_each_seed() {
+        let text = simulated("--compare none,classic,production --rps 0.5,1 --runs 2 --json").unwrap();
+        let reports: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(reports.len(), 12);
+        assert_eq!((&reports[0]["policy"], &reports[11]["policy"]), (&"no breaker".into(), &"production".into()));
+        assert_eq!((&reports[11]["requestsPerSecond"], &reports[11]["seed"]), (&1.0.into(), &2.into()));
+        assert_eq!(reports[0]["requests"], reports[2]["requests"], "the same requests meet each policy");
+        let table = simulated("--compare none,classic,production --rps 0.5,1 --runs 2").unwrap();
+        assert_eq!(table.lines().filter(|line| line.contains("production")).count(), 2, "{table}");
+    }
+
+    #[test]
+    fn a_setting_overrides_its_preset_and_is_told() {
+        let text = simulated("--rps 1 --set PROBE_CALLS=40 --set MODE=observe-only --json").unwrap();
+        let reports: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(reports[0]["overrides"], serde_json::json!(["MODE=observe-only", "PROBE_CALLS=40"]));
+        assert_eq!(reports[0]["transitions"], 0);
+    }
+
+    #[test]
+    fn a_scenario_of_ones_own_is_played_and_drawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let (scenario, svg) = (folder.path().join("mine.toml"), folder.path().join("mine.svg"));
+        fs::write(&scenario, "description = 'Mine'\nminutes = 2\nrequestsPerSecond = 5").unwrap();
+        let text = simulated(&format!("--scenario {} --svg {}", scenario.display(), svg.display())).unwrap();
+        assert!(text.starts_with("Mine\n"), "{text}");
+        assert!(fs::read_to_string(svg).unwrap().contains("Mine (5 requests/s)"));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        for (line, named) in [
+            ("--scenario outrage", "\"outrage\" is not one of: outage"),
+            ("--scenario missing.toml", "--scenario: missing.toml cannot be read"),
+            ("--preset modern", "--preset: \"modern\" is not one of: classic, production, none"),
+            ("--compare classic,modern", "\"modern\""),
+            ("--set PROBE_CALLS=many", "--set PROBE_CALLS: \"many\" is not a number"),
+            ("--set PROBE_CALL=1", "--set: PROBE_CALL is no setting of a policy"),
+            ("--set PROBE_CALLS", "is not Name=Value"),
+            ("--set FAILURE_RATE_PERCENT=0", "FAILURE_RATE_PERCENT"),
+            ("--set REQUEST_FALLBACK=off", "--set REQUEST_FALLBACK: \"off\" is not one of: enabled, disabled"),
+            ("--rps 0", "--rps: requestsPerSecond: 0 is not a number from 0.001"),
+            ("--look-seconds 0", "--look-seconds: controlPlane.scheduleSeconds: 0 is not a number from 1"),
+            ("--runs 0", "--runs"),
+        ] {
+            let error = format!("{:#}", simulated(line).unwrap_err());
+            assert!(error.contains(named), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_list_has_every_scenario_and_every_number() {
+        let list = simulated("--list").unwrap();
+        assert!(BUILT_IN.iter().all(|(name, _)| list.contains(name)));
+        assert!(NUMBERS.iter().all(|number| list.contains(number.name)));
+    }
 }

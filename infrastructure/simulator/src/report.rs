@@ -74,7 +74,7 @@ pub struct Report {
     /// The wait that one in a hundred requests exceeds, in milliseconds.
     pub p99_wait_milliseconds: u32,
     /// Transitions.
-    pub transitions: u64,
+    pub transitions: u32,
     /// How long each level was current.
     pub seconds_at_level: PerLevel<f64>,
     /// How long the level was below 1 while level 1 was in good health.
@@ -210,7 +210,7 @@ impl Report {
             failed_percent: percent(failed, requests),
             declined_percent: percent(declined, requests),
             p99_wait_milliseconds: tally.p99(),
-            transitions: u64::try_from(moves.len()).unwrap_or(u64::MAX),
+            transitions: u32::try_from(moves.len()).unwrap_or(u32::MAX),
             seconds_at_level: stays.at_level,
             degraded_in_vain_seconds: stays.in_vain,
             ramped_in_vain_seconds: stays.ramped_in_vain,

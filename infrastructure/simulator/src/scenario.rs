@@ -238,13 +238,13 @@ impl Scenario {
     /// # Errors
     /// The name is none of them.
     pub fn built_in(name: &str) -> Result<Self, ScenarioError> {
-        if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
-            return Self::parse(text);
-        }
-        let known: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-        let problem =
-            format!("{name:?} is not one of: {}; for a file, give a path that ends in .toml", known.join(", "));
-        Err(ScenarioError { field: "scenario".to_owned(), problem })
+        let found = BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| Self::parse(text));
+        found.unwrap_or_else(|| {
+            let known: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+            let known = known.join(", ");
+            let problem = format!("{name:?} is not one of: {known}; for a file, give a path that ends in .toml");
+            Err(ScenarioError { field: "scenario".to_owned(), problem })
+        })
     }
 
     /// How long it lasts, in seconds.
