@@ -41,7 +41,7 @@ ask_status() {
   # As bytes, because the versions of the CLI read a text in different ways.
   failed=$(aws_cli lambda invoke --function-name "$(value_of "$STACK_OUTPUTS" ControllerFunctionName)" --qualifier live \
     --payload "fileb://$STAGE/status.json" "$STAGE/answer.json" --query FunctionError --output text) || return 1
-  if [ "$failed" != None ] || ! grep -q '"statusCode":200' "$STAGE/answer.json"; then
+  if [ "$failed" != None ] || ! grep -qE '"statusCode": ?200' "$STAGE/answer.json"; then
     cat "$STAGE/answer.json"
     return 1
   fi
