@@ -195,7 +195,7 @@ fn observing_only_tells_what_would_have_happened_and_only_operators_move_the_lev
     assert_eq!(next.prevented, Some(Level::Degraded), "so that it is announced once");
     let again = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(201));
     assert_eq!((again.outcome, again.prevented), (Outcome::None, Some(Level::Degraded)));
-    let over = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(260));
+    let over = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(500));
     assert_eq!((over.prevented, over.next.unwrap().prevented), (None, None), "the next time is news again");
     let forced = decide(&state_at(Level::Full), &observing, &force(3, None), &evidence(&[]), at(200)).unwrap();
     assert_eq!((forced.to, forced.next.unwrap().probing), (Level::Maintenance, None));

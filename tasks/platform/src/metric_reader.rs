@@ -391,7 +391,8 @@ mod tests {
 
     #[test]
     fn each_series_is_asked_for_by_its_metric_and_its_own_level() {
-        let client = Client::from_conf(aws_sdk_cloudwatch::Config::builder().build());
+        let version = aws_sdk_cloudwatch::config::BehaviorVersion::v2026_01_12();
+        let client = Client::from_conf(aws_sdk_cloudwatch::Config::builder().behavior_version(version).build());
         let metrics = ServiceMetrics::new(client, "bank-test".to_owned());
         let asked = |probed, slow_calls| {
             let query = EvidenceQuery { level: Level::Degraded, probed, slow_calls, ranges: Vec::new() };

@@ -124,7 +124,7 @@ pub fn repairs() -> World {
 }
 
 /// The production preset with numbers that suit bursts of five: two of them prove a level, one lets it fall.
-fn by_probes(mode: Mode) -> Policy {
+fn by_probes(mode: Mode, idle_seconds: i64) -> Policy {
     Policy::new(PolicySettings {
         mode,
         minimum_calls: 5,
@@ -132,7 +132,7 @@ fn by_probes(mode: Mode) -> Policy {
         consecutive_failures: 0,
         slow_call_rate_percent: 0,
         probe_calls: 10,
-        probe_idle_seconds: 45,
+        probe_idle_seconds: idle_seconds,
         ramp_seconds: 25,
         ..PolicySettings::production()
     })
@@ -141,18 +141,17 @@ fn by_probes(mode: Mode) -> Policy {
 
 /// Looks and an operator's hold, while level 1 is probed or takes over, well or failing.
 pub fn probes() -> World {
-    let policy = by_probes(Mode::Active);
-    let look = slot("look-1", schedule());
-    let slots = vec![look, faulty(slot("look-2", schedule())), slot("hold-2", force(2, Some(1)))];
+    let policy = by_probes(Mode::Active, 45);
+    let slots = vec![slot("look-1", schedule()), slot("look-2", schedule()), slot("hold-2", force(2, Some(1)))];
     let tables = vec![table_under(&policy, &[]), table_under(&policy, &[force(2, None)])];
     let shows = &[PROBED, IDLE, FALLS_IN_RAMP];
     let bursts = [FAILING_1, GOOD_1, GOOD_2];
-    World { policy, shows, ..world(&[0, 15, 40, 60], slots, tables, &bursts, 4) }
+    World { policy, shows, ..world(&[0, 15, 40, 60], slots, tables, &bursts, 3) }
 }
 
 /// Automation that only observes, and an operator who moves the level.
 pub fn observing() -> World {
-    let policy = by_probes(Mode::ObserveOnly);
+    let policy = by_probes(Mode::ObserveOnly, 45);
     let look = faulty(slot("look-1", schedule()));
     let slots = vec![twin(&look), look, slot("alarm", alarm()), slot("force-1", expecting(1, force_request(1, None)))];
     let tables = vec![table_under(&policy, &[]), table_under(&policy, &[force(2, None)])];
@@ -163,7 +162,7 @@ pub fn observing() -> World {
 
 /// Fair looks a minute apart where recoveries rest on probes, with traffic of one kind from each level.
 pub fn looks_by_probes() -> World {
-    let policy = by_probes(Mode::Active);
+    let policy = by_probes(Mode::Active, 300);
     looks_of(&policy, 18, &[(0, None), (1, Some(1)), (2, None)], Vec::new())
 }
 
