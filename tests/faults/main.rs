@@ -16,6 +16,7 @@ mod alarms;
 mod holds;
 mod kills;
 mod lost_state;
+mod operate;
 mod proxy;
 mod races;
 mod refusals;
