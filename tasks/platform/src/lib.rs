@@ -6,6 +6,7 @@ pub mod metric_reader;
 pub mod metric_writer;
 pub mod metrics;
 pub mod policy;
+mod refusal;
 pub mod runtime;
 pub mod settings;
 pub mod state_store;

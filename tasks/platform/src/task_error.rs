@@ -10,6 +10,10 @@ use crate::state_store::StoreError;
 /// Characters of a message; Step Functions takes causes of up to 32,768.
 const LONGEST_MESSAGE: usize = 2_000;
 
+/// What helps where the metrics fail.
+const METRICS_REMEDY: &str = "evaluations go on when CloudWatch answers; \"trigger\": \"force\" needs no metrics and \
+                              works meanwhile";
+
 /// A failure of a task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {message}")]
@@ -54,7 +58,7 @@ impl From<StoreError> for TaskError {
 
 impl From<MetricsError> for TaskError {
     fn from(error: MetricsError) -> Self {
-        Self::new(ErrorName::MetricsUnavailable, error.to_string())
+        Self::new(ErrorName::MetricsUnavailable, format!("{error}: {METRICS_REMEDY}"))
     }
 }
 
