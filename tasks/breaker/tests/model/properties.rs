@@ -13,6 +13,7 @@ pub const ONE_RECORD_AN_EPOCH: &str = "each epoch has exactly one record, and no
 pub const ONE_LEVEL_AT_A_TIME: &str = "automation moves by one level";
 pub const NEVER_AGAINST_A_HOLD: &str = "automation never moves during a hold";
 pub const EVIDENCE_OF_THE_EPOCH: &str = "automation moves only on enough outcomes since the counts began";
+pub const WAITS_FOR_COOLDOWN: &str = "automation recovers only after the cooldown, doubled by each relapse";
 pub const COMMAND_ONCE: &str = "a command takes effect at most once";
 pub const EXPECTED_EPOCH: &str = "a command that expects an epoch takes effect in no other";
 pub const CLAIMS_ARE_TRUE: &str = "who says that it wrote, wrote what it says";
@@ -30,6 +31,12 @@ pub const FALLS_TO_3: Sight = ("automation falls to level 3", |_, state| state.r
 pub const RECOVERS_TO_1: Sight = ("automation recovers to level 1", |_, state| {
     let recovers = |one: &Told<Committed>| one.write.transition.as_ref().is_some_and(|record| record.to < record.from);
     state.history.iter().any(recovers)
+});
+pub const RELAPSES: Sight = ("a second recovery follows a relapse", |_, state| {
+    let recoveries = state.history.iter().filter(|one| {
+        one.write.transition.as_ref().is_some_and(|record| record.to < record.from && one.write.command.is_none())
+    });
+    recoveries.count() == 2
 });
 pub const WINS_AFTER_LOSING: Sight =
     ("a lost race is evaluated again and won", |_, state| any_wrote(state, |run| run.conflicts > 0));
@@ -63,6 +70,7 @@ pub fn of(world: &World) -> Vec<Property<World>> {
         Property::always(EVIDENCE_OF_THE_EPOCH, |world, state| {
             each_automatic_move(world, state, |one| has_evidence(world, state, one))
         }),
+        Property::always(WAITS_FOR_COOLDOWN, waits_for_cooldown),
         Property::always(COMMAND_ONCE, command_once),
         Property::always(EXPECTED_EPOCH, expected_epoch),
         Property::always(CLAIMS_ARE_TRUE, claims_are_true),
@@ -194,6 +202,39 @@ fn has_evidence(world: &World, state: &State, one: &Move<'_>) -> bool {
     };
     let recorded = one.committed.write.transition.as_ref().and_then(|record| record.evidence);
     enough && recorded.is_none_or(|evidence| evidence.since >= one.counts_began)
+}
+
+/// The seed's figures, not the policy's code: 30 s, doubled by each fall within 300 s after a recovery, at most
+/// 600 s, and 30 s again after an operator's move or half an hour without any.
+fn waits_for_cooldown(_: &World, state: &State) -> bool {
+    let Some(origin) = &state.origin else { return true };
+    let (mut level, mut moved_at, mut doublings) = (origin.current_level, origin.last_transition, 0_u32);
+    let mut recovered_at = None;
+    state.history.iter().all(|committed| {
+        let Committed { write, decided_at } = &**committed;
+        let (from, to) = (level, write.state.current_level);
+        let since = |at: Timestamp| decided_at.duration_since(at).as_secs();
+        let mut waited = true;
+        if write.transition.is_none() {
+            return true;
+        } else if write.command.is_some() {
+            (doublings, recovered_at) = (0, None);
+        } else if to < from {
+            waited = since(moved_at) >= (30 << doublings).min(600);
+            recovered_at = Some(*decided_at);
+        } else {
+            let relapsed = recovered_at.take().is_some_and(|at| since(at) <= 300);
+            doublings = if relapsed {
+                doublings + 1
+            } else if since(moved_at) >= 1_800 {
+                0
+            } else {
+                doublings
+            };
+        }
+        (level, moved_at) = (to, *decided_at);
+        waited
+    })
 }
 
 fn command_once(_: &World, state: &State) -> bool {
