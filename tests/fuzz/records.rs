@@ -67,7 +67,7 @@ fn repairs(known: breaker::LastKnown) -> Result<(), TestCaseError> {
     let request = TransitionRequest::parse(request).unwrap();
     let TransitionRequest::Force(force) = &request else { unreachable!("it is a force") };
     let state = known.state(&policy(), now());
-    let decision = repair(&state, force, now()).unwrap();
+    let decision = repair(&state, &policy(), force, now()).unwrap();
     let execution = breaker::contract::Execution { arn: "arn".to_owned(), name: "one".to_owned() };
     let evaluation =
         breaker::contract::Evaluation::of(decision, state, Expected::Repair, &policy(), &request, &execution, now());

@@ -27,7 +27,7 @@ async fn records_that_a_throttled_table_leaves_out_are_asked_for_again_after_gro
     let keys = json!({"Keys": [{"pk": {"S": transition_key(1)}}, {"pk": {"S": transition_key(2)}}]});
     let left_out = json!({"Responses": {"state": []}, "UnprocessedKeys": {"state": keys}});
     let dynamodb = DynamoDb::start(Reply::json(200, &left_out));
-    let table = state_table(&format!("http://{}", dynamodb.stub.address));
+    let table = state_table(&format!("http://{}", dynamodb.stub.address)).await;
     let begun = Instant::now();
     let enough = async {
         while dynamodb.reads() < 3 {
@@ -49,7 +49,7 @@ async fn a_record_that_makes_no_sense_is_named_by_its_key() {
     garbled["to"] = json!({"S": "three"});
     let all = json!({"Responses": {"state": [garbled]}, "UnprocessedKeys": {}});
     let dynamodb = DynamoDb::start(Reply::json(200, &all));
-    let table = state_table(&format!("http://{}", dynamodb.stub.address));
+    let table = state_table(&format!("http://{}", dynamodb.stub.address)).await;
     let problem = table.transitions(7, 1).await.unwrap_err().to_string();
     assert!(problem.contains(&transition_key(7)) && problem.contains("`to`"), "{problem}");
 }
