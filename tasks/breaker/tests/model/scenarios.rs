@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use crate::common::{alarm, at, force, force_request, policy, release, schedule};
 use crate::properties::{
     FAILS_WHILE_LOST, FALLS_IN_RAMP, FALLS_TO_3, FIRST_START, IDLE, KNOWS_ITS_OWN, MEETS_EPOCH, PREVENTS, PROBED,
-    RECOVERS_TO_1, RELEASES, REPAIRS, WINS_AFTER_LOSING,
+    RECOVERS_TO_1, RELAPSES, RELEASES, REPAIRS, WINS_AFTER_LOSING,
 };
 use crate::rules::{expected_of, puts_as};
 use crate::table::Table;
@@ -110,6 +110,15 @@ pub fn operators() -> World {
     ];
     let shows = &[PREVENTS, RELEASES, MEETS_EPOCH, WINS_AFTER_LOSING];
     World { shows, ..world(&[0, 20, 40, 61], slots, vec![table_after(&[])], &[FAILING_1, GOOD_3], 1) }
+}
+
+/// A fall, a recovery, a relapse and another recovery, with looks before and after each cooldown is over.
+pub fn cooldowns() -> World {
+    let look = Slot { repeats: true, ..slot("look", schedule()) };
+    // The cooldown is over 30 s after the fall at 0.5, and 60 s after that at 42.5.
+    let seconds = [0, 2, 14, 40, 42, 44, 75, 110];
+    let bursts = [FAILING_1, FAILING_2, GOOD_2];
+    World { shows: &[RELAPSES], ..world(&seconds, vec![look], vec![table_after(&[])], &bursts, 4) }
 }
 
 /// The state item deleted while executions are on their way, and two operators who repair it, one of
