@@ -124,7 +124,7 @@ fn contender(preset: &str, settings: &[(String, String)]) -> Result<Contender> {
         bail!("--preset: {problem}, {NONE}");
     }
     let set = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let environment = Environment::from_iter(set.chain([("POLICY_PRESET", preset)]));
+    let environment: Environment = set.chain([("POLICY_PRESET", preset)]).collect();
     let policy = policy::from_environment(&environment)
         .map_err(|error| anyhow::anyhow!("--set {}: {}", error.name, error.problem))?;
     let request_fallback = environment
