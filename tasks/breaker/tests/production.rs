@@ -191,6 +191,12 @@ fn observing_only_tells_what_would_have_happened_and_only_operators_move_the_lev
     assert_eq!((decision.outcome, decision.to), (Outcome::Record, Level::Full));
     assert_eq!(decision.prevented, Some(Level::Degraded));
     assert!(decision.reason.starts_with("observing only; would have gone to level 2: "), "{}", decision.reason);
+    let next = decision.next.unwrap();
+    assert_eq!(next.prevented, Some(Level::Degraded), "so that it is announced once");
+    let again = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(201));
+    assert_eq!((again.outcome, again.prevented), (Outcome::None, Some(Level::Degraded)));
+    let over = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(500));
+    assert_eq!((over.prevented, over.next.unwrap().prevented), (None, None), "the next time is news again");
     let forced = decide(&state_at(Level::Full), &observing, &force(3, None), &evidence(&[]), at(200)).unwrap();
     assert_eq!((forced.to, forced.next.unwrap().probing), (Level::Maintenance, None));
 }
@@ -226,4 +232,17 @@ fn the_policy_of_a_record_from_before_there_were_presets_is_read_as_classic() {
     });
     let policy: Policy = serde_json::from_value(old).unwrap();
     assert_eq!(*policy.settings(), PolicySettings { level_1_failures: 7, ..PolicySettings::classic() });
+}
+
+#[test]
+fn a_state_that_would_have_moved_by_other_than_one_level_makes_no_sense() {
+    for (level, prevented, fine) in [
+        (Level::Full, Level::Degraded, true),
+        (Level::Full, Level::Maintenance, false),
+        (Level::Full, Level::Full, false),
+    ] {
+        let checked = SystemState { prevented: Some(prevented), last_updated: at(100), ..state_at(level) }.check();
+        assert_eq!(checked.is_ok(), fine);
+        assert!(checked.err().is_none_or(|problem| problem.starts_with("`prevented`")));
+    }
 }
