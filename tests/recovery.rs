@@ -182,8 +182,8 @@ async fn automation_that_only_observes_tells_once_what_it_would_do_and_operators
     eventually("the announcement of the operator's move", async || {
         let mut moves = Vec::new();
         received(&system, &queue, "level 1", &mut moves).await;
-        let (prevented, moved): (Vec<_>, Vec<_>) = moves.into_iter().partition(|told| told.contains("\"prevented\""));
-        told.extend(prevented);
+        let (would_move, moved): (Vec<_>, Vec<_>) = moves.into_iter().partition(|told| told.contains("\"prevented\""));
+        told.extend(would_move);
         (!moved.is_empty()).then_some(())
     })
     .await;

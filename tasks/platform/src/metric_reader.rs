@@ -6,15 +6,23 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::error::DisplayErrorContext;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode};
+use breaker::contract::ErrorName;
 use breaker::{Bucket, Evidence, EvidenceQuery, Level, Range};
 use jiff::Timestamp;
 
 use crate::metrics::{namespace, service_dimensions};
+use crate::task_error::TaskError;
 
 /// The evidence cannot be read completely; deciding from a part of it could be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the metrics cannot be read completely: {0}")]
 pub struct MetricsError(pub String);
+
+impl From<MetricsError> for TaskError {
+    fn from(error: MetricsError) -> Self {
+        Self::new(ErrorName::MetricsUnavailable, error.to_string())
+    }
+}
 
 /// Reads evidence.
 pub trait EvidenceReader {
