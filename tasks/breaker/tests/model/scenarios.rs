@@ -161,8 +161,11 @@ pub fn probes() -> World {
 /// Automation that only observes, and an operator who moves the level.
 pub fn observing() -> World {
     let policy = by_probes(Mode::ObserveOnly, 45);
-    let look = faulty(slot("look-1", schedule()));
-    let slots = vec![twin(&look), look, slot("alarm", alarm()), slot("force-1", expecting(1, force_request(1, None)))];
+    let slots = vec![
+        faulty(slot("look", schedule())),
+        slot("alarm", alarm()),
+        slot("force-1", expecting(1, force_request(1, None))),
+    ];
     let tables = vec![table_under(&policy, &[]), table_under(&policy, &[force(2, None)])];
     let shows = &[PREVENTS, MEETS_EPOCH];
     let bursts = [FAILING_1, FAILING_2, GOOD_1, GOOD_2];
