@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use breaker::contract::{ErrorName, Evaluation};
 use breaker::{
     Bucket, CommandRecord, Evidence, EvidenceQuery, Expected, LastKnown, Level, NewerState, Outcome, Policy,
-    PolicySettings, SystemState, TransitionRequest,
+    PolicySettings, Probing, SystemState, TransitionRequest,
 };
 use evaluate_thresholds::EvaluateThresholds;
 use jiff::Timestamp;
@@ -43,13 +43,14 @@ impl LastKnownReader for States {
 
 struct Metrics {
     answer: Result<Vec<Bucket>, MetricsError>,
+    probes: Vec<Bucket>,
     asked: Mutex<Vec<EvidenceQuery>>,
 }
 
 impl EvidenceReader for Metrics {
     async fn read(&self, query: &EvidenceQuery) -> Result<Evidence, MetricsError> {
         self.asked.lock().unwrap().push(query.clone());
-        self.answer.clone().map(Evidence::new)
+        self.answer.clone().map(|buckets| Evidence::new(buckets).with_probes(self.probes.clone()))
     }
 }
 
@@ -76,7 +77,7 @@ fn task(
 ) -> EvaluateThresholds<States, Metrics> {
     EvaluateThresholds {
         states: States { stored, command: None, last_known: None },
-        evidence: Metrics { answer, asked: Mutex::default() },
+        evidence: Metrics { answer, probes: Vec::new(), asked: Mutex::default() },
         policy: policy(),
     }
 }
@@ -137,6 +138,31 @@ async fn a_force_never_reads_metrics() {
     let evaluation = task.handle(input(&request), now()).await.unwrap();
     assert_eq!((evaluation.outcome, evaluation.to), (Outcome::Transition, Level::Maintenance));
     assert!(task.evidence.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn while_level_1_is_probed_its_outcomes_and_the_slow_calls_are_read_and_decide() {
+    let from = "2026-09-10T14:05:00Z".parse().unwrap();
+    let probing = Probing { from, percent: 5, percent_since: from, idle_since: None };
+    let degraded = SystemState {
+        current_level: Level::Degraded,
+        probing: Some(probing),
+        ..SystemState::initial(&policy(), "2026-09-10T14:04:00Z".parse().unwrap())
+    };
+    let degraded = SystemState { version: 4, epoch: 2, ..degraded };
+    let probes = |successes, errors| {
+        let start = "2026-09-10T14:05:30Z".parse().unwrap();
+        vec![Bucket { successes, errors, ..Bucket::empty(start, 1) }]
+    };
+    for (successes, errors, to) in [(17, 3, Level::Full), (16, 4, Level::Degraded), (19, 0, Level::Degraded)] {
+        let mut task = task(stored(degraded.clone()), failures(0));
+        task.policy = Policy::new(PolicySettings::production()).unwrap();
+        task.evidence.probes = probes(successes, errors);
+        let evaluation = task.handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
+        assert_eq!(evaluation.to, to, "{successes} of {}: {}", successes + errors, evaluation.reason);
+        let asked = task.evidence.asked.lock().unwrap();
+        assert_eq!((asked[0].level, asked[0].probed, asked[0].slow_calls), (Level::Degraded, Some(Level::Full), true));
+    }
 }
 
 #[tokio::test]
