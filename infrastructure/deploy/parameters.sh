@@ -127,6 +127,10 @@ check_parameters() {
     value=$(parameter "$file" "$name")
     is_whole "$value" || fail "parameter $name: \"$value\" is not a whole number"
   done
+  for name in Level1FailureThreshold Level2FailureThreshold RecoveryCooldownSeconds RecoveryCooldownMaxSeconds; do
+    value=$(policy_parameter "$file" "$name")
+    is_whole "$value" || fail "parameter $name: \"$value\" is not a whole number"
+  done
   first=$(policy_parameter "$file" Level1FailureThreshold)
   second=$(policy_parameter "$file" Level2FailureThreshold)
   # 0 switches either rule off.

@@ -62,7 +62,11 @@ impl Bench {
     /// The script as it would run where the AWS CLI answers otherwise: `cases` are those of a shell's `case` over the
     /// CLI's arguments, and `$REAL` is the real one.
     async fn deploy_where(&self, cases: &str, parameters: &[(&str, &str)], arguments: &[&str]) -> Said {
-        let options = parameters.iter().fold(self.options.clone(), |options, (name, value)| options.with(name, value));
+        let mut options =
+            parameters.iter().fold(self.options.clone(), |options, (name, value)| options.with(name, value));
+        if arguments.iter().any(|argument| ["--destroy", "--only"].contains(argument)) {
+            options.parameters.clear();
+        }
         let real = self.stack.python().program("aws");
         let text =
             format!("#!/bin/sh\nREAL='{}'\ncase \"$*\" in\n{cases}\nesac\nexec \"$REAL\" \"$@\"\n", real.display());

@@ -13,7 +13,7 @@ async fn parameters_that_make_no_sense_together_are_refused_by_name_before_anyth
     for (parameters, expected) in [
         (&["Level1FailureThreshold=10"][..], "Level2FailureThreshold: 10 is not above Level1FailureThreshold (10)"),
         (&["Level1FailureThreshold=5.5"], "Level1FailureThreshold: \"5.5\" is not a whole number"),
-        (&["RelapseWindowSeconds=1e2"], "RelapseWindowSeconds: \"1e2\" is not a whole number"),
+        (&["OldestAlarmSeconds=1e2"], "OldestAlarmSeconds: \"1e2\" is not a whole number"),
         (&["Level1FailureThreshold=8", "Level2ErrorAlarmThreshold=5"], "Level2ErrorAlarmThreshold: 5 is not 2"),
         (&["RecoveryCooldownSeconds=900"], "RecoveryCooldownMaxSeconds: 600 is below RecoveryCooldownSeconds (900)"),
         (&["StateCacheTtlMilliseconds=60000"], "StaleStateSeconds: 60 s"),

@@ -134,7 +134,7 @@ async fn a_gradual_release_is_rolled_back_all_at_once_and_the_next_one_is_gradua
     deploy(&[("GradualDeployment", "true")]).await;
     let first = bench.output("ReleaseId").await;
     let brakes = async || {
-        let query = "MetricAlarms[?contains(AlarmName, `-brake-`)].AlarmName";
+        let query = "MetricAlarms[?contains(AlarmName, '-brake-')].AlarmName";
         bench.aws(&["cloudwatch", "describe-alarms", "--query", query]).await.unwrap().split_whitespace().count()
     };
     assert_eq!(brakes().await, 3);

@@ -1,6 +1,7 @@
 //! Removal: what stays, who takes it over, and what goes.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use local::folders;
 
 use crate::{Bench, hollow_artifacts};
 
@@ -49,37 +50,53 @@ async fn a_removed_deployment_leaves_its_table_and_key_to_the_next_one() {
     assert_ne!(key(&bench).await.unwrap(), first_key);
 }
 
-/// The CLI as it answers where the controller's archive gets lost between the change set and its execution.
-const LOSES_AN_ARCHIVE: &str = r#"*execute-change-set*)
-  bucket=$("$REAL" --endpoint-url "$AWS_ENDPOINT_URL" s3api list-buckets --query 'Buckets[0].Name' --output text)
-  for key in $("$REAL" --endpoint-url "$AWS_ENDPOINT_URL" s3api list-objects-v2 --bucket "$bucket" --query 'Contents[].Key' --output text); do
-    "$REAL" --endpoint-url "$AWS_ENDPOINT_URL" s3 rm --quiet "s3://$bucket/$key"
-  done ;;"#;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_deployment_that_failed_takes_its_protected_table_and_its_key_with_it() {
     let bench = Bench::start().await;
-    let protected = [("StateTableDeletionProtection", "true")];
-    let failed = bench.deploy_where(LOSES_AN_ARCHIVE, &protected, &["--skip-canary"]).await.failed();
-    assert!(failed.contains("ended as ROLLBACK_FAILED") && failed.contains("StateTable"), "{failed}");
-    let first_key = key(&bench).await;
+    // What AWS leaves of such an attempt, because its rollback may not delete a protected table. The local one deletes
+    // it all the same, so the rest of what it would say is said in its place.
+    let table = ["--attribute-definitions", "AttributeName=pk,AttributeType=S", "--billing-mode", "PAY_PER_REQUEST"];
+    let create = ["dynamodb", "create-table", "--deletion-protection-enabled", "--table-name", &bench.table()];
+    let keys = ["--key-schema", "AttributeName=pk,KeyType=HASH"];
+    bench.aws(&[&create[..], &table, &keys].concat()).await.unwrap();
     put_marker(&bench).await;
+    let first_key = bench.aws(&["kms", "create-key", "--query", "KeyMetadata.KeyId"]).await.unwrap();
+    let alias = format!("alias/{}-circuit-breaker-{}", bench.options.project, bench.options.environment);
+    bench.aws(&["kms", "create-alias", "--alias-name", &alias, "--target-key-id", &first_key]).await.unwrap();
+    let gone = tempfile::tempdir_in(folders::local()).unwrap();
+    let mark = gone.path().join("mark").display().to_string();
+    let cases = |table_status: &str| {
+        format!(
+            "*describe-stack-resource*StateTable*ResourceStatus*) echo {table_status}; exit ;;\n\
+             *describe-stack-resource*StateTable*PhysicalResourceId*) echo '{}'; exit ;;\n\
+             *describe-stack-resource*EncryptionKey*PhysicalResourceId*) echo '{first_key}'; exit ;;\n\
+             *describe-stacks*) [ -e '{mark}' ] || {{ printf 'status\\tROLLBACK_FAILED\\n'; exit; }} ;;\n\
+             *delete-stack*) touch '{mark}' ;;",
+            bench.table()
+        )
+    };
+    let is_there = async || bench.item("transition#0000000042").await.is_some();
 
-    let only = bench.act(&["--rollback"]).await.failed();
-    assert!(only.contains("the first deployment of"), "{only}");
-    let shown = bench.deploy(&protected, &["--dry-run"]).await.succeeded();
+    let other = bench.deploy_where(&cases("DELETE_FAILED"), &[], &["--only", "controller"]).await.failed();
+    assert!(other.contains("the first deployment of") && other.contains("deploy all of it first"), "{other}");
+    let shown = bench.deploy_where(&cases("DELETE_FAILED"), &[], &["--dry-run"]).await.succeeded();
     assert!(shown.contains("goes first") && shown.contains("Nothing was changed"), "{shown}");
-    assert!(bench.item("transition#0000000042").await.is_some(), "--dry-run deleted something");
+    assert!(is_there().await, "--dry-run deleted something");
 
-    let again = bench.deploy(&protected, &["--skip-canary"]).await.succeeded();
+    let again = bench.deploy_where(&cases("DELETE_FAILED"), &[], &["--skip-canary"]).await.succeeded();
     assert!(again.contains("is deleted") && !again.contains("this one takes them over"), "{again}");
-    assert!(bench.item("transition#0000000042").await.is_none(), "the table of the failed attempt is still there");
-    let second_key = key(&bench).await;
-    assert!(second_key.is_some() && second_key != first_key, "{second_key:?}");
-    if let Some(first_key) = first_key {
-        let query = ["kms", "describe-key", "--key-id", &first_key, "--query", "KeyMetadata.KeyState"];
-        assert_eq!(bench.aws(&query).await.unwrap(), "PendingDeletion");
-    }
+    assert!(!is_there().await, "the table of the failed attempt is still there");
+    assert_ne!(key(&bench).await.unwrap(), first_key);
+    let query = ["kms", "describe-key", "--key-id", &first_key, "--query", "KeyMetadata.KeyState"];
+    assert_eq!(bench.aws(&query).await.unwrap(), "PendingDeletion");
+
+    // A table that the attempt did not make is nobody's to delete: it stays, and is taken over.
+    bench.act(&["--destroy"]).await.succeeded();
+    put_marker(&bench).await;
+    std::fs::remove_file(&mark).unwrap();
+    let kept = bench.deploy_where(&cases("CREATE_FAILED"), &[], &["--skip-canary"]).await.succeeded();
+    assert!(!kept.contains("is deleted") && kept.contains("this one takes them over"), "{kept}");
+    assert!(is_there().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
