@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -69,7 +70,9 @@ pub async fn run() -> ExitCode {
         match cli.command {
             Some(Command::Demo) => demo::run().await,
             Some(Command::Traffic(options)) => load::run(&options).await,
-            Some(Command::Simulate(args)) => simulate::run(&args).map(|text| println!("{text}")),
+            Some(Command::Simulate(args)) => {
+                simulate::run(&args).and_then(|text| Ok(writeln!(std::io::stdout(), "{text}")?))
+            }
             None => {
                 let options = cli
                     .serve

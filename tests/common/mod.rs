@@ -108,7 +108,12 @@ impl System {
     }
 
     pub async fn status(&self) -> Value {
-        let url = format!("{}/circuit-breaker", self.gateway.address());
+        self.status_with("").await
+    }
+
+    /// The status as a query asks for it.
+    pub async fn status_with(&self, query: &str) -> Value {
+        let url = format!("{}/circuit-breaker?{query}", self.gateway.address());
         self.client.get(url).send().await.unwrap().json().await.unwrap()
     }
 

@@ -104,6 +104,7 @@ async fn the_alarms_of_the_specification_are_there() {
         ("AWS/States", "ThrottledEvents", &json!("StartExecution")),
         ("CircuitBreaker/Transitions", "CurrentLevel", &deployment),
         ("CircuitBreaker/Transitions", "HoldMinutesLeft", &deployment),
+        ("CircuitBreaker/Transitions", "NotificationMissing", &deployment),
         ("CircuitBreaker/Transitions", "Evaluation", &deployment),
         ("CircuitBreaker/Controller", "StateAgeSeconds", &deployment),
     ] {
@@ -123,4 +124,21 @@ async fn the_alarms_of_the_specification_are_there() {
         // A service's errors are what the level alarms are about.
         assert!(name.contains("Service") || watches("AWS/Lambda", "Errors", &function), "{name}: errors");
     }
+}
+
+#[tokio::test]
+async fn each_fall_raises_an_alarm_that_was_not_on_before() {
+    let template = Template::plain().await;
+    let alarms = template.of_type("AWS::CloudWatch::Alarm");
+    let levels = alarms.values().map(|alarm| &alarm["Properties"]);
+    let mut thresholds: Vec<_> = levels
+        .filter(|alarm| alarm["Namespace"] == "CircuitBreaker/Transitions" && alarm["MetricName"] == "CurrentLevel")
+        .map(|alarm| {
+            assert_eq!(alarm["ComparisonOperator"], "GreaterThanThreshold");
+            assert_eq!(alarm["OKActions"], json!([{"Ref": "AlertTopic"}]), "it says when it is over");
+            alarm["Threshold"].as_i64().unwrap()
+        })
+        .collect();
+    thresholds.sort_unstable();
+    assert_eq!(thresholds, [1, 2], "one for the fall to level 2, one for that to level 3");
 }

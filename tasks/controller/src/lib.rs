@@ -120,7 +120,17 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
 
     /// The newest transitions, where some are asked for. The status is worth having without them.
     async fn history(&self, current: &Current, count: u64, answer_by: Instant) -> Option<History> {
-        let epoch = current.state.as_ref().map(|state| state.epoch).filter(|_| count > 0)?;
+        if count == 0 {
+            return None;
+        }
+        let epoch = match (&current.state, current.source) {
+            (Some(state), _) => state.epoch,
+            (None, Source::FirstStart) => return Some(Ok(Vec::new())),
+            (None, _) => {
+                let problem = "the state is not known or written by a newer version, so its epoch is not known either";
+                return Some(Err(problem.to_owned()));
+            }
+        };
         let read = timeout_at(answer_by, self.history.transitions(epoch, count)).await;
         let problem = match read {
             Ok(Ok(transitions)) => return Some(Ok(transitions)),

@@ -296,3 +296,21 @@ async fn the_history_lists_the_newest_transitions_and_says_so_where_it_cannot() 
     let (status, body) = asked(&controller, &event).await;
     assert_eq!((status, body["message"].as_str().unwrap().contains("`history`")), (json!(400), true));
 }
+
+#[tokio::test]
+async fn whoever_asks_for_the_history_gets_one_or_the_reason_why_there_is_none() {
+    let mut event = event("GET", "/circuit-breaker");
+    event["rawQueryString"] = json!("history=5");
+    let asked = async |stored| {
+        let answer = ask(&controller(stored, answer(200)), &event).await;
+        serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap()
+    };
+    let first = asked(Ok(controller::StoredLevel::Nothing)).await;
+    assert_eq!((&first["history"], &first["historyError"]), (&json!([]), &Value::Null));
+    let newer = controller::StoredLevel::Known(breaker::Level::Degraded, None);
+    for stored in [Ok(newer), Ok(controller::StoredLevel::Lost), Err(platform::state_store::StoreError("x".into()))] {
+        let body = asked(stored).await;
+        assert_eq!(body["history"], Value::Null);
+        assert!(body["historyError"].as_str().unwrap().contains("the state is not known"), "{body}");
+    }
+}

@@ -86,6 +86,15 @@ async fn while_automation_only_observes_each_look_tells_what_it_would_do() {
 }
 
 #[tokio::test]
+async fn a_transition_that_nobody_was_told_of_is_told_of_alone() {
+    let task = task(false);
+    let mut input = input("transition", 3);
+    input["notificationMissing"] = json!(true);
+    task.handle(input, NOW).await.unwrap();
+    assert_eq!(values(&task), [("NotificationMissing", 1.0)]);
+}
+
+#[tokio::test]
 async fn metrics_that_are_not_stored_and_bad_input_fail_under_their_names() {
     assert_eq!(task(true).handle(input("none", 1), NOW).await.unwrap_err().name, ErrorName::MetricsNotEmitted);
     for bad in [json!({"outcome": "none"}), json!({"outcome": "maybe", "state": state(1)}), json!(null)] {

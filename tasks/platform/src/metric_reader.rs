@@ -18,9 +18,13 @@ use crate::task_error::TaskError;
 #[error("the metrics cannot be read completely: {0}")]
 pub struct MetricsError(pub String);
 
+/// What helps where the metrics fail.
+const METRICS_REMEDY: &str = "evaluations go on when CloudWatch answers; \"trigger\": \"force\" needs no metrics and \
+                              works meanwhile";
+
 impl From<MetricsError> for TaskError {
     fn from(error: MetricsError) -> Self {
-        Self::new(ErrorName::MetricsUnavailable, error.to_string())
+        Self::new(ErrorName::MetricsUnavailable, format!("{error}: {METRICS_REMEDY}"))
     }
 }
 

@@ -67,6 +67,17 @@ fn no_command_at_any_moment_breaks_the_rules() {
 }
 
 #[test]
+fn no_traffic_brings_a_recovery_before_its_cooldown_is_over() {
+    check("cooldowns", scenarios::cooldowns());
+}
+
+#[test]
+fn recovering_without_the_cooldown_or_without_its_doubling_is_caught() {
+    catch(Mutant::IgnoresCooldown, properties::WAITS_FOR_COOLDOWN, scenarios::cooldowns());
+    catch(Mutant::NeverDoubles, properties::WAITS_FOR_COOLDOWN, scenarios::cooldowns());
+}
+
+#[test]
 fn no_repair_of_a_lost_state_breaks_the_rules() {
     check("repairs", scenarios::repairs());
 }

@@ -29,6 +29,10 @@ pub enum Mutant {
     CountsAlarms,
     /// Evaluations do not look at the hold.
     IgnoresHold,
+    /// Recoveries do not wait.
+    IgnoresCooldown,
+    /// Recoveries wait no longer after relapses.
+    NeverDoubles,
     /// What happened before the epoch counts in it.
     KeepsOldEvidence,
     /// What happened during a hold counts after it.
@@ -71,6 +75,8 @@ pub fn decide_as(
     match mutant {
         Some(Mutant::IgnoresHold) if !request.is_command() => state.to_mut().hold = None,
         Some(Mutant::KeepsEvidenceOfHold) if state.active_hold(now).is_none() => state.to_mut().hold = None,
+        Some(Mutant::IgnoresCooldown) => state.to_mut().last_transition = Timestamp::MIN,
+        Some(Mutant::NeverDoubles) => state.to_mut().backoff.doublings = 0,
         Some(Mutant::KeepsOldEvidence) => state.to_mut().evidence_since = Timestamp::MIN,
         Some(Mutant::KeepsOldProbes) => {
             let since = state.last_transition;

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use crate::common::{alarm, at, force, force_request, policy, release, schedule};
 use crate::properties::{
     FAILS_WHILE_LOST, FALLS_IN_RAMP, FALLS_TO_3, FIRST_START, IDLE, KNOWS_ITS_OWN, MEETS_EPOCH, PREVENTS, PROBED,
-    RECOVERS_TO_1, RELEASES, REPAIRS, WINS_AFTER_LOSING,
+    RECOVERS_TO_1, RELAPSES, RELEASES, REPAIRS, WINS_AFTER_LOSING,
 };
 use crate::rules::{expected_of, puts_as};
 use crate::table::Table;
@@ -112,6 +112,15 @@ pub fn operators() -> World {
     World { shows, ..world(&[0, 20, 40, 61], slots, vec![table_after(&[])], &[FAILING_1, GOOD_3], 1) }
 }
 
+/// A fall, a recovery, a relapse and another recovery, with looks before and after each cooldown is over.
+pub fn cooldowns() -> World {
+    let look = Slot { repeats: true, ..slot("look", schedule()) };
+    // The cooldown is over 30 s after the fall at 0.5, and 60 s after that at 42.5.
+    let seconds = [0, 2, 14, 40, 42, 44, 75, 110];
+    let bursts = [FAILING_1, FAILING_2, GOOD_2];
+    World { shows: &[RELAPSES], ..world(&seconds, vec![look], vec![table_after(&[])], &bursts, 4) }
+}
+
 /// The state item deleted while executions are on their way, and two operators who repair it, one of
 /// them twice under one name.
 pub fn repairs() -> World {
@@ -152,8 +161,11 @@ pub fn probes() -> World {
 /// Automation that only observes, and an operator who moves the level.
 pub fn observing() -> World {
     let policy = by_probes(Mode::ObserveOnly, 45);
-    let look = faulty(slot("look-1", schedule()));
-    let slots = vec![twin(&look), look, slot("alarm", alarm()), slot("force-1", expecting(1, force_request(1, None)))];
+    let slots = vec![
+        faulty(slot("look", schedule())),
+        slot("alarm", alarm()),
+        slot("force-1", expecting(1, force_request(1, None))),
+    ];
     let tables = vec![table_under(&policy, &[]), table_under(&policy, &[force(2, None)])];
     let shows = &[PREVENTS, MEETS_EPOCH];
     let bursts = [FAILING_1, FAILING_2, GOOD_1, GOOD_2];

@@ -171,6 +171,8 @@ pub enum Fate {
     Unanswered,
     /// The task dies after the transaction; the state machine runs it again.
     Killed,
+    /// Another transaction is at an item, whatever the conditions say: nothing is written.
+    Busy,
 }
 
 /// What happens next.
@@ -259,6 +261,10 @@ impl World {
                 actions.push(Action::Write(slot, Fate::Answered));
                 if self.slots[slot].faulty {
                     actions.push(Action::Write(slot, Fate::Unanswered));
+                    // Once, which is all the same to whoever comes after it.
+                    if run.conflicts == 0 {
+                        actions.push(Action::Write(slot, Fate::Busy));
+                    }
                     if run.kills < MOST_KILLS {
                         actions.push(Action::Write(slot, Fate::Killed));
                     }

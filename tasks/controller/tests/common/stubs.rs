@@ -148,7 +148,7 @@ pub fn item(level: u8) -> Reply {
     Reply::json(200, &json!({ "Item": attributes(item) }))
 }
 
-fn attributes(item: HashMap<String, AttributeValue>) -> Value {
+pub fn attributes(item: HashMap<String, AttributeValue>) -> Value {
     let wire = |value| match value {
         AttributeValue::N(number) => json!({ "N": number }),
         AttributeValue::S(text) => json!({ "S": text }),
