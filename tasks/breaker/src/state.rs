@@ -168,6 +168,10 @@ pub struct SystemState {
     /// A pinned level, possibly expired.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
     pub hold: Option<Hold>,
+    /// Where the last evaluation would have moved the level but for a hold or `MODE=observe-only`. It is how
+    /// that is announced once, and not at every look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prevented: Option<Level>,
     /// The execution that wrote the item.
     pub execution: String,
     /// The layout of the item.
@@ -195,6 +199,7 @@ impl SystemState {
             probing: None,
             ramp: None,
             hold: None,
+            prevented: None,
             execution: String::new(),
             schema_version: SCHEMA_VERSION,
         }
@@ -220,6 +225,11 @@ impl SystemState {
         if *carried_failures > most_carried {
             return Err(format!(
                 "`carriedFailures` is {carried_failures}: at level {current_level} it should be at most {most_carried}"
+            ));
+        }
+        if let Some(prevented) = self.prevented.filter(|to| to.number().abs_diff(current_level.number()) != 1) {
+            return Err(format!(
+                "`prevented` is {prevented}: it should be one from `currentLevel`, which is {current_level}"
             ));
         }
         let written = self.last_updated;

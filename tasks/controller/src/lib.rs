@@ -2,9 +2,12 @@
 
 mod answer;
 mod deadline;
+mod forward;
 mod http_event;
 mod invoke;
 mod outcome;
+mod probe_limit;
+mod rules;
 mod settings;
 mod state_cache;
 mod state_reader;
@@ -13,7 +16,7 @@ mod status;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use breaker::{Level, Policy};
+use breaker::Policy;
 use jiff::Timestamp;
 use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
 use platform::state_store::HistoryReader;
@@ -21,19 +24,21 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use answer::{Route, ServiceAnswer, json_answer, without_service};
+use answer::{Route, json_answer, place_of_error};
 pub use deadline::answer_by;
-use deadline::{LEAST_TIME, time_for};
-use http_event::{BreakerContext, Request, with_breaker_context};
+use http_event::Request;
 pub use invoke::{InvokeError, LambdaServices, PAYLOAD_LIMIT, ServiceInvoker};
 pub use outcome::ServiceOutcome;
+pub use probe_limit::ProbeLimit;
 pub use settings::{PerLevel, Settings};
 pub use state_cache::{Current, Routing, Source, StateCache};
 pub use state_reader::{LevelReader, StoredLevel, level_of};
 use status::{History, history_count};
 
-/// The route that tells about the breaker itself.
+/// The path that tells about the breaker itself.
 const STATUS_PATH: &str = "/circuit-breaker";
+/// Its route, which has callers and a limit of its own: what the gateway let in through any other is not shown it.
+const STATUS_ROUTE: &str = "GET /circuit-breaker";
 
 /// The controller, with its ports.
 #[derive(Debug)]
@@ -48,29 +53,14 @@ pub struct Controller<R, I, M, H> {
     pub service_timeouts: PerLevel<Duration>,
     /// Whether a failed GET or HEAD is answered by the next level's service.
     pub request_fallback: bool,
+    /// How many probes this environment may send.
+    pub probe_limit: ProbeLimit,
     /// Where metrics are recorded.
     pub metrics: M,
     /// The deployment whose metrics they are.
     pub deployment: String,
-    /// The thresholds, for the status.
-    pub policy: Policy,
-}
-
-/// What one invocation of a service came to.
-struct Attempt {
-    level: Level,
-    outcome: ServiceOutcome,
-    answered: Result<ServiceAnswer, InvokeError>,
-}
-
-impl Attempt {
-    /// How it failed, for the header that names it.
-    fn failure(&self) -> Option<String> {
-        (self.outcome == ServiceOutcome::Failure).then(|| match &self.answered {
-            Ok(answer) => format!("{}; status-{}", self.level.service(), answer.status),
-            Err(error) => format!("{}; {}", self.level.service(), error.code()),
-        })
-    }
+    /// When a call is slow; and the rules, for the status. `None` where they make no sense: then no call is slow.
+    pub policy: Option<Policy>,
 }
 
 impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controller<R, I, M, H> {
@@ -99,12 +89,13 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     ) -> Result<Box<RawValue>, serde_json::Error> {
         match Request::read(event) {
             Err(error) => {
-                tracing::warn!(error.message = %error, "not an HTTP API event of payload format 2.0");
+                tracing::warn!(error.message = place_of_error(&error), "not an HTTP API event of payload format 2.0");
                 let message = "This function answers HTTP API events, payload format 2.0.";
                 json_answer(400, BTreeMap::new(), &json!({ "error": "badEvent", "message": message }))
             }
-            Ok(request) if request.raw_path.trim_end_matches('/') == STATUS_PATH => {
-                self.status(&request, current, answer_by).await
+            Ok(request) if request.route_key == STATUS_ROUTE => self.status(&request, current, answer_by).await,
+            Ok(request) if request.raw_path.trim_matches('/') == STATUS_PATH.trim_matches('/') => {
+                no_status(&request, current)
             }
             Ok(request) => self.forward(event, &request, current, answer_by).await,
         }
@@ -118,17 +109,12 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     ) -> Result<Box<RawValue>, serde_json::Error> {
         let mut headers = Route::direct(current.level).headers();
         headers.insert("Cache-Control", "no-store".to_owned());
-        if !matches!(request.method(), "GET" | "HEAD") {
-            headers.insert("Allow", "GET, HEAD".to_owned());
-            let message = "The level is forced by starting the state machine, not over HTTP.";
-            return json_answer(405, headers, &json!({ "error": "methodNotAllowed", "message": message }));
-        }
         let count = match history_count(&request.raw_query_string) {
             Ok(count) => count,
             Err(message) => return json_answer(400, headers, &json!({ "error": "badHistory", "message": message })),
         };
         let history = self.history(current, count, answer_by).await;
-        let body = status::status(current, history.as_ref(), &self.policy, &self.deployment, Timestamp::now());
+        let body = status::status(current, history.as_ref(), self.policy.as_ref(), &self.deployment, Timestamp::now());
         json_answer(200, headers, &body)
     }
 
@@ -155,94 +141,13 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         Some(Err("the records cannot be read now".to_owned()))
     }
 
-    /// Asks the service of the current level and, where that fails what may be repeated, the next one.
-    async fn forward(
-        &self,
-        event: &RawValue,
-        request: &Request<'_>,
-        current: &Current,
-        answer_by: Instant,
-    ) -> Result<Box<RawValue>, serde_json::Error> {
-        let level = current.level;
-        if event.get().len() > PAYLOAD_LIMIT {
-            return without_service(&InvokeError::TooLarge, level, request.is_safe());
-        }
-        let fallback = level.worse().filter(|_| self.request_fallback && request.may_fall_back());
-        let time = time_for(level, fallback, &self.service_timeouts, answer_by, Instant::now());
-        let attempt = self.attempt(event, &self.context(current, level), time).await?;
-        if let (Some(next), Some(failure)) = (fallback, attempt.failure()) {
-            let time = time_for(next, None, &self.service_timeouts, answer_by, Instant::now());
-            if time >= LEAST_TIME {
-                let second = self.attempt(event, &self.context(current, next), time).await?;
-                if let Attempt {
-                    outcome: ServiceOutcome::Success | ServiceOutcome::Neutral,
-                    answered: Ok(answer),
-                    ..
-                } = second
-                {
-                    let route = Route { level, answered_by: next, fallback_from: Some(failure) };
-                    return answer.for_caller(&route);
-                }
-            }
-        }
-        match attempt.answered {
-            Ok(answer) => answer.for_caller(&Route::direct(level)),
-            Err(error) => without_service(&error, level, request.is_safe()),
-        }
-    }
-
-    fn context(&self, current: &Current, level: Level) -> BreakerContext<'_> {
-        BreakerContext {
-            level,
-            status: level.status(),
-            epoch: current.state.as_ref().map(|state| state.epoch),
-            deployment: &self.deployment,
-            fallback_from: Some(current.level).filter(|current| *current != level),
-        }
-    }
-
-    /// Invokes the service of one level and records the one outcome that each invocation has.
-    async fn attempt(
-        &self,
-        event: &RawValue,
-        context: &BreakerContext<'_>,
-        time: Duration,
-    ) -> Result<Attempt, serde_json::Error> {
-        let level = context.level;
-        let payload = with_breaker_context(event, context)?;
-        let begun = Instant::now();
-        let answered = self.services.invoke(level, payload, time).await.and_then(ServiceAnswer::read);
-        let milliseconds = elapsed_ms(begun);
-        let outcome = ServiceOutcome::of(&answered);
-        self.record_outcome(level, outcome, milliseconds);
-        if let Err(error) = &answered {
-            tracing::warn!(
-                error.message = %error,
-                service.level = level.number(),
-                service.duration_ms = milliseconds,
-                "the service gave no answer"
-            );
-        }
-        Ok(Attempt { level, outcome, answered })
-    }
-
-    fn record_outcome(&self, level: Level, outcome: ServiceOutcome, milliseconds: f64) {
-        let mut metrics = vec![Metric::milliseconds("ResponseTime", milliseconds)];
-        match outcome {
-            ServiceOutcome::Success => metrics.push(Metric::count("Success", 1)),
-            ServiceOutcome::Failure => metrics.push(Metric::count("Error", 1)),
-            ServiceOutcome::Neutral => {}
-        }
-        self.metrics.record(Timestamp::now(), &MetricSet::of_service(&self.deployment, level, metrics));
-    }
-
     fn record_request(&self, routing: &Routing, begun: Instant) {
         let current = &routing.current;
         let counted = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         let mut metrics = vec![
             Metric::count("Invocation", 1),
             Metric::level("CurrentLevel", current.level),
-            Metric::milliseconds("ResponseTime", elapsed_ms(begun)),
+            Metric::milliseconds("ResponseTime", milliseconds(begun.elapsed())),
         ];
         if let Some(state) = &current.state {
             metrics.push(Metric::count("FailureCount", counted(state.failure_count)));
@@ -261,6 +166,18 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     }
 }
 
-fn elapsed_ms(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1_000.0
+/// What almost asks for the status: not as the one route that shows it.
+fn no_status(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
+    let mut headers = Route::direct(current.level).headers();
+    if request.method() == "GET" {
+        let message = "There is nothing here; the breaker's status is at GET /circuit-breaker, spelled exactly so.";
+        return json_answer(404, headers, &json!({ "error": "notFound", "message": message }));
+    }
+    headers.insert("Allow", "GET".to_owned());
+    let message = "The status is read with GET; the level is forced by starting the state machine, not over HTTP.";
+    json_answer(405, headers, &json!({ "error": "methodNotAllowed", "message": message }))
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
 }

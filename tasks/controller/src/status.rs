@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use platform::state_store::MOST_TRANSITIONS;
 use serde_json::{Value, json};
 
+use crate::rules;
 use crate::state_cache::Current;
 
 /// The newest transitions, or why there are none to show.
@@ -22,12 +23,12 @@ pub fn history_count(query: &str) -> Result<u64, String> {
     count.parse().ok().filter(|count| *count <= MOST_TRANSITIONS).ok_or_else(refused)
 }
 
-/// The status as JSON.
+/// The status as JSON; without a policy that makes sense, `null` stands for what follows from it.
 #[must_use]
 pub fn status(
     current: &Current,
     history: Option<&History>,
-    policy: &Policy,
+    policy: Option<&Policy>,
     deployment: &str,
     now: Timestamp,
 ) -> Value {
@@ -42,8 +43,11 @@ pub fn status(
             "version": state.version,
             "epoch": state.epoch,
             "hold": state.active_hold(now),
-            "nextRecoveryNotBefore": state.recovery_allowed_at(policy, now),
-            "cooldownSeconds": state.backoff.cooldown(policy).as_secs(),
+            "nextRecoveryNotBefore": policy.and_then(|policy| state.recovery_allowed_at(policy, now)),
+            "cooldownSeconds": policy.map(|policy| state.backoff.cooldown(policy).as_secs()),
+            "prevented": state.prevented,
+            "probing": rules::probing(state, now),
+            "ramp": rules::ramp(state, now),
         })
     });
     let mut status = json!({
@@ -52,15 +56,8 @@ pub fn status(
             "activeService": level.service(),
             "status": level.status(),
             "state": state,
-            "thresholds": {
-                "level1To2Failures": policy.level_1_failures(),
-                "level2To3TotalFailures": policy.level_2_failures(),
-                "level3To2ConsecutiveSuccesses": policy.level_3_successes(),
-                "level2To1ConsecutiveSuccesses": policy.level_2_successes(),
-                "failureWindowSeconds": policy.window().map(|window| window.as_secs()),
-                "recoveryCooldownSeconds": policy.cooldown().as_secs(),
-                "evidenceSettleSeconds": policy.settle().as_secs(),
-            },
+            "policy": policy.map(rules::policy),
+            "thresholds": policy.map(rules::thresholds),
         },
         "metadata": {
             "timestamp": now,

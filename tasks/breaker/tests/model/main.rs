@@ -13,6 +13,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod cooldown;
 mod execution;
 mod properties;
 mod rules;
@@ -89,6 +90,21 @@ fn fair_looks_lead_to_level_1_under_good_traffic_and_to_level_3_under_failures()
 }
 
 #[test]
+fn no_probe_ramp_or_hold_breaks_the_rules_and_no_recovery_comes_without_proof() {
+    check("probes", scenarios::probes());
+}
+
+#[test]
+fn probes_lead_to_level_1_under_good_traffic_and_never_to_a_level_that_fails() {
+    check("looks by probes", scenarios::looks_by_probes());
+}
+
+#[test]
+fn automation_that_only_observes_never_moves_the_level() {
+    check("observing", scenarios::observing());
+}
+
+#[test]
 fn a_write_that_goes_by_the_level_instead_of_the_version_is_caught() {
     catch(Mutant::ConditionOnLevel, properties::ONE_STATE_A_VERSION, scenarios::races());
 }
@@ -146,4 +162,24 @@ fn never_recovering_and_never_giving_up_are_caught() {
     catch(Mutant::NeverRecovers, properties::RECOVERS, scenarios::looks());
     catch(Mutant::NeverRecovers, properties::STAYS_RECOVERED, scenarios::looks());
     catch(Mutant::NeverGivesUp, properties::GIVES_UP, scenarios::looks());
+}
+
+#[test]
+fn a_recovery_without_proof_is_caught() {
+    catch(Mutant::RecoversByCurrentLevel, properties::EVIDENCE_OF_THE_EPOCH, scenarios::probes());
+    catch(Mutant::IgnoresFailedProbes, properties::EVIDENCE_OF_THE_EPOCH, scenarios::probes());
+    catch(Mutant::KeepsOldProbes, properties::EVIDENCE_OF_THE_EPOCH, scenarios::probes());
+    catch(Mutant::IgnoresFailedProbes, properties::STAYS_DOWN, scenarios::looks_by_probes());
+    catch(Mutant::RecoversByCurrentLevel, properties::STAYS_DOWN, scenarios::looks_by_probes());
+}
+
+#[test]
+fn a_ramp_that_is_left_out_or_goes_on_is_caught() {
+    catch(Mutant::ForgetsRamp, properties::RAMPS, scenarios::probes());
+    catch(Mutant::KeepsRamp, properties::RAMPS, scenarios::probes());
+}
+
+#[test]
+fn moving_while_observing_is_caught() {
+    catch(Mutant::MovesWhileObserving, properties::OBSERVES_ONLY, scenarios::observing());
 }

@@ -15,7 +15,7 @@ use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use axum::serve::ListenerExt;
 use breaker::Level;
-use controller::{Controller, LambdaServices, PerLevel, StateCache, StoredLevel};
+use controller::{Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
 use platform::clients::{ROUTING_TIMEOUTS, dynamodb_for_routing, lambda_without_retries, sdk_config};
 use platform::https::Https;
 use platform::settings::Environment;
@@ -293,8 +293,9 @@ pub async fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealContro
         services: LambdaServices { client: lambda_without_retries(&config(lambda_url).await), functions },
         service_timeouts: five_seconds(),
         request_fallback: true,
+        probe_limit: ProbeLimit::new(policy().probe_limit_per_second()),
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
-        policy: policy(),
+        policy: Some(policy()),
     }
 }
