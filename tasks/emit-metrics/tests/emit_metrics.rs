@@ -75,6 +75,15 @@ async fn while_a_hold_lasts_its_rest_and_what_it_prevents_are_told() {
 }
 
 #[tokio::test]
+async fn a_transition_that_nobody_was_told_of_is_told_of_alone() {
+    let task = task(false);
+    let mut input = input("transition", 3);
+    input["notificationMissing"] = json!(true);
+    task.handle(input, NOW).await.unwrap();
+    assert_eq!(values(&task), [("NotificationMissing", 1.0)]);
+}
+
+#[tokio::test]
 async fn while_automation_only_observes_each_look_tells_what_it_would_do() {
     let task = task(false);
     let observing = SystemState { prevented: Some(Level::Degraded), ..state(1) };
@@ -83,15 +92,6 @@ async fn while_automation_only_observes_each_look_tells_what_it_would_do() {
     task.metrics.sets.lock().unwrap().clear();
     task.handle(input("none", 1), NOW).await.unwrap();
     assert_eq!(values(&task), [("Evaluation", 1.0), ("CurrentLevel", 1.0)], "it would stay");
-}
-
-#[tokio::test]
-async fn a_transition_that_nobody_was_told_of_is_told_of_alone() {
-    let task = task(false);
-    let mut input = input("transition", 3);
-    input["notificationMissing"] = json!(true);
-    task.handle(input, NOW).await.unwrap();
-    assert_eq!(values(&task), [("NotificationMissing", 1.0)]);
 }
 
 #[tokio::test]

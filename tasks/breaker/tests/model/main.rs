@@ -13,6 +13,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod cooldown;
 mod execution;
 mod properties;
 mod rules;

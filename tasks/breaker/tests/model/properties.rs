@@ -13,11 +13,11 @@ pub const ONE_RECORD_AN_EPOCH: &str = "each epoch has exactly one record, and no
 pub const ONE_LEVEL_AT_A_TIME: &str = "automation moves by one level";
 pub const NEVER_AGAINST_A_HOLD: &str = "automation never moves during a hold";
 pub const EVIDENCE_OF_THE_EPOCH: &str = "automation moves only on enough outcomes since the counts began";
+pub const WAITS_FOR_COOLDOWN: &str = "automation recovers only after the cooldown, doubled by each relapse";
 pub const OBSERVES_ONLY: &str = "automation that only observes moves nothing";
 pub const RAMPS: &str = "each recovery begins a ramp, and whatever else moves the level ends it";
 pub const ROUTES: &str = "only safe requests go above the level, and none during a hold or a ramp";
 pub const STAYS_DOWN: &str = "a level that fails its probes is not gone back to";
-pub const WAITS_FOR_COOLDOWN: &str = "automation recovers only after the cooldown, doubled by each relapse";
 pub const COMMAND_ONCE: &str = "a command takes effect at most once";
 pub const EXPECTED_EPOCH: &str = "a command that expects an epoch takes effect in no other";
 pub const CLAIMS_ARE_TRUE: &str = "who says that it wrote, wrote what it says";
@@ -91,12 +91,12 @@ pub fn of(world: &World) -> Vec<Property<World>> {
         Property::always(EVIDENCE_OF_THE_EPOCH, |world, state| {
             each_automatic_move(world, state, |one| has_evidence(world, state, one))
         }),
+        Property::always(WAITS_FOR_COOLDOWN, crate::cooldown::waits_for_cooldown),
         Property::always(OBSERVES_ONLY, |world, state| {
             each_automatic_move(world, state, |_| !world.policy.observes_only())
         }),
         Property::always(RAMPS, ramps),
         Property::always(ROUTES, routes),
-        Property::always(WAITS_FOR_COOLDOWN, waits_for_cooldown),
         Property::always(COMMAND_ONCE, command_once),
         Property::always(EXPECTED_EPOCH, expected_epoch),
         Property::always(CLAIMS_ARE_TRUE, claims_are_true),
@@ -334,39 +334,6 @@ fn routes(world: &World, state: &State) -> bool {
         let probes = safe.probe && Some(safe.level) == level.better() && !held && !ramping;
         let stays = |to: Level| to == level || ramping && !held && Some(to) == level.worse();
         (probes || !safe.probe && stays(safe.level)) && !unsafe_one.probe && stays(unsafe_one.level)
-    })
-}
-
-/// The seed's figures, not the policy's code: 30 s, doubled by each fall within 300 s after a recovery, at most
-/// 600 s, and 30 s again after an operator's move or half an hour without any.
-fn waits_for_cooldown(_: &World, state: &State) -> bool {
-    let Some(origin) = &state.origin else { return true };
-    let (mut level, mut moved_at, mut doublings) = (origin.current_level, origin.last_transition, 0_u32);
-    let mut recovered_at = None;
-    state.history.iter().all(|committed| {
-        let Committed { write, decided_at } = &**committed;
-        let (from, to) = (level, write.state.current_level);
-        let since = |at: Timestamp| decided_at.duration_since(at).as_secs();
-        let mut waited = true;
-        if write.transition.is_none() {
-            return true;
-        } else if write.command.is_some() {
-            (doublings, recovered_at) = (0, None);
-        } else if to < from {
-            waited = since(moved_at) >= (30 << doublings).min(600);
-            recovered_at = Some(*decided_at);
-        } else {
-            let relapsed = recovered_at.take().is_some_and(|at| since(at) <= 300);
-            doublings = if relapsed {
-                doublings + 1
-            } else if since(moved_at) >= 1_800 {
-                0
-            } else {
-                doublings
-            };
-        }
-        (level, moved_at) = (to, *decided_at);
-        waited
     })
 }
 
