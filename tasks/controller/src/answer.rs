@@ -244,14 +244,22 @@ pub fn without_service(error: &InvokeError, level: Level, safe: bool) -> Result<
 /// Never in practice.
 pub fn json_answer(
     status: u16,
-    mut headers: BTreeMap<&'static str, String>,
-    body: &serde_json::Value,
+    headers: BTreeMap<&'static str, String>,
+    body: &impl Serialize,
 ) -> Result<Box<RawValue>, serde_json::Error> {
-    headers.insert("Content-Type", "application/json".to_owned());
-    to_raw_value(&json!({
-        "statusCode": status,
-        "headers": headers,
-        "body": body.to_string(),
-        "isBase64Encoded": false,
-    }))
+    text_answer(status, headers, "application/json", &serde_json::to_string(body)?)
+}
+
+/// An answer with a text for its body.
+///
+/// # Errors
+/// Never in practice.
+pub fn text_answer(
+    status: u16,
+    mut headers: BTreeMap<&'static str, String>,
+    content_type: &str,
+    body: &str,
+) -> Result<Box<RawValue>, serde_json::Error> {
+    headers.insert("Content-Type", content_type.to_owned());
+    to_raw_value(&json!({ "statusCode": status, "headers": headers, "body": body, "isBase64Encoded": false }))
 }

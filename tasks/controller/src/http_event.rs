@@ -1,6 +1,7 @@
 //! HTTP API events, payload format 2.0: read as little as possible, pass the rest on as it came.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use breaker::Level;
 use serde::de::{Error, IgnoredAny};
@@ -20,6 +21,9 @@ pub struct Request<'a> {
     /// The query string, without its question mark.
     #[serde(default, borrow)]
     pub raw_query_string: Cow<'a, str>,
+    /// Looked into only where one of them matters.
+    #[serde(default, borrow)]
+    headers: Option<&'a RawValue>,
     #[serde(rename = "requestContext", borrow)]
     context: Context<'a>,
     /// Must not be there: a service would see two.
@@ -38,6 +42,10 @@ struct Http<'a> {
     #[serde(borrow)]
     method: Cow<'a, str>,
 }
+
+/// A text that is borrowed where it can be, also in a map.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn presence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| true)
@@ -64,6 +72,13 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn method(&self) -> &str {
         &self.context.http.method
+    }
+
+    /// A header's value, several of them joined by commas; names are compared without case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<Cow<'a, str>> {
+        let headers: BTreeMap<Cow<'a, str>, Text<'a>> = serde_json::from_str(self.headers?.get()).ok()?;
+        headers.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, Text(value))| value)
     }
 
     /// Whether repeating the request, or not knowing what became of it, does no harm (RFC 9110, 9.2.1).

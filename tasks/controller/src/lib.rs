@@ -5,6 +5,7 @@ mod deadline;
 mod http_event;
 mod invoke;
 mod outcome;
+mod page;
 mod settings;
 mod state_cache;
 mod state_reader;
@@ -21,16 +22,18 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use answer::{Route, ServiceAnswer, json_answer, without_service};
+use answer::{Route, ServiceAnswer, json_answer, text_answer, without_service};
 pub use deadline::answer_by;
 use deadline::{LEAST_TIME, time_for};
 use http_event::{BreakerContext, Request, with_breaker_context};
 pub use invoke::{InvokeError, LambdaServices, PAYLOAD_LIMIT, ServiceInvoker};
 pub use outcome::ServiceOutcome;
+pub use page::CommandTarget;
 pub use settings::{PerLevel, Settings};
 pub use state_cache::{Current, Routing, Source, StateCache};
 pub use state_reader::{LevelReader, StoredLevel, level_of};
-use status::{History, history_count};
+pub use status::Status;
+use status::{History, View, history_count};
 
 /// The route that tells about the breaker itself.
 const STATUS_PATH: &str = "/circuit-breaker";
@@ -54,6 +57,8 @@ pub struct Controller<R, I, M, H> {
     pub deployment: String,
     /// The thresholds, for the status.
     pub policy: Policy,
+    /// Where operators' commands go, for the status.
+    pub commands: CommandTarget,
 }
 
 /// What one invocation of a service came to.
@@ -127,9 +132,24 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
             Ok(count) => count,
             Err(message) => return json_answer(400, headers, &json!({ "error": "badHistory", "message": message })),
         };
+        // One address, two answers: what stands between must not mix them up.
+        headers.insert("Vary", "Accept".to_owned());
+        let as_page = request.header("accept").is_some_and(|accept| page::prefers_html(&accept));
+        let count = if as_page { page::TRANSITIONS } else { count };
         let history = self.history(current, count, answer_by).await;
-        let body = status::status(current, history.as_ref(), &self.policy, &self.deployment, Timestamp::now());
-        json_answer(200, headers, &body)
+        let view = View {
+            current,
+            history: history.as_ref(),
+            policy: &self.policy,
+            deployment: &self.deployment,
+            commands: &self.commands,
+            now: Timestamp::now(),
+        };
+        if as_page {
+            headers.extend(page::headers());
+            return text_answer(200, headers, "text/html; charset=utf-8", &page::page(&view).into_string());
+        }
+        json_answer(200, headers, &Status::of(&view))
     }
 
     /// The newest transitions, where some are asked for. The status is worth having without them.

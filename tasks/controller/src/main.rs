@@ -29,6 +29,7 @@ async fn main() -> ExitCode {
             metrics: EmbeddedMetricLog,
             deployment: settings.deployment,
             policy: settings.policy,
+            commands: settings.commands,
         };
         let handler = service_fn(|event: LambdaEvent<Box<RawValue>>| {
             let controller = &controller;

@@ -6,6 +6,7 @@ use breaker::{Level, Policy};
 use platform::settings::{Environment, SettingError};
 
 use crate::deadline::LONGEST_SERVICE_TIMEOUT_MS;
+use crate::page::CommandTarget;
 
 /// The controller's settings.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Settings {
     pub request_fallback: bool,
     /// The thresholds, for the status.
     pub policy: Policy,
+    /// `STATE_MACHINE_ARN` and `AWS_ENDPOINT_URL`, for the commands that the status page offers.
+    pub commands: CommandTarget,
 }
 
 /// One of something for each level.
@@ -82,6 +85,10 @@ impl Settings {
             },
             request_fallback: environment.one_of("REQUEST_FALLBACK", &[("enabled", true), ("disabled", false)])?,
             policy: platform::policy::from_environment(environment)?,
+            commands: CommandTarget {
+                state_machine_arn: environment.optional("STATE_MACHINE_ARN"),
+                endpoint_url: environment.optional("AWS_ENDPOINT_URL"),
+            },
         })
     }
 }

@@ -1,11 +1,13 @@
 //! What `GET /circuit-breaker` tells.
 
-use breaker::{Policy, TransitionRecord};
+use breaker::{Hold, Level, Policy, TransitionRecord};
 use jiff::Timestamp;
 use platform::state_store::MOST_TRANSITIONS;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use crate::state_cache::Current;
+use crate::page::CommandTarget;
+use crate::state_cache::{Current, Source};
 
 /// The newest transitions, or why there are none to show.
 pub type History = Result<Vec<TransitionRecord>, String>;
@@ -22,61 +24,164 @@ pub fn history_count(query: &str) -> Result<u64, String> {
     count.parse().ok().filter(|count| *count <= MOST_TRANSITIONS).ok_or_else(refused)
 }
 
-/// The status as JSON.
-#[must_use]
-pub fn status(
-    current: &Current,
-    history: Option<&History>,
-    policy: &Policy,
-    deployment: &str,
-    now: Timestamp,
-) -> Value {
-    let level = current.level;
-    let state = current.state.as_ref().map(|state| {
-        json!({
-            "failureCount": state.failure_count,
-            "successCount": state.success_count,
-            "lastTransition": state.last_transition,
-            "lastUpdated": state.last_updated,
-            "transitionReason": state.transition_reason,
-            "version": state.version,
-            "epoch": state.epoch,
-            "hold": state.active_hold(now),
-            "nextRecoveryNotBefore": state.recovery_allowed_at(policy, now),
-            "cooldownSeconds": state.backoff.cooldown(policy).as_secs(),
-        })
-    });
-    let mut status = json!({
-        "circuitBreaker": {
-            "currentLevel": level,
-            "activeService": level.service(),
-            "status": level.status(),
-            "state": state,
-            "thresholds": {
-                "level1To2Failures": policy.level_1_failures(),
-                "level2To3TotalFailures": policy.level_2_failures(),
-                "level3To2ConsecutiveSuccesses": policy.level_3_successes(),
-                "level2To1ConsecutiveSuccesses": policy.level_2_successes(),
-                "failureWindowSeconds": policy.window().map(|window| window.as_secs()),
-                "recoveryCooldownSeconds": policy.cooldown().as_secs(),
-                "evidenceSettleSeconds": policy.settle().as_secs(),
+/// All that the status shows, as JSON or as a page.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// What requests are routed by.
+    pub current: &'a Current,
+    /// The newest transitions, where some were asked for and there is a state.
+    pub history: Option<&'a History>,
+    /// The thresholds.
+    pub policy: &'a Policy,
+    /// The deployment.
+    pub deployment: &'a str,
+    /// Where operators' commands go.
+    pub commands: &'a CommandTarget,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What `GET /circuit-breaker` answers to programs.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status<'a> {
+    /// The breaker.
+    pub circuit_breaker: BreakerStatus<'a>,
+    /// The answer itself.
+    pub metadata: StatusMetadata<'a>,
+    /// The newest transitions, newest first, where `history` asks for some and they can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<&'a [TransitionRecord]>,
+    /// Why there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_error: Option<&'a str>,
+}
+
+/// The level and what may move it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BreakerStatus<'a> {
+    /// The level that requests are routed to.
+    pub current_level: Level,
+    /// The service of that level.
+    pub active_service: &'a str,
+    /// The health that goes with the level: `healthy`, `degraded` or `maintenance`.
+    pub status: &'a str,
+    /// The state; null where none is known.
+    pub state: Option<StateStatus<'a>>,
+    /// The thresholds.
+    pub thresholds: Thresholds,
+}
+
+/// What the state says.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StateStatus<'a> {
+    /// Failures towards the next fall that the last evaluation saw.
+    pub failure_count: u64,
+    /// The streak of successes that the last evaluation saw.
+    pub success_count: u64,
+    /// When the level last moved.
+    pub last_transition: Timestamp,
+    /// When the state was last written.
+    pub last_updated: Timestamp,
+    /// Why the level last moved, with the numbers.
+    pub transition_reason: &'a str,
+    /// Counts every write.
+    pub version: u64,
+    /// Counts every transition.
+    pub epoch: u64,
+    /// The hold that is in force.
+    pub hold: Option<&'a Hold>,
+    /// When automation may next raise the level, if successes allow it; null at level 1.
+    pub next_recovery_not_before: Option<Timestamp>,
+    /// How long after a transition the next recovery may come, in seconds.
+    pub cooldown_seconds: i64,
+}
+
+/// The numbers that the counts are held against.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Thresholds {
+    /// Failures at level 1 that lead to level 2.
+    #[serde(rename = "level1To2Failures")]
+    pub level_1_to_2_failures: u32,
+    /// Failures in total that lead from level 2 to level 3.
+    #[serde(rename = "level2To3TotalFailures")]
+    pub level_2_to_3_total_failures: u32,
+    /// Consecutive successes that lead from level 3 to level 2.
+    #[serde(rename = "level3To2ConsecutiveSuccesses")]
+    pub level_3_to_2_consecutive_successes: u32,
+    /// Consecutive successes that lead from level 2 to level 1.
+    #[serde(rename = "level2To1ConsecutiveSuccesses")]
+    pub level_2_to_1_consecutive_successes: u32,
+    /// How long a failure counts; null where the window is off.
+    pub failure_window_seconds: Option<i64>,
+    /// How long after a transition no recovery happens, before any doubling.
+    pub recovery_cooldown_seconds: i64,
+    /// How old an outcome must be before a recovery may rest on it.
+    pub evidence_settle_seconds: i64,
+}
+
+/// What the answer rests on.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusMetadata<'a> {
+    /// When it was given.
+    pub timestamp: Timestamp,
+    /// The deployment.
+    pub deployment: &'a str,
+    /// Where the level comes from.
+    pub state_source: Source,
+    /// How long ago the state was read, in seconds; null where none ever was.
+    pub state_age_seconds: Option<f64>,
+}
+
+impl<'a> Status<'a> {
+    /// The status for programs.
+    #[must_use]
+    pub fn of(view: &View<'a>) -> Self {
+        let View { current, history, policy, deployment, now, .. } = *view;
+        let level = current.level;
+        let state = current.state.as_deref().map(|state| StateStatus {
+            failure_count: state.failure_count,
+            success_count: state.success_count,
+            last_transition: state.last_transition,
+            last_updated: state.last_updated,
+            transition_reason: &state.transition_reason,
+            version: state.version,
+            epoch: state.epoch,
+            hold: state.active_hold(now),
+            next_recovery_not_before: state.recovery_allowed_at(policy, now),
+            cooldown_seconds: state.backoff.cooldown(policy).as_secs(),
+        });
+        let thresholds = Thresholds {
+            level_1_to_2_failures: policy.level_1_failures(),
+            level_2_to_3_total_failures: policy.level_2_failures(),
+            level_3_to_2_consecutive_successes: policy.level_3_successes(),
+            level_2_to_1_consecutive_successes: policy.level_2_successes(),
+            failure_window_seconds: policy.window().map(|window| window.as_secs()),
+            recovery_cooldown_seconds: policy.cooldown().as_secs(),
+            evidence_settle_seconds: policy.settle().as_secs(),
+        };
+        Self {
+            circuit_breaker: BreakerStatus {
+                current_level: level,
+                active_service: level.service(),
+                status: level.status(),
+                state,
+                thresholds,
             },
-        },
-        "metadata": {
-            "timestamp": now,
-            "deployment": deployment,
-            "stateSource": current.source,
-            "stateAgeSeconds": current.age.map(|age| age.as_secs_f64()),
-        },
-    });
-    let history = history.map(|history| match history {
-        Ok(transitions) => ("history".to_owned(), json!(transitions)),
-        Err(problem) => ("historyError".to_owned(), json!(problem)),
-    });
-    if let Value::Object(members) = &mut status {
-        members.extend(history);
+            metadata: StatusMetadata {
+                timestamp: now,
+                deployment,
+                state_source: current.source,
+                state_age_seconds: current.age.map(|age| age.as_secs_f64()),
+            },
+            history: history.and_then(|history| history.as_deref().ok()),
+            history_error: history.and_then(|history| history.as_ref().err()).map(String::as_str),
+        }
     }
-    status
 }
 
 #[cfg(test)]

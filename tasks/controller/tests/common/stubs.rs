@@ -16,7 +16,7 @@ use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use axum::serve::ListenerExt;
 use breaker::Level;
-use controller::{Controller, LambdaServices, PerLevel, StateCache, StoredLevel};
+use controller::{CommandTarget, Controller, LambdaServices, PerLevel, StateCache, StoredLevel};
 use platform::clients::{dynamodb_for_routing, lambda_without_retries};
 use platform::state_store::StateTable;
 use serde_json::{Value, json};
@@ -289,5 +289,6 @@ pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
         policy: policy(),
+        commands: CommandTarget::default(),
     }
 }
