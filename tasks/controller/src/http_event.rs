@@ -90,6 +90,12 @@ impl<'a> Request<'a> {
     /// Whether the caller asks for data, so that a lesser answer is better than none.
     #[must_use]
     pub fn may_fall_back(&self) -> bool {
+        self.is_read()
+    }
+
+    /// Whether the method is one of those that routes take which can only be read.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
         matches!(self.method(), "GET" | "HEAD")
     }
 }

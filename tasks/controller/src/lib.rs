@@ -18,11 +18,11 @@ use breaker::{Level, Policy};
 use jiff::Timestamp;
 use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
 use platform::state_store::HistoryReader;
-use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use answer::{Route, ServiceAnswer, json_answer, text_answer, without_service};
+pub use answer::{ErrorBody, ErrorCode};
+use answer::{Route, ServiceAnswer, error_answer, json_answer, text_answer, without_service};
 pub use deadline::answer_by;
 use deadline::{LEAST_TIME, time_for};
 use http_event::{BreakerContext, Request, with_breaker_context};
@@ -37,6 +37,10 @@ use status::{History, View, history_count};
 
 /// The route that tells about the breaker itself.
 const STATUS_PATH: &str = "/circuit-breaker";
+/// The route that describes the API.
+const DESCRIPTION_PATH: &str = "/openapi.json";
+/// What it answers. A test writes it from the types and holds it to them.
+const DESCRIPTION: &str = include_str!("../../../infrastructure/openapi.json");
 
 /// The controller, with its ports.
 #[derive(Debug)]
@@ -106,12 +110,13 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
             Err(error) => {
                 tracing::warn!(error.message = %error, "not an HTTP API event of payload format 2.0");
                 let message = "This function answers HTTP API events, payload format 2.0.";
-                json_answer(400, BTreeMap::new(), &json!({ "error": "badEvent", "message": message }))
+                error_answer(400, BTreeMap::new(), ErrorCode::BadEvent, message)
             }
-            Ok(request) if request.raw_path.trim_end_matches('/') == STATUS_PATH => {
-                self.status(&request, current, answer_by).await
-            }
-            Ok(request) => self.forward(event, &request, current, answer_by).await,
+            Ok(request) => match request.raw_path.trim_end_matches('/') {
+                STATUS_PATH => self.status(&request, current, answer_by).await,
+                DESCRIPTION_PATH => description(&request, current),
+                _ => self.forward(event, &request, current, answer_by).await,
+            },
         }
     }
 
@@ -123,14 +128,12 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     ) -> Result<Box<RawValue>, serde_json::Error> {
         let mut headers = Route::direct(current.level).headers();
         headers.insert("Cache-Control", "no-store".to_owned());
-        if !matches!(request.method(), "GET" | "HEAD") {
-            headers.insert("Allow", "GET, HEAD".to_owned());
-            let message = "The level is forced by starting the state machine, not over HTTP.";
-            return json_answer(405, headers, &json!({ "error": "methodNotAllowed", "message": message }));
+        if !request.is_read() {
+            return only_read(headers, "The level is forced by starting the state machine, not over HTTP.");
         }
         let count = match history_count(&request.raw_query_string) {
             Ok(count) => count,
-            Err(message) => return json_answer(400, headers, &json!({ "error": "badHistory", "message": message })),
+            Err(message) => return error_answer(400, headers, ErrorCode::BadHistory, message),
         };
         // One address, two answers: what stands between must not mix them up.
         headers.insert("Vary", "Accept".to_owned());
@@ -269,6 +272,21 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         let set = MetricSet::of_deployment(namespace::CONTROLLER, &self.deployment, metrics);
         self.metrics.record(Timestamp::now(), &set);
     }
+}
+
+/// The description of the API, as it was built in.
+fn description(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
+    let headers = Route::direct(current.level).headers();
+    if !request.is_read() {
+        return only_read(headers, "The description of the API can only be read.");
+    }
+    text_answer(200, headers, "application/json", DESCRIPTION)
+}
+
+/// The answer to a method that would change what can only be read.
+fn only_read(mut headers: BTreeMap<&'static str, String>, message: &str) -> Result<Box<RawValue>, serde_json::Error> {
+    headers.insert("Allow", "GET, HEAD".to_owned());
+    error_answer(405, headers, ErrorCode::MethodNotAllowed, message)
 }
 
 fn elapsed_ms(since: Instant) -> f64 {
