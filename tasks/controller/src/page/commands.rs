@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use breaker::Level;
+use breaker::{ForceRequest, Level, ReleaseRequest, TransitionRequest};
 use maud::{Markup, html};
-use serde_json::{Value, json};
 
+/// What stands for why and who until somebody puts them in.
+const WHY: &str = "say why";
+const WHO: &str = "your name";
 /// Minutes that the offered hold lasts.
 const HOLD_MINUTES: u32 = 60;
 
@@ -19,8 +21,10 @@ pub struct CommandTarget {
 }
 
 impl CommandTarget {
-    /// The command that starts the state machine with `input`.
-    fn command(&self, input: &Value) -> String {
+    /// The command that starts the state machine with `request`.
+    fn command(&self, request: &TransitionRequest) -> String {
+        // Its fields are plain texts and numbers, which can always be written.
+        let input = serde_json::to_string(request).unwrap_or_default();
         let arn = self.state_machine_arn.as_deref();
         let region = arn.and_then(|arn| arn.split(':').nth(3)).filter(|region| !region.is_empty());
         let option = |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {}", word(value)));
@@ -29,7 +33,7 @@ impl CommandTarget {
             option("region", region).unwrap_or_default(),
             option("endpoint-url", self.endpoint_url.as_deref()).unwrap_or_default(),
             arn.map_or("\"$STATE_MACHINE_ARN\"".into(), word),
-            word(&input.to_string()),
+            word(&input),
         )
     }
 }
@@ -39,16 +43,30 @@ fn word(text: &str) -> Cow<'_, str> {
     shlex::try_quote(text).unwrap_or_default()
 }
 
+/// An operator's command that sets the level to `to`.
+fn force(to: Level, hold_minutes: Option<u32>) -> TransitionRequest {
+    TransitionRequest::Force(ForceRequest {
+        target_level: to,
+        reason: WHY.to_owned(),
+        requested_by: WHO.to_owned(),
+        hold_minutes,
+        expected_epoch: None,
+        repair: false,
+        dry_run: false,
+    })
+}
+
+fn release() -> TransitionRequest {
+    TransitionRequest::Release(ReleaseRequest {
+        reason: WHY.to_owned(),
+        requested_by: WHO.to_owned(),
+        expected_epoch: None,
+        dry_run: false,
+    })
+}
+
 /// The commands at `level`.
 pub fn commands(target: &CommandTarget, level: Level) -> Markup {
-    let who_and_why = |mut input: Value| {
-        if let Some(members) = input.as_object_mut() {
-            members.insert("reason".to_owned(), json!("say why"));
-            members.insert("requestedBy".to_owned(), json!("your name"));
-        }
-        target.command(&input)
-    };
-    let force = |level: Level| who_and_why(json!({ "trigger": "force", "targetLevel": level }));
     html! {
         section #commands data-live aria-labelledby="commands-title" {
             h2 #commands-title { "Commands" }
@@ -62,14 +80,18 @@ pub fn commands(target: &CommandTarget, level: Level) -> Markup {
                 }
             }
             @for to in Level::ALL {
-                (command(&format!("force-{to}"), &format!("Force level {to}, {}", to.service_type()), &force(to)))
+                (command(
+                    &format!("force-{to}"),
+                    &format!("Force level {to}, {}", to.service_type()),
+                    &target.command(&force(to, None)),
+                ))
             }
             (command(
                 "hold",
                 &format!("Hold level {level}, {}, for {HOLD_MINUTES} minutes", level.service_type()),
-                &who_and_why(json!({ "trigger": "force", "targetLevel": level, "holdMinutes": HOLD_MINUTES })),
+                &target.command(&force(level, Some(HOLD_MINUTES))),
             ))
-            (command("release", "Release the hold", &who_and_why(json!({ "trigger": "release" }))))
+            (command("release", "Release the hold", &target.command(&release())))
         }
     }
 }
@@ -96,16 +118,16 @@ mod tests {
         let mut target = CommandTarget { state_machine_arn: Some(arn.to_owned()), endpoint_url: None };
         let expected = "aws stepfunctions start-execution --region eu-central-1 --state-machine-arn \
                         arn:aws:states:eu-central-1:123456789012:stateMachine:bank-level-transition-dev \
-                        --input '{\"trigger\":\"release\"}'";
-        assert_eq!(target.command(&json!({ "trigger": "release" })), expected);
+                        --input '{\"trigger\":\"release\",\"reason\":\"say why\",\"requestedBy\":\"your name\"}'";
+        assert_eq!(target.command(&release()), expected);
         target.endpoint_url = Some("http://127.0.0.1:4566".to_owned());
-        assert!(target.command(&json!({})).contains(" --endpoint-url http://127.0.0.1:4566 "));
+        assert!(target.command(&release()).contains(" --endpoint-url http://127.0.0.1:4566 "));
     }
 
     #[test]
     fn every_offered_command_is_one_that_the_state_machine_takes() {
         let page = commands(&CommandTarget::default(), Level::Degraded).into_string();
-        let inputs: Vec<Value> = page
+        let inputs: Vec<serde_json::Value> = page
             .split("--input '")
             .skip(1)
             .map(|rest| serde_json::from_str(&rest.split('\'').next().unwrap().replace("&quot;", "\"")).unwrap())
