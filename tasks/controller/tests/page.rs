@@ -120,9 +120,11 @@ async fn a_browser_gets_a_page_and_everybody_else_json_from_the_same_address() {
 
 #[tokio::test]
 async fn the_page_says_the_level_by_name_since_when_why_and_how_old_the_state_is() {
-    for (level, name) in
-        [(Level::Full, "Level 1full"), (Level::Degraded, "Level 2degraded"), (Level::Maintenance, "Level 3maintenance")]
-    {
+    for (level, name) in [
+        (Level::Full, "Level 1 full"),
+        (Level::Degraded, "Level 2 degraded"),
+        (Level::Maintenance, "Level 3 maintenance"),
+    ] {
         let page = Page::of(&showing(state(level), Vec::new())).await;
         assert_eq!(page.text("main h1"), name);
         assert_eq!(page.text("head title"), format!("Level {level} {} – bank-test", level.service_type()));
@@ -309,7 +311,7 @@ async fn where_the_state_could_not_be_read_the_page_says_so() {
     let notice = async |controller: &TestController| Page::of(controller).await.text(".notice");
     let never = controller(Err(StoreError("no answer".into())), answer(200));
     let page = Page::of(&never).await;
-    assert_eq!(page.text("main h1"), "Level 3maintenance");
+    assert_eq!(page.text("main h1"), "Level 3 maintenance");
     assert!(page.text(".notice").contains("cannot be read") && page.text(".notice").contains("fallback level"));
     assert!(page.text("#counts").contains("not known") && page.text("#transitions").contains("None is known"));
 

@@ -97,14 +97,14 @@ pub fn commands(target: &CommandTarget, level: Level) -> Markup {
 }
 
 fn command(id: &str, what: &str, text: &str) -> Markup {
-    let (title, code) = (format!("do-{id}-title"), format!("do-{id}"));
+    let [title, region, code] = ["-title", "-region", ""].map(|end| format!("do-{id}{end}"));
     html! {
         div.controls {
             h3 id=(title) { (what) }
             button id={ "copy-" (id) } type="button" hidden data-copies=(code) data-what=(what)
                 aria-describedby=(title) { "Copy" }
         }
-        pre tabindex="0" role="region" aria-labelledby=(title) { code id=(code) { (text) } }
+        pre id=(region) tabindex="0" role="region" aria-labelledby=(title) { code id=(code) { (text) } }
     }
 }
 

@@ -25,7 +25,7 @@ pub fn level(view: &View<'_>) -> Markup {
     let level = view.current.level;
     html! {
         section #level.{ "l" (level) } data-live aria-labelledby="level-title" {
-            h1 #level-title { span { "Level " (level) } (level.service_type()) }
+            h1 #level-title { span { "Level " (level) } " " (level.service_type()) }
             p { (meaning(level)) " Requests go to " code { (level.service()) } "." }
             (trouble(view))
             @if let Some(state) = &view.current.state { (facts(view, state)) }

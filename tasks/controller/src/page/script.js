@@ -41,7 +41,7 @@
     if (focused && find(focused)) find(focused).focus({ preventScroll: true });
     document.title = fresh.title;
     document.body.dataset.level = fresh.body.dataset.level;
-    if (fresh.body.dataset.level !== level) say(find("news"), "Now " + fresh.querySelector("h1").textContent);
+    if (fresh.body.dataset.level !== level) say(find("news"), "Now " + document.querySelector("h1").textContent);
   };
 
   let paused = false;

@@ -112,22 +112,24 @@ fn drawing(records: &[TransitionRecord]) -> Markup {
         })
         .collect();
     html! {
-        figure.wide tabindex="0" role="region" aria-label="Timeline of transitions" {
-            svg role="img" aria-labelledby="drawing-title" width=(width) height=(height) viewBox=(view_box) {
-                title #drawing-title {
-                    "Timeline of the newest transitions, " (records.len())
-                    ", oldest left; the table below says the same in words."
-                }
-                @for level in Level::ALL {
-                    path.lane d={ "M" (LEFT) " " (lane(level)) "H" (width) } {}
-                    text x="0" y=(lane(level) + 4) { (level) " " (level.service_type()) }
-                }
-                path.steps d=(steps) {}
-                path d=(marks) {}
-                @for ((index, record), day) in oldest_first().enumerate().zip(days) {
-                    text x=(place(index)) y=(height - 20) text-anchor="middle" { (record.at.strftime("%H:%M")) }
-                    @if let Some(day) = day {
-                        text x=(place(index)) y=(height - 5) text-anchor="middle" { (day) }
+        figure {
+            div.wide tabindex="0" role="region" aria-label="Timeline of transitions" {
+                svg role="img" aria-labelledby="drawing-title" width=(width) height=(height) viewBox=(view_box) {
+                    title #drawing-title {
+                        "Timeline of the newest transitions, " (records.len())
+                        ", oldest left; the table below says the same in words."
+                    }
+                    @for level in Level::ALL {
+                        path.lane d={ "M" (LEFT) " " (lane(level)) "H" (width) } {}
+                        text x="0" y=(lane(level) + 4) { (level) " " (level.service_type()) }
+                    }
+                    path.steps d=(steps) {}
+                    path d=(marks) {}
+                    @for ((index, record), day) in oldest_first().enumerate().zip(days) {
+                        text x=(place(index)) y=(height - 20) text-anchor="middle" { (record.at.strftime("%H:%M")) }
+                        @if let Some(day) = day {
+                            text x=(place(index)) y=(height - 5) text-anchor="middle" { (day) }
+                        }
                     }
                 }
             }
