@@ -56,7 +56,7 @@ pub struct ErrorBody {
     /// For people.
     pub message: String,
     /// The level whose service was asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Level")]
     pub level: Option<Level>,
 }

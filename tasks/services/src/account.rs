@@ -54,30 +54,30 @@ pub struct Account {
     /// The level that shows it.
     pub level: Level,
     /// Where the data comes from. Not at level 3.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DataSource")]
     pub data_source: Option<DataSource>,
     /// The balance, a decimal number. Not at level 3.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", regex(pattern = r"^[0-9]+\.[0-9]{2}$"))]
     pub balance: Option<String>,
     /// The currency of the balance. Not at level 3.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub currency: Option<&'static str>,
     /// Whether the account may be used. At level 1 only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub status: Option<&'static str>,
     /// What kind of account it is. At level 1 only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub account_type: Option<&'static str>,
     /// What the level cannot do. At level 2 only.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub limitations: &'static [&'static str],
     /// What to tell the customer. At level 3 only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub message: Option<&'static str>,
 }
@@ -97,7 +97,7 @@ pub struct Transactions {
     /// The newest, 10 at level 1 and 3 at level 2.
     pub transactions: Vec<Transaction>,
     /// What the level cannot do. At level 2 only.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub limitations: &'static [&'static str],
 }
 
