@@ -83,8 +83,15 @@ build() {
   check_standard_library
   set_up_tools
   say "Building the functions for $ARCHITECTURE ..."
-  for name in $SELECTED; do selection+=(--bin "$name"); done
-  (cd "$ROOT" && cargo lambda build --release --workspace "$flag" --lambda-dir "$ROOT/target/lambda" "${selection[@]}") \
+  # These packages and no others: cargo would give the functions whatever features the rest asks for.
+  for name in $SELECTED; do
+    selection+=(--bin "$name")
+    case $name in
+      *-service) selection+=(--package services) ;;
+      *) selection+=(--package "$name") ;;
+    esac
+  done
+  (cd "$ROOT" && cargo lambda build --release "$flag" --lambda-dir "$ROOT/target/lambda" "${selection[@]}") \
     || fail "the build failed; nothing was deployed"
   ARTIFACTS=$ROOT/target/lambda
   check_files

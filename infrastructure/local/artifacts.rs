@@ -30,7 +30,8 @@ pub const BINARIES: [&str; 8] = [
 pub async fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--workspace", "--bins", "--message-format=json"]);
+    command.args(["build", "--quiet", "--workspace", "--exclude", "bench", "--exclude", "floor", "--bins"]);
+    command.arg("--message-format=json");
     let messages = run(command.current_dir(folders::project())).await.context("the Lambdas cannot be built")?;
     let built = executables(&messages);
     let lock = folders::lock("artifacts.lock").await?;

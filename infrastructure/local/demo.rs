@@ -118,7 +118,11 @@ impl Cycle {
             if fail && sent == 5 {
                 fifth = Some(Instant::now());
             }
-            if record.is_none() {
+            if record.is_some() {
+                // Without a pause these requests would take the emulator's one processor from the controller's
+                // own read of the new level.
+                tokio::time::sleep(PACE).await;
+            } else {
                 record = tokio::time::timeout(PACE, self.watch.next()).await.ok().transpose()?;
                 if let Some(record) = &record {
                     println!("  {}", line(record));

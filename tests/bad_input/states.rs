@@ -44,6 +44,26 @@ fn hold(changed: &[(&str, AttributeValue)]) -> AttributeValue {
     AttributeValue::M(hold)
 }
 
+fn probing(changed: &[(&str, AttributeValue)]) -> AttributeValue {
+    let mut probing = Item::from([
+        ("from".to_owned(), text("2026-09-10T13:06:42Z")),
+        ("percent".to_owned(), number("5")),
+        ("percentSince".to_owned(), text("2026-09-10T13:06:42Z")),
+    ]);
+    probing.extend(changed.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    AttributeValue::M(probing)
+}
+
+fn ramp(changed: &[(&str, AttributeValue)]) -> AttributeValue {
+    let mut ramp = Item::from([
+        ("from".to_owned(), text("2026-09-10T13:06:12Z")),
+        ("until".to_owned(), text("2026-09-10T13:07:12Z")),
+        ("firstPercent".to_owned(), number("10")),
+    ]);
+    ramp.extend(changed.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    AttributeValue::M(ramp)
+}
+
 fn with(changed: &[(&str, AttributeValue)]) -> Item {
     let mut item = item();
     item.extend(changed.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
@@ -136,10 +156,47 @@ fn garbled() -> Vec<(Item, &'static str)> {
     ]
 }
 
+/// The same for what says how a level recovers.
+fn garbled_recoveries() -> Vec<(Item, &'static str)> {
+    let row = |attribute: &'static str, value: AttributeValue| (with(&[(attribute, value)]), attribute);
+    let probing_row =
+        |attribute: &'static str, member: &str, value| (with(&[("probing", probing(&[(member, value)]))]), attribute);
+    let ramp_row =
+        |attribute: &'static str, member: &str, value| (with(&[("ramp", ramp(&[(member, value)]))]), attribute);
+    vec![
+        row("probing", text("soon")),
+        row("probing", AttributeValue::L(vec![text("2026-09-10T13:06:42Z"), number("5")])),
+        (with(&[("probing", map(&[]))]), "probing"),
+        (with(&[("currentLevel", number("1")), ("probing", probing(&[]))]), "probing"),
+        probing_row("probing.percent", "percent", number("0")),
+        probing_row("probing.percent", "percent", number("101")),
+        probing_row("probing.percent", "percent", number("-5")),
+        probing_row("probing.from", "from", text("never")),
+        probing_row("probing.from", "from", text("2026-09-10T13:04:00Z")),
+        probing_row("probing.from", "from", text("2026-09-11T13:08:00Z")),
+        probing_row("probing.percentSince", "percentSince", text("2026-09-10T13:05:00Z")),
+        probing_row("probing.percentSince", "percentSince", text("2026-09-10T14:00:00Z")),
+        probing_row("probing.idleSince", "idleSince", text("2026-09-10T14:00:00Z")),
+        row("ramp", AttributeValue::Bool(true)),
+        (with(&[("ramp", map(&[]))]), "ramp"),
+        (with(&[("currentLevel", number("3")), ("ramp", ramp(&[]))]), "ramp"),
+        ramp_row("ramp.from", "from", text("2026-09-10T13:04:00Z")),
+        ramp_row("ramp.from", "from", text("2026-09-10T13:08:00Z")),
+        ramp_row("ramp.until", "until", text("2026-09-10T13:05:00Z")),
+        ramp_row("ramp.until", "until", text("2026-09-11T13:08:00Z")),
+        ramp_row("ramp.firstPercent", "firstPercent", number("0")),
+        ramp_row("ramp.firstPercent", "firstPercent", number("101")),
+    ]
+}
+
+fn all_garbled() -> impl Iterator<Item = (Item, &'static str)> {
+    garbled().into_iter().chain(garbled_recoveries())
+}
+
 #[tokio::test]
 async fn a_garbled_state_stops_every_evaluation_and_names_the_attribute_and_the_repair() {
     let mut wrong = Vec::new();
-    for (index, (item, attribute)) in garbled().into_iter().enumerate() {
+    for (index, (item, attribute)) in all_garbled().enumerate() {
         for request in [SCHEDULE, FORCE] {
             let what = format!("row {index}, {attribute} = {:?}", item.get(attribute));
             match evaluate(&task(item.clone()), request).await {
@@ -159,7 +216,7 @@ async fn a_garbled_state_stops_every_evaluation_and_names_the_attribute_and_the_
 
 #[tokio::test]
 async fn whatever_the_garbage_a_repair_goes_on_from_the_newest_record() {
-    for (item, attribute) in garbled() {
+    for (item, attribute) in all_garbled() {
         let write = evaluate(&task(item), REPAIR).await.unwrap().write.unwrap();
         assert_eq!((write.expected, write.state.epoch, write.state.version), (Expected::Repair, 3, 5), "{attribute}");
         assert!(write.check().is_ok());
@@ -169,7 +226,7 @@ async fn whatever_the_garbage_a_repair_goes_on_from_the_newest_record() {
 #[test]
 fn nobody_routes_by_a_level_whose_item_is_garbled() {
     // Only a reader with a clock sees that an item is from the future; by its level requests are routed.
-    for (item, attribute) in garbled().into_iter().filter(|(_, attribute)| *attribute != "lastUpdated") {
+    for (item, attribute) in all_garbled().filter(|(_, attribute)| *attribute != "lastUpdated") {
         assert!(matches!(stored_from_item(item), Stored::Unreadable(_)), "{attribute}");
     }
 }
@@ -190,6 +247,10 @@ async fn an_odd_state_that_breaks_no_rule_is_gone_on_from() {
         with(&[("hold", hold(&[]))]),
         with(&[("hold", hold(&[("expiresAt", text("2026-09-13T13:06:12Z")), ("colour", text("red"))]))]),
         with(&[("backoff", map(&[("doublings", number("4294967295"))]))]),
+        with(&[("probing", null()), ("ramp", null())]),
+        with(&[("probing", probing(&[])), ("ramp", ramp(&[]))]),
+        with(&[("probing", probing(&[("percent", number("100")), ("idleSince", text("2026-09-10T13:00:00Z"))]))]),
+        with(&[("ramp", ramp(&[("until", text("2026-09-10T13:06:12Z"))]))]),
         with(&[("evidenceSince", text("1970-01-01T00:00:00Z"))]),
         with(&[("lastTransition", text("-009999-01-02T01:59:59Z"))]),
         with(&[("lastUpdated", text("2026-09-10T13:06:12.123456789+00:00"))]),

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use breaker::{Evidence, EvidenceQuery, Hold, Level, Policy, PolicySettings, Stored, SystemState, decide};
+use breaker::{
+    DRAWS, Evidence, EvidenceQuery, Hold, Level, Policy, PolicySettings, Probing, Ramp, Stored, SystemState, decide,
+    route,
+};
 use jiff::{SignedDuration, Timestamp};
 use platform::state_store::stored_from_item;
 use proptest::collection::{hash_map, vec};
@@ -39,7 +42,15 @@ pub fn good() -> Vec<SystemState> {
         expires_at: now() + SignedDuration::from_mins(30),
     };
     let first = SystemState { version: 1, ..SystemState::initial(&policy(), now()) };
-    vec![SystemState { hold: Some(hold), ..state.clone() }, state, first]
+    let probing = Probing {
+        from: now() + SignedDuration::from_secs(60),
+        percent: 5,
+        percent_since: now() + SignedDuration::from_secs(60),
+        idle_since: None,
+    };
+    let ramp = Ramp { from: now(), until: now() + SignedDuration::from_secs(60), first_percent: 10 };
+    let recovering = SystemState { probing: Some(probing), ramp: Some(ramp), ..state.clone() };
+    vec![SystemState { hold: Some(hold), ..state.clone() }, recovering, state, first]
 }
 
 fn attribute() -> impl Strategy<Value = AttributeValue> {
@@ -71,7 +82,18 @@ fn changed() -> impl Strategy<Value = Item> {
     let items: Vec<Item> = good().into_iter().map(|state| serde_dynamo::to_item(state).unwrap()).collect();
     let mut names: Vec<String> = items.iter().flat_map(|item| item.keys().cloned()).collect();
     names.extend(
-        ["fromTheFuture", "hold.level", "hold.expiresAt", "hold.reason", "backoff.doublings"].map(str::to_owned),
+        [
+            "fromTheFuture",
+            "hold.level",
+            "hold.expiresAt",
+            "hold.reason",
+            "backoff.doublings",
+            "probing.from",
+            "probing.percent",
+            "ramp.from",
+            "ramp.until",
+        ]
+        .map(str::to_owned),
     );
     (select(items), vec((select(names), proptest::option::weighted(0.9, attribute())), 1..=2)).prop_map(
         |(mut item, changes)| {
@@ -114,6 +136,9 @@ fn decides(state: &SystemState) -> Result<(), TestCaseError> {
     for request in crate::commands::good() {
         let request = breaker::TransitionRequest::parse(request).unwrap();
         let _ = EvidenceQuery::new(state, &policy(), now());
+        for draw in [0, DRAWS - 1] {
+            prop_assert!(route(state, draw, true, now()).level.number().abs_diff(state.current_level.number()) <= 1);
+        }
         let _ = state.recovery_allowed_at(&policy(), now());
         if let Ok(decision) = decide(state, &policy(), &request, &Evidence::default(), now()) {
             prop_assert!(decision.next.is_none_or(|next| next.version == state.version + 1));

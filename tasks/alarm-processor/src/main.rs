@@ -7,9 +7,11 @@ use std::time::Duration;
 use alarm_processor::{AlarmProcessor, StateMachine};
 use aws_lambda_events::event::sqs::SqsEvent;
 use jiff::Timestamp;
-use lambda_runtime::{LambdaEvent, service_fn};
-use platform::clients::{Timeouts, sdk_config, step_functions};
+use lambda_runtime::LambdaEvent;
+use platform::clients::{Timeouts, connect_to_step_functions, sdk_config, step_functions};
+use platform::https::Https;
 use platform::metrics::EmbeddedMetricLog;
+use platform::runtime::serve;
 
 /// Above the state machine's own 90 s and below this function's 100 s.
 const EXECUTION_TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(94), operation: Duration::from_secs(95) };
@@ -19,13 +21,14 @@ async fn main() -> ExitCode {
     platform::runtime::run(|environment| async move {
         let deployment = environment.required("DEPLOYMENT")?;
         let arn = environment.required("STATE_MACHINE_ARN")?;
-        let client = step_functions(&sdk_config(EXECUTION_TIMEOUTS).await);
-        let processor =
-            AlarmProcessor { executions: StateMachine { client, arn }, metrics: EmbeddedMetricLog, deployment };
-        let handler = service_fn(|event: LambdaEvent<SqsEvent>| async {
+        let https = Https::prepare();
+        let client = step_functions(&sdk_config(&environment, &https, EXECUTION_TIMEOUTS)?);
+        let executions = StateMachine { client: client.clone(), arn };
+        let processor = AlarmProcessor { executions, metrics: EmbeddedMetricLog, deployment };
+        let handler = |event: LambdaEvent<SqsEvent>| async {
             Ok::<_, Infallible>(processor.handle(event.payload, Timestamp::now()).await)
-        });
-        lambda_runtime::run(handler).await
+        };
+        serve(https.ready(), connect_to_step_functions(&client), handler).await
     })
     .await
 }

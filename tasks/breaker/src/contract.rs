@@ -102,7 +102,7 @@ pub struct Evaluation {
     pub from: Level,
     /// The level after.
     pub to: Level,
-    /// Where the level would have gone but for a hold.
+    /// Where the level would have gone but for a hold or `MODE=observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// Why, in words with the numbers.
@@ -182,7 +182,7 @@ pub struct MetricsInput {
     pub outcome: Outcome,
     /// The state after it.
     pub state: SystemState,
-    /// Where the level would have gone but for a hold.
+    /// Where the level would have gone but for a hold or `MODE=observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
 }

@@ -4,10 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::recovery::{self, Proof};
 use crate::request::{ForceRequest, ReleaseRequest};
 use crate::{
-    Evidence, EvidenceSummary, Hold, InvalidRequest, Level, Policy, RecoveryBackoff, SystemState, TransitionRequest,
+    Evidence, EvidenceSummary, Hold, InvalidRequest, Level, Policy, Probing, Ramp, RecoveryBackoff, SystemState,
+    TransitionRequest, probing, trip,
 };
+
+/// The share of all requests, in percent, that a ramp begins with: enough to show soon how the level does.
+const FIRST_RAMP_PERCENT: u32 = 10;
 
 /// What a decision asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,7 +35,7 @@ pub struct Decision {
     pub from: Level,
     /// The level after.
     pub to: Level,
-    /// Where the level would have gone but for a hold.
+    /// Where the level would have gone but for a hold or `MODE=observe-only`.
     pub prevented: Option<Level>,
     /// Why, in words with the numbers.
     pub reason: String,
@@ -76,7 +81,7 @@ pub fn decide(
 ) -> Result<Decision, InvalidRequest> {
     match request {
         TransitionRequest::Alarm(_) | TransitionRequest::Schedule(_) => Ok(evaluate(state, policy, evidence, now)),
-        TransitionRequest::Force(request) => force(state, request, now),
+        TransitionRequest::Force(request) => force(state, policy, request, now),
         TransitionRequest::Release(request) => release(state, request, now),
     }
 }
@@ -86,12 +91,20 @@ pub fn decide(
 ///
 /// # Errors
 /// `expectedEpoch` is another than the newest record's.
-pub fn repair(last_known: &SystemState, request: &ForceRequest, now: Timestamp) -> Result<Decision, InvalidRequest> {
+pub fn repair(
+    last_known: &SystemState,
+    policy: &Policy,
+    request: &ForceRequest,
+    now: Timestamp,
+) -> Result<Decision, InvalidRequest> {
     check_epoch(last_known, request.expected_epoch)?;
     let (from, to) = (last_known.current_level, request.target_level);
     let ForceRequest { requested_by, reason: why, .. } = request;
     let reason = format!("repaired at level {to} (last known level {from}) by {requested_by}: {why}");
-    let next = SystemState { hold: hold_of(request, now), ..moved(last_known, to, &reason, now) };
+    let next = SystemState {
+        hold: hold_of(request, now),
+        ..moved(last_known, policy, to, &reason, RecoveryBackoff::default(), now)
+    };
     Ok(Decision::moves(from, reason, next))
 }
 
@@ -105,41 +118,38 @@ fn evaluate(state: &SystemState, policy: &Policy, evidence: &Evidence, now: Time
     let summary = evidence.summary(state, policy, now);
     let from = state.current_level;
     let verdict = fall(state, policy, &summary, now).unwrap_or_else(|| recovery(state, policy, &summary, now));
-    match (verdict, state.active_hold(now)) {
-        (Verdict::Move { to, reason, backoff }, None) => {
-            let carried_failures = match (from, to) {
-                (Level::Full, Level::Degraded) => summary.failures().min(policy.level_1_failures().into()),
-                _ => 0,
-            };
-            let next = SystemState {
-                carried_failures,
-                failure_count: carried_failures,
-                backoff,
-                ..moved(state, to, &reason, now)
-            };
-            Decision { evidence: Some(summary), ..Decision::moves(from, reason, next) }
-        }
-        (Verdict::Move { to, reason, .. }, Some(hold)) => {
-            let reason =
-                format!("held at level {from} until {}; would have gone to level {to}: {reason}", hold.expires_at);
-            Decision { prevented: Some(to), ..stay(state, summary, reason, now) }
-        }
-        (Verdict::Stay { reason }, _) => stay(state, summary, reason, now),
+    let (to, reason, backoff) = match verdict {
+        Verdict::Stay { reason } => return stay(state, policy, evidence, summary, reason, now),
+        Verdict::Move { to, reason, backoff } => (to, reason, backoff),
+    };
+    let prevented_by = match state.active_hold(now) {
+        Some(hold) => Some(format!("held at level {from} until {}", hold.expires_at)),
+        None => policy.observes_only().then(|| "observing only".to_owned()),
+    };
+    if let Some(prevented_by) = prevented_by {
+        let reason = format!("{prevented_by}; would have gone to level {to}: {reason}");
+        return Decision { prevented: Some(to), ..stay(state, policy, evidence, summary, reason, now) };
     }
+    let carried_failures = match (from, to) {
+        (Level::Full, Level::Degraded) => summary.failures().min(policy.level_1_failures().into()),
+        _ => 0,
+    };
+    let ramp = policy.ramp().filter(|_| to < from).map(|length| Ramp {
+        from: now,
+        until: later(now, length),
+        first_percent: FIRST_RAMP_PERCENT,
+    });
+    let next = SystemState { ramp, ..moved(state, policy, to, &reason, backoff, now) };
+    let probes_from = next.probing_allowed_at(policy);
+    let probing = next.probing.map(|_| probing::begun(state, policy, evidence, probes_from, now));
+    let next = SystemState { carried_failures, failure_count: carried_failures, probing, ..next };
+    Decision { evidence: Some(summary), ..Decision::moves(from, reason, next) }
 }
 
 fn fall(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<Verdict> {
-    let threshold = match evidence.level {
-        Level::Full => policy.level_1_failures(),
-        Level::Degraded => policy.level_2_failures(),
-        Level::Maintenance => return None,
-    };
     let to = evidence.level.worse()?;
-    if evidence.failures() < u64::from(threshold) {
-        return None;
-    }
+    let mut reason = trip::reason(state, policy, evidence, now)?;
     let backoff = state.backoff.after_fall(policy, state.last_transition, now);
-    let mut reason = failures_text(policy, evidence, threshold);
     if state.backoff.is_relapse(policy, now) {
         let cooldown = backoff.cooldown(policy).as_secs();
         reason = format!("{reason}; soon after a recovery, so the next one waits {cooldown} s");
@@ -147,76 +157,64 @@ fn fall(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: T
     Some(Verdict::Move { to, reason, backoff })
 }
 
-fn failures_text(policy: &Policy, evidence: &EvidenceSummary, threshold: u32) -> String {
-    let EvidenceSummary { level, errors, carried_failures, .. } = evidence;
-    let window = policy.window().map_or_else(String::new, |window| format!(" within {} s", window.as_secs()));
-    let total = evidence.failures();
-    if *carried_failures > 0 {
-        format!(
-            "{total} failures in total ({errors} at level {level}{window}, {carried_failures} carried from level 1; \
-             threshold {threshold})"
-        )
-    } else {
-        format!("{total} failures at level {level}{window} (threshold {threshold})")
-    }
-}
-
 fn recovery(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Verdict {
-    let (threshold, to) = match (state.current_level, state.current_level.better()) {
-        (Level::Degraded, Some(to)) => (policy.level_2_successes(), to),
-        (Level::Maintenance, Some(to)) => (policy.level_3_successes(), to),
-        _ => {
-            return Verdict::Stay {
-                reason: format!("no reason to move: {}", failures_text(policy, evidence, policy.level_1_failures())),
-            };
+    match (recovery::proof(state, policy, evidence, now), state.current_level.better()) {
+        (Some(Proof::Given(reason)), Some(to)) => {
+            Verdict::Move { to, reason, backoff: state.backoff.after_recovery(now) }
         }
-    };
-    let streak = evidence.success_streak;
-    let streak_text =
-        format!("{streak} consecutive successes at level {} (threshold {threshold})", state.current_level);
-    if streak < u64::from(threshold) {
-        return Verdict::Stay { reason: format!("no reason to move: {streak_text}") };
+        (Some(Proof::Missing(text)), _) => Verdict::Stay { reason: format!("no reason to move: {text}") },
+        _ => Verdict::Stay { reason: format!("no reason to move: {}", trip::calm(policy, evidence)) },
     }
-    let since_transition = now.duration_since(state.last_transition);
-    let cooldown = state.backoff.cooldown(policy);
-    if since_transition < cooldown {
-        let left = (cooldown - since_transition).as_secs_f64().ceil();
-        return Verdict::Stay { reason: format!("{streak_text}, but the cooldown lasts another {left} s") };
-    }
-    Verdict::Move { to, reason: streak_text, backoff: state.backoff.after_recovery(now) }
 }
 
-fn stay(state: &SystemState, evidence: EvidenceSummary, reason: String, now: Timestamp) -> Decision {
-    let (failure_count, success_count) = (evidence.failures(), evidence.success_streak);
-    let changed = state.version == 0 || (state.failure_count, state.success_count) != (failure_count, success_count);
-    let decision = if changed {
-        Decision::records(reason, SystemState { failure_count, success_count, ..written(state, now) })
+fn stay(
+    state: &SystemState,
+    policy: &Policy,
+    evidence: &Evidence,
+    summary: EvidenceSummary,
+    reason: String,
+    now: Timestamp,
+) -> Decision {
+    let next = SystemState {
+        failure_count: summary.failures(),
+        success_count: summary.success_streak,
+        probing: probing::after(state, policy, evidence, &summary, now),
+        ..state.clone()
+    };
+    let decision = if state.version == 0 || next != *state {
+        Decision::records(reason, written(&next, now))
     } else {
         Decision::nothing(state.current_level, reason)
     };
-    Decision { evidence: Some(evidence), ..decision }
+    Decision { evidence: Some(summary), ..decision }
 }
 
-fn force(state: &SystemState, request: &ForceRequest, now: Timestamp) -> Result<Decision, InvalidRequest> {
+fn force(
+    state: &SystemState,
+    policy: &Policy,
+    request: &ForceRequest,
+    now: Timestamp,
+) -> Result<Decision, InvalidRequest> {
     check_epoch(state, request.expected_epoch)?;
     let (from, to) = (state.current_level, request.target_level);
     let hold = hold_of(request, now);
     let ForceRequest { requested_by, reason: why, .. } = request;
     if from != to {
         let reason = format!("forced from level {from} to level {to} by {requested_by}: {why}");
-        let next = SystemState { hold, ..moved(state, to, &reason, now) };
+        let next = SystemState { hold, ..moved(state, policy, to, &reason, RecoveryBackoff::default(), now) };
         return Ok(Decision::moves(from, reason, next));
     }
-    if hold.is_none() && state.active_hold(now).is_none() && state.version > 0 {
+    if hold.is_none() && state.active_hold(now).is_none() && state.active_ramp(now).is_none() && state.version > 0 {
         return Ok(Decision::nothing(to, format!("already at level {to}")));
     }
     let what = match &hold {
         Some(hold) => format!("held until {}", hold.expires_at),
+        None if state.active_ramp(now).is_some() => "with all requests at once".to_owned(),
         None if state.active_hold(now).is_none() => "written for the first time".to_owned(),
         None => "not held any more".to_owned(),
     };
     let reason = format!("already at level {to}, {what}, by {requested_by}: {why}");
-    Ok(Decision::records(reason, SystemState { hold, ..afresh(state, now) }))
+    Ok(Decision::records(reason, SystemState { hold, ramp: None, ..afresh(state, now) }))
 }
 
 fn hold_of(request: &ForceRequest, now: Timestamp) -> Option<Hold> {
@@ -224,7 +222,7 @@ fn hold_of(request: &ForceRequest, now: Timestamp) -> Option<Hold> {
         level: request.target_level,
         reason: request.reason.clone(),
         requested_by: request.requested_by.clone(),
-        expires_at: now.checked_add(SignedDuration::from_mins(minutes.into())).unwrap_or(Timestamp::MAX),
+        expires_at: later(now, SignedDuration::from_mins(minutes.into())),
     })
 }
 
@@ -272,15 +270,30 @@ fn afresh(state: &SystemState, now: Timestamp) -> SystemState {
     }
 }
 
-/// The state at another level. What earlier recoveries taught is for automatic moves to keep: after
-/// an operator's move it is the operator who knows.
-fn moved(state: &SystemState, to: Level, reason: &str, now: Timestamp) -> SystemState {
+/// The state at another level. What earlier recoveries taught is for automatic moves to keep: after an
+/// operator's move it is the operator who knows, and starts from the base.
+fn moved(
+    state: &SystemState,
+    policy: &Policy,
+    to: Level,
+    reason: &str,
+    backoff: RecoveryBackoff,
+    now: Timestamp,
+) -> SystemState {
+    let (from, percent) = (later(now, backoff.cooldown(policy)), policy.probe_percent());
+    let probing = Probing { from, percent, percent_since: from, idle_since: None };
     SystemState {
         current_level: to,
         last_transition: now,
         transition_reason: reason.to_owned(),
         epoch: state.epoch.saturating_add(1),
-        backoff: RecoveryBackoff::default(),
+        backoff,
+        probing: policy.probes(to).then_some(probing),
+        ramp: None,
         ..afresh(state, now)
     }
+}
+
+fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -1,10 +1,7 @@
 //! What happened at the current level, from buckets that cannot show order.
 
-use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::{Level, Policy, SystemState};
+use jiff::{SignedDuration, Timestamp};
 
 /// `CloudWatch` keeps one-second data for three hours and answers an older start with nothing at all;
 /// ten minutes of margin cover the time between asking and being answered.
@@ -23,11 +20,16 @@ pub struct Range {
     pub end: Timestamp,
 }
 
-/// What to read for an evaluation: the outcomes of one level, in one or two ranges.
+/// What to read for an evaluation: the outcomes of the current level, and of the better one where it is
+/// being probed, in one or two ranges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvidenceQuery {
-    /// The level whose outcomes count.
+    /// The current level.
     pub level: Level,
+    /// The level that is being probed, if any.
+    pub probed: Option<Level>,
+    /// Whether slow calls count.
+    pub slow_calls: bool,
     /// The ranges, oldest first, without gap or overlap.
     pub ranges: Vec<Range>,
 }
@@ -36,14 +38,14 @@ impl EvidenceQuery {
     /// What an evaluation of `state` at `now` needs to read.
     ///
     /// Buckets that begin before the evidence does are left out: the start is rounded up to a whole
-    /// second, or minute where only minutes are kept. At level 1 nothing older than the window
+    /// second, or minute where only minutes are kept. At level 1 nothing older than the windows
     /// matters; below it a streak may reach back to where the evidence begins.
     #[must_use]
     pub fn new(state: &SystemState, policy: &Policy, now: Timestamp) -> Self {
         let end = ceiling(now, 1).max(floor(now, 1) + SignedDuration::from_secs(1));
         let mut start = ceiling(state.evidence_begins(now), 1);
-        if let (Level::Full, Some(window)) = (state.current_level, policy.window()) {
-            start = start.max(ceiling(earlier(now, window), 1));
+        if let (Level::Full, Some(reach)) = (state.current_level, policy.reach()) {
+            start = start.max(ceiling(earlier(now, reach), 1));
         }
         let split = floor(earlier(now, SECONDS_KEPT), 60);
         let mut ranges = Vec::new();
@@ -55,7 +57,9 @@ impl EvidenceQuery {
         if seconds_start < end {
             ranges.push(Range { period_seconds: 1, start: seconds_start, end });
         }
-        Self { level: state.current_level, ranges }
+        let probing = state.probing.filter(|probing| policy.recovers_by_probes() && probing.from <= now);
+        let probed = probing.and_then(|_| state.current_level.better());
+        Self { level: state.current_level, probed, slow_calls: policy.slow_call_rate_percent().is_some(), ranges }
     }
 }
 
@@ -70,85 +74,55 @@ pub struct Bucket {
     pub successes: u64,
     /// Failures in it.
     pub errors: u64,
+    /// Calls in it, failed or not, that were slow.
+    pub slow_calls: u64,
 }
 
 impl Bucket {
-    fn end(&self) -> Timestamp {
+    /// A bucket without outcomes.
+    #[must_use]
+    pub const fn empty(start: Timestamp, period_seconds: i32) -> Self {
+        Self { start, period_seconds, successes: 0, errors: 0, slow_calls: 0 }
+    }
+
+    /// The calls in it that say something about the level.
+    #[must_use]
+    pub const fn calls(&self) -> u64 {
+        self.successes.saturating_add(self.errors)
+    }
+
+    pub(crate) fn end(&self) -> Timestamp {
         self.start.checked_add(SignedDuration::from_secs(self.period_seconds.into())).unwrap_or(Timestamp::MAX)
     }
 }
 
-/// The outcomes of the current level, oldest bucket first.
+/// The outcomes of the current level and of probes, oldest bucket first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
-    buckets: Vec<Bucket>,
+    pub(crate) buckets: Vec<Bucket>,
+    pub(crate) probes: Vec<Bucket>,
 }
 
 impl Evidence {
-    /// Evidence from buckets in any order.
+    /// Evidence about the current level from buckets in any order.
     #[must_use]
-    pub fn new(mut buckets: Vec<Bucket>) -> Self {
-        buckets.sort_by_key(|bucket| bucket.start);
-        Self { buckets }
+    pub fn new(buckets: Vec<Bucket>) -> Self {
+        Self { buckets: sorted(buckets), probes: Vec::new() }
     }
 
-    /// What the buckets say about `state` at `now` under `policy`.
+    /// The same, with the outcomes of probes of the better level.
     #[must_use]
-    pub fn summary(&self, state: &SystemState, policy: &Policy, now: Timestamp) -> EvidenceSummary {
-        let since = state.evidence_begins(now);
-        let first_bucket = ceiling(since, 1);
-        let of_epoch = || self.buckets.iter().filter(|bucket| bucket.start >= first_bucket);
-        let counts_from = policy.window().map_or(Timestamp::MIN, |window| earlier(now, window));
-        let settled_at = earlier(now, policy.settle());
-        EvidenceSummary {
-            level: state.current_level,
-            since,
-            errors: of_epoch().filter(|bucket| bucket.start >= counts_from).map(|bucket| bucket.errors).sum(),
-            carried_failures: state.carried_at(policy, now),
-            success_streak: streak(of_epoch().filter(|bucket| bucket.end() <= settled_at)),
-        }
+    pub fn with_probes(self, probes: Vec<Bucket>) -> Self {
+        Self { probes: sorted(probes), ..self }
     }
 }
 
-/// The numbers that a decision rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct EvidenceSummary {
-    /// The level whose outcomes were counted.
-    pub level: Level,
-    /// Outcomes count from here on.
-    pub since: Timestamp,
-    /// Failures in the window.
-    pub errors: u64,
-    /// Failures brought along from the fall to this level.
-    pub carried_failures: u64,
-    /// Successes in a row, from settled buckets.
-    pub success_streak: u64,
+fn sorted(mut buckets: Vec<Bucket>) -> Vec<Bucket> {
+    buckets.sort_by_key(|bucket| bucket.start);
+    buckets
 }
 
-impl EvidenceSummary {
-    /// Failures that count towards the next fall.
-    #[must_use]
-    pub const fn failures(&self) -> u64 {
-        self.errors.saturating_add(self.carried_failures)
-    }
-}
-
-/// The longest run of successes that certainly ends the series or certainly lies in its newest bucket.
-///
-/// Buckets do not show order. The error-free buckets that end the series are one run; and a bucket
-/// with `s` successes and `e` failures contains a run of at least `s / (e + 1)`, rounded up, whatever
-/// its order (the failures cut the successes into at most `e + 1` pieces). With one outcome a bucket
-/// this is the plain rule that a failure resets the streak.
-fn streak<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
-    let mut newest_first = buckets.rev().filter(|bucket| bucket.successes + bucket.errors > 0).peekable();
-    match newest_first.peek() {
-        Some(newest) if newest.errors > 0 => newest.successes.div_ceil(newest.errors.saturating_add(1)),
-        _ => newest_first.take_while(|bucket| bucket.errors == 0).map(|bucket| bucket.successes).sum(),
-    }
-}
-
-fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {
+pub(crate) fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
@@ -158,7 +132,7 @@ fn floor(time: Timestamp, seconds: i64) -> Timestamp {
     Timestamp::from_second(second.div_euclid(seconds).saturating_mul(seconds)).unwrap_or(Timestamp::MIN)
 }
 
-fn ceiling(time: Timestamp, seconds: i64) -> Timestamp {
+pub(crate) fn ceiling(time: Timestamp, seconds: i64) -> Timestamp {
     let down = floor(time, seconds);
     if down == time { down } else { down.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX) }
 }

@@ -11,22 +11,29 @@ mod fields;
 mod level;
 mod object;
 mod policy;
+mod probing;
 mod records;
+mod recovery;
 mod request;
+mod route;
 mod state;
+mod summary;
 mod text;
+mod trip;
 mod write;
 
 pub use backoff::RecoveryBackoff;
 pub use decision::{Decision, Outcome, decide, repair};
-pub use evidence::{Bucket, Evidence, EvidenceQuery, EvidenceSummary, Range};
+pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
 pub use level::{Level, NotALevel};
-pub use policy::{Policy, PolicyError, PolicySettings};
+pub use policy::{Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 pub use records::{
     COMMAND_PREFIX, CommandRecord, LastKnown, TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
 };
 pub use request::{
     AlarmHint, AlarmRequest, ForceRequest, InvalidRequest, ReleaseRequest, ScheduleRequest, TransitionRequest,
 };
-pub use state::{Hold, NewerState, SCHEMA_VERSION, Stored, SystemState};
+pub use route::{DRAWS, Route, draw, route};
+pub use state::{Hold, NewerState, Probing, Ramp, SCHEMA_VERSION, Stored, SystemState};
+pub use summary::{CallCounts, EvidenceSummary, ProbeSeries};
 pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

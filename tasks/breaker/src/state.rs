@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::object::{object, object_or_none};
-use crate::policy::MOST_OUTCOMES;
+use crate::policy::{LONGEST_SECONDS, MOST_OUTCOMES};
 use crate::request::HOLD_MINUTES;
+use crate::route::{DRAWS, draws};
 use crate::{Level, Policy, RecoveryBackoff};
 
 /// The layout of the state item that this code writes. Readers ignore attributes that they do not
@@ -60,6 +61,76 @@ pub struct Hold {
     pub expires_at: Timestamp,
 }
 
+/// While the level is degraded: how safe requests try the better one. The share is of those requests, by
+/// their draw; the limit a second of each environment is the policy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Probing {
+    /// When probing begins: at the end of the cooldown and of the ramp.
+    pub from: Timestamp,
+    /// The share of safe requests that probes, in percent, 1 to 100.
+    pub percent: u32,
+    /// Since when it is that share: probes from before tell nothing about how many it gives.
+    pub percent_since: Timestamp,
+    /// Since when no probe was seen, once that is so long that recoveries rest on the current level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_since: Option<Timestamp>,
+}
+
+impl Probing {
+    fn check(&self, state: &SystemState) -> Result<(), String> {
+        let Self { from, percent, percent_since, idle_since } = *self;
+        let SystemState { current_level, last_transition, last_updated, .. } = *state;
+        if current_level.better().is_none() {
+            return Err(format!("`probing` is there: at level {current_level} nothing better can be probed"));
+        }
+        check_percent("probing.percent", percent)?;
+        not_before("probing.from", from, last_transition)?;
+        // It waits for a cooldown or a ramp; or an evaluation found no probing and began it.
+        not_after("probing.from", from, later(last_transition, LONGEST_SECONDS).max(last_updated))?;
+        not_before("probing.percentSince", percent_since, from)?;
+        not_after("probing.percentSince", percent_since, last_updated.max(from))?;
+        idle_since.map_or(Ok(()), |idle_since| not_after("probing.idleSince", idle_since, last_updated))
+    }
+}
+
+/// After a recovery: how the better level takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ramp {
+    /// When it begins.
+    pub from: Timestamp,
+    /// When the level has taken over.
+    pub until: Timestamp,
+    /// The share of all requests that it begins with, in percent, 1 to 100.
+    pub first_percent: u32,
+}
+
+impl Ramp {
+    /// The share of all requests that the level takes at `now`, in draws of [`DRAWS`]: it grows evenly with
+    /// the time, from the first share to all.
+    #[must_use]
+    pub fn share(&self, now: Timestamp) -> u32 {
+        let (passed, whole) = (now.duration_since(self.from), self.until.duration_since(self.from));
+        let grown = (passed.as_millis() * i128::from(DRAWS)).checked_div(whole.as_millis());
+        let grown = u32::try_from(grown.unwrap_or(DRAWS.into()).clamp(0, DRAWS.into())).unwrap_or(DRAWS);
+        grown.max(draws(self.first_percent))
+    }
+
+    fn check(&self, state: &SystemState) -> Result<(), String> {
+        let Self { from, until, first_percent } = *self;
+        let SystemState { current_level, last_transition, last_updated, .. } = *state;
+        if current_level.worse().is_none() {
+            return Err(format!("`ramp` is there: at level {current_level} there is nothing worse to take over from"));
+        }
+        check_percent("ramp.firstPercent", first_percent)?;
+        not_before("ramp.from", from, last_transition)?;
+        not_after("ramp.from", from, last_updated)?;
+        not_before("ramp.until", until, from)?;
+        not_after("ramp.until", until, later(from, LONGEST_SECONDS))
+    }
+}
+
 /// The state item, `pk = "system-state"`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -87,6 +158,12 @@ pub struct SystemState {
     /// How long recoveries wait.
     #[serde(default, deserialize_with = "object")]
     pub backoff: RecoveryBackoff,
+    /// How safe requests try the better level, where recoveries rest on that.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
+    pub probing: Option<Probing>,
+    /// How the level takes over after a recovery, possibly over.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
+    pub ramp: Option<Ramp>,
     /// A pinned level, possibly expired.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
     pub hold: Option<Hold>,
@@ -97,11 +174,11 @@ pub struct SystemState {
 }
 
 impl SystemState {
-    /// The state before anything was ever written: level 1, and everything in the window counts,
+    /// The state before anything was ever written: level 1, and everything in the windows counts,
     /// because traffic may be older than the first evaluation.
     #[must_use]
     pub fn initial(policy: &Policy, now: Timestamp) -> Self {
-        let window = policy.window().unwrap_or_default();
+        let reach = policy.reach().unwrap_or_default();
         Self {
             current_level: Level::Full,
             failure_count: 0,
@@ -111,9 +188,11 @@ impl SystemState {
             transition_reason: "Initial state".to_owned(),
             version: 0,
             epoch: 0,
-            evidence_since: now.checked_sub(window).unwrap_or(now),
+            evidence_since: now.checked_sub(reach).unwrap_or(now),
             carried_failures: 0,
             backoff: RecoveryBackoff::default(),
+            probing: None,
+            ramp: None,
             hold: None,
             execution: String::new(),
             schema_version: SCHEMA_VERSION,
@@ -145,6 +224,8 @@ impl SystemState {
         let written = self.last_updated;
         not_after("evidenceSince", self.evidence_since, written)?;
         not_after("lastTransition", self.last_transition, written)?;
+        self.probing.map_or(Ok(()), |probing| probing.check(self))?;
+        self.ramp.map_or(Ok(()), |ramp| ramp.check(self))?;
         let Some(hold) = &self.hold else { return Ok(()) };
         if hold.level != *current_level {
             return Err(format!(
@@ -171,6 +252,19 @@ impl SystemState {
         self.hold.as_ref().filter(|hold| now < hold.expires_at)
     }
 
+    /// The ramp that is under way at `now`. A hold ends it: the operator wants the whole level.
+    #[must_use]
+    pub fn active_ramp(&self, now: Timestamp) -> Option<&Ramp> {
+        self.ramp.as_ref().filter(|ramp| now < ramp.until && self.active_hold(now).is_none())
+    }
+
+    /// How probes are sent at `now`. None are during a hold or a ramp.
+    #[must_use]
+    pub fn active_probing(&self, now: Timestamp) -> Option<&Probing> {
+        let quiet = self.active_hold(now).is_none() && self.active_ramp(now).is_none();
+        self.probing.as_ref().filter(|probing| probing.from <= now && quiet)
+    }
+
     /// Where the evidence begins: at `evidenceSince`, or where a hold ended, if that is later.
     #[must_use]
     pub fn evidence_begins(&self, now: Timestamp) -> Timestamp {
@@ -180,13 +274,19 @@ impl SystemState {
         }
     }
 
-    /// When automation may next raise the level, if successes allow it: once the cooldown and any hold
-    /// are over. `None` at level 1.
+    /// When probes may begin at the earliest: once the cooldown and the ramp are over.
+    pub(crate) fn probing_allowed_at(&self, policy: &Policy) -> Timestamp {
+        let cooled = self.last_transition.checked_add(self.backoff.cooldown(policy)).unwrap_or(Timestamp::MAX);
+        self.ramp.map_or(cooled, |ramp| cooled.max(ramp.until))
+    }
+
+    /// When automation may next raise the level, if the evidence allows it: once the cooldown, any ramp
+    /// and any hold are over. `None` at level 1.
     #[must_use]
     pub fn recovery_allowed_at(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
         self.current_level.better()?;
-        let cooled = self.last_transition.checked_add(self.backoff.cooldown(policy)).unwrap_or(Timestamp::MAX);
-        Some(self.active_hold(now).map_or(cooled, |hold| cooled.max(hold.expires_at)))
+        let settled = self.probing_allowed_at(policy);
+        Some(self.active_hold(now).map_or(settled, |hold| settled.max(hold.expires_at)))
     }
 
     /// The carried failures that still count at `now`: they lapse one window after the transition.
@@ -202,4 +302,22 @@ fn not_after(attribute: &str, time: Timestamp, latest: Timestamp) -> Result<(), 
         return Err(format!("`{attribute}` is {time}: it should not be after {latest}"));
     }
     Ok(())
+}
+
+fn not_before(attribute: &str, time: Timestamp, earliest: Timestamp) -> Result<(), String> {
+    if time.duration_until(earliest) > CLOCK_DIFFERENCE {
+        return Err(format!("`{attribute}` is {time}: it should not be before {earliest}"));
+    }
+    Ok(())
+}
+
+fn check_percent(attribute: &str, percent: u32) -> Result<(), String> {
+    if (1..=100).contains(&percent) {
+        return Ok(());
+    }
+    Err(format!("`{attribute}` is {percent}: it should be from 1 to 100"))
+}
+
+fn later(time: Timestamp, seconds: i64) -> Timestamp {
+    time.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }

@@ -127,7 +127,7 @@ fn commands_need_no_evidence() {
 fn a_repair_begins_an_epoch_even_at_the_last_known_level() {
     let request = ForceRequest { repair: true, ..force_request(2, None) };
     let last_known = SystemState { hold: None, ..state_at(Level::Degraded) };
-    let decision = repair(&last_known, &request, at(200)).unwrap();
+    let decision = repair(&last_known, &policy(), &request, at(200)).unwrap();
     assert_eq!((decision.outcome, moved(&decision)), (Outcome::Transition, (2, 2)));
     let next = decision.next.unwrap();
     assert_eq!((next.epoch, next.version), (last_known.epoch + 1, last_known.version + 1));

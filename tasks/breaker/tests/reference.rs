@@ -193,10 +193,9 @@ impl Rules {
         assert!(query.ranges.iter().all(|range| range.period_seconds == 1), "the history is too long for seconds");
         let of_level = self.buckets.iter().filter(|((level, second), _)| *level == query.level && asked(at(*second)));
         let buckets = of_level.map(|((_, second), (successes, errors))| Bucket {
-            start: at(*second),
-            period_seconds: 1,
             successes: *successes,
             errors: *errors,
+            ..Bucket::empty(at(*second), 1)
         });
         Evidence::new(buckets.collect())
     }
@@ -299,6 +298,7 @@ fn any_settings(scale: i64) -> impl Strategy<Value = PolicySettings> {
             relapse_window_seconds,
             calm_seconds,
             settle_seconds,
+            ..PolicySettings::default()
         }
     })
 }

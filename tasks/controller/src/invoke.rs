@@ -9,7 +9,6 @@ use aws_sdk_lambda::error::{ConnectorError, DisplayErrorContext, SdkError};
 use aws_sdk_lambda::operation::invoke::{InvokeError as SdkInvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use breaker::Level;
-use platform::clients::LAMBDA_CONNECT_TIMEOUT;
 
 use crate::settings::PerLevel;
 
@@ -85,11 +84,7 @@ pub struct LambdaServices {
 
 impl ServiceInvoker for LambdaServices {
     async fn invoke(&self, level: Level, payload: Vec<u8>, time: Duration) -> Result<Vec<u8>, InvokeError> {
-        // The time to connect stays as it is: the SDK keeps a pool of connections for each value.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(LAMBDA_CONNECT_TIMEOUT)
-            .operation_attempt_timeout(time)
-            .operation_timeout(time);
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(time).operation_timeout(time);
         let invocation = self.client.invoke().function_name(self.functions.of(level)).payload(Blob::new(payload));
         let overrides = aws_sdk_lambda::config::Builder::new().timeout_config(timeouts.build());
         match invocation.customize().config_override(overrides).send().await {

@@ -7,9 +7,13 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use controller::{Controller, LambdaServices, Settings, StateCache, answer_by};
-use lambda_runtime::{LambdaEvent, service_fn};
-use platform::clients::{ROUTING_TIMEOUTS, dynamodb_for_routing, lambda_without_retries, sdk_config};
+use lambda_runtime::LambdaEvent;
+use platform::clients::{
+    ROUTING_TIMEOUTS, connect_to_lambda, dynamodb_for_routing, lambda_without_retries, sdk_config,
+};
+use platform::https::Https;
 use platform::metrics::EmbeddedMetricLog;
+use platform::runtime::serve;
 use platform::state_store::StateTable;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -18,12 +22,14 @@ use tokio::time::Instant;
 async fn main() -> ExitCode {
     platform::runtime::run(|environment| async move {
         let settings = Settings::from_environment(&environment)?;
-        let config = sdk_config(ROUTING_TIMEOUTS).await;
+        let https = Https::prepare();
+        let config = sdk_config(&environment, &https, ROUTING_TIMEOUTS)?;
+        let client = lambda_without_retries(&config);
         let table = StateTable::new(dynamodb_for_routing(&config), settings.state_table).eventually_consistent();
         let controller = Controller {
             history: table.clone(),
             states: StateCache::new(table, settings.state_cache_ttl, settings.fallback_level),
-            services: LambdaServices { client: lambda_without_retries(&config), functions: settings.functions },
+            services: LambdaServices { client: client.clone(), functions: settings.functions },
             service_timeouts: settings.service_timeouts,
             request_fallback: settings.request_fallback,
             metrics: EmbeddedMetricLog,
@@ -31,16 +37,15 @@ async fn main() -> ExitCode {
             policy: settings.policy,
             commands: settings.commands,
         };
-        let handler = service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        let ahead = async { tokio::join!(controller.states.prime(), connect_to_lambda(&client)) };
+        let handler = |event: LambdaEvent<Box<RawValue>>| {
             let controller = &controller;
             async move {
                 let by = answer_by(event.context.deadline(), SystemTime::now(), Instant::now());
                 controller.handle(&event.payload, by).await.map_err(lambda_runtime::Error::from)
             }
-        });
-        // The first read of the state begins while the environment still has all of its start-up's share.
-        let ((), ended) = tokio::join!(Box::pin(controller.states.prime()), lambda_runtime::run(handler));
-        ended
+        };
+        serve(https.ready(), ahead, handler).await
     })
     .await
 }

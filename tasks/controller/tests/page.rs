@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use breaker::{ForceRequest, Hold, Level, SystemState, TransitionRecord, TransitionRequest};
+use breaker::{ForceRequest, Hold, Level, Policy, PolicySettings, SystemState, TransitionRecord, TransitionRequest};
 use common::{Records, TestController, answer, ask, controller, event, policy};
 use controller::{CommandTarget, StateCache, StoredLevel};
 use jiff::{SignedDuration, Timestamp};
@@ -170,11 +170,22 @@ async fn the_page_says_when_a_recovery_may_come() {
         page.texts("#counts p").into_iter().find(|text| text.starts_with("Recovery")).unwrap()
     };
     assert!(recovery(state(Level::Full)).await.contains("none is needed"));
-    assert!(recovery(state(Level::Degraded)).await.contains("as soon as the successes suffice"));
+    assert!(recovery(state(Level::Degraded)).await.contains("as soon as the evidence suffices"));
     let now = Timestamp::now();
     let fresh = SystemState { last_transition: now, ..state(Level::Degraded) };
     let told = recovery(fresh).await;
     assert!(told.contains("not before ") && told.contains("the cooldown of 30 s"), "{told}");
+}
+
+#[tokio::test]
+async fn where_rates_and_probes_decide_the_page_says_so_and_shows_no_meter_that_does_not() {
+    let policy = Policy::new(PolicySettings::production()).unwrap();
+    let controller = TestController { policy, ..showing(state(Level::Degraded), Vec::new()) };
+    let page = Page::of(&controller).await;
+    assert!(!page.texts("#counts label").iter().any(|label| label.starts_with("Successes")));
+    let told = page.text("#counts");
+    let rate = format!("{} % failures among at least", controller.policy.failure_rate_percent().unwrap());
+    assert!(told.contains(&rate) && told.contains("probes of level 1, full"), "{told}");
 }
 
 #[tokio::test]

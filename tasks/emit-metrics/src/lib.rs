@@ -20,7 +20,7 @@ pub struct EmitMetrics<M> {
 
 impl<M: MetricWriter> EmitMetrics<M> {
     /// Emits `Evaluation` and `CurrentLevel`, so that the state itself is announced every time;
-    /// `Transition` where the level moved, `WouldTransition` where a hold prevented it, and
+    /// `Transition` where the level moved, `WouldTransition` where a hold or `MODE=observe-only` prevented it, and
     /// `HoldMinutesLeft` while there is a hold.
     ///
     /// # Errors

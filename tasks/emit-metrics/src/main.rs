@@ -3,21 +3,22 @@
 use std::process::ExitCode;
 
 use emit_metrics::EmitMetrics;
-use lambda_runtime::{LambdaEvent, service_fn};
-use platform::clients::{TASK_TIMEOUTS, sdk_config};
+use lambda_runtime::LambdaEvent;
+use platform::clients::{TASK_TIMEOUTS, connect_to_cloudwatch, sdk_config};
+use platform::https::Https;
 use platform::metric_writer::CloudWatch;
+use platform::runtime::serve;
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     platform::runtime::run(|environment| async move {
         let deployment = environment.required("DEPLOYMENT")?;
-        let config = sdk_config(TASK_TIMEOUTS).await;
-        let task = EmitMetrics { metrics: CloudWatch(aws_sdk_cloudwatch::Client::new(&config)), deployment };
-        lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-            task.handle(event.payload, platform::runtime::now())
-        }))
-        .await
+        let https = Https::prepare();
+        let client = aws_sdk_cloudwatch::Client::new(&sdk_config(&environment, &https, TASK_TIMEOUTS)?);
+        let task = EmitMetrics { metrics: CloudWatch(client.clone()), deployment };
+        let handler = |event: LambdaEvent<Value>| task.handle(event.payload, platform::runtime::now());
+        serve(https.ready(), connect_to_cloudwatch(&client), handler).await
     })
     .await
 }

@@ -121,7 +121,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
 
     async fn decide(&self, base: &Base, request: &TransitionRequest, now: Timestamp) -> Result<Decision, TaskError> {
         if let (Expected::Repair, TransitionRequest::Force(force)) = (base.expected, request) {
-            return repair(&base.state, force, now).map_err(TaskError::from);
+            return repair(&base.state, &self.policy, force, now).map_err(TaskError::from);
         }
         let evidence = self.evidence_for(request, &base.state, now).await?;
         decide(&base.state, &self.policy, request, &evidence, now).map_err(TaskError::from)

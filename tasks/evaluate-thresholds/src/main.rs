@@ -1,11 +1,16 @@
 //! The Lambda `evaluate-thresholds`.
 
+// The futures of two SDK clients nest deeper than the compiler looks by default.
+#![recursion_limit = "256"]
+
 use std::process::ExitCode;
 
 use evaluate_thresholds::EvaluateThresholds;
-use lambda_runtime::{LambdaEvent, service_fn};
-use platform::clients::{TASK_TIMEOUTS, sdk_config};
+use lambda_runtime::LambdaEvent;
+use platform::clients::{TASK_TIMEOUTS, connect_to_cloudwatch, connect_to_dynamodb, sdk_config};
+use platform::https::Https;
 use platform::metric_reader::ServiceMetrics;
+use platform::runtime::serve;
 use platform::state_store::StateTable;
 use platform::task_input;
 use serde_json::value::RawValue;
@@ -16,18 +21,21 @@ async fn main() -> ExitCode {
         let policy = platform::policy::from_environment(&environment)?;
         let deployment = environment.required("DEPLOYMENT")?;
         let table = environment.text("STATE_TABLE", "circuit-breaker-state");
-        let config = sdk_config(TASK_TIMEOUTS).await;
+        let https = Https::prepare();
+        let config = sdk_config(&environment, &https, TASK_TIMEOUTS)?;
+        let (dynamodb, cloudwatch) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_cloudwatch::Client::new(&config));
         let task = EvaluateThresholds {
-            states: StateTable::new(aws_sdk_dynamodb::Client::new(&config), table),
-            evidence: ServiceMetrics::new(aws_sdk_cloudwatch::Client::new(&config), deployment),
+            states: StateTable::new(dynamodb.clone(), table),
+            evidence: ServiceMetrics::new(cloudwatch.clone(), deployment),
             policy,
         };
-        let handler = service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        let handler = |event: LambdaEvent<Box<RawValue>>| {
             let task = &task;
             // Boxed, or the compiler gives up on how deep the futures are nested.
             async move { Box::pin(task.handle(task_input::read(&event.payload)?, platform::runtime::now())).await }
-        });
-        lambda_runtime::run(handler).await
+        };
+        let ahead = async { tokio::join!(connect_to_dynamodb(&dynamodb), connect_to_cloudwatch(&cloudwatch)) };
+        serve(https.ready(), ahead, handler).await
     })
     .await
 }

@@ -67,7 +67,7 @@ fn state() -> SystemState {
 
 fn failures(errors: u64) -> Result<Vec<Bucket>, MetricsError> {
     let start = "2026-09-10T14:06:10Z".parse().unwrap();
-    Ok(vec![Bucket { start, period_seconds: 1, successes: 0, errors }])
+    Ok(vec![Bucket { errors, ..Bucket::empty(start, 1) }])
 }
 
 fn task(

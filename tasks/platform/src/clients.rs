@@ -1,15 +1,30 @@
-//! SDK clients with timeouts.
+//! SDK clients with timeouts, configured by what Lambda sets.
+//!
+//! Lambda gives a function its region and its credentials as environment variables, always and nothing
+//! else. So nothing else is looked at: the SDK's default chain would look for profiles, containers and
+//! instance metadata at every start, and bring the clients for asking them.
 
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+use crate::https::Https;
+use crate::settings::{Environment, SettingError};
 
 /// How long a call may take.
 #[derive(Clone, Copy, Debug)]
@@ -29,38 +44,67 @@ pub const TASK_TIMEOUTS: Timeouts =
 pub const ROUTING_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(150), operation: Duration::from_millis(300) };
 
-/// How long connecting to Lambda may take. A request that had no connection in this time was never sent, so it
-/// is safe to send it again, which is not true of one that was sent and not answered.
-pub const LAMBDA_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The configuration that Lambda's environment gives, with these timeouts and the SDK's standard retries.
+/// Of the SDK's own settings `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_USE_FIPS_ENDPOINT` and
+/// `AWS_USE_DUALSTACK_ENDPOINT` are honoured.
+///
+/// # Errors
+/// Names the variable that is missing or makes no sense.
+pub fn sdk_config(environment: &Environment, https: &Https, timeouts: Timeouts) -> Result<SdkConfig, SettingError> {
+    let optional = |name: &str| Some(environment.text(name, "")).filter(|value| !value.is_empty());
+    let switch = |name: &str| environment.one_of(name, &[("false", false), ("true", true)]);
+    let mut credentials = Credentials::builder()
+        .access_key_id(environment.required("AWS_ACCESS_KEY_ID")?)
+        .secret_access_key(environment.required("AWS_SECRET_ACCESS_KEY")?)
+        .provider_name("Environment");
+    credentials.set_session_token(optional("AWS_SESSION_TOKEN"));
+    credentials.set_account_id(optional("AWS_ACCOUNT_ID").map(Into::into));
+    let mut config = SdkConfig::builder()
+        // Pinned: a newer behaviour of the SDK is to be read about before it is taken.
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(environment.required("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials.build()))
+        .http_client(https.clone())
+        .sleep_impl(TokioSleep::new())
+        .timeout_config(timeout_config(timeouts))
+        .retry_config(RetryConfig::standard())
+        .use_fips(switch("AWS_USE_FIPS_ENDPOINT")?)
+        .use_dual_stack(switch("AWS_USE_DUALSTACK_ENDPOINT")?)
+        .service_config(ServiceSettings(environment.clone()));
+    config.set_endpoint_url(optional("AWS_ENDPOINT_URL"));
+    Ok(config.build())
+}
 
-/// The configuration that the environment gives, with these timeouts and the SDK's retries.
-pub async fn sdk_config(timeouts: Timeouts) -> SdkConfig {
-    // Pinned: a newer behaviour of the SDK is to be read about before it is taken.
-    aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeout_config(timeouts)).load().await
+/// Settings of one service, such as `AWS_ENDPOINT_URL_DYNAMODB`.
+#[derive(Debug)]
+struct ServiceSettings(Environment);
+
+impl LoadServiceConfig for ServiceSettings {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_uppercase().replace([' ', '-'], "_");
+        Some(self.0.text(&format!("{}_{service}", key.env()), "")).filter(|value| !value.is_empty())
+    }
 }
 
 fn timeout_config(timeouts: Timeouts) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(timeouts.attempt)
-        .operation_attempt_timeout(timeouts.attempt)
-        .operation_timeout(timeouts.operation)
-        .build()
+    TimeoutConfig::builder().operation_attempt_timeout(timeouts.attempt).operation_timeout(timeouts.operation).build()
 }
 
 /// A Lambda client that never retries: the SDK's three tries would make one transfer three. How long an
 /// invocation may take is for each call to say.
+#[cfg(feature = "lambda")]
 #[must_use]
 pub fn lambda_without_retries(config: &SdkConfig) -> aws_sdk_lambda::Client {
-    let timeouts = TimeoutConfig::builder().connect_timeout(LAMBDA_CONNECT_TIMEOUT).build();
     let config = aws_sdk_lambda::config::Builder::from(config)
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
+        .timeout_config(TimeoutConfig::disabled())
         .build();
     aws_sdk_lambda::Client::from_conf(config)
 }
 
 /// A DynamoDB client for reading the state within [`ROUTING_TIMEOUTS`]. The SDK's own pause before a second try
 /// is up to a second, which would use up the time without trying.
+#[cfg(feature = "dynamodb")]
 #[must_use]
 pub fn dynamodb_for_routing(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let retries = RetryConfig::standard()
@@ -75,6 +119,7 @@ pub fn dynamodb_for_routing(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
 }
 
 /// A Step Functions client for `StartSyncExecution`.
+#[cfg(feature = "step-functions")]
 #[must_use]
 pub fn step_functions(config: &SdkConfig) -> aws_sdk_sfn::Client {
     let mut builder = aws_sdk_sfn::config::Builder::from(config);
@@ -86,9 +131,11 @@ pub fn step_functions(config: &SdkConfig) -> aws_sdk_sfn::Client {
 
 /// Takes off the `sync-` that the SDK puts before the host of `StartSyncExecution`. With an endpoint
 /// of one's own there is no DNS name for it.
+#[cfg(feature = "step-functions")]
 #[derive(Debug)]
 struct PlainHost;
 
+#[cfg(feature = "step-functions")]
 #[dyn_dispatch_hint]
 impl Intercept for PlainHost {
     fn name(&self) -> &'static str {
@@ -105,4 +152,56 @@ impl Intercept for PlainHost {
         context.request_mut().set_uri(plain)?;
         Ok(())
     }
+}
+
+/// Makes of a call a bare `HEAD /` to the same host: it opens the connection that calls will use, and
+/// does nothing else. It carries no signature, needs no permission and leaves no trace in the account.
+/// Whatever the answer is, it is no answer to the call, which therefore fails.
+#[derive(Debug)]
+struct Knock;
+
+#[dyn_dispatch_hint]
+impl Intercept for Knock {
+    fn name(&self) -> &'static str {
+        "Knock"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let call = context.request();
+        let host = call.uri().split('/').take(3).collect::<Vec<_>>().join("/");
+        let mut knock = HttpRequest::new(SdkBody::empty());
+        knock.set_method("HEAD")?;
+        knock.set_uri(format!("{host}/"))?;
+        *context.request_mut() = knock;
+        Ok(())
+    }
+}
+
+/// Opens a connection to `CloudWatch`, so that the first call need not. What goes wrong is for that call to say.
+#[cfg(feature = "cloudwatch")]
+pub async fn connect_to_cloudwatch(client: &aws_sdk_cloudwatch::Client) {
+    drop(client.put_metric_data().customize().interceptor(Knock).send().await);
+}
+
+/// Opens a connection to `DynamoDB`; see [`connect_to_cloudwatch`].
+#[cfg(feature = "dynamodb")]
+pub async fn connect_to_dynamodb(client: &aws_sdk_dynamodb::Client) {
+    drop(client.get_item().table_name("any").customize().interceptor(Knock).send().await);
+}
+
+/// Opens a connection to Lambda; see [`connect_to_cloudwatch`].
+#[cfg(feature = "lambda")]
+pub async fn connect_to_lambda(client: &aws_sdk_lambda::Client) {
+    drop(client.invoke().function_name("any").customize().interceptor(Knock).send().await);
+}
+
+/// Opens a connection to where Step Functions runs Express executions; see [`connect_to_cloudwatch`].
+#[cfg(feature = "step-functions")]
+pub async fn connect_to_step_functions(client: &aws_sdk_sfn::Client) {
+    drop(client.start_sync_execution().customize().interceptor(Knock).send().await);
 }

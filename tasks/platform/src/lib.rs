@@ -1,13 +1,19 @@
 //! The AWS edge that the task Lambdas share. What decides is in `breaker`; what talks is here,
 //! behind narrow ports, so that handlers can be tested without a network.
 
+#[cfg(feature = "sdk")]
 pub mod clients;
+#[cfg(feature = "sdk")]
+pub mod https;
+#[cfg(feature = "cloudwatch")]
 pub mod metric_reader;
+#[cfg(feature = "cloudwatch")]
 pub mod metric_writer;
 pub mod metrics;
 pub mod policy;
 pub mod runtime;
 pub mod settings;
+#[cfg(feature = "dynamodb")]
 pub mod state_store;
 pub mod task_error;
 pub mod task_input;

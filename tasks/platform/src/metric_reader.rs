@@ -6,15 +6,23 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::error::DisplayErrorContext;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode};
+use breaker::contract::ErrorName;
 use breaker::{Bucket, Evidence, EvidenceQuery, Level, Range};
 use jiff::Timestamp;
 
 use crate::metrics::{namespace, service_dimensions};
+use crate::task_error::TaskError;
 
 /// The evidence cannot be read completely; deciding from a part of it could be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the metrics cannot be read completely: {0}")]
 pub struct MetricsError(pub String);
+
+impl From<MetricsError> for TaskError {
+    fn from(error: MetricsError) -> Self {
+        Self::new(ErrorName::MetricsUnavailable, error.to_string())
+    }
+}
 
 /// Reads evidence.
 pub trait EvidenceReader {
@@ -31,24 +39,69 @@ pub struct Page {
     pub next_token: Option<String>,
 }
 
-/// A part of the outcomes of one kind.
+/// A part of one series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Which outcomes.
-    pub kind: Kind,
+    /// Which one.
+    pub id: SeriesId,
     /// Whether the answer is complete so far as this page goes.
     pub status: SeriesStatus,
     /// Start of a bucket and the sum in it.
     pub sums: Vec<(Timestamp, f64)>,
 }
 
-/// Which outcomes a series counts.
+/// What a series counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// `Success`.
+pub enum SeriesId {
+    /// `Success` of the current level.
     Success,
-    /// `Error`.
+    /// `Error` of the current level.
     Error,
+    /// `SlowCall` of the current level.
+    SlowCall,
+    /// `Success` of the level that is probed.
+    ProbeSuccess,
+    /// `Error` of the level that is probed.
+    ProbeError,
+}
+
+impl SeriesId {
+    const ALL: [Self; 5] = [Self::Success, Self::Error, Self::SlowCall, Self::ProbeSuccess, Self::ProbeError];
+
+    /// The name in a query, and the metric's.
+    const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Success => ("success", "Success"),
+            Self::Error => ("error", "Error"),
+            Self::SlowCall => ("slow_call", "SlowCall"),
+            Self::ProbeSuccess => ("probe_success", "Success"),
+            Self::ProbeError => ("probe_error", "Error"),
+        }
+    }
+
+    /// The series that a query needs, each with its level.
+    fn wanted(query: &EvidenceQuery) -> Vec<(Self, Level)> {
+        let slow_calls = query.slow_calls.then_some((Self::SlowCall, query.level));
+        let probes = query.probed.map(|level| [(Self::ProbeSuccess, level), (Self::ProbeError, level)]);
+        [(Self::Success, query.level), (Self::Error, query.level)]
+            .into_iter()
+            .chain(slow_calls)
+            .chain(probes.into_iter().flatten())
+            .collect()
+    }
+
+    const fn is_of_probes(self) -> bool {
+        matches!(self, Self::ProbeSuccess | Self::ProbeError)
+    }
+
+    fn add_to(self, bucket: &mut Bucket, sum: u64) {
+        let count = match self {
+            Self::Success | Self::ProbeSuccess => &mut bucket.successes,
+            Self::Error | Self::ProbeError => &mut bucket.errors,
+            Self::SlowCall => &mut bucket.slow_calls,
+        };
+        *count = count.saturating_add(sum);
+    }
 }
 
 /// What the answer says of its own completeness.
@@ -67,7 +120,7 @@ pub trait PageSource {
     /// The page of `range` at `token`, or its first.
     fn page(
         &self,
-        level: Level,
+        query: &EvidenceQuery,
         range: &Range,
         token: Option<String>,
     ) -> impl Future<Output = Result<Page, MetricsError>> + Send;
@@ -75,49 +128,55 @@ pub trait PageSource {
 
 impl<S: PageSource + Sync> EvidenceReader for S {
     async fn read(&self, query: &EvidenceQuery) -> Result<Evidence, MetricsError> {
-        let mut buckets = Vec::new();
+        let mut buckets = Buckets::default();
         for range in &query.ranges {
-            buckets.extend(read_range(self, query.level, range).await?);
+            buckets.read(self, query, range).await?;
         }
-        Ok(Evidence::new(buckets))
+        Ok(Evidence::new(buckets.current.into_values().collect()).with_probes(buckets.probes.into_values().collect()))
     }
 }
 
-async fn read_range<S: PageSource>(source: &S, level: Level, range: &Range) -> Result<Vec<Bucket>, MetricsError> {
-    let mut buckets: BTreeMap<Timestamp, Bucket> = BTreeMap::new();
-    let mut statuses: BTreeMap<Kind, SeriesStatus> = BTreeMap::new();
-    let mut token = None;
-    loop {
-        let page = source.page(level, range, token).await?;
-        for series in page.series {
-            for (start, sum) in series.sums.iter().filter(|(start, _)| (range.start..range.end).contains(start)) {
-                let empty = Bucket { start: *start, period_seconds: range.period_seconds, successes: 0, errors: 0 };
-                let bucket = buckets.entry(*start).or_insert(empty);
-                match series.kind {
-                    Kind::Success => bucket.successes += whole(*sum),
-                    Kind::Error => bucket.errors += whole(*sum),
+#[derive(Default)]
+struct Buckets {
+    current: BTreeMap<Timestamp, Bucket>,
+    probes: BTreeMap<Timestamp, Bucket>,
+}
+
+impl Buckets {
+    async fn read<S: PageSource>(
+        &mut self,
+        source: &S,
+        query: &EvidenceQuery,
+        range: &Range,
+    ) -> Result<(), MetricsError> {
+        let mut statuses: BTreeMap<SeriesId, SeriesStatus> = BTreeMap::new();
+        let mut token = None;
+        loop {
+            let page = source.page(query, range, token).await?;
+            for series in page.series {
+                for (start, sum) in series.sums.iter().filter(|(start, _)| (range.start..range.end).contains(start)) {
+                    let buckets = if series.id.is_of_probes() { &mut self.probes } else { &mut self.current };
+                    let bucket = buckets.entry(*start).or_insert_with(|| Bucket::empty(*start, range.period_seconds));
+                    series.id.add_to(bucket, whole(*sum));
                 }
+                statuses.insert(series.id, series.status);
             }
-            statuses.insert(series.kind, series.status);
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
         }
-        token = page.next_token;
-        if token.is_none() {
-            break;
-        }
+        SeriesId::wanted(query).into_iter().try_for_each(|(id, _)| check_complete(id, statuses.get(&id)))
     }
-    for kind in [Kind::Success, Kind::Error] {
-        check_complete(kind, statuses.get(&kind))?;
-    }
-    Ok(buckets.into_values().collect())
 }
 
 /// A series is complete when the last page that had a part of it said so.
-fn check_complete(kind: Kind, status: Option<&SeriesStatus>) -> Result<(), MetricsError> {
+fn check_complete(id: SeriesId, status: Option<&SeriesStatus>) -> Result<(), MetricsError> {
     match status {
         Some(SeriesStatus::Complete) => Ok(()),
-        Some(SeriesStatus::Partial) => Err(MetricsError(format!("{kind:?} is partial, and no page follows"))),
-        Some(SeriesStatus::Failed(word)) => Err(MetricsError(format!("{kind:?} has status {word}"))),
-        None => Err(MetricsError(format!("{kind:?} was not answered at all"))),
+        Some(SeriesStatus::Partial) => Err(MetricsError(format!("{id:?} is partial, and no page follows"))),
+        Some(SeriesStatus::Failed(word)) => Err(MetricsError(format!("{id:?} has status {word}"))),
+        None => Err(MetricsError(format!("{id:?} was not answered at all"))),
     }
 }
 
@@ -141,11 +200,8 @@ impl ServiceMetrics {
         Self { client, deployment }
     }
 
-    fn query(&self, kind: Kind, level: Level, period_seconds: i32) -> MetricDataQuery {
-        let (id, name) = match kind {
-            Kind::Success => ("success", "Success"),
-            Kind::Error => ("error", "Error"),
-        };
+    fn query(&self, id: SeriesId, level: Level, period_seconds: i32) -> MetricDataQuery {
+        let (id, name) = id.names();
         let dimensions = service_dimensions(&self.deployment, level)
             .into_iter()
             .map(|(name, value)| Dimension::builder().name(name).value(value).build())
@@ -158,12 +214,13 @@ impl ServiceMetrics {
 }
 
 impl PageSource for ServiceMetrics {
-    async fn page(&self, level: Level, range: &Range, token: Option<String>) -> Result<Page, MetricsError> {
+    async fn page(&self, query: &EvidenceQuery, range: &Range, token: Option<String>) -> Result<Page, MetricsError> {
+        let wanted = SeriesId::wanted(query);
+        let queries = wanted.into_iter().map(|(id, level)| self.query(id, level, range.period_seconds)).collect();
         let answer = self
             .client
             .get_metric_data()
-            .metric_data_queries(self.query(Kind::Success, level, range.period_seconds))
-            .metric_data_queries(self.query(Kind::Error, level, range.period_seconds))
+            .set_metric_data_queries(Some(queries))
             .start_time(DateTime::from_secs(range.start.as_second()))
             .end_time(DateTime::from_secs(range.end.as_second()))
             .scan_by(ScanBy::TimestampAscending)
@@ -177,11 +234,7 @@ impl PageSource for ServiceMetrics {
 }
 
 fn series(result: &MetricDataResult) -> Option<Series> {
-    let kind = match result.id() {
-        Some("success") => Kind::Success,
-        Some("error") => Kind::Error,
-        _ => return None,
-    };
+    let id = SeriesId::ALL.into_iter().find(|id| result.id() == Some(id.names().0))?;
     let status = match result.status_code() {
         Some(StatusCode::Complete) => SeriesStatus::Complete,
         Some(StatusCode::PartialData) => SeriesStatus::Partial,
@@ -189,7 +242,7 @@ fn series(result: &MetricDataResult) -> Option<Series> {
         None => SeriesStatus::Failed("missing".to_owned()),
     };
     let starts = result.timestamps().iter().filter_map(|time| Timestamp::from_second(time.secs()).ok());
-    Some(Series { kind, status, sums: starts.zip(result.values().iter().copied()).collect() })
+    Some(Series { id, status, sums: starts.zip(result.values().iter().copied()).collect() })
 }
 
 #[cfg(test)]
@@ -205,7 +258,7 @@ mod tests {
     }
 
     impl PageSource for Scripted {
-        async fn page(&self, _: Level, _: &Range, token: Option<String>) -> Result<Page, MetricsError> {
+        async fn page(&self, _: &EvidenceQuery, _: &Range, token: Option<String>) -> Result<Page, MetricsError> {
             self.tokens.lock().unwrap().push(token);
             Ok(self.pages.lock().unwrap().remove(0))
         }
@@ -215,38 +268,38 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn part(kind: Kind, status: SeriesStatus, sums: &[(i64, f64)]) -> Series {
+    fn part(id: SeriesId, status: SeriesStatus, sums: &[(i64, f64)]) -> Series {
         let sums = sums.iter().map(|(second, sum)| (at(*second), *sum)).collect();
-        Series { kind, status, sums }
+        Series { id, status, sums }
     }
 
     fn page(series: Vec<Series>, next: Option<&str>) -> Page {
         Page { series, next_token: next.map(str::to_owned) }
     }
 
-    fn complete(kind: Kind, sums: &[(i64, f64)]) -> Series {
-        part(kind, SeriesStatus::Complete, sums)
+    fn complete(id: SeriesId, sums: &[(i64, f64)]) -> Series {
+        part(id, SeriesStatus::Complete, sums)
     }
 
     fn read(pages: Vec<Page>) -> (Result<Evidence, MetricsError>, Vec<Option<String>>) {
         let source = Scripted { pages: Mutex::new(pages), tokens: Mutex::default() };
         let range = Range { period_seconds: 1, start: at(100), end: at(200) };
-        let query = EvidenceQuery { level: Level::Full, ranges: vec![range] };
+        let query = EvidenceQuery { level: Level::Full, probed: None, slow_calls: false, ranges: vec![range] };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let evidence = runtime.block_on(source.read(&query));
         (evidence, source.tokens.into_inner().unwrap())
     }
 
     fn bucket(second: i64, successes: u64, errors: u64) -> Bucket {
-        Bucket { start: at(second), period_seconds: 1, successes, errors }
+        Bucket { successes, errors, ..Bucket::empty(at(second), 1) }
     }
 
     #[test]
     fn pages_are_followed_and_added_up_until_every_series_is_complete() {
         let (evidence, tokens) = read(vec![
-            page(vec![part(Kind::Error, SeriesStatus::Partial, &[(101, 2.0)])], Some("second")),
-            page(vec![complete(Kind::Error, &[(102, 1.0)])], Some("third")),
-            page(vec![complete(Kind::Success, &[(102, 4.0)])], None),
+            page(vec![part(SeriesId::Error, SeriesStatus::Partial, &[(101, 2.0)])], Some("second")),
+            page(vec![complete(SeriesId::Error, &[(102, 1.0)])], Some("third")),
+            page(vec![complete(SeriesId::Success, &[(102, 4.0)])], None),
         ]);
         assert_eq!(evidence, Ok(Evidence::new(vec![bucket(101, 0, 2), bucket(102, 4, 1)])));
         assert_eq!(tokens, [None, Some("second".to_owned()), Some("third".to_owned())]);
@@ -255,8 +308,10 @@ mod tests {
     #[test]
     fn any_status_but_complete_is_no_evidence() {
         for status in [SeriesStatus::Failed("InternalError".to_owned()), SeriesStatus::Partial] {
-            let (evidence, _) =
-                read(vec![page(vec![complete(Kind::Success, &[]), part(Kind::Error, status, &[(101, 9.0)])], None)]);
+            let (evidence, _) = read(vec![page(
+                vec![complete(SeriesId::Success, &[]), part(SeriesId::Error, status, &[(101, 9.0)])],
+                None,
+            )]);
             assert!(evidence.unwrap_err().0.starts_with("Error"));
         }
     }
@@ -264,18 +319,19 @@ mod tests {
     #[test]
     fn a_series_that_is_cut_short_or_not_answered_is_no_evidence() {
         let cut = vec![
-            page(vec![part(Kind::Error, SeriesStatus::Partial, &[(101, 2.0)])], Some("second")),
-            page(vec![complete(Kind::Success, &[(102, 4.0)])], None),
+            page(vec![part(SeriesId::Error, SeriesStatus::Partial, &[(101, 2.0)])], Some("second")),
+            page(vec![complete(SeriesId::Success, &[(102, 4.0)])], None),
         ];
         assert!(read(cut).0.is_err());
-        let silent = vec![page(vec![complete(Kind::Success, &[(102, 4.0)])], None)];
+        let silent = vec![page(vec![complete(SeriesId::Success, &[(102, 4.0)])], None)];
         assert_eq!(read(silent).0, Err(MetricsError("Error was not answered at all".to_owned())));
     }
 
     #[test]
     fn a_bucket_outside_the_range_is_dropped_because_cloudwatch_rounds_a_start_down() {
         let sums = [(99, 9.0), (100, 1.0), (199, 1.0), (200, 9.0)];
-        let (evidence, _) = read(vec![page(vec![complete(Kind::Success, &[]), complete(Kind::Error, &sums)], None)]);
+        let (evidence, _) =
+            read(vec![page(vec![complete(SeriesId::Success, &[]), complete(SeriesId::Error, &sums)], None)]);
         assert_eq!(evidence, Ok(Evidence::new(vec![bucket(100, 0, 1), bucket(199, 0, 1)])));
     }
 }

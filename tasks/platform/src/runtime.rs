@@ -1,11 +1,22 @@
 //! What every `main.rs` shares: logs first, then a handler or a refusal to start.
 
+use std::fmt::Debug;
+use std::pin::Pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::{Deserialize, Serialize};
+use tokio::sync::SetOnce;
+use tokio::time::timeout;
 
 use crate::settings::Environment;
 use crate::telemetry;
+
+/// The longest that a first event waits for what is done ahead of it. Past it the event makes its own
+/// calls, with their own timeouts.
+const AHEAD_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs a Lambda's `body` (settings, clients, handler) until the environment ends.
 ///
@@ -34,4 +45,98 @@ where
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// Serves events with `handler` until the environment ends, and meanwhile does something ahead of them:
+/// waits for `ready`, then makes the calls `connect`, so that the first event finds open connections.
+///
+/// The first event is asked for at once, before any of that is done: how long an environment takes to
+/// start is how long its first caller waits at least. An event that comes sooner waits, because by itself
+/// it would open the same connections, one after the other and from the beginning.
+///
+/// Boxed, because the futures of SDK calls are tens of kilobytes, which each `await` on the way would move.
+///
+/// # Errors
+/// The runtime API does not answer.
+pub fn serve<A, F, R, E>(
+    ready: impl Future,
+    connect: impl Future,
+    handler: impl Fn(LambdaEvent<A>) -> F,
+) -> Pin<Box<impl Future<Output = Result<(), lambda_runtime::Error>>>>
+where
+    A: for<'de> Deserialize<'de>,
+    F: Future<Output = Result<R, E>>,
+    R: Serialize,
+    E: Into<Diagnostic> + Debug,
+{
+    Box::pin(async move {
+        let gate = Gate::default();
+        let gated = service_fn(|event| {
+            let answer = handler(event);
+            async {
+                gate.passed().await;
+                answer.await
+            }
+        });
+        let ((), ended) = tokio::join!(gate.open_after(ready, connect), lambda_runtime::run(gated));
+        ended
+    })
+}
+
+/// Where events wait.
+#[derive(Debug, Default)]
+struct Gate(SetOnce<()>);
+
+impl Gate {
+    /// Opens when `ready` and `connect` are done, or `connect` takes too long. `ready` is outside the limit:
+    /// it needs the processor, not the network, and ends by itself.
+    async fn open_after(&self, ready: impl Future, connect: impl Future) {
+        ready.await;
+        drop(timeout(AHEAD_LIMIT, connect).await);
+        drop(self.0.set(()));
+    }
+
+    async fn passed(&self) {
+        self.0.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    /// How long an event waits at a gate that opens after these.
+    async fn waits(ready: impl Future, connect: impl Future) -> Duration {
+        let (gate, begun) = (Gate::default(), Instant::now());
+        let ((), waited) = tokio::join!(gate.open_after(ready, connect), async {
+            gate.passed().await;
+            begun.elapsed()
+        });
+        waited
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_waits_until_the_connections_are_open() {
+        // A sleep's end is fixed when it is made, so each is made when it is awaited.
+        let after = |milliseconds| async move { sleep(Duration::from_millis(milliseconds)).await };
+        let waited = waits(after(50), after(20)).await;
+        assert_eq!(waited.as_millis(), 70);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_does_not_wait_for_a_service_that_does_not_answer() {
+        assert_eq!(waits(async {}, pending::<()>()).await.as_secs(), AHEAD_LIMIT.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_second_event_does_not_wait() {
+        let gate = Gate::default();
+        gate.open_after(async {}, async {}).await;
+        gate.passed().await;
+        gate.passed().await;
+    }
 }

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use breaker::contract::ErrorName;
 use breaker::{
     COMMAND_PREFIX, CommandRecord, Condition, Content, ItemWrite, LastKnown, NewerState, Refusal, SCHEMA_VERSION,
     STATE_KEY, Stamp, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
@@ -15,6 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::Deserializer;
 
+use crate::task_error::TaskError;
+
 pub use breaker::Stored;
 
 type Item = HashMap<String, AttributeValue>;
@@ -23,6 +26,12 @@ type Item = HashMap<String, AttributeValue>;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(pub String);
+
+impl From<StoreError> for TaskError {
+    fn from(error: StoreError) -> Self {
+        Self::new(ErrorName::StateUnavailable, error.to_string())
+    }
+}
 
 /// A write that did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,9 +4,6 @@ use breaker::InvalidRequest;
 use breaker::contract::ErrorName;
 use lambda_runtime::Diagnostic;
 
-use crate::metric_reader::MetricsError;
-use crate::state_store::StoreError;
-
 /// Characters of a message; Step Functions takes causes of up to 32,768.
 const LONGEST_MESSAGE: usize = 2_000;
 
@@ -43,18 +40,6 @@ impl TaskError {
 impl From<InvalidRequest> for TaskError {
     fn from(error: InvalidRequest) -> Self {
         Self::new(ErrorName::InvalidRequest, error.to_string())
-    }
-}
-
-impl From<StoreError> for TaskError {
-    fn from(error: StoreError) -> Self {
-        Self::new(ErrorName::StateUnavailable, error.to_string())
-    }
-}
-
-impl From<MetricsError> for TaskError {
-    fn from(error: MetricsError) -> Self {
-        Self::new(ErrorName::MetricsUnavailable, error.to_string())
     }
 }
 

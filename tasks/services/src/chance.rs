@@ -53,7 +53,11 @@ impl Simulation for Chance {
     }
 
     async fn work(&self) {
-        tokio::time::sleep(self.latency()).await;
+        let latency = self.latency();
+        // Tokio would make a millisecond of nothing.
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
     }
 
     async fn hang(&self) {

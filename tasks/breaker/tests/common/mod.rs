@@ -47,7 +47,7 @@ pub fn evidence(outcomes: &[(i64, u64, u64)]) -> Evidence {
 
 /// A one-second bucket.
 pub fn bucket(second: i64, successes: u64, errors: u64) -> Bucket {
-    Bucket { start: at(second), period_seconds: 1, successes, errors }
+    Bucket { successes, errors, ..Bucket::empty(at(second), 1) }
 }
 
 /// The minute's look.

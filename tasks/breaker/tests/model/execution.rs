@@ -47,7 +47,7 @@ impl World {
         let Base { state: before, expected, now } = base;
         let decision = match (expected, request) {
             _ if carried_out => Ok(Decision::nothing(before.current_level, "carried out already".to_owned())),
-            (Expected::Repair, TransitionRequest::Force(force)) => repair(before, force, *now),
+            (Expected::Repair, TransitionRequest::Force(force)) => repair(before, &self.policy, force, *now),
             _ => {
                 let alarms = self.started_alarms(state);
                 let outcomes = state.outcomes.iter().map(|outcome| (outcome.1.level, self.bucket(*outcome)));

@@ -96,7 +96,7 @@ pub fn evidence_as(
 ) -> Evidence {
     if mutant == Some(Mutant::CountsAlarms) {
         let start = now.checked_add(SignedDuration::from_secs(1)).unwrap();
-        return Evidence::new(vec![Bucket { start, period_seconds: 1, successes: 0, errors: 5 * alarms }]);
+        return Evidence::new(vec![Bucket { errors: 5 * alarms, ..Bucket::empty(start, 1) }]);
     }
     let keeps_old = matches!(mutant, Some(Mutant::KeepsOldEvidence | Mutant::KeepsEvidenceOfHold));
     let query = EvidenceQuery::new(state, policy, now);

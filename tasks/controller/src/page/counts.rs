@@ -15,7 +15,8 @@ struct Meter {
     leads_to: Level,
 }
 
-/// The counts that can move the level from where it is, failures first.
+/// The counts that can move the level from where it is, failures first. A rule that is off has no threshold, and
+/// where probes prove a recovery, the successes at the level itself do not.
 fn meters(state: &SystemState, policy: &Policy) -> Vec<Meter> {
     let fall = |threshold, leads_to| Meter {
         id: "failures",
@@ -31,13 +32,15 @@ fn meters(state: &SystemState, policy: &Policy) -> Vec<Meter> {
         threshold,
         leads_to,
     };
-    match state.current_level {
+    let mut meters = match state.current_level {
         Level::Full => vec![fall(policy.level_1_failures(), Level::Degraded)],
         Level::Degraded => {
             vec![fall(policy.level_2_failures(), Level::Maintenance), recovery(policy.level_2_successes(), Level::Full)]
         }
         Level::Maintenance => vec![recovery(policy.level_3_successes(), Level::Degraded)],
-    }
+    };
+    meters.retain(|meter| meter.threshold > 0 && !(policy.recovers_by_probes() && meter.id == "successes"));
+    meters
 }
 
 /// The counts and the recovery.
@@ -53,6 +56,7 @@ pub fn counts(view: &View<'_>) -> Markup {
                         "Counted by the last evaluation that changed them, "
                         (moment_and_distance(state.last_updated, view.now)) "."
                     }
+                    (rates(view.policy, state.current_level))
                     (recovery(view, state))
                 },
             }
@@ -73,6 +77,33 @@ fn meter(meter: &Meter) -> Markup {
     }
 }
 
+/// The rules that no count of the state stands for.
+fn rates(policy: &Policy, level: Level) -> Markup {
+    let falls = level.worse().is_some();
+    let (calls, window) = (policy.minimum_calls(), span(policy.rate_window().as_secs().unsigned_abs()));
+    html! {
+        @if policy.observes_only() {
+            p { strong { "Automation only observes: " } "it tells what it would do, and moves nothing." }
+        }
+        @if let Some(percent) = policy.failure_rate_percent().filter(|_| falls) {
+            p {
+                @if policy.needs_count_and_rate() { "A fall needs count and rate together: " }
+                @else { "A fall also comes by rate: " }
+                (percent) " % failures among at least " (calls) " calls within " (window) "."
+            }
+        }
+        @if let (Some(percent), Some(slow), true) = (policy.slow_call_rate_percent(), policy.slow_call(), falls) {
+            p { "Slow calls count as well: " (percent) " % that take " (slow.as_millis()) " ms or longer." }
+        }
+        @if let Some(better) = level.better().filter(|_| policy.recovers_by_probes()) {
+            p {
+                "A recovery rests on " (policy.probe_calls()) " probes of level " (better) ", "
+                (better.service_type()) "."
+            }
+        }
+    }
+}
+
 fn recovery(view: &View<'_>, state: &SystemState) -> Markup {
     let Some(at) = state.recovery_allowed_at(view.policy, view.now) else {
         return html! { p { strong { "Recovery: " } "none is needed, this is the best level." } };
@@ -84,9 +115,10 @@ fn recovery(view: &View<'_>, state: &SystemState) -> Markup {
             @if at > view.now {
                 "not before " (moment_and_distance(at, view.now))
                 @if state.active_hold(view.now).is_some() { ", when the hold and the cooldown are over." }
+                @else if state.ramp.is_some_and(|ramp| ramp.until == at) { ", when the level has taken over." }
                 @else { ", when the cooldown of " (span(cooldown)) " is over." }
             } @else {
-                "as soon as the successes suffice; the cooldown is over."
+                "as soon as the evidence suffices; the cooldown is over."
             }
             " Falls do not wait."
         }

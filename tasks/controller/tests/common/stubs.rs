@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
+use aws_types::SdkConfig;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -17,7 +16,9 @@ use axum::routing::post;
 use axum::serve::ListenerExt;
 use breaker::Level;
 use controller::{CommandTarget, Controller, LambdaServices, PerLevel, StateCache, StoredLevel};
-use platform::clients::{dynamodb_for_routing, lambda_without_retries};
+use platform::clients::{ROUTING_TIMEOUTS, dynamodb_for_routing, lambda_without_retries, sdk_config};
+use platform::https::Https;
+use platform::settings::Environment;
 use platform::state_store::StateTable;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -255,35 +256,41 @@ impl Lambda {
     }
 }
 
-/// The configuration of a client of the endpoint at `url`.
-pub fn sdk_config(url: &str) -> SdkConfig {
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
-        .endpoint_url(url)
-        .build()
+/// The configuration of a client of the endpoint at `url`, as the controller's `main` has it: once TLS is set
+/// up, which takes longer than a read of the state may.
+pub async fn config(url: &str) -> SdkConfig {
+    let environment: Environment = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_ENDPOINT_URL", url),
+    ]
+    .into_iter()
+    .collect();
+    let https = Https::prepare();
+    https.ready().await;
+    sdk_config(&environment, &https, ROUTING_TIMEOUTS).unwrap()
 }
 
 /// The state table behind the endpoint at `url`, as the controller's `main` has it.
-pub fn state_table(url: &str) -> StateTable {
-    StateTable::new(dynamodb_for_routing(&sdk_config(url)), "state".to_owned()).eventually_consistent()
+pub async fn state_table(url: &str) -> StateTable {
+    StateTable::new(dynamodb_for_routing(&config(url).await), "state".to_owned()).eventually_consistent()
 }
 
 pub type RealController = Controller<StateTable, LambdaServices, Recorded, StateTable>;
 
 /// The controller with the clients that its `main` gives it, of these endpoints.
-pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
+pub async fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
     let functions = PerLevel {
         full: "full-service".to_owned(),
         degraded: "degraded-service".to_owned(),
         maintenance: "maintenance-service".to_owned(),
     };
-    let table = state_table(dynamodb_url);
+    let table = state_table(dynamodb_url).await;
     Controller {
         history: table.clone(),
         states: StateCache::new(table, TTL, Level::Maintenance),
-        services: LambdaServices { client: lambda_without_retries(&sdk_config(lambda_url)), functions },
+        services: LambdaServices { client: lambda_without_retries(&config(lambda_url).await), functions },
         service_timeouts: five_seconds(),
         request_fallback: true,
         metrics: Recorded::default(),

@@ -1,0 +1,274 @@
+//! The thresholds and times that decide, checked when they are put together.
+
+mod settings;
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Level;
+
+pub(crate) use settings::{LONGEST_SECONDS, MOST_OUTCOMES};
+pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+
+/// A setting that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {problem}")]
+pub struct PolicyError {
+    /// The setting, by the name of its environment variable.
+    pub setting: &'static str,
+    /// What is wrong with it, and what would be right.
+    pub problem: String,
+}
+
+/// A checked policy: whoever holds one need not ask whether it makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Policy(PolicySettings);
+
+impl Policy {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// Names the first setting that makes no sense.
+    pub fn new(settings: PolicySettings) -> Result<Self, PolicyError> {
+        for number in NUMBERS {
+            let value = number.of(&settings);
+            if !(number.least..=number.most).contains(&value) {
+                let problem = format!("{value} is not a number from {} to {}", number.least, number.most);
+                return Err(PolicyError { setting: number.name, problem });
+            }
+        }
+        let policy = Self(settings);
+        policy.check_combinations().map_or(Ok(policy), Err)
+    }
+
+    /// Settings that make sense alone and not together.
+    fn check_combinations(&self) -> Option<PolicyError> {
+        let PolicySettings { level_1_failures, level_2_failures, cooldown_seconds, longest_cooldown_seconds, .. } =
+            self.0;
+        let counts_off = (level_1_failures == 0, level_2_failures == 0);
+        let (setting, problem) = if !self.has_rate_rules() && counts_off.0 {
+            ("LEVEL_1_FAILURE_THRESHOLD", "0 switches off the only rule by which level 1 could fall".to_owned())
+        } else if !self.has_rate_rules() && counts_off.1 {
+            ("LEVEL_2_FAILURE_THRESHOLD", "0 switches off the only rule by which level 2 could fall".to_owned())
+        } else if level_2_failures > 0 && level_2_failures <= level_1_failures {
+            let problem = format!(
+                "{level_2_failures} is not above LEVEL_1_FAILURE_THRESHOLD ({level_1_failures}), so one fall would \
+                 lead straight to level 3"
+            );
+            ("LEVEL_2_FAILURE_THRESHOLD", problem)
+        } else if (1..cooldown_seconds).contains(&longest_cooldown_seconds) {
+            let problem = format!(
+                "{longest_cooldown_seconds} is below RECOVERY_COOLDOWN_SECONDS ({cooldown_seconds}): use 0 for a \
+                 cooldown that is never doubled"
+            );
+            ("RECOVERY_COOLDOWN_MAX_SECONDS", problem)
+        } else if self.0.slow_call_rate_percent > 0 && self.0.slow_call_milliseconds == 0 {
+            ("SLOW_CALL_MILLISECONDS", "0 calls nothing slow, but SLOW_CALL_RATE_PERCENT counts on it".to_owned())
+        } else if self.recovers_by_probes() && self.0.failure_rate_percent == 0 {
+            (
+                "FAILURE_RATE_PERCENT",
+                "0 is no rate that probes could stay below: RECOVERY_EVIDENCE=probes needs one".to_owned(),
+            )
+        } else if self.0.trip_when == TripWhen::CountAndRate && self.0.failure_rate_percent == 0 {
+            ("FAILURE_RATE_PERCENT", "0 is no rate, and TRIP_WHEN=count-and-rate needs one".to_owned())
+        } else if self.0.trip_when == TripWhen::CountAndRate && counts_off.0 {
+            ("LEVEL_1_FAILURE_THRESHOLD", "0 is no count, and TRIP_WHEN=count-and-rate needs one".to_owned())
+        } else if self.0.trip_when == TripWhen::CountAndRate && counts_off.1 {
+            ("LEVEL_2_FAILURE_THRESHOLD", "0 is no count, and TRIP_WHEN=count-and-rate needs one".to_owned())
+        } else {
+            return None;
+        };
+        Some(PolicyError { setting, problem })
+    }
+
+    const fn has_rate_rules(&self) -> bool {
+        let PolicySettings { consecutive_failures, failure_rate_percent, slow_call_rate_percent, .. } = self.0;
+        consecutive_failures > 0 || failure_rate_percent > 0 || slow_call_rate_percent > 0
+    }
+
+    /// The settings, for people.
+    #[must_use]
+    pub const fn settings(&self) -> &PolicySettings {
+        &self.0
+    }
+
+    /// Whether automation only tells what it would have done.
+    #[must_use]
+    pub fn observes_only(&self) -> bool {
+        self.0.mode == Mode::ObserveOnly
+    }
+
+    /// Whether count and rate trip only together.
+    #[must_use]
+    pub fn needs_count_and_rate(&self) -> bool {
+        self.0.trip_when == TripWhen::CountAndRate
+    }
+
+    /// Failures at level 1 that lead to level 2; 0: the rule is off.
+    #[must_use]
+    pub fn level_1_failures(&self) -> u32 {
+        count(self.0.level_1_failures)
+    }
+
+    /// Failures in total that lead from level 2 to level 3; 0: the rule is off.
+    #[must_use]
+    pub fn level_2_failures(&self) -> u32 {
+        count(self.0.level_2_failures)
+    }
+
+    /// Consecutive successes that lead from level 3 to level 2.
+    #[must_use]
+    pub fn level_3_successes(&self) -> u32 {
+        count(self.0.level_3_successes)
+    }
+
+    /// Consecutive successes that lead from level 2 to level 1.
+    #[must_use]
+    pub fn level_2_successes(&self) -> u32 {
+        count(self.0.level_2_successes)
+    }
+
+    /// How long a failure counts; `None` where the window is off.
+    #[must_use]
+    pub const fn window(&self) -> Option<SignedDuration> {
+        some_seconds(self.0.window_seconds)
+    }
+
+    /// Newest calls that all failed and lead to a fall; `None` where the rule is off.
+    #[must_use]
+    pub fn consecutive_failures(&self) -> Option<u32> {
+        some_count(self.0.consecutive_failures)
+    }
+
+    /// The failure rate in percent that leads to a fall; `None` where the rule is off.
+    #[must_use]
+    pub fn failure_rate_percent(&self) -> Option<u32> {
+        some_count(self.0.failure_rate_percent)
+    }
+
+    /// The rate of slow calls in percent that leads to a fall; `None` where the rule is off.
+    #[must_use]
+    pub fn slow_call_rate_percent(&self) -> Option<u32> {
+        some_count(self.0.slow_call_rate_percent)
+    }
+
+    /// What makes a call slow; `None` where none is.
+    #[must_use]
+    pub fn slow_call(&self) -> Option<SignedDuration> {
+        (self.0.slow_call_milliseconds > 0).then(|| SignedDuration::from_millis(self.0.slow_call_milliseconds))
+    }
+
+    /// A rate says nothing about fewer calls.
+    #[must_use]
+    pub fn minimum_calls(&self) -> u32 {
+        count(self.0.minimum_calls)
+    }
+
+    /// How long a call counts for rates.
+    #[must_use]
+    pub const fn rate_window(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.0.rate_window_seconds)
+    }
+
+    /// How long an outcome at level 1 can count, by whichever rule; `None` where the window is off.
+    #[must_use]
+    pub fn reach(&self) -> Option<SignedDuration> {
+        let rates = self.failure_rate_percent().or(self.slow_call_rate_percent());
+        self.window().map(|window| rates.map_or(window, |_| window.max(self.rate_window())))
+    }
+
+    /// How old an outcome must be before a recovery may rest on it.
+    #[must_use]
+    pub const fn settle(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.0.settle_seconds)
+    }
+
+    /// How long after a transition no recovery happens, before any doubling.
+    #[must_use]
+    pub const fn cooldown(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.0.cooldown_seconds)
+    }
+
+    /// The longest that the cooldown becomes; `None` where it is never doubled.
+    #[must_use]
+    pub const fn longest_cooldown(&self) -> Option<SignedDuration> {
+        some_seconds(self.0.longest_cooldown_seconds)
+    }
+
+    /// How soon after a recovery a fall shows that it was premature; `None` where that is off.
+    #[must_use]
+    pub const fn relapse_window(&self) -> Option<SignedDuration> {
+        some_seconds(self.0.relapse_window_seconds)
+    }
+
+    /// How long without a transition until a fall finds the cooldown at its base again.
+    #[must_use]
+    pub const fn calm(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.0.calm_seconds)
+    }
+
+    /// Whether recoveries rest on probes of the better level.
+    #[must_use]
+    pub fn recovers_by_probes(&self) -> bool {
+        self.0.recovery_evidence == RecoveryEvidence::Probes
+    }
+
+    /// Whether the level above `level` is probed. While automation only observes, nothing is: where requests
+    /// go is then for operators alone.
+    #[must_use]
+    pub fn probes(&self, level: Level) -> bool {
+        self.recovers_by_probes() && !self.observes_only() && level.better().is_some()
+    }
+
+    /// The least share of safe requests, in percent, that probes.
+    #[must_use]
+    pub fn probe_percent(&self) -> u32 {
+        count(self.0.probe_percent)
+    }
+
+    /// The most probes a second of one controller environment.
+    #[must_use]
+    pub fn probe_limit_per_second(&self) -> u32 {
+        count(self.0.probe_limit_per_second)
+    }
+
+    /// Probes that prove that the better level works.
+    #[must_use]
+    pub fn probe_calls(&self) -> u32 {
+        count(self.0.probe_calls)
+    }
+
+    /// After so long without any probe a recovery rests on the current level.
+    #[must_use]
+    pub const fn probe_idle(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.0.probe_idle_seconds)
+    }
+
+    /// How long a level that recovered takes only a share; `None` where it takes all at once.
+    #[must_use]
+    pub const fn ramp(&self) -> Option<SignedDuration> {
+        some_seconds(self.0.ramp_seconds)
+    }
+
+    /// During the ramp, a rate says nothing about fewer calls.
+    #[must_use]
+    pub fn ramp_minimum_calls(&self) -> u32 {
+        count(self.0.ramp_minimum_calls)
+    }
+}
+
+/// Zero switches a rule off.
+const fn some_seconds(seconds: i64) -> Option<SignedDuration> {
+    if seconds == 0 { None } else { Some(SignedDuration::from_secs(seconds)) }
+}
+
+fn some_count(number: i64) -> Option<u32> {
+    Some(count(number)).filter(|count| *count > 0)
+}
+
+/// A checked number: it is neither negative nor too large.
+fn count(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,301 @@
+//! The numbers and words of a policy as somebody set them, unchecked, and the presets.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A named set of settings to start from; any single setting overrides it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// The seed's table: counts of failures, streaks of successes.
+    #[default]
+    Classic,
+    /// For a bank's traffic: failure rates, recovery proven by probes, a ramp.
+    Production,
+}
+
+/// What a recovery rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoveryEvidence {
+    /// A streak of successes at the current level, as in the seed.
+    #[default]
+    CurrentLevel,
+    /// Probes of the better level itself.
+    Probes,
+}
+
+/// Which of the rules about failures it takes to trip. A run of failures and slow calls trip alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TripWhen {
+    /// Any rule that is on.
+    #[default]
+    Any,
+    /// The count and the rate together. During a ramp the rate alone, because counts are slow.
+    CountAndRate,
+}
+
+/// Whether automation moves the level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It does.
+    #[default]
+    Active,
+    /// It only tells what it would have done; operators still move the level.
+    ObserveOnly,
+}
+
+macro_rules! words {
+    ($type:ident: $($variant:ident = $word:literal),+) => {
+        impl $type {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word for it in settings.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::ALL.iter().copied().find(|one| one.word() == text).ok_or_else(|| {
+                    let words: Vec<_> = Self::ALL.iter().map(|one| one.word()).collect();
+                    format!("{text:?} is not one of: {}", words.join(", "))
+                })
+            }
+        }
+    };
+}
+
+words!(Preset: Classic = "classic", Production = "production");
+words!(RecoveryEvidence: CurrentLevel = "current-level", Probes = "probes");
+words!(TripWhen: Any = "any", CountAndRate = "count-and-rate");
+words!(Mode: Active = "active", ObserveOnly = "observe-only");
+
+/// The settings of a policy. Each number is described at its name in [`NUMBERS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[expect(missing_docs, reason = "described once, beside their names, in `NUMBERS`")]
+pub struct PolicySettings {
+    pub preset: Preset,
+    pub mode: Mode,
+    pub recovery_evidence: RecoveryEvidence,
+    pub trip_when: TripWhen,
+    pub level_1_failures: i64,
+    pub level_2_failures: i64,
+    pub window_seconds: i64,
+    pub consecutive_failures: i64,
+    pub failure_rate_percent: i64,
+    pub minimum_calls: i64,
+    pub rate_window_seconds: i64,
+    pub slow_call_milliseconds: i64,
+    pub slow_call_rate_percent: i64,
+    pub level_3_successes: i64,
+    pub level_2_successes: i64,
+    pub settle_seconds: i64,
+    pub cooldown_seconds: i64,
+    pub longest_cooldown_seconds: i64,
+    pub relapse_window_seconds: i64,
+    pub calm_seconds: i64,
+    pub probe_percent: i64,
+    pub probe_limit_per_second: i64,
+    pub probe_calls: i64,
+    pub probe_idle_seconds: i64,
+    pub ramp_seconds: i64,
+    pub ramp_minimum_calls: i64,
+}
+
+/// One number of a policy: its name as an environment variable, its bounds, and where it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Number {
+    /// The name of the environment variable.
+    pub name: &'static str,
+    /// What it is.
+    pub description: &'static str,
+    /// The least that makes sense.
+    pub least: i64,
+    /// The most that makes sense.
+    pub most: i64,
+    field: fn(&mut PolicySettings) -> &mut i64,
+}
+
+impl Number {
+    /// The number in `settings`.
+    #[must_use]
+    pub fn of(&self, settings: &PolicySettings) -> i64 {
+        let mut settings = *settings;
+        *(self.field)(&mut settings)
+    }
+
+    /// Sets the number in `settings`.
+    pub fn set(&self, settings: &mut PolicySettings, value: i64) {
+        *(self.field)(settings) = value;
+    }
+}
+
+/// No threshold above this: CloudWatch sums are exact far beyond it, and nobody waits for it.
+pub const MOST_OUTCOMES: i64 = 1_000_000;
+/// One day: evidence that is older says nothing about now.
+pub const LONGEST_SECONDS: i64 = 86_400;
+/// Ten minutes: metrics that arrive later are lost to recoveries anyway.
+const LONGEST_SETTLE_SECONDS: i64 = 600;
+
+macro_rules! numbers {
+    ($($field:ident $name:literal $least:literal ..= $most:ident : $description:literal),+ $(,)?) => {
+        /// Every number of a policy.
+        pub const NUMBERS: &[Number] = &[$(Number {
+            name: $name,
+            description: $description,
+            least: $least,
+            most: $most,
+            field: |settings| &mut settings.$field,
+        }),+];
+    };
+}
+
+const PERCENT: i64 = 100;
+const LONGEST_CALL_MILLISECONDS: i64 = 30_000;
+
+numbers! {
+    level_1_failures "LEVEL_1_FAILURE_THRESHOLD" 0..=MOST_OUTCOMES:
+        "failures at level 1 within the window that lead to level 2; 0: off",
+    level_2_failures "LEVEL_2_FAILURE_THRESHOLD" 0..=MOST_OUTCOMES:
+        "failures in total, those carried from level 1 included, that lead to level 3; 0: off",
+    window_seconds "FAILURE_WINDOW_SECONDS" 0..=LONGEST_SECONDS:
+        "how long a failure counts; 0: since the last transition, however long ago",
+    consecutive_failures "CONSECUTIVE_FAILURES" 0..=MOST_OUTCOMES:
+        "so many of the newest calls failed, and none succeeded: the level falls; 0: off",
+    failure_rate_percent "FAILURE_RATE_PERCENT" 0..=PERCENT:
+        "the level falls when so large a share of the calls failed; 0: off",
+    minimum_calls "MINIMUM_CALLS" 1..=MOST_OUTCOMES:
+        "a rate says nothing about fewer calls than these",
+    rate_window_seconds "FAILURE_RATE_WINDOW_SECONDS" 1..=LONGEST_SECONDS:
+        "how long a call counts for rates",
+    slow_call_milliseconds "SLOW_CALL_MILLISECONDS" 0..=LONGEST_CALL_MILLISECONDS:
+        "a call that takes longer is slow; 0: none is",
+    slow_call_rate_percent "SLOW_CALL_RATE_PERCENT" 0..=PERCENT:
+        "the level falls when so large a share of the calls was slow; 0: off",
+    level_3_successes "LEVEL_3_SUCCESS_THRESHOLD" 1..=MOST_OUTCOMES:
+        "consecutive successes at level 3 that lead back to level 2",
+    level_2_successes "LEVEL_2_SUCCESS_THRESHOLD" 1..=MOST_OUTCOMES:
+        "consecutive successes at level 2 that lead back to level 1",
+    settle_seconds "EVIDENCE_SETTLE_SECONDS" 0..=LONGEST_SETTLE_SECONDS:
+        "how old an outcome must be before a recovery may rest on it",
+    cooldown_seconds "RECOVERY_COOLDOWN_SECONDS" 0..=LONGEST_SECONDS:
+        "how long after a transition no recovery happens; 0: off",
+    longest_cooldown_seconds "RECOVERY_COOLDOWN_MAX_SECONDS" 0..=LONGEST_SECONDS:
+        "the longest that the cooldown becomes by being doubled; 0: it is never doubled",
+    relapse_window_seconds "RELAPSE_WINDOW_SECONDS" 0..=LONGEST_SECONDS:
+        "a fall so soon after a recovery doubles the cooldown; 0: none does",
+    calm_seconds "BACKOFF_CALM_SECONDS" 0..=LONGEST_SECONDS:
+        "a fall after so long without any transition finds the cooldown at its base again",
+    probe_percent "PROBE_PERCENT" 1..=PERCENT:
+        "the least share of safe requests that tries the better level once the cooldown is over",
+    probe_limit_per_second "PROBE_LIMIT_PER_SECOND" 1..=MOST_OUTCOMES:
+        "the most probes a second of one controller environment",
+    probe_calls "PROBE_CALLS" 1..=MOST_OUTCOMES:
+        "so many probes prove that the better level works",
+    probe_idle_seconds "PROBE_IDLE_SECONDS" 1..=LONGEST_SECONDS:
+        "after so long without any probe a recovery rests on the current level",
+    ramp_seconds "RAMP_SECONDS" 0..=LONGEST_SECONDS:
+        "how long a level that recovered takes only a growing share of the requests; 0: off",
+    ramp_minimum_calls "RAMP_MINIMUM_CALLS" 1..=MOST_OUTCOMES:
+        "during the ramp, a rate says nothing about fewer calls than these",
+}
+
+impl PolicySettings {
+    /// The seed's table.
+    #[must_use]
+    pub const fn classic() -> Self {
+        Self {
+            preset: Preset::Classic,
+            mode: Mode::Active,
+            recovery_evidence: RecoveryEvidence::CurrentLevel,
+            trip_when: TripWhen::Any,
+            level_1_failures: 5,
+            level_2_failures: 10,
+            window_seconds: 300,
+            consecutive_failures: 0,
+            failure_rate_percent: 0,
+            minimum_calls: 20,
+            rate_window_seconds: 60,
+            slow_call_milliseconds: 0,
+            slow_call_rate_percent: 0,
+            level_3_successes: 3,
+            level_2_successes: 5,
+            settle_seconds: 10,
+            cooldown_seconds: 30,
+            longest_cooldown_seconds: 600,
+            relapse_window_seconds: 300,
+            calm_seconds: 1_800,
+            probe_percent: 5,
+            probe_limit_per_second: 5,
+            probe_calls: 20,
+            probe_idle_seconds: 300,
+            ramp_seconds: 0,
+            ramp_minimum_calls: 10,
+        }
+    }
+
+    /// Trips by rate and by unbroken failure, recovers by probes, slowly.
+    #[must_use]
+    pub const fn production() -> Self {
+        Self {
+            preset: Preset::Production,
+            recovery_evidence: RecoveryEvidence::Probes,
+            level_1_failures: 0,
+            level_2_failures: 0,
+            consecutive_failures: 10,
+            failure_rate_percent: 20,
+            slow_call_milliseconds: 3_000,
+            slow_call_rate_percent: 50,
+            ramp_seconds: 60,
+            ..Self::classic()
+        }
+    }
+
+    /// What a preset starts from.
+    #[must_use]
+    pub const fn of(preset: Preset) -> Self {
+        match preset {
+            Preset::Classic => Self::classic(),
+            Preset::Production => Self::production(),
+        }
+    }
+
+    /// The numbers and words that are not the preset's, by their names.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<(&'static str, String)> {
+        let preset = Self::of(self.preset);
+        let words = [
+            ("MODE", self.mode.word(), preset.mode.word()),
+            ("RECOVERY_EVIDENCE", self.recovery_evidence.word(), preset.recovery_evidence.word()),
+            ("TRIP_WHEN", self.trip_when.word(), preset.trip_when.word()),
+        ];
+        let words =
+            words.into_iter().filter(|(_, set, usual)| set != usual).map(|(name, set, _)| (name, set.to_owned()));
+        let numbers = NUMBERS.iter().filter(|number| number.of(self) != number.of(&preset));
+        words.chain(numbers.map(|number| (number.name, number.of(self).to_string()))).collect()
+    }
+}
+
+impl Default for PolicySettings {
+    fn default() -> Self {
+        Self::classic()
+    }
+}

@@ -1,0 +1,73 @@
+//! The rules by which the level recovers: on a streak of the current level, or on probes of the better one.
+
+use jiff::Timestamp;
+
+use crate::{CallCounts, EvidenceSummary, Level, Policy, ProbeSeries, SystemState};
+
+/// What the evidence says about a recovery, in words with the numbers.
+pub(crate) enum Proof {
+    /// It may come.
+    Given(String),
+    /// Not yet.
+    Missing(String),
+}
+
+/// What the evidence says about a recovery of `state`; `None` at level 1, from which none leads up.
+pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<Proof> {
+    let better = state.current_level.better()?;
+    let proof = match evidence.probes {
+        Some(series) if now.duration_since(series.last_seen) < policy.probe_idle() => {
+            by_probes(policy, better, &series)
+        }
+        Some(_) => {
+            let seconds = policy.probe_idle().as_secs();
+            by_streak(state, policy, evidence, &format!(", because no probe was seen for {seconds} s"))
+        }
+        None if !policy.recovers_by_probes() => by_streak(state, policy, evidence, ""),
+        None if policy.observes_only() => {
+            by_streak(state, policy, evidence, ", because nothing probes while automation only observes")
+        }
+        // The state is from a time when recoveries did not rest on probes: this evaluation begins them.
+        None => Proof::Missing(format!("probes of level {better} have yet to begin")),
+    };
+    Some(match proof {
+        Proof::Given(text) => cooled(state, policy, text, now),
+        missing @ Proof::Missing(_) => missing,
+    })
+}
+
+fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Proof {
+    let ProbeSeries { calls, failed, .. } = *series;
+    let (least, percent) = (policy.probe_calls(), policy.failure_rate_percent().unwrap_or_default());
+    let text = format!(
+        "{calls} probes of level {better} of which {failed} failed (threshold {least} with less than {percent} %)"
+    );
+    let counts = CallCounts { calls, failed, slow: 0 };
+    if calls >= least.into() && !counts.reaches(failed, percent, 0) { Proof::Given(text) } else { Proof::Missing(text) }
+}
+
+fn by_streak(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, note: &str) -> Proof {
+    let threshold = match state.current_level {
+        Level::Maintenance => policy.level_3_successes(),
+        Level::Degraded | Level::Full => policy.level_2_successes(),
+    };
+    let streak = evidence.success_streak;
+    let text = format!("{streak} consecutive successes at level {} (threshold {threshold}){note}", state.current_level);
+    if streak >= threshold.into() { Proof::Given(text) } else { Proof::Missing(text) }
+}
+
+fn cooled(state: &SystemState, policy: &Policy, text: String, now: Timestamp) -> Proof {
+    let since_transition = now.duration_since(state.last_transition);
+    let cooldown = state.backoff.cooldown(policy);
+    if since_transition < cooldown {
+        let left = (cooldown - since_transition).as_secs_f64().ceil();
+        return Proof::Missing(format!("{text}, but the cooldown lasts another {left} s"));
+    }
+    match state.active_ramp(now) {
+        Some(ramp) => {
+            let left = ramp.until.duration_since(now).as_secs_f64().ceil();
+            Proof::Missing(format!("{text}, but the ramp lasts another {left} s"))
+        }
+        None => Proof::Given(text),
+    }
+}

@@ -1,0 +1,162 @@
+//! The numbers that a decision rests on.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::{ceiling, earlier};
+use crate::{Bucket, Evidence, Level, Policy, SystemState};
+
+/// What the buckets say, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidenceSummary {
+    /// The level whose outcomes were counted.
+    pub level: Level,
+    /// Outcomes count from here on.
+    pub since: Timestamp,
+    /// Failures in the window.
+    pub errors: u64,
+    /// Failures brought along from the fall to this level.
+    pub carried_failures: u64,
+    /// Successes in a row, from settled buckets.
+    pub success_streak: u64,
+    /// The newest calls that all failed.
+    #[serde(default)]
+    pub consecutive_failures: u64,
+    /// Calls in the rate's window.
+    #[serde(default)]
+    pub rate: CallCounts,
+    /// Probes of the better level, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<ProbeSeries>,
+}
+
+/// Calls, and what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CallCounts {
+    /// All that succeeded or failed.
+    pub calls: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Those that were slow, failed or not.
+    pub slow: u64,
+}
+
+impl CallCounts {
+    pub(crate) fn of<'a>(buckets: impl Iterator<Item = &'a Bucket>) -> Self {
+        buckets.fold(Self::default(), |sum, bucket| Self {
+            calls: sum.calls + bucket.calls(),
+            failed: sum.failed + bucket.errors,
+            slow: sum.slow + bucket.slow_calls,
+        })
+    }
+
+    /// Whether `part` of at least `minimum` calls reaches `percent`.
+    #[must_use]
+    pub const fn reaches(&self, part: u64, percent: u32, minimum: u32) -> bool {
+        self.calls >= minimum as u64 && part.saturating_mul(100) >= self.calls.saturating_mul(percent as u64)
+    }
+
+    /// `part` of the calls in whole percent, rounded down.
+    #[must_use]
+    pub const fn percent(&self, part: u64) -> u64 {
+        match part.saturating_mul(100).checked_div(self.calls) {
+            Some(percent) => percent,
+            None => 0,
+        }
+    }
+}
+
+/// The series of probes that may prove the better level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProbeSeries {
+    /// Probes in the series.
+    pub calls: u64,
+    /// Those that failed or were slow.
+    pub failed: u64,
+    /// When the newest probe was seen, or when probing began if none was.
+    pub last_seen: Timestamp,
+}
+
+impl EvidenceSummary {
+    /// Failures that count towards the next fall.
+    #[must_use]
+    pub const fn failures(&self) -> u64 {
+        self.errors.saturating_add(self.carried_failures)
+    }
+}
+
+impl Evidence {
+    /// What the buckets say about `state` at `now` under `policy`.
+    #[must_use]
+    pub fn summary(&self, state: &SystemState, policy: &Policy, now: Timestamp) -> EvidenceSummary {
+        let since = state.evidence_begins(now);
+        let of_epoch = || from(&self.buckets, since);
+        let counts_from = policy.window().map_or(Timestamp::MIN, |window| earlier(now, window));
+        let rates_from = earlier(now, policy.rate_window());
+        let settled_at = earlier(now, policy.settle());
+        EvidenceSummary {
+            level: state.current_level,
+            since,
+            errors: of_epoch().filter(|bucket| bucket.start >= counts_from).map(|bucket| bucket.errors).sum(),
+            carried_failures: state.carried_at(policy, now),
+            success_streak: streak(of_epoch().filter(|bucket| bucket.end() <= settled_at)),
+            consecutive_failures: failures_in_a_row(of_epoch().filter(|bucket| bucket.start >= counts_from)),
+            rate: CallCounts::of(of_epoch().filter(|bucket| bucket.start >= rates_from)),
+            probes: self.probe_series(state, policy, since, settled_at),
+        }
+    }
+
+    /// A series of probes grows until it proves the level; one that can no longer do so, because too
+    /// many of it failed, is dropped and the next begins. Dropping it early costs nothing and saves the
+    /// rest of its probes.
+    fn probe_series(
+        &self,
+        state: &SystemState,
+        policy: &Policy,
+        since: Timestamp,
+        settled_at: Timestamp,
+    ) -> Option<ProbeSeries> {
+        let begun = state.probing.filter(|_| policy.recovers_by_probes())?.from.max(since);
+        let percent = policy.failure_rate_percent()?;
+        let mut series = ProbeSeries { calls: 0, failed: 0, last_seen: begun };
+        for bucket in from(&self.probes, begun).filter(|bucket| bucket.end() <= settled_at && bucket.calls() > 0) {
+            series.calls += bucket.calls();
+            series.failed += bucket.errors;
+            series.last_seen = bucket.start;
+            let proof = CallCounts { calls: series.calls.max(policy.probe_calls().into()), ..CallCounts::default() };
+            if proof.reaches(series.failed, percent, 0) {
+                series = ProbeSeries { calls: 0, failed: 0, ..series };
+            }
+        }
+        Some(series)
+    }
+}
+
+/// The buckets that begin no earlier than `since` rounded up, because `CloudWatch` rounds a start down.
+pub(crate) fn from(buckets: &[Bucket], since: Timestamp) -> impl DoubleEndedIterator<Item = &Bucket> {
+    let first = ceiling(since, 1);
+    buckets.iter().filter(move |bucket| bucket.start >= first)
+}
+
+/// The longest run of successes that certainly ends the series or certainly lies in its newest bucket.
+///
+/// Buckets do not show order. The error-free buckets that end the series are one run; and a bucket
+/// with `s` successes and `e` failures contains a run of at least `s / (e + 1)`, rounded up, whatever
+/// its order (the failures cut the successes into at most `e + 1` pieces). With one outcome a bucket
+/// this is the plain rule that a failure resets the streak.
+fn streak<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
+    let mut newest_first = buckets.rev().filter(|bucket| bucket.calls() > 0).peekable();
+    match newest_first.peek() {
+        Some(newest) if newest.errors > 0 => newest.successes.div_ceil(newest.errors.saturating_add(1)),
+        _ => newest_first.take_while(|bucket| bucket.errors == 0).map(|bucket| bucket.successes).sum(),
+    }
+}
+
+/// The failures of the newest buckets that have no success in them.
+fn failures_in_a_row<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
+    buckets.rev().take_while(|bucket| bucket.successes == 0).map(|bucket| bucket.errors).sum()
+}

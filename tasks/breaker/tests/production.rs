@@ -1,0 +1,215 @@
+//! The rules for a bank's traffic, at their thresholds.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+mod common;
+
+use breaker::{
+    Bucket, DRAWS, Decision, Evidence, EvidenceQuery, Level, Mode, Outcome, Policy, PolicySettings, Probing, Ramp,
+    Route, SystemState, TripWhen, decide, route,
+};
+use common::{at, bucket, evidence, force, schedule, state_at};
+use jiff::{SignedDuration, Timestamp};
+
+fn production(change: impl Fn(&mut PolicySettings)) -> Policy {
+    let mut settings = PolicySettings::production();
+    change(&mut settings);
+    Policy::new(settings).unwrap()
+}
+
+fn plain() -> Policy {
+    production(|_| ())
+}
+
+fn look(state: &SystemState, policy: &Policy, evidence: &Evidence, now: Timestamp) -> Decision {
+    let decision = decide(state, policy, &schedule(), evidence, now).unwrap();
+    assert!(decision.next.iter().all(|next| next.check().is_ok()), "{:?}", decision.next.map(|next| next.check()));
+    decision
+}
+
+/// At level 2 since second 100, probing level 1 since second 130.
+fn probing() -> SystemState {
+    let probing = Probing { from: at(130), percent: 5, percent_since: at(130), idle_since: None };
+    SystemState { probing: Some(probing), last_updated: at(100), ..state_at(Level::Degraded) }
+}
+
+/// At level 1 since second 100, which takes over until second 160.
+fn ramping() -> SystemState {
+    let ramp = Ramp { from: at(100), until: at(160), first_percent: 10 };
+    SystemState { ramp: Some(ramp), last_updated: at(100), ..state_at(Level::Full) }
+}
+
+fn buckets(outcomes: &[(i64, u64, u64)]) -> Vec<Bucket> {
+    outcomes.iter().map(|(second, successes, errors)| bucket(*second, *successes, *errors)).collect()
+}
+
+fn probed(outcomes: &[(i64, u64, u64)]) -> Evidence {
+    evidence(&[(150, 400, 0), (190, 400, 0)]).with_probes(buckets(outcomes))
+}
+
+#[test]
+fn the_rate_trips_at_its_threshold_of_the_least_calls_and_not_below() {
+    let trips = |successes, errors| {
+        look(&state_at(Level::Full), &plain(), &evidence(&[(190, successes, errors)]), at(200)).to == Level::Degraded
+    };
+    assert!(trips(16, 4), "20 calls, 20 %");
+    assert!(!trips(15, 4), "19 calls");
+    assert!(!trips(17, 4), "19 %");
+    let reason = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 16, 4)]), at(200)).reason;
+    assert_eq!(reason, "failure rate 20 % at level 1 within 60 s (4 of 20 calls; threshold 20 % of at least 20)");
+}
+
+#[test]
+fn a_run_of_failures_trips_and_a_success_in_its_newest_second_ends_it() {
+    let rule = production(|settings| settings.failure_rate_percent = 100);
+    let reason =
+        |outcomes: &[(i64, u64, u64)]| look(&state_at(Level::Full), &rule, &evidence(outcomes), at(200)).reason;
+    assert_eq!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 6)]), "10 consecutive failures at level 1 (threshold 10)");
+    assert!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 5)]).starts_with("no reason"));
+    assert!(reason(&[(150, 90, 0), (170, 1, 12)]).starts_with("no reason"));
+}
+
+#[test]
+fn slow_calls_trip_at_their_share() {
+    let slow = |slow_calls| Evidence::new(vec![Bucket { slow_calls, ..bucket(190, 20, 0) }]);
+    let reason = look(&state_at(Level::Full), &plain(), &slow(10), at(200)).reason;
+    assert!(reason.starts_with("rate of calls slower than 3000 ms 50 % at level 1"), "{reason}");
+    assert_eq!(look(&state_at(Level::Full), &plain(), &slow(9), at(200)).to, Level::Full);
+}
+
+#[test]
+fn count_and_rate_together_trip_only_together_but_the_rate_alone_does_in_a_ramp() {
+    let both = production(|settings| {
+        settings.trip_when = TripWhen::CountAndRate;
+        (settings.level_1_failures, settings.level_2_failures) = (5, 10);
+    });
+    let trips = |state: &SystemState, successes, errors| {
+        look(state, &both, &evidence(&[(140, successes, errors)]), at(150)).to == Level::Degraded
+    };
+    assert!(trips(&state_at(Level::Full), 20, 5));
+    assert!(!trips(&state_at(Level::Full), 21, 5), "19 %");
+    assert!(!trips(&state_at(Level::Full), 16, 4), "4 failures");
+    assert!(trips(&ramping(), 8, 2));
+}
+
+#[test]
+fn a_ramp_trips_at_its_own_least_calls_and_the_next_wait_is_longer() {
+    let mut state = ramping();
+    state.backoff = state.backoff.after_recovery(at(100));
+    let fallen = look(&state, &plain(), &evidence(&[(140, 8, 2)]), at(150));
+    assert_eq!((fallen.to, fallen.next.as_ref().unwrap().ramp), (Level::Degraded, None));
+    assert_eq!(fallen.next.unwrap().probing.unwrap().from, at(210), "60 s after the fall");
+    assert_eq!(look(&state, &plain(), &evidence(&[(140, 7, 2)]), at(150)).to, Level::Full);
+    assert_eq!(look(&state, &plain(), &evidence(&[(140, 8, 2)]), at(160)).to, Level::Full, "the ramp is over");
+}
+
+#[test]
+fn twenty_probes_with_less_than_the_trip_rate_prove_the_better_level() {
+    let to = |outcomes: &[(i64, u64, u64)]| look(&probing(), &plain(), &probed(outcomes), at(200)).to.number();
+    assert_eq!(to(&[(140, 17, 3)]), 1);
+    assert_eq!(to(&[(140, 16, 3)]), 2, "19 probes");
+    assert_eq!(to(&[(140, 16, 4)]), 2, "20 % failed");
+    assert_eq!(to(&[(129, 20, 0)]), 2, "before the cooldown ended");
+    assert_eq!(to(&[(189, 20, 0)]), 1, "settled");
+    assert_eq!(to(&[(190, 20, 0)]), 2, "not settled");
+    assert_eq!(to(&[(140, 0, 300), (150, 20, 0)]), 1, "a failed series starts the proof again");
+    let recovered = look(&probing(), &plain(), &probed(&[(140, 17, 3)]), at(200));
+    assert_eq!(recovered.reason, "20 probes of level 1 of which 3 failed (threshold 20 with less than 20 %)",);
+    let ramp = recovered.next.unwrap().ramp.unwrap();
+    assert_eq!((ramp.from, ramp.until), (at(200), at(260)));
+}
+
+#[test]
+fn successes_of_the_current_level_prove_nothing_until_no_probe_was_seen_for_long() {
+    let streak = evidence(&[(150, 900, 0), (400, 900, 0)]);
+    assert_eq!(look(&probing(), &plain(), &streak, at(429)).to, Level::Degraded);
+    let idle = look(&probing(), &plain(), &streak, at(430));
+    assert_eq!(idle.to, Level::Full);
+    assert!(idle.reason.ends_with("because no probe was seen for 300 s"), "{}", idle.reason);
+    let quiet = look(&probing(), &plain(), &evidence(&[]), at(430)).next.unwrap();
+    assert_eq!(quiet.probing.unwrap().idle_since, Some(at(130)));
+    let probes = Evidence::default().with_probes(buckets(&[(440, 1, 0)]));
+    assert_eq!(look(&quiet, &plain(), &probes, at(460)).next.unwrap().probing.unwrap().idle_since, None);
+}
+
+#[test]
+fn the_share_of_probes_rises_until_a_minute_gives_enough_and_falls_again() {
+    let percent = |answered, probes| {
+        let seen = evidence(&[(150, answered, 0)]).with_probes(buckets(&[(160, probes, 0)]));
+        let decision = look(&SystemState { last_updated: at(199), ..probing() }, &plain(), &seen, at(200));
+        decision.next.map_or(5, |next| next.probing.unwrap().percent)
+    };
+    assert_eq!(percent(60, 3), 40, "63 a minute, and all of them safe for all that is known");
+    assert_eq!(percent(2_000, 4), 10, "few of them are safe");
+    assert_eq!(percent(60, 10), 13, "200 safe ones a minute");
+    assert_eq!(percent(600, 19), 7);
+    assert_eq!(percent(0, 0), 100);
+    let high = Probing { percent: 100, ..probing().probing.unwrap() };
+    let state = SystemState { probing: Some(high), last_updated: at(199), ..probing() };
+    let seen = Evidence::default().with_probes(buckets(&[(160, 0, 400)]));
+    assert_eq!(look(&state, &plain(), &seen, at(200)).next.unwrap().probing.unwrap().percent, 7);
+}
+
+#[test]
+fn a_fall_begins_probing_at_the_end_of_the_cooldown_with_the_share_that_the_traffic_asks_for() {
+    let fallen = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 50, 50)]), at(200)).next.unwrap();
+    let probing = Probing { from: at(230), percent: 25, percent_since: at(230), idle_since: None };
+    assert_eq!(fallen.probing, Some(probing));
+    assert_eq!(EvidenceQuery::new(&fallen, &plain(), at(229)).probed, None);
+    assert_eq!(EvidenceQuery::new(&fallen, &plain(), at(230)).probed, Some(Level::Full));
+}
+
+#[test]
+fn a_change_of_policy_begins_and_ends_probing_at_the_next_look() {
+    let begun = look(&state_at(Level::Degraded), &plain(), &evidence(&[]), at(200)).next.unwrap();
+    assert_eq!(begun.probing.unwrap().from, at(200));
+    let classic = Policy::new(PolicySettings::classic()).unwrap();
+    let ended = look(&probing(), &classic, &probed(&[(140, 20, 0)]), at(200));
+    assert_eq!((ended.to, ended.reason.as_str()), (Level::Full, "400 consecutive successes at level 2 (threshold 5)"));
+    let observing = production(|settings| settings.mode = Mode::ObserveOnly);
+    assert_eq!(look(&probing(), &observing, &evidence(&[]), at(200)).next.unwrap().probing, None);
+}
+
+#[test]
+fn observing_only_tells_what_would_have_happened_and_only_operators_move_the_level() {
+    let observing = production(|settings| settings.mode = Mode::ObserveOnly);
+    let decision = look(&state_at(Level::Full), &observing, &evidence(&[(190, 0, 50)]), at(200));
+    assert_eq!((decision.outcome, decision.to), (Outcome::Record, Level::Full));
+    assert_eq!(decision.prevented, Some(Level::Degraded));
+    assert!(decision.reason.starts_with("observing only; would have gone to level 2: "), "{}", decision.reason);
+    let forced = decide(&state_at(Level::Full), &observing, &force(3, None), &evidence(&[]), at(200)).unwrap();
+    assert_eq!((forced.to, forced.next.unwrap().probing), (Level::Maintenance, None));
+}
+
+#[test]
+fn a_ramp_shares_all_requests_and_probes_are_of_safe_ones() {
+    let (here, worse) = (Route { level: Level::Full, probe: false }, Route { level: Level::Degraded, probe: false });
+    let shared = |draw, now| route(&ramping(), draw, false, now);
+    assert_eq!((shared(999, at(100)), shared(1_000, at(100))), (here, worse));
+    assert_eq!((shared(4_999, at(130)), shared(5_000, at(130))), (here, worse));
+    assert_eq!(shared(DRAWS - 1, at(160)), here);
+    let probe = Route { level: Level::Full, probe: true };
+    assert_eq!(route(&probing(), 499, true, at(130)), probe);
+    for (draw, safe, second) in [(500, true, 130), (0, false, 130), (0, true, 129)] {
+        assert_eq!(route(&probing(), draw, safe, at(second)), worse);
+    }
+    let just_before = at(130) - SignedDuration::from_millis(1);
+    assert_eq!(route(&probing(), 0, true, just_before), worse);
+}
+
+#[test]
+fn an_operator_who_forces_the_level_that_ramps_gets_all_of_it_at_once() {
+    let decision = decide(&ramping(), &plain(), &force(1, None), &evidence(&[]), at(120)).unwrap();
+    assert_eq!((decision.outcome, decision.next.unwrap().ramp), (Outcome::Record, None));
+}
+
+#[test]
+fn the_policy_of_a_record_from_before_there_were_presets_is_read_as_classic() {
+    let old = serde_json::json!({
+        "level1Failures": 7, "level2Failures": 10, "level3Successes": 3, "level2Successes": 5,
+        "windowSeconds": 300, "cooldownSeconds": 30, "longestCooldownSeconds": 600,
+        "relapseWindowSeconds": 300, "calmSeconds": 1800, "settleSeconds": 10,
+    });
+    let policy: Policy = serde_json::from_value(old).unwrap();
+    assert_eq!(*policy.settings(), PolicySettings { level_1_failures: 7, ..PolicySettings::classic() });
+}

@@ -1,0 +1,31 @@
+//! What the benchmark is asked to do.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Measures the release Lambdas of this project beside an SDK-less floor: start-up, first request,
+/// warm requests, memory, package, calls to AWS. Prints Markdown tables.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+pub struct Options {
+    /// Starts of each Lambda.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub starts: u32,
+    /// Warm requests of each Lambda.
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub requests: u32,
+    /// Only these Lambdas, by name; as often as needed.
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Another bootstrap, measured beside ours: a shell command that ends in a Lambda runtime. As often as
+    /// needed. It gets the environment and the events of `--against-as`.
+    #[arg(long, value_name = "COMMAND")]
+    pub against: Vec<String>,
+    /// The Lambda whose environment and events the other bootstraps get.
+    #[arg(long, value_name = "NAME", default_value = "controller")]
+    pub against_as: String,
+    /// Measures the binaries in this folder, such as those of another commit, and builds nothing.
+    #[arg(long, value_name = "FOLDER")]
+    pub binaries: Option<PathBuf>,
+}

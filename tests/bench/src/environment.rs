@@ -1,0 +1,183 @@
+//! One execution environment: a bootstrap running against the stubs.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::candidate::{Bootstrap, Candidate};
+use crate::runtime_api::{Call, RuntimeApi};
+
+/// No start and no answer takes longer; whoever waits longer waits for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How much of a log is shown where a bootstrap fails.
+const LOG_TAIL_BYTES: i64 = 2_000;
+
+/// Where the stubs of AWS are, and what it takes to trust them.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// `AWS_ENDPOINT_URL`.
+    pub endpoint: &'a str,
+    /// The certificates to trust.
+    pub bundle: &'a Path,
+}
+
+/// A running environment that waits for its next event. It is ended when it is dropped.
+#[derive(Debug)]
+pub struct Environment<'a> {
+    candidate: &'a Candidate,
+    process: Process,
+    api: RuntimeApi,
+    waiting: oneshot::Sender<String>,
+}
+
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    log: File,
+}
+
+impl<'a> Environment<'a> {
+    /// Starts one and waits until it asks for an event. Returns how long that took, from before `exec`.
+    ///
+    /// # Errors
+    /// It does not start: then with the end of its log.
+    pub async fn start(candidate: &'a Candidate, around: Surroundings<'_>) -> Result<(Self, Duration)> {
+        let mut api = RuntimeApi::start().await?;
+        let log = tempfile::tempfile().context("no room for a log")?;
+        let mut command = command(candidate, around, &api)?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
+        let begun = Instant::now();
+        let child = command.spawn().with_context(|| format!("{} cannot be started", candidate.name))?;
+        let mut process = Process { child, log };
+        match timeout(PATIENCE, api.calls.recv()).await {
+            Ok(Some(Call::Next { at, reply })) => {
+                Ok((Self { candidate, process, api, waiting: reply }, at.duration_since(begun)))
+            }
+            _ => bail!("{} did not ask for an event; its log ends with:\n{}", candidate.name, process.log_tail()),
+        }
+    }
+
+    /// Sends the event, and returns how long the answer took once it asked for the next.
+    ///
+    /// # Errors
+    /// It fails, ends, or answers something unexpected.
+    pub async fn request(mut self) -> Result<(Self, Duration)> {
+        let name = &self.candidate.name;
+        let begun = Instant::now();
+        if self.waiting.send(self.candidate.event.clone()).is_err() {
+            bail!("{name} stopped waiting; its log ends with:\n{}", self.process.log_tail());
+        }
+        let answered = match timeout(PATIENCE, self.api.calls.recv()).await {
+            Ok(Some(Call::Answer { at, body })) => {
+                let text = String::from_utf8_lossy(&body);
+                if !text.contains(self.candidate.answer) {
+                    bail!("{name} answered {text}, without {:?}", self.candidate.answer);
+                }
+                at
+            }
+            Ok(Some(Call::Failure { body })) => bail!("{name} failed: {}", String::from_utf8_lossy(&body)),
+            _ => bail!("{name} did not answer; its log ends with:\n{}", self.process.log_tail()),
+        };
+        match timeout(PATIENCE, self.api.calls.recv()).await {
+            Ok(Some(Call::Next { reply, .. })) => Ok((Self { waiting: reply, ..self }, answered.duration_since(begun))),
+            _ => bail!("{name} does not ask for another event; its log ends with:\n{}", self.process.log_tail()),
+        }
+    }
+
+    /// What the bootstrap wrote so far.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn log(&mut self) -> Result<String> {
+        let mut text = Vec::new();
+        self.process.log.rewind()?;
+        self.process.log.read_to_end(&mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// The most memory that the process ever had, in KiB (`VmHWM`).
+    ///
+    /// # Errors
+    /// The kernel does not say.
+    pub fn peak_memory_kib(&self) -> Result<u64> {
+        self.memory_kib("VmHWM:")
+    }
+
+    fn memory_kib(&self, field: &str) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("the kernel tells no memory")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+}
+
+impl Process {
+    fn log_tail(&mut self) -> String {
+        let length = self.log.metadata().map_or(0, |log| log.len());
+        let tail = LOG_TAIL_BYTES.min(i64::try_from(length).unwrap_or(LOG_TAIL_BYTES));
+        let mut text = Vec::new();
+        let read = self.log.seek(SeekFrom::End(-tail)).and_then(|_| self.log.read_to_end(&mut text));
+        match read {
+            Ok(_) => String::from_utf8_lossy(&text).into_owned(),
+            Err(error) => format!("({error})"),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The bootstrap with what Lambda sets, and nothing of the caller's own environment but the path.
+fn command(candidate: &Candidate, around: Surroundings<'_>, api: &RuntimeApi) -> Result<Command> {
+    let mut command = match &candidate.bootstrap {
+        Bootstrap::Binary(path) => Command::new(path),
+        Bootstrap::Command(line) => {
+            let mut shell = Command::new("/bin/sh");
+            // In place of the shell, whose memory is not what is asked for.
+            shell.arg("-c").arg(format!("exec {line}"));
+            shell
+        }
+    };
+    command.env_clear();
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    let bundle = around.bundle.to_str().context("the folder for temporary files has an odd name")?;
+    command.envs([
+        ("AWS_LAMBDA_RUNTIME_API", api.address.to_string().as_str()),
+        ("AWS_LAMBDA_FUNCTION_NAME", candidate.name.as_str()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench"),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_Image"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        // Made up: the stubs look at no signature.
+        ("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        ("AWS_SESSION_TOKEN", "example"),
+        ("_HANDLER", "bootstrap"),
+        ("LAMBDA_TASK_ROOT", "/var/task"),
+        ("TZ", ":UTC"),
+        ("LANG", "en_US.UTF-8"),
+        ("AWS_ENDPOINT_URL", around.endpoint),
+        // The name of the same thing in Rust, in the AWS CLI's family, and in Node.js.
+        ("SSL_CERT_FILE", bundle),
+        ("AWS_CA_BUNDLE", bundle),
+        ("NODE_EXTRA_CA_CERTS", bundle),
+        ("DEPLOYMENT", "bank-bench"),
+    ]);
+    command.envs(candidate.settings.iter().copied());
+    Ok(command)
+}

@@ -1,0 +1,32 @@
+//! `cargo run --release -p bench`: the results page of the README.
+
+mod artifacts;
+mod aws;
+mod candidate;
+mod cli;
+mod environment;
+mod events;
+mod machine;
+mod measure;
+mod runtime_api;
+mod statistics;
+mod table;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Options;
+
+// One thread, so that the stubs take one core and leave the other to what is measured.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match table::run(&Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The measurements. Candidates take turns, so that whatever else the machine does meets all alike.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::aws::Aws;
+use crate::candidate::Candidate;
+use crate::environment::{Environment, Surroundings};
+use crate::statistics::Sample;
+
+/// Turns in which warm requests are measured; each starts a new environment.
+const ROUNDS: u32 = 5;
+/// Requests that are sent before the first one counts.
+const UNCOUNTED: u32 = 200;
+/// How long an environment is left alone before its first request, where it is.
+pub const PAUSE: Duration = Duration::from_millis(100);
+
+/// What starts and first requests cost.
+#[derive(Clone, Debug, Default)]
+pub struct Starts {
+    /// From before `exec` to the call for the first event.
+    pub start: Sample,
+    /// A first request that was waiting when the environment asked for it, as in a cold start.
+    pub first_at_once: Sample,
+    /// The start and that first request together: what a cold start keeps a caller waiting.
+    pub cold: Sample,
+    /// A first request that came [`PAUSE`] after the start, as with provisioned concurrency.
+    pub first_later: Sample,
+    /// Peak memory at the call for the first event, in KiB; the largest seen.
+    pub memory_kib: u64,
+    /// TLS handshakes up to the first answer; the most seen.
+    pub handshakes: u64,
+}
+
+/// What warm requests cost.
+#[derive(Clone, Debug, Default)]
+pub struct Warm {
+    /// From handing over the event to the whole answer.
+    pub request: Sample,
+    /// The same without the time that the invocation of a service took, where the bootstrap records that, as
+    /// the controller does in `ResponseTime` of `CircuitBreaker/Service`.
+    pub own: Sample,
+    /// From the first counted event to the call after the last, all rounds.
+    pub elapsed: Duration,
+    /// Peak memory after all requests, in KiB; the largest seen.
+    pub memory_kib: u64,
+    /// Calls to AWS while the requests were counted, by operation.
+    pub calls: BTreeMap<String, u64>,
+}
+
+/// Starts each candidate so often.
+///
+/// # Errors
+/// One of them fails.
+pub async fn starts(candidates: &[Candidate], times: u32, around: Surroundings<'_>, aws: &Aws) -> Result<Vec<Starts>> {
+    let mut results = vec![Starts::default(); candidates.len()];
+    for turn in 0..times {
+        for (candidate, result) in candidates.iter().zip(&mut results) {
+            drop(aws.take());
+            let (environment, start) = Environment::start(candidate, around).await?;
+            result.start.add(start);
+            result.memory_kib = result.memory_kib.max(environment.peak_memory_kib()?);
+            let later = turn % 2 == 1;
+            if later {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let (environment, first) = environment.request().await?;
+            if later {
+                result.first_later.add(first);
+            } else {
+                result.first_at_once.add(first);
+                result.cold.add(start + first);
+            }
+            drop(environment);
+            result.handshakes = result.handshakes.max(aws.take().handshakes);
+        }
+    }
+    Ok(results)
+}
+
+/// Sends each candidate so many requests, one after the other.
+///
+/// # Errors
+/// One of them fails.
+pub async fn warm(candidates: &[Candidate], requests: u32, around: Surroundings<'_>, aws: &Aws) -> Result<Vec<Warm>> {
+    let mut results = vec![Warm::default(); candidates.len()];
+    for _ in 0..ROUNDS {
+        for (candidate, result) in candidates.iter().zip(&mut results) {
+            let (mut environment, _) = Environment::start(candidate, around).await?;
+            for _ in 0..UNCOUNTED {
+                (environment, _) = environment.request().await?;
+            }
+            drop(aws.take());
+            let mut durations = Vec::new();
+            let begun = Instant::now();
+            for _ in 0..requests / ROUNDS {
+                let duration;
+                (environment, duration) = environment.request().await?;
+                durations.push(duration);
+            }
+            result.elapsed += begun.elapsed();
+            let invocations = invocations(&environment.log()?);
+            let counted = invocations.len().checked_sub(durations.len()).and_then(|first| invocations.get(first..));
+            for (duration, invocation) in durations.iter().zip(counted.unwrap_or_default()) {
+                result.own.add(duration.saturating_sub(*invocation));
+            }
+            for duration in durations {
+                result.request.add(duration);
+            }
+            for (operation, calls) in aws.take().calls {
+                *result.calls.entry(operation).or_default() += calls;
+            }
+            result.memory_kib = result.memory_kib.max(environment.peak_memory_kib()?);
+        }
+    }
+    Ok(results)
+}
+
+/// How long each invocation of a service took, from the metrics in a log.
+fn invocations(log: &str) -> Vec<Duration> {
+    log.lines()
+        .filter(|line| line.contains(r#""CircuitBreaker/Service""#))
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok()?.get("ResponseTime")?.as_f64())
+        .map(|milliseconds| Duration::from_secs_f64(milliseconds.max(0.0) / 1e3))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invocations_are_read_from_the_metrics_of_the_service_alone() {
+        let log = r#"{"level":"WARN"}
+{"_aws":{"CloudWatchMetrics":[{"Namespace":"CircuitBreaker/Service"}]},"ResponseTime":1.5}
+{"_aws":{"CloudWatchMetrics":[{"Namespace":"CircuitBreaker/Controller"}]},"ResponseTime":2.5}
+"#;
+        assert_eq!(invocations(log), [Duration::from_micros(1_500)]);
+    }
+}

@@ -1,0 +1,180 @@
+//! The results, as Markdown.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::artifacts;
+use crate::aws::Aws;
+use crate::candidate::{Bootstrap, Candidate, FLOOR, LAMBDAS};
+use crate::cli::Options;
+use crate::environment::Surroundings;
+use crate::machine::Machine;
+use crate::measure::{self, PAUSE, Starts, Warm};
+use crate::statistics::Sample;
+use crate::tls::TestAuthority;
+
+/// Builds, measures and prints.
+///
+/// # Errors
+/// Something does not build, start or answer.
+pub async fn run(options: &Options) -> Result<()> {
+    let ours = wanted(options)?;
+    let binaries = artifacts::binaries(options.binaries.as_deref(), &[ours.as_slice(), &[FLOOR]].concat())?;
+    let (floor, candidates) = candidates(options, &ours, &binaries)?;
+    let authority = TestAuthority::new()?;
+    let bundle = tempfile::NamedTempFile::new().context("no room for the certificates")?;
+    std::fs::write(bundle.path(), &authority.bundle)?;
+    let aws = Aws::start(&authority).await?;
+    let endpoint = aws.url();
+    let around = Surroundings { endpoint: &endpoint, bundle: bundle.path() };
+
+    let mut all = vec![floor.clone()];
+    all.extend(candidates.iter().cloned());
+    eprintln!("{} starts of each of {} bootstraps ...", options.starts, all.len());
+    let starts = measure::starts(&all, options.starts, around, &aws).await?;
+
+    // Each beside the floor that echoes the same event.
+    let mut pairs = Vec::new();
+    for candidate in &candidates {
+        eprintln!("{} warm requests of {} and of the floor ...", options.requests, candidate.name);
+        let pair = [candidate.echoed_by(&floor), candidate.clone()];
+        pairs.push(measure::warm(&pair, options.requests, around, &aws).await?);
+    }
+    println!("{}; {} trusted certificates\n", Machine::here(), authority.certificates());
+    print!("{}", start_table(&all, &starts)?);
+    println!();
+    print!("{}", warm_table(&candidates, &pairs)?);
+    Ok(())
+}
+
+fn wanted(options: &Options) -> Result<Vec<&'static str>> {
+    if let Some(unknown) = options.only.iter().find(|only| !LAMBDAS.contains(&only.as_str())) {
+        bail!("--only {unknown}: there is no such Lambda; there are: {}", LAMBDAS.join(", "));
+    }
+    let all = options.only.is_empty();
+    Ok(LAMBDAS.into_iter().filter(|name| all || options.only.iter().any(|only| only == name)).collect())
+}
+
+fn candidates(options: &Options, ours: &[&str], binaries: &Path) -> Result<(Candidate, Vec<Candidate>)> {
+    let binary = |name: &str| Candidate::new(name, name, Bootstrap::Binary(binaries.join(name)));
+    let mut all: Vec<_> = ours.iter().map(|name| binary(name)).collect::<Result<_>>()?;
+    for command in &options.against {
+        let other = Candidate::new(&options.against_as, command, Bootstrap::Command(command.clone()));
+        all.push(other.context("--against-as")?);
+    }
+    Ok((binary(FLOOR)?, all))
+}
+
+fn start_table(candidates: &[Candidate], starts: &[Starts]) -> Result<String> {
+    let floor = starts.first().context("there is no floor")?;
+    let pause = PAUSE.as_millis();
+    let mut text = format!(
+        "| start | p50 ms | × floor | p99 ms | × floor | first request p50 ms, waiting | after {pause} ms | \
+         start + first request p50 ms | memory MB | × floor | handshakes | binary MB | zip MB |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+    );
+    for (candidate, of) in candidates.iter().zip(starts) {
+        let (binary, zip) = match &candidate.bootstrap {
+            Bootstrap::Binary(path) => {
+                let (binary, zip) = artifacts::sizes(path)?;
+                (megabytes(binary), megabytes(zip))
+            }
+            Bootstrap::Command(_) => ("–".to_owned(), "–".to_owned()),
+        };
+        writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {binary} | {zip} |",
+            candidate.name,
+            milliseconds(of.start.percentile(50)),
+            ratio(of.start.percentile(50), floor.start.percentile(50)),
+            milliseconds(of.start.percentile(99)),
+            ratio(of.start.percentile(99), floor.start.percentile(99)),
+            milliseconds(of.first_at_once.percentile(50)),
+            milliseconds(of.first_later.percentile(50)),
+            milliseconds(of.cold.percentile(50)),
+            kib(of.memory_kib),
+            memory_ratio(of.memory_kib, floor.memory_kib),
+            of.handshakes,
+        )?;
+    }
+    Ok(text)
+}
+
+fn warm_table(candidates: &[Candidate], pairs: &[Vec<Warm>]) -> Result<String> {
+    let mut text = String::from(
+        "| warm | p50 µs | × floor | p99 µs | × floor | own p50 µs | × floor | own p99 µs | × floor | requests/s | \
+         floor's | memory MB | × floor | calls to AWS a request |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for (candidate, pair) in candidates.iter().zip(pairs) {
+        let [floor, of] = pair.as_slice() else { bail!("a candidate was not measured") };
+        // Without a service to invoke, all of the time is its own.
+        let own = if of.own.is_empty() { &of.request } else { &of.own };
+        let percentile = |sample: &Sample, percent| {
+            let (of, floor) = (sample.percentile(percent), floor.request.percentile(percent));
+            format!("{} | {}", microseconds(of), ratio(of, floor))
+        };
+        let calls: Vec<_> = of
+            .calls
+            .iter()
+            .map(|(operation, calls)| format!("{operation} {:.3}", share(*calls, of.request.len())))
+            .collect();
+        writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {:.0} | {:.0} | {} | {} | {} |",
+            candidate.name,
+            percentile(&of.request, 50),
+            percentile(&of.request, 99),
+            percentile(own, 50),
+            percentile(own, 99),
+            rate(&of.request, of.elapsed),
+            rate(&floor.request, floor.elapsed),
+            kib(of.memory_kib),
+            memory_ratio(of.memory_kib, floor.memory_kib),
+            if calls.is_empty() { "none".to_owned() } else { calls.join(", ") },
+        )?;
+    }
+    Ok(text)
+}
+
+fn milliseconds(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| "–".to_owned(), |duration| format!("{:.2}", duration.as_secs_f64() * 1e3))
+}
+
+fn microseconds(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| "–".to_owned(), |duration| format!("{:.0}", duration.as_secs_f64() * 1e6))
+}
+
+fn ratio(of: Option<Duration>, floor: Option<Duration>) -> String {
+    match (of, floor) {
+        (Some(of), Some(floor)) if !floor.is_zero() => format!("{:.2}", of.as_secs_f64() / floor.as_secs_f64()),
+        _ => "–".to_owned(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+fn share(of: u64, all: usize) -> f64 {
+    of as f64 / all as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with four digits")]
+fn rate(sample: &Sample, elapsed: Duration) -> f64 {
+    sample.len() as f64 / elapsed.as_secs_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+fn megabytes(bytes: usize) -> String {
+    format!("{:.2}", bytes as f64 / 1e6)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+fn kib(kib: u64) -> String {
+    format!("{:.1}", kib as f64 * 1024.0 / 1e6)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+fn memory_ratio(of: u64, floor: u64) -> String {
+    format!("{:.2}", of as f64 / floor as f64)
+}
