@@ -23,6 +23,8 @@ export TZ=UTC
 . "$ROOT/infrastructure/deploy/bucket.sh"
 # shellcheck source=deploy/build.sh
 . "$ROOT/infrastructure/deploy/build.sh"
+# shellcheck source=deploy/parameters.sh
+. "$ROOT/infrastructure/deploy/parameters.sh"
 # shellcheck source=deploy/stack.sh
 . "$ROOT/infrastructure/deploy/stack.sh"
 # shellcheck source=deploy/adopt.sh
@@ -47,18 +49,20 @@ Builds and deploys the bank circuit breaker.
   --stack-name NAME      CloudFormation stack ({project}-{environment})
   --bucket NAME          existing bucket for artefacts and releases; without it a private one is made
                          ({project}-artifacts-{account}-{region})
-  --architecture NAME    arm64 or x86_64 (arm64; with --artifacts, what the binaries are built for)
+  --architecture NAME    arm64 or x86_64 (what --artifacts are built for, else what the stack has, else arm64)
   --artifacts DIR        binaries already built, DIR/<name>/bootstrap; without it they are built here
   --parameter KEY=VALUE  a parameter of the template, as often as needed; one that neither this nor the
                          environment's file gives keeps the stack's value, or has its default in a new stack
   --endpoint-url URL     another AWS, such as a local emulator
   --outputs FILE         also writes the stack's outputs to FILE, as one JSON object
   --yes                  asks nothing, for pipelines
-  --skip-canary          does not try the control plane at the end
+  --skip-canary          does not try the deployment at the end
+  --accept-drift         goes on although a table or key that was taken over differs from the template
 
 Instead of deploying all of it:
 
-  --dry-run              shows what would change, and changes nothing
+  --dry-run              shows what would change, and changes nothing of the stack; for the change set it uploads
+                         the functions all the same, into the bucket that it makes where there is none
   --only FUNCTION        updates one function's code
   --rollback             deploys the release before the current one: its code, state machine and parameters
   --destroy              removes the stack; the table and its key stay, for the next deployment
@@ -70,11 +74,11 @@ HELP
 
 ENVIRONMENT="" REGION="" PROJECT=bank-circuit-breaker STACK="" BUCKET="" ENDPOINT=""
 ARCHITECTURE="" ARTIFACTS="" OUTPUTS_FILE="" ONLY=""
-ACTION=deploy YES=no DRY_RUN=no DELETE_DATA=no CANARY=yes
+ACTION=deploy YES=no DRY_RUN=no DELETE_DATA=no CANARY=yes ACCEPT_DRIFT=no
 PARAMETERS=()
 SELECTED=$FUNCTIONS
 # What the parts tell each other.
-STATUS="" STACK_PARAMETERS="" STACK_OUTPUTS="" RELEASE="" HISTORY="" CHANGED="" CHANGE_SET=""
+STATUS="" STACK_PARAMETERS="" STACK_OUTPUTS="" RELEASE="" HISTORY="" CHANGED="" CHANGE_SET="" KEY="" RECORDED_GRADUAL=""
 
 read_options() {
   while [ $# -gt 0 ]; do
@@ -83,6 +87,7 @@ read_options() {
       --yes) YES=yes ;;
       --dry-run) DRY_RUN=yes ;;
       --skip-canary) CANARY=no ;;
+      --accept-drift) ACCEPT_DRIFT=yes ;;
       --rollback) choose rollback ;;
       --destroy) choose destroy ;;
       --delete-data) DELETE_DATA=yes ;;
@@ -119,16 +124,7 @@ choose() {
 }
 
 add_parameter() {
-  case $1 in
-    ProjectName=*) fail "--parameter ProjectName: use --project-name" ;;
-    Environment=*) fail "--parameter Environment: use --environment" ;;
-    Architecture=*) fail "--parameter Architecture: use --architecture" ;;
-    ReleaseId=*) fail "--parameter ReleaseId: it follows from the code and the other parameters" ;;
-  esac
-  [[ $1 =~ ^[A-Za-z0-9]+= ]] || fail "--parameter $1: not of the form Key=Value"
-  # Here, because CloudFormation would only say so after the upload.
-  sed -n '/^Parameters:/,/^Rules:/p' "$ROOT/$TEMPLATE" | grep -x "  ${1%%=*}:" >/dev/null \
-    || fail "--parameter ${1%%=*}: the template has no such parameter"
+  check_assignment --parameter "$1"
   PARAMETERS+=("$1")
 }
 
@@ -164,6 +160,7 @@ check_options() {
     fail "--rollback deploys the parameters of the release before: leave --parameter out"
   fi
   [ "$DELETE_DATA" = no ] || [ "$ACTION" = destroy ] || fail "--delete-data goes with --destroy"
+  if [ "$ACTION" = deploy ] && [ -z "$ONLY" ]; then check_environment_file; fi
 }
 
 check_credentials() {
@@ -241,13 +238,12 @@ main() {
     destroy
     return
   fi
+  check_stack
   if [ "$ACTION" = deploy ]; then
-    [ -z "$ARTIFACTS" ] || check_architecture
-    ARCHITECTURE=${ARCHITECTURE:-arm64}
+    choose_architecture
     [ -n "$ARTIFACTS" ] || build
   fi
   ensure_bucket
-  check_stack
   case $ACTION in
     rollback) roll_back ;;
     deploy) if [ -n "$ONLY" ]; then deploy_only; else deploy_all; fi ;;

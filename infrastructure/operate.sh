@@ -4,7 +4,7 @@
 #
 # A command is rehearsed first, so that a wrong one is refused with its reason before anything happens;
 # then the state machine is started under a name of its own, which the account's trail keeps, and the
-# command's record in the state table says what became of it.
+# command's record in the state table says what became of it. What cannot be known is said to be unknown.
 
 set -euo pipefail
 
@@ -16,9 +16,11 @@ usage() {
   cat <<'HELP'
 Operates the bank circuit breaker by starting its state machine.
 
-  infrastructure/operate.sh look                                  what an evaluation would decide now, and why
-  infrastructure/operate.sh force --level 1 --reason "mended"     sets the level, whatever the thresholds say
-  infrastructure/operate.sh release --reason "watched it"         ends a hold
+  infrastructure/operate.sh look --environment prod     what an evaluation would decide now, and why
+  infrastructure/operate.sh force --environment prod --level 1 --reason "mended"
+                                                        sets the level, whatever the thresholds say
+  infrastructure/operate.sh release --environment prod --reason "watched it"
+                                                        ends a hold
 
   --level N            1 (full), 2 (degraded) or 3 (maintenance)
   --reason TEXT        why: 1 to 500 characters, kept in the records
@@ -28,19 +30,19 @@ Operates the bank circuit breaker by starting its state machine.
   --requested-by NAME  who; without it the identity of the credentials
   --dry-run            only tells what would happen
 
-  --environment NAME   the deployment's environment (dev)
+  --environment NAME   the deployment's environment; always needed, or --stack-name
   --region NAME        AWS region (AWS_REGION or AWS_DEFAULT_REGION)
   --project-name NAME  the deployment's project (bank-circuit-breaker)
   --stack-name NAME    its CloudFormation stack ({project}-{environment})
   --endpoint-url URL   another AWS, such as a local emulator (AWS_ENDPOINT_URL)
   --wait SECONDS       how long to wait for the command's record (60)
-  --json               prints the whole answer as JSON
+  --json               prints the whole answer as JSON: of a command the record that it left
   --help               this text
 HELP
 }
 
 COMMAND="" LEVEL="" REASON="" HOLD="" EPOCH="" REPAIR=false REQUESTED_BY="" DRY_RUN=false JSON=false WAIT=60
-ENVIRONMENT=dev PROJECT=bank-circuit-breaker STACK=""
+ENVIRONMENT="" PROJECT=bank-circuit-breaker STACK=""
 REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-}} ENDPOINT=${AWS_ENDPOINT_URL:-}
 
 read_options() {
@@ -57,7 +59,9 @@ read_options() {
       --dry-run) DRY_RUN=true && shift && continue ;;
       --json) JSON=true && shift && continue ;;
     esac
-    [[ -n ${2-} ]] || fail "$1 needs a value; --help tells more"
+    # Another option in the place of a value is a variable that was empty: were it taken, a rehearsal
+    # whose --dry-run is swallowed so would be a command.
+    [[ ${2-} != --* && -n ${2-} ]] || fail "$1 needs a value; --help tells more"
     case $1 in
       --level) LEVEL=$2 ;;
       --reason) REASON=$2 ;;
@@ -74,7 +78,6 @@ read_options() {
     esac
     shift 2
   done
-  STACK=${STACK:-$PROJECT-$ENVIRONMENT}
 }
 
 # What the state machine checks it checks better, with a sentence; here is only what it cannot see.
@@ -83,6 +86,10 @@ check_options() {
   for tool in aws python3; do
     command -v "$tool" >/dev/null 2>&1 || fail "$tool is missing from the PATH"
   done
+  # No default: a command meant for one deployment must not steer another.
+  [ -n "$ENVIRONMENT$STACK" ] || fail "--environment is missing, for example --environment prod (or --stack-name)"
+  STACK=${STACK:-$PROJECT-$ENVIRONMENT}
+  DEPLOYMENT="$STACK in $REGION"
   [ -n "$REGION" ] || fail "--region is missing, for example --region us-east-1"
   [[ $WAIT =~ ^[0-9]+$ ]] || fail "--wait \"$WAIT\": use a number of seconds"
   [[ $HOLD$EPOCH =~ ^[0-9]*$ ]] || fail "--hold-minutes and --expected-epoch take whole numbers"
@@ -121,52 +128,128 @@ print(json.dumps(request))'
 # Prints one member of the JSON object on standard input.
 member() { python3 -c 'import json, sys; print(json.load(sys.stdin).get(sys.argv[1], ""))' "$1"; }
 
-# Gives the rehearsal's answer, or ends with its cause.
+# Starts the machine $1 for a rehearsal and gives its whole answer.
 rehearse() {
-  local answer
-  answer=$(aws_cli stepfunctions start-sync-execution --state-machine-arn "$1" --input "$(request true)" --output json) \
-    || fail "the state machine cannot be started"
-  [ "$(member status <<<"$answer")" = SUCCEEDED ] \
-    || fail "refused: $(member error <<<"$answer"): $(member cause <<<"$answer")"
-  member output <<<"$answer"
+  # It may take as long as the state machine may.
+  aws_cli stepfunctions start-sync-execution --cli-read-timeout 100 --state-machine-arn "$1" \
+    --input "$(request true)" --output json
 }
 
+# What a rehearsal, whose answer is $1, failed with. One that ran out of time has a status and no error.
+failure() {
+  local error cause
+  error=$(member error <<<"$1")
+  cause=$(member cause <<<"$1")
+  printf '%s: %s' "${error:-$(member status <<<"$1")}" "${cause:-no cause was given}"
+}
+
+has_succeeded() { [ "$(member status <<<"$1")" = SUCCEEDED ]; }
+
+# Shows an answer, $1, of the state machine.
 show() {
-  if "$JSON"; then
-    python3 -m json.tool <<<"$1"
-  else
-    python3 -c '
-import json, sys
+  DEPLOYMENT=$DEPLOYMENT JSON=$JSON python3 -c '
+import datetime, json, os, sys
 answer = json.load(sys.stdin)
+if os.environ["JSON"] == "true":
+    print(json.dumps({"deployment": os.environ["DEPLOYMENT"], **answer}, indent=4))
+    sys.exit()
+now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+def hold_of(state):
+    if "hold" not in state:
+        return "no hold"
+    # An expired hold stays in the item until somebody writes it. Times are in UTC, so they sort as texts.
+    verb = "held until" if now < state["hold"]["expiresAt"][:19] else "hold ended at"
+    return "{} {expiresAt} by {requestedBy}: {reason}".format(verb, **state["hold"])
+print("deployment", os.environ["DEPLOYMENT"])
 print("decision   {outcome}: level {from} to level {to}".format(**answer))
 print("reason     {reason}".format(**answer))
 if answer["evidence"]:
     told = "evidence   since {since}: {errors} errors, {carriedFailures} carried, {successStreak} successes in a row"
     print(told.format(**answer["evidence"]))
 for name, state in ("before", answer["oldState"]), ("after", answer["newState"]):
-    held = "held until {expiresAt} by {requestedBy}: {reason}".format(**state["hold"]) if "hold" in state else "no hold"
-    print(name.ljust(10), "level {currentLevel}, epoch {epoch}, version {version}, ".format(**state) + held)
+    print(name.ljust(10), "level {currentLevel}, epoch {epoch}, version {version}, ".format(**state) + hold_of(state))
+if answer["dryRun"]:
+    print("rehearsal  nothing was changed")
 ' <<<"$1"
-  fi
 }
 
-# Waits for the record of the command that the execution called $2 carried out, in table $1.
-record() {
-  local deadline=$((SECONDS + WAIT)) item
+# Shows the answer, $2, of a rehearsal that found nothing to do, after the words $1.
+show_nothing() {
+  if "$JSON"; then show "$2"; else say "$1 for $DEPLOYMENT: $(member reason <<<"$2")."; fi
+}
+
+# Reads the record of the command that the execution called $2 carried out from table $1, as JSON; nothing
+# where there is none. Fails where it cannot be read.
+read_record() {
+  # Fewer and shorter tries than the tool makes by itself, because the deadline is ours.
+  AWS_MAX_ATTEMPTS=2 aws_cli dynamodb get-item --cli-connect-timeout 5 --cli-read-timeout 5 --table-name "$1" \
+    --key "{\"pk\":{\"S\":\"command#$2\"}}" --consistent-read --query '{item: Item}' --output json | python3 -c '
+import json, sys
+def plain(value):
+    (kind, content), = value.items()
+    if kind == "M":
+        return {name: plain(inner) for name, inner in content.items()}
+    if kind == "L":
+        return [plain(inner) for inner in content]
+    return {"N": json.loads, "NULL": lambda _: None}.get(kind, lambda other: other)(content)
+answer = sys.stdin.read()
+if not answer.strip():
+    sys.exit("the table gave no answer")
+item = json.loads(answer)["item"]
+if item is not None:
+    print(json.dumps(plain({"M": item})))'
+}
+
+# Waits for that record. Nothing is printed where there was none until the deadline; fails where the last
+# look failed, because then nobody knows.
+wait_for_record() {
+  local deadline=$((SECONDS + WAIT)) read item
   while :; do
-    item=$(aws_cli dynamodb get-item --table-name "$1" --key "{\"pk\":{\"S\":\"command#$2\"}}" --consistent-read \
-      --query 'Item.[at.S, reason.S, version.N, epoch.N, to.N]' --output text)
-    [ "$item" = None ] || break
-    [ "$SECONDS" -lt "$deadline" ] || return 1
+    read=yes
+    item=$(read_record "$1" "$2" 2>"$SCRATCH/problem") || read=no
+    if [ "$read" = yes ] && [ -n "$item" ]; then
+      printf '%s' "$item"
+      return 0
+    fi
+    [ "$SECONDS" -lt "$deadline" ] || break
     sleep 0.5
   done
-  printf '%s' "$item"
+  [ "$read" = yes ]
+}
+
+# Shows the record, $1, that a command left.
+show_record() {
+  DEPLOYMENT=$DEPLOYMENT JSON=$JSON python3 -c '
+import json, os, sys
+record = json.load(sys.stdin)
+if os.environ["JSON"] == "true":
+    print(json.dumps({"deployment": os.environ["DEPLOYMENT"], **record}, indent=4))
+else:
+    print("Done at {at}: {reason}.".format(**record))
+    print(os.environ["DEPLOYMENT"] + ": level {to}, epoch {epoch}, version {version}; record {pk}.".format(**record))
+' <<<"$1"
+}
+
+# Tells what is known of the execution $2 of machine $1 that left no record.
+tell_of_no_record() {
+  local log_group=/aws/vendedlogs/states/${1##*:} answer
+  # Whoever came in between may have done what was wanted, or made it wrong.
+  answer=$(rehearse "$1") || fail "no record of $2 within $WAIT s: look in the log group $log_group"
+  has_succeeded "$answer" \
+    || fail "no record of $2 within $WAIT s; by now it is refused by $DEPLOYMENT: $(failure "$answer")"
+  answer=$(member output <<<"$answer")
+  [ "$(member outcome <<<"$answer")" = none ] \
+    || fail "no record of $2 within $WAIT s: it failed or still waits, and there is still something to do for" \
+      "$DEPLOYMENT ($(member reason <<<"$answer")); look in the log group $log_group before you repeat it"
+  show_nothing "Nothing was left to do" "$answer"
 }
 
 main() {
-  local outputs machine table answer name written at reason version epoch level
+  local outputs machine table answer name written
   read_options "$@"
   check_options
+  SCRATCH=$(mktemp -d)
+  trap 'rm -rf "$SCRATCH"' EXIT
   outputs=$(stack_outputs) || fail "the stack $STACK cannot be read in $REGION"
   machine=$(output "$outputs" StateMachineArn)
   table=$(output "$outputs" StateTableName)
@@ -174,24 +257,29 @@ main() {
     REQUESTED_BY=$(aws_cli sts get-caller-identity --query Arn --output text) || fail "who are you? give --requested-by"
   fi
 
-  answer=$(rehearse "$machine")
+  answer=$(rehearse "$machine") || fail "the state machine of $DEPLOYMENT cannot be started; nothing was changed"
+  has_succeeded "$answer" || fail "refused by $DEPLOYMENT: $(failure "$answer")"
+  answer=$(member output <<<"$answer")
   if "$DRY_RUN"; then
     show "$answer"
     return
   fi
   if [ "$(member outcome <<<"$answer")" = none ]; then
-    printf 'Nothing to do: %s.\n' "$(member reason <<<"$answer")"
+    show_nothing "Nothing to do" "$answer"
     return
   fi
 
   name=$COMMAND-$(python3 -c 'import uuid; print(uuid.uuid4())')
   aws_cli stepfunctions start-execution --state-machine-arn "$machine" --name "$name" --input "$(request false)" \
-    >/dev/null || fail "the state machine cannot be started"
-  written=$(record "$table" "$name") \
-    || fail "no record of $name within $WAIT s: its execution failed or still waits; look in the log group of the state machine"
-  IFS=$'\t' read -r at reason version epoch level <<<"$written"
-  printf 'Done at %s: %s.\nLevel %s, epoch %s, version %s; record command#%s.\n' \
-    "$at" "$reason" "$level" "$epoch" "$version" "$name"
+    >/dev/null || fail "the state machine of $DEPLOYMENT did not say that it started $name; look before you repeat it"
+  written=$(wait_for_record "$table" "$name") \
+    || fail_with_log "$SCRATCH/problem" \
+      "started as $name in $DEPLOYMENT; whether it was carried out is not known: the table cannot be read"
+  if [ -n "$written" ]; then
+    show_record "$written"
+  else
+    tell_of_no_record "$machine" "$name"
+  fi
 }
 
 main "$@"

@@ -139,6 +139,17 @@ fn only_a_conflict_of_the_writer_leads_to_another_evaluation() {
 }
 
 #[test]
+fn no_resource_names_the_partition_so_that_the_machine_runs_in_each() {
+    for (name, task) in of_type("Task") {
+        let resource = task["Resource"].as_str().unwrap();
+        assert!(resource.starts_with("arn:${Partition}:states:::"), "{name}: {resource}");
+    }
+    let template = fs::read_to_string("infrastructure/circuit-breaker-infrastructure.yaml").unwrap();
+    assert!(template.contains("Partition: !Ref AWS::Partition"));
+    assert!(!template.contains("arn:aws:"), "the template names a partition");
+}
+
+#[test]
 fn every_substitution_is_given_by_the_template_and_the_other_way_round() {
     let text = definition().to_string();
     let used: BTreeSet<String> =

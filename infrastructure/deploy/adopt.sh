@@ -24,7 +24,7 @@ find_retained() {
 }
 
 adopt() {
-  local template=$1 log=$STAGE/import.log retained logical type field identifier separator="" set=adopt-$RELEASE
+  local template=$1 log=$STAGE/import.log retained logical type field identifier separator="" set=adopt-$RELEASE protected=true
   retained=$(find_retained) || fail_with_log "$STAGE/retained.log" "it cannot be told what an earlier deployment left:"
   [ -n "$retained" ] || return 0
   if grep -q '^StateTable' <<<"$retained" && ! grep -q '^EncryptionKey' <<<"$retained"; then
@@ -46,16 +46,56 @@ adopt() {
     done <<<"$retained"
     printf ']'
   } >"$STAGE/import.json"
+  # As the table is: the update that follows sets it as it is to be.
+  protected=$(aws_cli dynamodb describe-table --table-name "$PROJECT-circuit-breaker-state-$ENVIRONMENT" \
+    --query Table.DeletionProtectionEnabled --output text 2>"$log" | tr '[:upper:]' '[:lower:]') || true
   retained_template "$template" "$retained" >"$STAGE/import.yaml"
   {
     aws_cli cloudformation create-change-set --stack-name "$STACK" --change-set-name "$set" --change-set-type IMPORT \
       --resources-to-import "file://$STAGE/import.json" --template-body "file://$STAGE/import.yaml" \
       --parameters "ParameterKey=ProjectName,ParameterValue=$PROJECT" "ParameterKey=Environment,ParameterValue=$ENVIRONMENT" \
+      "ParameterKey=StateTableDeletionProtection,ParameterValue=$([ "$protected" = false ] && printf false || printf true)" \
       && aws_cli cloudformation wait change-set-create-complete --stack-name "$STACK" --change-set-name "$set" \
       && aws_cli cloudformation execute-change-set --stack-name "$STACK" --change-set-name "$set"
   } >"$log" 2>&1 || fail_with_log "$log" "they could not be taken over:"
   wait_for_stack
   [ "$STATUS" = IMPORT_COMPLETE ] || fail_with_reasons
+}
+
+# An import notes down what the template says of a resource and leaves the resource as it is. What differs would differ
+# for good, because no later change set would see it.
+check_drift() {
+  local log=$STAGE/drift.log detection="" found resource pause=3
+  [ -z "$ENDPOINT" ] || pause=0.3
+  if ! detection=$(aws_cli cloudformation detect-stack-drift --stack-name "$STACK" --query StackDriftDetectionId --output text 2>"$log"); then
+    [ -n "$ENDPOINT" ] || fail_with_log "$log" "it cannot be told whether the table and the key are as the template says:"
+    say "Whether the table and the key are as the template says cannot be told here."
+    return
+  fi
+  while :; do
+    found=$(aws_cli cloudformation describe-stack-drift-detection-status --stack-drift-detection-id "$detection" --output text \
+      --query '[DetectionStatus, StackDriftStatus, DetectionStatusReason]' 2>"$log") \
+      || fail_with_log "$log" "it cannot be told whether the table and the key are as the template says:"
+    case $found in
+      DETECTION_IN_PROGRESS*) sleep "$pause" ;;
+      DETECTION_COMPLETE$'\t'IN_SYNC*) return ;;
+      *) break ;;
+    esac
+  done
+  {
+    printf '%s\n' "$found"
+    for resource in StateTable EncryptionKey EncryptionKeyAlias; do
+      aws_cli cloudformation describe-stack-resource-drifts --stack-name "$STACK" --output text \
+        --stack-resource-drift-status-filters MODIFIED DELETED \
+        --query "StackResourceDrifts[?LogicalResourceId=='$resource'].[StackResourceDriftStatus, PropertyDifferences[].[PropertyPath, ExpectedValue, ActualValue]][][]" \
+        | sed "s/^/$resource /"
+    done
+  } >"$log" 2>&1
+  if [ "$ACCEPT_DRIFT" = yes ]; then
+    say "What was taken over differs from the template, and stays so (--accept-drift)."
+    return
+  fi
+  fail_with_log "$log" "what was taken over differs from the template (property, as it should be, as it is). Set it as it should be and deploy again, or leave it so with --accept-drift:"
 }
 
 # The part of the template that an import takes: the resources alone, and the parameters that they use.

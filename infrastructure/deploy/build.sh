@@ -51,6 +51,19 @@ check_architecture() {
   done
 }
 
+# What is asked for, else what the binaries are built for, else what the stack has: code of another processor than the
+# function's would fail at its first request.
+choose_architecture() {
+  local deployed
+  deployed=$(parameter <(printf '%s\n' "$STACK_PARAMETERS") Architecture)
+  if [ -n "$ONLY" ] && is_new; then fail "there is no stack $STACK yet: deploy all of it first"; fi
+  [ -z "$ARTIFACTS" ] || check_architecture
+  ARCHITECTURE=${ARCHITECTURE:-${deployed:-arm64}}
+  if [ -n "$ONLY" ] && [ -n "$deployed" ] && [ "$ARCHITECTURE" != "$deployed" ]; then
+    fail "--only $ONLY: the code is for $ARCHITECTURE, and the functions of $STACK are for $deployed: build it for $deployed, or deploy all of it"
+  fi
+}
+
 # The pinned cargo-lambda and the linker that it crosses over with, in an environment of their own.
 set_up_tools() {
   local wanted=$ROOT/infrastructure/deploy/requirements.txt log=$STAGE/tools.log

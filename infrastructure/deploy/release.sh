@@ -21,8 +21,24 @@ set_release() {
   ' "$1"
 }
 
-read_history() {
-  HISTORY=$(aws_cli s3 cp --quiet "$(releases)/history" - 2>/dev/null) || HISTORY=""
+# A text that is kept with the releases; nothing where there is none. Only a missing one is nothing: taken for it, a
+# hiccup would let the next recording begin a new history.
+read_kept() {
+  local log=$STAGE/kept.log
+  aws_cli s3 cp --only-show-errors "$(releases)/$1" - 2>"$log" && return 0
+  grep -q -e '(404)' -e NoSuchKey "$log" || fail_with_log "$log" "$(releases)/$1 cannot be read:"
+}
+
+read_history() { HISTORY=$(read_kept history) || exit 1; }
+
+# A rollback deploys all at once, and its record says what the release is really to be.
+read_recorded_gradual() {
+  local recorded
+  RECORDED_GRADUAL=""
+  if ! is_new && [ -n "$(current_release)" ]; then
+    recorded=$(read_kept "$(current_release)/parameters") || exit 1
+    RECORDED_GRADUAL=$(grep '^GradualDeployment=' <<<"$recorded") || RECORDED_GRADUAL=""
+  fi
 }
 
 record_release() {
@@ -57,14 +73,15 @@ roll_back() {
   fetch_release "$previous"
   RELEASE=$previous
   HISTORY=$(awk -v current="$current" '{ lines[NR] = $0 } $0 == current { at = NR } END { for (i = 1; i < at - 1; i++) print lines[i] }' <<<"$HISTORY")
-  deploy_template "$STAGE/release/template.yaml" "$STAGE/release/parameters"
+  # All at once: what moves traffic step by step would stop at the alarms that the rollback is to silence.
+  sed 's/^GradualDeployment=true$/GradualDeployment=false/' "$STAGE/release/parameters" >"$STAGE/at-once"
+  deploy_template "$STAGE/release/template.yaml" "$STAGE/at-once"
   record_release "$STAGE/release/template.yaml" "$STAGE/release/parameters"
 }
 
 # One function's code, all else as it is: the current release with another archive.
 deploy_only() {
   local archive key log=$STAGE/only.log resource
-  ! is_new || fail "there is no stack $STACK yet: deploy all of it first"
   read_history
   fetch_release "$(current_release)"
   stage
@@ -86,12 +103,15 @@ deploy_only() {
 }
 
 deploy_all() {
+  # Before anything changes: who cannot read the releases cannot record one.
+  read_history
+  read_recorded_gradual
   stage
   say "Uploading the functions to $BUCKET ..."
   package
   effective_parameters "$STAGE/packaged.yaml" >"$STAGE/parameters"
+  check_parameters "$STAGE/packaged.yaml" "$STAGE/parameters"
   name_release "$STAGE/packaged.yaml" "$STAGE/parameters"
   deploy_template "$STAGE/packaged.yaml" "$STAGE/parameters"
-  read_history
   record_release "$STAGE/packaged.yaml" "$STAGE/parameters"
 }

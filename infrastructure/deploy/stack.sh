@@ -19,9 +19,10 @@ read_stack() {
 check_stack() {
   read_stack
   case $STATUS in
-    ROLLBACK_COMPLETE | ROLLBACK_FAILED)
-      say "The first deployment of $STACK failed; what is left of it goes first ..."
-      delete_stack
+    ROLLBACK_COMPLETE | ROLLBACK_FAILED) remove_failed_start ;;
+    IMPORT_ROLLBACK_COMPLETE)
+      # A whole stack has a release; one that has none only tried to take over what an earlier one left.
+      [ -n "$(current_release)" ] || remove_failed_start
       ;;
     UPDATE_ROLLBACK_FAILED)
       fail "the stack $STACK is stuck in a rollback; see what failed, then: aws cloudformation continue-update-rollback $(shown_options) --stack-name $STACK"
@@ -34,46 +35,30 @@ check_stack() {
   esac
 }
 
-is_new() { [ -z "$STATUS" ] || [ "$STATUS" = REVIEW_IN_PROGRESS ]; }
-
-# The parameters that the deployment will have, one Name=Value a line, complete, so that the release follows from
-# them: the template's defaults, then what the stack has, then the environment's file, then the command line; the
-# last word counts. What the template no longer has is left out.
-effective_parameters() {
-  local file=$ROOT/infrastructure/environments/$ENVIRONMENT.parameters
-  {
-    # As `package` writes them: a block each, quotes only around the whole value.
-    awk -v quote="'" '
-      /^[A-Za-z]/ { within = /^Parameters:/ }
-      within && /^  [A-Za-z0-9]+:/ { name = $1; sub(/:.*/, "", name) }
-      within && /^    Default: / {
-        sub(/^    Default: /, "")
-        if (index($0, quote) == 1) $0 = substr($0, 2, length($0) - 2)
-        print name "=" $0
-      }
-    ' "$1"
-    is_new || printf '%s\n' "$STACK_PARAMETERS"
-    [ ! -f "$file" ] || grep -v -e '^#' -e '^[[:space:]]*$' "$file"
-    [ ${#PARAMETERS[@]} -eq 0 ] || printf '%s\n' "${PARAMETERS[@]}"
-    printf '%s\n' "ProjectName=$PROJECT" "Environment=$ENVIRONMENT" "Architecture=$ARCHITECTURE"
-  } | awk -v template="$1" '
-    BEGIN {
-      while ((getline line <template) > 0) {
-        if (line ~ /^[A-Za-z]/) within = line ~ /^Parameters:/
-        else if (within && line ~ /^  [A-Za-z0-9]+:/) { gsub(/[ :]/, "", line); known[line] = 1 }
-      }
-    }
-    { name = $0; sub(/=.*/, "", name) }
-    name in known && name != "ReleaseId" { values[name] = $0 }
-    END { for (name in values) print values[name] }
-  ' | LC_ALL=C sort
+# What a first deployment that failed left behind stands in the way of the next one.
+remove_failed_start() {
+  if [ "$ACTION" != deploy ] || [ -n "$ONLY" ]; then
+    fail "the first deployment of $STACK failed ($STATUS): deploy all of it first"
+  fi
+  say "The first deployment of $STACK failed ($STATUS). What is left of it goes first; all else would be created."
+  if [ "$DRY_RUN" = yes ]; then
+    say "Nothing was changed (--dry-run)."
+    exit 0
+  fi
+  confirm "Remove what is left of $STACK?"
+  [ "$STATUS" != ROLLBACK_FAILED ] || delete_own_data
+  delete_stack
 }
+
+is_new() { [ -z "$STATUS" ] || [ "$STATUS" = REVIEW_IN_PROGRESS ]; }
 
 # Carries a template and a file of parameters out: shows the change set, asks, executes, waits.
 deploy_template() {
   local template=$1 parameters=$2 log=$STAGE/change-set.log line arguments=()
   CHANGED=yes
   ! is_new || adopt "$template"
+  # Also where an earlier run got no further.
+  [ "$STATUS" != IMPORT_COMPLETE ] || check_drift
   while IFS= read -r line; do arguments+=("$line"); done <"$parameters"
   # --s3-bucket, because a template above 51,200 bytes must be uploaded.
   if ! aws_cli cloudformation deploy --template-file "$template" --stack-name "$STACK" --s3-bucket "$BUCKET" \

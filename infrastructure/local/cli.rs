@@ -1,13 +1,16 @@
 //! The command line.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::console::Style;
 use crate::deployment::DeployOptions;
-use crate::{demo, serve};
+use crate::simulate::SimulateArgs;
+use crate::{demo, load, serve, simulate};
 
 /// What a shell reports for a program that was interrupted.
 const INTERRUPTED: u8 = 130;
@@ -30,15 +33,25 @@ struct ServeArgs {
     /// A parameter of the template that differs from its default, as Name=Value
     #[arg(long = "parameter", value_parser = parameter)]
     parameters: Vec<(String, String)>,
+    /// Shows nothing but where the bank answers, and errors
+    #[arg(long)]
+    quiet: bool,
+    /// Shows one JSON object a line: that the bank is ready, then each transition
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Drives a full cycle 1-2-3-2-1 and a forced recovery; fails unless every transition comes
     Demo,
+    /// Sends requests to a bank that runs already, and counts the answers by level and status
+    Traffic(load::Options),
+    Simulate(Box<SimulateArgs>),
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// Reads `Name=Value`.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .ok_or_else(|| "is not Name=Value".to_owned())
@@ -56,13 +69,17 @@ pub async fn run() -> ExitCode {
     let work = async {
         match cli.command {
             Some(Command::Demo) => demo::run().await,
+            Some(Command::Traffic(options)) => load::run(&options).await,
+            Some(Command::Simulate(args)) => {
+                simulate::run(&args).and_then(|text| Ok(writeln!(std::io::stdout(), "{text}")?))
+            }
             None => {
                 let options = cli
                     .serve
                     .parameters
                     .iter()
                     .fold(DeployOptions::default(), |options, (name, value)| options.with(name, value));
-                serve::run(cli.serve.port, options).await
+                serve::run(cli.serve.port, options, Style::of(cli.serve.quiet, cli.serve.json)).await
             }
         }
     };

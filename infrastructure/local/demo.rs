@@ -1,5 +1,6 @@
 //! A full cycle, driven from outside: down to level 3, back to level 1, and a forced recovery.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +10,7 @@ use crate::deployment::{DeployOptions, Deployment};
 use crate::gateway::Gateway;
 use crate::progress::Progress;
 use crate::stack::LocalStack;
-use crate::traffic::Traffic;
+use crate::traffic::{Answer, Traffic};
 use crate::watch::{Watch, line};
 
 /// A recovery may have to wait for the schedule's minute.
@@ -78,8 +79,8 @@ pub async fn force(stack: &LocalStack, deployment: &Deployment, level: u8, reaso
 /// Traffic, and the transitions that it causes.
 #[derive(Debug)]
 pub struct Cycle {
-    /// The client.
-    pub traffic: Traffic,
+    traffic: Traffic,
+    answers: BTreeMap<Answer, u32>,
     watch: Watch,
     transitions: Vec<Transition>,
 }
@@ -99,7 +100,7 @@ impl Cycle {
     /// The client cannot be set up.
     pub fn new(stack: &LocalStack, deployment: &Deployment, address: &str) -> Result<Self> {
         let watch = Watch::new(stack.sdk(), deployment.output("StateTableName"));
-        Ok(Self { traffic: Traffic::new(address)?, watch, transitions: Vec::new() })
+        Ok(Self { traffic: Traffic::new(address)?, answers: BTreeMap::new(), watch, transitions: Vec::new() })
     }
 
     /// Sends requests until the next transition and the first answer of its level.
@@ -113,7 +114,9 @@ impl Cycle {
         let mut sent = 0_u32;
         let mut record: Option<TransitionRecord> = None;
         loop {
-            let answered = self.traffic.ask(fail).await?;
+            let answer = self.traffic.account(fail).await?;
+            let reached = answer.level == level.to_string();
+            *self.answers.entry(answer).or_default() += 1;
             sent += 1;
             if fail && sent == 5 {
                 fifth = Some(Instant::now());
@@ -131,7 +134,7 @@ impl Cycle {
                     }
                 }
             }
-            if let Some(record) = record.take_if(|_| answered == level.to_string()) {
+            if let Some(record) = record.take_if(|_| reached) {
                 let after_fifth_failure = fifth.map(|fifth| fifth.elapsed());
                 if let Some(passed) = after_fifth_failure {
                     println!("  {} ms from the fifth failure to the first answer of level {level}", passed.as_millis());
@@ -148,9 +151,9 @@ impl Cycle {
 
     /// Prints the answers and the transitions as two tables.
     pub fn summary(&self) {
-        println!("\nanswers  level  status");
-        for ((level, status), count) in &self.traffic.answers {
-            println!("{count:>7}  {level:>5}  {status:>6}");
+        println!("\nanswers  level  status  routed to");
+        for (Answer { level, status, routed_to }, count) in &self.answers {
+            println!("{count:>7}  {level:>5}  {status:>6}  {routed_to}");
         }
         println!("\ntransition  at        ms after the fifth failure  requested by");
         for Transition { record, after_fifth_failure } in &self.transitions {

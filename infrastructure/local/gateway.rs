@@ -12,6 +12,8 @@ use reqwest::{Url, redirect::Policy};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::tally::{Counts, Tally};
+
 /// Larger than anything that the API takes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -34,12 +36,14 @@ const ONE_HOP: [&str; 11] = [
 #[derive(Debug)]
 pub struct Gateway {
     address: String,
+    tally: Arc<Tally>,
     server: JoinHandle<()>,
 }
 
 struct Upstream {
     client: reqwest::Client,
     api: Url,
+    tally: Arc<Tally>,
 }
 
 impl Gateway {
@@ -54,20 +58,27 @@ impl Gateway {
         let address = format!("http://{}", listener.local_addr()?);
         // Every answer passes back as it is, redirects too.
         let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build()?;
-        let upstream = Arc::new(Upstream { client, api: Url::parse(api)? });
+        let tally = Arc::<Tally>::default();
+        let upstream = Arc::new(Upstream { client, api: Url::parse(api)?, tally: Arc::clone(&tally) });
         let router = Router::new().fallback(forward).with_state(upstream);
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(error.message = %error, "the local address is gone");
             }
         });
-        Ok(Self { address, server })
+        Ok(Self { address, tally, server })
     }
 
     /// The local address.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// What passed so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.tally.counts()
     }
 }
 
@@ -101,6 +112,7 @@ impl Upstream {
         let answer =
             self.client.request(parts.method, url).headers(end_to_end(parts.headers)).body(body).send().await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
+        self.tally.add(status, &headers);
         let mut response = Response::new(Body::from(answer.bytes().await?));
         *response.status_mut() = status;
         *response.headers_mut() = end_to_end(headers);

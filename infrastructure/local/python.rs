@@ -24,11 +24,9 @@ impl Python {
     /// # Errors
     /// A sentence with the remedy: no Python, too old a Python, no package index.
     pub async fn set_up() -> Result<Self> {
-        let folder = folders::local().join("python");
         let lock = folders::lock("python.lock").await?;
-        let python = Self { folder };
-        let stamp = python.folder.join("requirements.installed");
-        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == REQUIREMENTS) {
+        let python = Self { folder: folder() };
+        if Self::is_set_up() {
             return Ok(python);
         }
         let _ = fs::remove_dir_all(&python.folder);
@@ -43,9 +41,15 @@ impl Python {
         run(pip.arg(requirements))
             .await
             .context("the Python packages cannot be installed: the first set-up needs the Python package index")?;
-        fs::write(stamp, REQUIREMENTS)?;
+        fs::write(stamp(), REQUIREMENTS)?;
         drop(lock);
         Ok(python)
+    }
+
+    /// Whether an earlier run set it up.
+    #[must_use]
+    pub fn is_set_up() -> bool {
+        fs::read_to_string(stamp()).is_ok_and(|installed| installed == REQUIREMENTS)
     }
 
     /// A program of the environment.
@@ -59,6 +63,15 @@ impl Python {
     pub fn programs(&self) -> PathBuf {
         self.folder.join("bin")
     }
+}
+
+fn folder() -> PathBuf {
+    folders::local().join("python")
+}
+
+/// What says that everything was installed, and which.
+fn stamp() -> PathBuf {
+    folder().join("requirements.installed")
 }
 
 async fn check_version() -> Result<()> {

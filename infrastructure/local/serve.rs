@@ -1,51 +1,70 @@
 //! Serves the bank until somebody ends it.
 
+use std::time::Duration;
+
 use anyhow::Result;
+use tokio::time::{MissedTickBehavior, interval};
 
-use crate::deployment::DeployOptions;
+use crate::console::{Bank, Console, Style};
+use crate::deployment::{DeployOptions, Deployment};
 use crate::gateway::Gateway;
-use crate::progress::Progress;
 use crate::stack::LocalStack;
-use crate::watch::{Watch, line};
+use crate::watch::Watch;
 
-/// Deploys the system and serves its API at `port`, one line a transition.
+/// How often the live view is drawn.
+const FRAME: Duration = Duration::from_secs(1);
+
+/// Deploys the system, serves its API at `port` and shows what happens.
 ///
 /// # Errors
 /// A step of the set-up failed, the port is taken, or the local AWS ended.
-pub async fn run(port: u16, options: DeployOptions) -> Result<()> {
+pub async fn run(port: u16, options: DeployOptions, style: Style) -> Result<()> {
     // First of all, because nobody wants to learn it after a minute of set-up.
     drop(tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
         anyhow::anyhow!("port {port} is in use ({error}): stop what uses it, or choose another with --port")
     })?);
-    let progress = Progress::shown();
+    let progress = style.progress();
     let mut stack = LocalStack::start(&progress).await?;
     let deployment = stack.deploy(&progress, &options).await?;
     let gateway = Gateway::start(port, &deployment.api).await?;
-    let (api, machine) = (gateway.address(), deployment.output("StateMachineArn"));
-    let aws = stack.python().program("aws");
-    println!(
-        "\nThe bank answers at {api}
+    let bank = Bank { api: gateway.address(), aws: stack.endpoint(), machine: deployment.output("StateMachineArn") };
+    let mut console = Console::new(style);
+    console.ready(bank, &help(bank, &stack));
+    show(&mut console, &gateway, &mut stack, &deployment).await
+}
 
+async fn show(console: &mut Console, gateway: &Gateway, stack: &mut LocalStack, deployment: &Deployment) -> Result<()> {
+    let table = deployment.output("StateTableName");
+    let (mut transitions, state) = (Watch::new(stack.sdk(), table), Watch::new(stack.sdk(), table));
+    let mut frames = interval(FRAME);
+    frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            transition = transitions.next() => console.transition(&transition?),
+            _ = frames.tick(), if console.is_live() => {
+                console.update(state.state().await.ok().as_ref(), &gateway.counts(), &stack.alarms());
+            }
+            ended = stack.ended() => return Err(ended),
+        }
+    }
+}
+
+/// What one can do next.
+fn help(Bank { api, aws, machine }: Bank<'_>, stack: &LocalStack) -> String {
+    format!(
+        "
   curl {api}/circuit-breaker                                    the breaker's status
   curl {api}/account/12345                                      an account
   curl -H 'X-Simulate-Failure: true' {api}/account/12345        a failure; five lead to level 2
-  for i in {{1..10}}; do curl -s -o /dev/null -w '%{{http_code}}\\n' -H 'X-Simulate-Failure: true' {api}/account/12345; done
+  cargo run -- traffic --url {api} --fail 30%          a minute of traffic, of which 30 % fails
 
 Force a level, as an operator:
 
-  export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
+  export AWS_ENDPOINT_URL={aws} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
   {} stepfunctions start-execution --state-machine-arn {machine} \\
     --input '{{\"trigger\":\"force\",\"targetLevel\":1,\"reason\":\"the back end is mended\",\"requestedBy\":\"me\"}}'
 
 Transitions follow; Ctrl-C ends everything.",
-        stack.endpoint(),
-        aws.display(),
-    );
-    let mut watch = Watch::new(stack.sdk(), deployment.output("StateTableName"));
-    loop {
-        tokio::select! {
-            transition = watch.next() => println!("{}", line(&transition?)),
-            ended = stack.ended() => return Err(ended),
-        }
-    }
+        stack.python().program("aws").display(),
+    )
 }

@@ -39,8 +39,13 @@ impl LocalStack {
     /// # Errors
     /// A sentence that says which step failed, and why.
     pub async fn start_seen_at(progress: &Progress, address: Option<&str>) -> Result<Self> {
+        let python_step = if Python::is_set_up() {
+            "Python environment, from an earlier run"
+        } else {
+            "Python environment, about a minute this first time"
+        };
         let (python, artifacts) = tokio::try_join!(
-            progress.step("Python environment (some minutes the first time)", Python::set_up()),
+            progress.step(python_step, Python::set_up()),
             progress.step("Lambda binaries", artifacts::build()),
         )?;
         let server = progress.step("local AWS", Server::start(&python, address)).await?;

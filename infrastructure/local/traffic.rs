@@ -1,6 +1,5 @@
 //! Requests to the bank.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,13 +7,22 @@ use anyhow::Result;
 /// A hanging request is an answer too.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A client that counts what it was answered.
+/// What the bank answered.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Answer {
+    /// The level that was current, or `none`.
+    pub level: String,
+    /// The status code.
+    pub status: u16,
+    /// The service that answered, or `none`.
+    pub routed_to: String,
+}
+
+/// A client of the bank.
 #[derive(Clone, Debug)]
 pub struct Traffic {
     client: reqwest::Client,
     address: String,
-    /// Answers by (level, status).
-    pub answers: BTreeMap<(String, u16), u32>,
 }
 
 impl Traffic {
@@ -24,22 +32,36 @@ impl Traffic {
     /// The client cannot be set up.
     pub fn new(address: &str) -> Result<Self> {
         let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
-        Ok(Self { client, address: address.to_owned(), answers: BTreeMap::new() })
+        Ok(Self { client, address: address.to_owned() })
     }
 
-    /// Asks for an account, which fails on purpose where `fail` says so. Returns the level that answered.
+    /// Asks for the breaker's status.
+    ///
+    /// # Errors
+    /// Nobody answered, or something else did.
+    pub async fn status(&self) -> Result<()> {
+        self.client.get(format!("{}/circuit-breaker", self.address)).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// Asks for an account, which fails on purpose where `fail` says so.
     ///
     /// # Errors
     /// Nobody answered.
-    pub async fn ask(&mut self, fail: bool) -> Result<String> {
+    pub async fn account(&self, fail: bool) -> Result<Answer> {
         let mut request = self.client.get(format!("{}/account/12345", self.address));
         if fail {
             request = request.header("X-Simulate-Failure", "true");
         }
         let answer = request.send().await?;
-        let level = answer.headers().get("x-circuit-breaker-level").and_then(|level| level.to_str().ok());
-        let level = level.unwrap_or("none").to_owned();
-        *self.answers.entry((level.clone(), answer.status().as_u16())).or_default() += 1;
-        Ok(level)
+        let header = |name| {
+            let value = answer.headers().get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or("none").to_owned()
+        };
+        let (level, routed_to) = (header("x-circuit-breaker-level"), header("x-routed-to"));
+        let status = answer.status().as_u16();
+        // The whole answer, or a service that hangs half-way would look well.
+        answer.bytes().await?;
+        Ok(Answer { level, status, routed_to })
     }
 }

@@ -6,4 +6,5 @@
 mod alarms;
 mod commands;
 mod doubles;
+mod records;
 mod states;

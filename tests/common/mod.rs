@@ -63,6 +63,8 @@ pub struct System {
 pub struct Answer {
     pub status: u16,
     pub level: String,
+    pub routed_to: String,
+    pub fallback_from: String,
 }
 
 impl System {
@@ -87,8 +89,14 @@ impl System {
             request = request.header("X-Simulate-Failure", simulate);
         }
         let answer = request.send().await.unwrap();
-        let level = answer.headers().get("x-circuit-breaker-level").map(|level| level.to_str().unwrap().to_owned());
-        Answer { status: answer.status().as_u16(), level: level.unwrap_or_default() }
+        let header =
+            |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        Answer {
+            status: answer.status().as_u16(),
+            level: header("x-circuit-breaker-level"),
+            routed_to: header("x-routed-to"),
+            fallback_from: header("x-fallback-from"),
+        }
     }
 
     pub async fn fail(&self) -> Answer {
@@ -100,7 +108,12 @@ impl System {
     }
 
     pub async fn status(&self) -> Value {
-        let url = format!("{}/circuit-breaker", self.gateway.address());
+        self.status_with("").await
+    }
+
+    /// The status as a query asks for it.
+    pub async fn status_with(&self, query: &str) -> Value {
+        let url = format!("{}/circuit-breaker?{query}", self.gateway.address());
         self.client.get(url).send().await.unwrap().json().await.unwrap()
     }
 
@@ -145,6 +158,14 @@ impl System {
             (seen >= count).then_some(())
         })
         .await;
+    }
+
+    /// A look each second, in place of the schedule's each minute.
+    pub async fn looks(&self) {
+        loop {
+            self.evaluate().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     pub fn watch(&self) -> Watch {

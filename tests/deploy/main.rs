@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
+mod build;
 mod data;
 mod options;
+mod parameters;
 mod releases;
 mod removal;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -53,9 +56,29 @@ impl Bench {
 
     async fn run(&self, options: &DeployOptions, arguments: &[&str]) -> Said {
         let mut command = script(self.stack.python(), self.stack.endpoint(), options);
-        let output = command.args(arguments).output().await.unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Said { success: output.status.success(), text: text(&output.stdout) + &text(&output.stderr) }
+        said(command.args(arguments)).await
+    }
+
+    /// The script as it would run where the AWS CLI answers otherwise: `cases` are those of a shell's `case` over the
+    /// CLI's arguments, and `$REAL` is the real one.
+    async fn deploy_where(&self, cases: &str, parameters: &[(&str, &str)], arguments: &[&str]) -> Said {
+        let mut options =
+            parameters.iter().fold(self.options.clone(), |options, (name, value)| options.with(name, value));
+        if arguments.iter().any(|argument| ["--destroy", "--only"].contains(argument)) {
+            options.parameters.clear();
+        }
+        let real = self.stack.python().program("aws");
+        let text =
+            format!("#!/bin/sh\nREAL='{}'\ncase \"$*\" in\n{cases}\nesac\nexec \"$REAL\" \"$@\"\n", real.display());
+        let programs = programs(&[("aws", &text)]);
+        let mut command = script(self.stack.python(), self.stack.endpoint(), &options);
+        let path = std::env::var("PATH").unwrap();
+        command
+            .env("PATH", format!("{}:{}:{path}", programs.path().display(), self.stack.python().programs().display()));
+        if !arguments.contains(&"--destroy") {
+            command.arg("--artifacts").arg(self.stack.artifacts());
+        }
+        said(command.args(arguments)).await
     }
 
     /// Deploys with these parameters beside the usual ones.
@@ -102,6 +125,19 @@ impl Bench {
         format!("{}/_aws/execute-api/{}/$default", self.stack.endpoint(), self.output("ApiId").await)
     }
 
+    /// A parameter that the stack has.
+    async fn parameter(&self, name: &str) -> String {
+        let stack = format!("{}-{}", self.options.project, self.options.environment);
+        let query = format!("Stacks[0].Parameters[?ParameterKey=='{name}'].ParameterValue");
+        self.aws(&["cloudformation", "describe-stacks", "--stack-name", &stack, "--query", &query]).await.unwrap()
+    }
+
+    /// The folder of the releases.
+    fn releases(&self) -> String {
+        let DeployOptions { project, environment, .. } = &self.options;
+        format!("s3://{project}-artifacts-000000000000-us-east-1/releases/{project}-{environment}")
+    }
+
     /// The breaker's status, through the API, the alias and the version.
     async fn status(&self) -> Value {
         reqwest::get(format!("{}/circuit-breaker", self.api().await)).await.unwrap().json().await.unwrap()
@@ -123,6 +159,47 @@ impl Bench {
         let call = client.get_function_configuration().function_name(self.function(name)).qualifier(qualifier);
         call.send().await.unwrap().code_sha256.unwrap()
     }
+}
+
+async fn said(command: &mut Command) -> Said {
+    let output = command.output().await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Said { success: output.status.success(), text: text(&output.stdout) + &text(&output.stderr) }
+}
+
+/// A folder of programs for the `PATH`, by name and text.
+fn programs(texts: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir_in(folders::local()).unwrap();
+    for (name, text) in texts {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+/// A copy of what the script needs of the project, to be changed: the script works where it stands.
+fn copy_project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir_in(folders::local()).unwrap();
+    for part in ["infrastructure", "infrastructure/deploy", "infrastructure/environments", "statemachines"] {
+        fs::create_dir(folder.path().join(part)).unwrap();
+        for entry in fs::read_dir(folders::project().join(part)).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                fs::copy(entry.path(), folder.path().join(part).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    folder
+}
+
+/// Programs that do nothing and are deployed in no time, for tests in which nothing runs.
+fn hollow_artifacts() -> tempfile::TempDir {
+    let folder = tempfile::tempdir_in(folders::local()).unwrap();
+    for binary in local::artifacts::BINARIES {
+        fs::create_dir(folder.path().join(binary)).unwrap();
+        fs::write(folder.path().join(binary).join("bootstrap"), "#!/bin/sh\nexit 1\n").unwrap();
+    }
+    folder
 }
 
 /// Copies the binaries to a folder of the test's own.

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{Bench, copy_artifacts};
+use crate::{Bench, copy_artifacts, hollow_artifacts};
 
 /// The binaries, some of them as another build would have made them.
 fn rebuilt(bench: &Bench, names: &[&str]) -> TempDir {
@@ -29,6 +29,9 @@ async fn a_release_is_deployed_once_updated_through_the_alias_and_rolled_back() 
     }
     assert_eq!(bench.threshold().await, 5);
     let release = bench.output("ReleaseId").await;
+
+    let elsewhere = reqwest::get(format!("{}/circuit-breaker/", bench.api().await)).await.unwrap();
+    assert_eq!(elsewhere.status(), 404, "the status is shown past its own route");
 
     let again = bench.deploy(&[], &[]).await.succeeded();
     assert!(again.contains("No changes") && !again.contains("Canary"), "{again}");
@@ -70,9 +73,7 @@ async fn a_broken_update_is_rolled_back_and_says_what_failed() {
     let second = bench.output("ReleaseId").await;
 
     // The archive of the release before is lost, so it cannot be deployed again.
-    let bucket = format!("s3://{}-artifacts-000000000000-us-east-1", bench.options.project);
-    let stack = format!("{}-{}", bench.options.project, bench.options.environment);
-    let template = format!("{bucket}/releases/{stack}/{first}/template.yaml");
+    let template = format!("{}/{first}/template.yaml", bench.releases());
     let template = bench.aws(&["s3", "cp", &template, "-"]).await.unwrap();
     let controller = template.split("\n  ControllerFunction:").nth(1).unwrap();
     let archive = controller.split("CodeUri: ").nth(1).unwrap().lines().next().unwrap();
@@ -112,4 +113,55 @@ async fn a_deployment_whose_control_plane_does_not_work_has_failed() {
     let said = bench.deploy(&[("Level1FailureThreshold", "7")], &[]).await.failed();
     assert!(said.contains("a dry run of the state machine failed") && said.contains("StateUnavailable"), "{said}");
     assert!(said.contains("--rollback"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_whose_controller_does_not_answer_has_failed() {
+    let bench = Bench::start().await;
+    let artifacts = hollow_artifacts();
+    let said = bench.deploy_from(artifacts.path(), &[], &["--architecture", "arm64"]).await.failed();
+    assert!(said.contains("the controller does not answer (back: --rollback)"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gradual_release_is_rolled_back_all_at_once_and_the_next_one_is_gradual_again() {
+    let bench = Bench::start().await;
+    let hollow = hollow_artifacts();
+    let deploy = async |parameters: &[(&str, &str)]| {
+        let arguments = ["--architecture", "arm64", "--skip-canary"];
+        bench.deploy_from(hollow.path(), parameters, &arguments).await.succeeded();
+    };
+    deploy(&[("GradualDeployment", "true")]).await;
+    let first = bench.output("ReleaseId").await;
+    let brakes = async || {
+        let query = "MetricAlarms[?contains(AlarmName, '-brake-')].AlarmName";
+        bench.aws(&["cloudwatch", "describe-alarms", "--query", query]).await.unwrap().split_whitespace().count()
+    };
+    assert_eq!(brakes().await, 3);
+    deploy(&[("GradualDeployment", "true"), ("Level1FailureThreshold", "7")]).await;
+
+    bench.act(&["--rollback", "--skip-canary"]).await.succeeded();
+    assert_eq!(
+        (bench.output("ReleaseId").await, bench.parameter("GradualDeployment").await),
+        (first.clone(), "false".to_owned())
+    );
+    assert_eq!(brakes().await, 0, "CodeDeploy could stop the rollback");
+    let recorded = bench.aws(&["s3", "cp", &format!("{}/{first}/parameters", bench.releases()), "-"]).await.unwrap();
+    assert!(recorded.lines().any(|line| line == "GradualDeployment=true"), "{recorded}");
+
+    deploy(&[("Level1FailureThreshold", "6")]).await;
+    assert_eq!((bench.parameter("GradualDeployment").await.as_str(), brakes().await), ("true", 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn releases_that_cannot_be_read_are_not_taken_for_none() {
+    let bench = Bench::start().await;
+    bench.deploy(&[], &["--skip-canary"]).await.succeeded();
+    let release = bench.output("ReleaseId").await;
+    let hiccup = "*/history\\ -*) echo 'fatal error: An error occurred (503) when calling the GetObject operation: Slow Down' >&2; exit 1 ;;";
+    let said = bench.deploy_where(hiccup, &[("Level1FailureThreshold", "7")], &["--skip-canary"]).await.failed();
+    assert!(said.contains("history cannot be read") && said.contains("Slow Down"), "{said}");
+    assert_eq!(bench.output("ReleaseId").await, release, "it was deployed all the same");
+    let history = bench.aws(&["s3", "cp", &format!("{}/history", bench.releases()), "-"]).await.unwrap();
+    assert_eq!(history, release);
 }

@@ -1,10 +1,12 @@
 //! Each Lambda of the control plane is killed in the middle of an execution.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::common::{System, eventually};
+use crate::messages::the_alarms_own_is_not_lost;
 use crate::proxy::{Calls, Fault, Injection, Proxy};
-use crate::rig::{alone, none_is_lost};
+use crate::rig::alone;
 
 fn function(system: &System, name: &str) -> String {
     let (project, environment) = system.deployment.name.rsplit_once('-').unwrap();
@@ -15,13 +17,13 @@ fn function(system: &System, name: &str) -> String {
 /// ends the fault is up to `until`. Then the level is right, once.
 async fn falls_in_spite_of(system: &System, fault: Injection, until: impl AsyncFnOnce(&Injection)) {
     let before = system.epoch().await;
-    let processed = system.processor_sum("RecordsProcessed").await;
+    let begun = Timestamp::now();
     system.fail_until_an_alarm().await;
     until(&fault).await;
     drop(fault);
     let record = system.transition(before + 1).await;
     assert_eq!((record.from.number(), record.to.number()), (1, 2));
-    none_is_lost(system, 1, processed).await;
+    the_alarms_own_is_not_lost(system, "level-1-error-rate", begun).await;
     assert_eq!(system.epoch().await, before + 1);
     assert!(system.watch().state().await.unwrap().epoch == before + 1);
 }

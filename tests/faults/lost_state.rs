@@ -58,6 +58,22 @@ fn a_garbled_state_is_never_routed_by_and_is_repaired_by_the_same_command() {
 }
 
 #[test]
+fn an_old_copy_of_the_same_epoch_is_found_out_by_a_repair() {
+    alone(async |system, _| {
+        let old = system.item(STATE).await.unwrap();
+        let before = system.epoch().await;
+        // A hold, which the old copy knows nothing of.
+        system.execute(&with(force_to(1), json!({"holdMinutes": 30}))).await.unwrap();
+        system.put_item(old).await;
+
+        let repaired = system.execute(&with(force_to(1), json!({"repair": true, "holdMinutes": 30}))).await.unwrap();
+        assert!(repaired["reason"].as_str().unwrap().starts_with("repaired at level 1"), "{repaired}");
+        assert_eq!(repaired["newState"]["epoch"], before + 1);
+        assert_eq!(system.epoch().await, before + 1);
+    });
+}
+
+#[test]
 fn an_old_copy_of_the_state_is_told_from_the_present_one_and_repaired() {
     alone(async |system, _| {
         let old = system.item(STATE).await.unwrap();

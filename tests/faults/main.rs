@@ -13,11 +13,15 @@
 mod common;
 
 mod alarms;
+mod announcements;
 mod holds;
 mod kills;
 mod lost_state;
+mod messages;
+mod operate;
 mod proxy;
 mod races;
+mod records;
 mod refusals;
 mod rig;
 mod services;

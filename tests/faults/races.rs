@@ -4,7 +4,7 @@ use breaker::TransitionRecord;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::common::{Executed, System, force_to, with};
+use crate::common::{Executed, System, eventually, force_to, with};
 use crate::proxy::{Calls, Fault};
 use crate::rig::alone;
 
@@ -90,6 +90,53 @@ fn carried_out(outcome: Executed, refused: &mut u32) -> bool {
             false
         }
     }
+}
+
+#[test]
+fn another_command_under_a_used_name_is_refused_and_changes_nothing() {
+    alone(async |system, _| {
+        let before = system.epoch().await;
+        let name = format!("used-at-epoch-{before}");
+        system.execute_as(Some(&name), &command(2, "alice")).await.unwrap();
+        for other in [command(3, "alice"), with(command(2, "alice"), json!({"holdMinutes": 5}))] {
+            let (error, cause) = system.execute_as(Some(&name), &other).await.unwrap_err();
+            assert_eq!(error, "InvalidRequest", "{cause}");
+            assert!(cause.contains("name was used") && cause.contains("a name of its own"), "{cause}");
+        }
+        assert_eq!(system.epoch().await, before + 1);
+    });
+}
+
+#[test]
+fn a_look_that_loses_the_race_for_its_counts_says_so_and_announces_no_level() {
+    alone(async |system, proxy| {
+        eventually("counts that are worth writing", async || {
+            system.succeed().await;
+            (system.rehearse().await["outcome"] == "record").then_some(())
+        })
+        .await;
+        let slow = format!("slow-look-{:016x}", rand::random::<u64>());
+        let held = proxy.inject(writes(&slow), Fault::Hold, None);
+        let look = json!({"trigger": "schedule"});
+        let race = async {
+            held.hit(1).await;
+            // It moves the level, so that whatever the slow one announces would be the level before.
+            system.force(2).await.unwrap();
+            let announced = announced(system).await;
+            drop(held);
+            announced
+        };
+        let (slow, before) = tokio::join!(system.execute_as(Some(&slow), &look), race);
+        let slow = slow.unwrap();
+        assert_eq!(slow["outcome"], "none", "{slow}");
+        assert!(slow["reason"].as_str().unwrap().contains("somebody else wrote the state meanwhile"), "{slow}");
+        assert!((announced(system).await - before).abs() < 0.5, "nothing is announced by who lost");
+    });
+}
+
+/// How many evaluations have announced a level.
+async fn announced(system: &System) -> f64 {
+    system.sum("CircuitBreaker/Transitions", "Evaluation", &[]).await
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The services that the Lambdas stand on refuse for a while.
 
+use jiff::Timestamp;
 use serde_json::json;
 
-use crate::common::{System, alarm_message, eventually};
+use crate::common::{System, eventually};
+use crate::messages::{Sent, none_is_lost, the_alarms_own_is_not_lost};
 use crate::proxy::{Calls, Fault, Injection};
-use crate::rig::{alone, none_is_lost};
+use crate::rig::alone;
 
 /// Messages that arrive while a service refuses.
 const MESSAGES: usize = 5;
@@ -12,10 +14,11 @@ const MESSAGES: usize = 5;
 /// Alarms come while `faults` last and are evaluated once those are over, not one of them lost.
 async fn catches_up(system: &System, faults: Vec<Injection>, meanwhile: impl AsyncFnOnce()) {
     let before = system.epoch().await;
-    let (processed, failed) = (system.processor_sum("RecordsProcessed").await, failures(system).await);
+    let (begun, failed) = (Timestamp::now(), failures(system).await);
     system.fail_until_an_alarm().await;
-    for _ in 0..MESSAGES {
-        system.send(&alarm_message(system, "level-1-error-rate", 0)).await;
+    let sent: Vec<_> = (0..MESSAGES).map(|_| Sent::about(system, "level-1-error-rate", 0)).collect();
+    for message in &sent {
+        system.send(&message.body).await;
     }
     meanwhile().await;
     eventually("messages that go back to the queue", async || (failures(system).await > failed).then_some(())).await;
@@ -23,8 +26,13 @@ async fn catches_up(system: &System, faults: Vec<Injection>, meanwhile: impl Asy
     drop(faults);
     let record = system.transition(before + 1).await;
     assert_eq!((record.from.number(), record.to.number()), (1, 2));
-    none_is_lost(system, MESSAGES, processed).await;
+    none_is_lost(system, &sent, begun).await;
+    the_alarms_own_is_not_lost(system, "level-1-error-rate", begun).await;
     assert_eq!(system.epoch().await, before + 1);
+}
+
+async fn notifications_missing(system: &System) -> f64 {
+    system.sum("CircuitBreaker/Transitions", "NotificationMissing", &[]).await
 }
 
 async fn failures(system: &System) -> f64 {
@@ -69,6 +77,7 @@ fn while_sns_refuses_alarms_are_told_later_and_transitions_are_written_all_the_s
         system.fail_until_an_alarm().await;
         refusal.hit(1).await;
         assert_eq!(system.epoch().await, before);
+        let missing = notifications_missing(system).await;
         // The state machine's own notification fails, because its topic is gone.
         let topics = aws_sdk_sns::Client::new(system.stack.sdk());
         let alerts = system.deployment.output("AlertTopicArn");
@@ -80,6 +89,10 @@ fn while_sns_refuses_alarms_are_told_later_and_transitions_are_written_all_the_s
         assert_eq!((&forced["outcome"], &forced["newState"]["epoch"]), (&json!("transition"), &json!(before + 2)));
         system.queue_is_empty().await;
         assert_eq!(system.dead_letters().await, 0);
+        eventually("the metric about two messages that nobody got", async || {
+            (notifications_missing(system).await - missing > 1.5).then_some(())
+        })
+        .await;
 
         let name = alerts.rsplit(':').next().unwrap();
         assert_eq!(topics.create_topic().name(name).send().await.unwrap().topic_arn(), Some(alerts));

@@ -9,7 +9,7 @@ use local::stack::LocalStack;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::common::{System, eventually, force_to, quick, with};
+use crate::common::{System, force_to, quick, with};
 use crate::proxy::Proxy;
 
 /// Longer than an execution whose tasks are killed takes on a busy machine, or the message would be delivered
@@ -80,18 +80,4 @@ async fn afresh(system: &System) {
     system.queue_is_empty().await;
     system.execute(&with(force_to(1), json!({"repair": true}))).await.unwrap();
     system.routed(1, "table").await;
-}
-
-/// What became of messages that were sent: all dealt with, none given up.
-pub async fn none_is_lost(system: &System, sent: usize, processed_before: f64) {
-    system.queue_is_empty().await;
-    assert_eq!(system.dead_letters().await, 0, "nothing was given up");
-    // A message may be delivered more than once, but not less.
-    let wanted = f64::from(u32::try_from(sent).unwrap());
-    let processed = eventually("the processing of every message", async || {
-        let processed = system.processor_sum("RecordsProcessed").await - processed_before;
-        (processed >= wanted).then_some(processed)
-    })
-    .await;
-    println!("{sent} messages sent, {processed} processed, 0 lost");
 }

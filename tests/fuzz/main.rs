@@ -7,6 +7,7 @@
 mod alarms;
 mod commands;
 mod junk;
+mod records;
 mod requests;
 mod states;
 mod writes;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use breaker::{Level, TransitionRecord};
 use controller::{
-    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ServiceInvoker, StateCache, StoredLevel,
+    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
 };
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet};
@@ -59,9 +59,10 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Value, TestCaseError> {
         services: Service(answer),
         service_timeouts: PerLevel { full: five, degraded: five, maintenance: five },
         request_fallback: false,
+        probe_limit: ProbeLimit::new(5),
         metrics: Unrecorded,
         deployment: "bank-test".to_owned(),
-        policy: states::policy(),
+        policy: Some(states::policy()),
         commands: CommandTarget::default(),
     };
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -71,8 +72,9 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Value, TestCaseError> {
 }
 
 fn event(method: &str, path: &str) -> Value {
+    let route = if (method, path) == ("GET", "/circuit-breaker") { "GET /circuit-breaker" } else { "$default" };
     json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "history=20",
+        "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": "history=20",
         "headers": { "content-type": "application/json" }, "body": "{\"amount\":\"10.50\"}", "isBase64Encoded": false,
         "requestContext": { "http": { "method": method, "path": path }, "stage": "$default" }
     })

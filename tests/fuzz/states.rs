@@ -17,7 +17,7 @@ use proptest::sample::select;
 use crate::junk::{name, number, text};
 use crate::{Answer, fuzz, fuzz_both};
 
-type Item = HashMap<String, AttributeValue>;
+pub type Item = HashMap<String, AttributeValue>;
 
 pub fn now() -> Timestamp {
     "2026-09-10T14:06:12Z".parse().unwrap()
@@ -53,7 +53,7 @@ pub fn good() -> Vec<SystemState> {
     vec![SystemState { hold: Some(hold), ..state.clone() }, recovering, state, first]
 }
 
-fn attribute() -> impl Strategy<Value = AttributeValue> {
+pub fn attribute() -> impl Strategy<Value = AttributeValue> {
     let leaf = prop_oneof![
         2 => text().prop_map(AttributeValue::S),
         // Times about when the good states were written, where the rules have their edges.

@@ -1,6 +1,6 @@
 //! The description of the API: routes by hand, bodies from the types.
 
-use controller::{ErrorBody as BreakerError, ErrorCode as BreakerCode, Status};
+use controller::{ErrorBody as BreakerError, ErrorCode as BreakerCode, PROBE_MARK, Status};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
@@ -55,6 +55,7 @@ pub fn description() -> Value {
             "responses": {
                 "NotFound": Answers::default()
                     .service_error(404, ServiceCode::NotFound, "Nothing is at this path.")
+                    .breaker_error(404, BreakerCode::NotFound, "The status is not at this path, but at one like it.")
                     .described()["404"],
                 "MethodNotAllowed": Answers::default()
                     .service_error(405, ServiceCode::MethodNotAllowed, "The route does not take this method.")
@@ -175,10 +176,15 @@ fn operation(id: &str, tag: &str, summary: &str, takes: &Value, answers: Answers
 
 fn headers() -> Map<String, Value> {
     let header = |description: &str, schema: Value| json!({ "description": description, "schema": schema });
-    let services = breaker::Level::ALL.map(breaker::Level::service);
+    // Nothing is worse than the worst level, so nobody probes that.
+    let better = breaker::Level::ALL.into_iter().filter(|level| level.worse().is_some());
+    let probes = better.map(|level| format!("{}{PROBE_MARK}", level.service()));
+    let services: Vec<_> =
+        breaker::Level::ALL.map(|level| level.service().to_owned()).into_iter().chain(probes).collect();
     let levels = breaker::Level::ALL.map(|level| level.to_string());
     let mut level = header("The current level.", json!({ "type": "string", "enum": levels }));
-    let mut routed_to = header("The service that answered, or that was asked.", json!({ "enum": services }));
+    let mut routed_to =
+        header("The service that answered, or that was asked; whether as a probe.", json!({ "enum": services }));
     // On everything that the controller answers; what the API answers itself is described without them.
     for header in [&mut level, &mut routed_to] {
         header["required"] = json!(true);

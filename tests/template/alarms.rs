@@ -10,7 +10,23 @@ use crate::dashboard::assert_emitted;
 use crate::{Template, list};
 
 /// The level alarms are hints to the state machine; all others call people.
-const HINTS: [&str; 4] = ["Level1ErrorRateAlarm", "Level2ErrorRateAlarm", "Level3RecoveryAlarm", "Level2RecoveryAlarm"];
+const HINTS: [&str; 10] = [
+    "Level1ErrorRateAlarm",
+    "Level2ErrorRateAlarm",
+    "Level1FailureRateAlarm",
+    "Level2FailureRateAlarm",
+    "Level1ConsecutiveFailuresAlarm",
+    "Level2ConsecutiveFailuresAlarm",
+    "Level1SlowCallsAlarm",
+    "Level2SlowCallsAlarm",
+    "Level3RecoveryAlarm",
+    "Level2RecoveryAlarm",
+];
+
+/// Whether an alarm is there to stop a gradual deployment.
+pub fn is_brake(name: &str) -> bool {
+    name.ends_with("NewVersionAlarm") || name.ends_with("BrakeAlarm")
+}
 
 /// The headings of the runbook as the anchors that links use.
 fn runbook_anchors() -> BTreeSet<String> {
@@ -84,21 +100,45 @@ async fn the_alarms_of_the_specification_are_there() {
         ("AWS/SQS", "ApproximateAgeOfOldestMessage", &queue("AlarmQueue")),
         ("AWS/States", "ExecutionsFailed", &machine),
         ("AWS/States", "ExecutionsTimedOut", &machine),
-        ("AWS/States", "ExecutionThrottled", &machine),
+        ("AWS/States", "ThrottledEvents", &json!("StartSyncExecution")),
+        ("AWS/States", "ThrottledEvents", &json!("StartExecution")),
         ("CircuitBreaker/Transitions", "CurrentLevel", &deployment),
         ("CircuitBreaker/Transitions", "HoldMinutesLeft", &deployment),
+        ("CircuitBreaker/Transitions", "NotificationMissing", &deployment),
         ("CircuitBreaker/Transitions", "Evaluation", &deployment),
         ("CircuitBreaker/Controller", "StateAgeSeconds", &deployment),
     ] {
         assert!(watches(namespace, metric, dimension), "nothing watches {namespace} {metric}");
     }
     for name in template.of_type("AWS::Lambda::Function").keys() {
-        let function = match *name {
-            "ControllerFunction" => json!({"Fn::Sub": "${ProjectName}-circuit-breaker-controller-${Environment}"}),
-            name => json!({"Ref": name}),
+        let own = format!("{name}Arn");
+        let function = if template.section("Parameters").contains_key(own.as_str()) {
+            // Of whichever function serves the level: the sample, or one's own by the name in its ARN.
+            let condition = format!("HasSample{}", name.strip_suffix("Function").unwrap());
+            let of_its_own = json!({"Fn::Select": [6, {"Fn::Split": [":", {"Ref": own}]}]});
+            json!({"Fn::If": [condition, {"Ref": name}, of_its_own]})
+        } else {
+            json!({"Ref": name})
         };
         assert!(watches("AWS/Lambda", "Throttles", &function), "{name}: throttles");
         // A service's errors are what the level alarms are about.
         assert!(name.contains("Service") || watches("AWS/Lambda", "Errors", &function), "{name}: errors");
     }
+}
+
+#[tokio::test]
+async fn each_fall_raises_an_alarm_that_was_not_on_before() {
+    let template = Template::plain().await;
+    let alarms = template.of_type("AWS::CloudWatch::Alarm");
+    let levels = alarms.values().map(|alarm| &alarm["Properties"]);
+    let mut thresholds: Vec<_> = levels
+        .filter(|alarm| alarm["Namespace"] == "CircuitBreaker/Transitions" && alarm["MetricName"] == "CurrentLevel")
+        .map(|alarm| {
+            assert_eq!(alarm["ComparisonOperator"], "GreaterThanThreshold");
+            assert_eq!(alarm["OKActions"], json!([{"Ref": "AlertTopic"}]), "it says when it is over");
+            alarm["Threshold"].as_i64().unwrap()
+        })
+        .collect();
+    thresholds.sort_unstable();
+    assert_eq!(thresholds, [1, 2], "one for the fall to level 2, one for that to level 3");
 }

@@ -1,10 +1,11 @@
 //! The functions: logs, traces, versions, limits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::{Template, names};
+use crate::alarms::is_brake;
+use crate::{Template, list, names};
 
 const SERVICES: [(&str, &str); 3] = [
     ("FullService", "HasSampleFullService"),
@@ -91,18 +92,78 @@ async fn the_request_path_has_versions_and_the_control_plane_has_none() {
 }
 
 #[tokio::test]
-async fn a_gradual_deployment_stops_at_the_health_alarms() {
-    let template = Template::with(&["GradualDeployment=true"]).await;
+async fn a_gradual_deployment_stops_at_errors_of_the_new_version_and_of_its_level_and_at_no_others() {
+    let template = Template::with(&["GradualDeployment=true", "ReleaseId=abcdef0123"]).await;
     let groups = template.of_type("AWS::CodeDeploy::DeploymentGroup");
-    assert_eq!(groups.len(), 4);
-    for (name, group) in groups {
-        for alarm in ["ControllerErrorsAlarm", "ControllerThrottlesAlarm"] {
-            assert!(names(&group["Properties"]["AlarmConfiguration"], alarm), "{name} does not look at {alarm}");
-        }
-        assert!(names(&group["Properties"]["ServiceRoleArn"], "DeploymentRole"), "{name}");
-    }
+    let watched: BTreeMap<&str, Vec<&str>> = groups
+        .iter()
+        .map(|(name, group)| {
+            assert!(names(&group["Properties"]["ServiceRoleArn"], "DeploymentRole"), "{name}");
+            let alarms = list(&group["Properties"]["AlarmConfiguration"]["Alarms"]);
+            let alarms = alarms.into_iter().map(|alarm| alarm["Name"]["Ref"].as_str().unwrap()).collect();
+            (name.strip_suffix("FunctionDeploymentGroup").unwrap(), alarms)
+        })
+        .collect();
+    let expected = [
+        ("Controller", vec!["ControllerNewVersionAlarm", "Level1BrakeAlarm", "Level2BrakeAlarm", "Level3BrakeAlarm"]),
+        ("FullService", vec!["FullServiceNewVersionAlarm", "Level1BrakeAlarm"]),
+        ("DegradedService", vec!["DegradedServiceNewVersionAlarm", "Level2BrakeAlarm"]),
+        ("MaintenanceService", vec!["MaintenanceServiceNewVersionAlarm", "Level3BrakeAlarm"]),
+    ];
+    assert_eq!(watched, expected.into());
     for (name, alias) in template.of_type("AWS::Lambda::Alias") {
         assert!(alias["UpdatePolicy"].get("CodeDeployLambdaAliasUpdate").is_some(), "{name}");
+    }
+
+    for stem in watched.keys() {
+        let alarm = &template.resource(&format!("{stem}NewVersionAlarm"))["Properties"];
+        let function = &template.resource(&format!("{stem}Function"))["Properties"]["FunctionName"]["Fn::Sub"];
+        let alias = format!("{}:live", function.as_str().unwrap());
+        let version = json!({"Fn::GetAtt": [format!("{stem}FunctionVersionabcdef0123"), "Version"]});
+        assert_eq!(
+            alarm["Dimensions"],
+            json!([
+                {"Name": "FunctionName", "Value": {"Ref": format!("{stem}Function")}},
+                {"Name": "Resource", "Value": {"Fn::Sub": alias}},
+                {"Name": "ExecutedVersion", "Value": version},
+            ]),
+            "the errors of an old version would stop the release that mends it"
+        );
+        // One that is changed keeps the state of the release before.
+        assert!(alarm["AlarmName"]["Fn::Sub"].as_str().unwrap().contains("${ReleaseId}"), "{stem}");
+        assert!(alarm["EvaluationPeriods"].as_u64().unwrap() > 1, "{stem}: it is seen for too short a time");
+    }
+}
+
+#[tokio::test]
+async fn the_brake_of_each_level_holds_for_thirty_periods() {
+    let template = Template::plain().await;
+    for (level, service_type, threshold) in [
+        ("1", "full", "Level1FailureThreshold"),
+        ("2", "degraded", "Level2ErrorAlarmThreshold"),
+        ("3", "maintenance", "Level1FailureThreshold"),
+    ] {
+        let brake = &template.resource(&format!("Level{level}BrakeAlarm"))["Properties"];
+        assert_eq!((&brake["Namespace"], &brake["MetricName"]), (&json!("CircuitBreaker/Service"), &json!("Error")));
+        let values: Vec<_> = list(&brake["Dimensions"]).into_iter().map(|dimension| &dimension["Value"]).collect();
+        assert_eq!(values[1..], [level, service_type]);
+        assert_eq!((&brake["EvaluationPeriods"], &brake["DatapointsToAlarm"]), (&json!(30), &json!(1)));
+        assert_eq!(brake["Threshold"], json!({"Ref": threshold}));
+    }
+}
+
+#[tokio::test]
+async fn brakes_are_there_only_where_a_deployment_is_gradual() {
+    let template = Template::plain().await;
+    let conditions = template.section("Conditions");
+    for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        let Some(condition) = alarm["Condition"].as_str() else {
+            assert!(!is_brake(name), "{name} is always there");
+            continue;
+        };
+        assert!(is_brake(name), "{name} is not always there");
+        let gradual = condition == "IsGradual" || conditions[condition].to_string().contains("IsGradual");
+        assert!(gradual, "{name}: {condition}");
     }
 }
 
@@ -117,11 +178,13 @@ async fn a_service_of_ones_own_takes_the_place_of_the_sample() {
         let of_the_sample: Vec<_> = template
             .section("Resources")
             .into_iter()
-            .filter(|(name, resource)| name.starts_with(stem) && resource["Type"] != "AWS::CodeDeploy::Application")
+            // The throttles of whichever function serves the level call people all the same.
+            .filter(|(name, _)| name.starts_with(stem) && *name != format!("{stem}ThrottlesAlarm"))
             .collect();
         assert!(of_the_sample.len() >= 6, "function, role, log group, version, alias, deployment group, alarm");
         for (name, resource) in of_the_sample {
-            assert_eq!(resource["Condition"], condition, "{name} is created all the same");
+            let expected = if is_brake(name) { &format!("{stem}IsGradual") } else { condition };
+            assert_eq!(&resource["Condition"], expected, "{name} is created all the same");
         }
         let variable = format!("{}_FUNCTION", stem.replace("Service", "_Service").to_uppercase());
         let used = &template.resource("ControllerFunction")["Properties"]["Environment"]["Variables"][&variable];

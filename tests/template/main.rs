@@ -8,6 +8,7 @@ mod dashboard;
 mod encryption;
 mod functions;
 mod parameters;
+mod policy;
 mod roles;
 
 use std::collections::BTreeMap;

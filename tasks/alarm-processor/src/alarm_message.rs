@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 /// What an alarm's metric tells about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlarmKind {
-    /// Failures of a level.
+    /// Failures or slow calls of a level.
     Failure,
     /// Successes of a level, which may allow a recovery.
     Recovery,
@@ -89,7 +89,7 @@ fn kind(message: &Members<'_>) -> Result<AlarmKind, NotAnAlarm> {
     let Some(trigger) = trigger else { return Ok(AlarmKind::Other) };
     let metric: Option<String> = optional(&members(trigger.get(), "`Trigger`")?, "MetricName")?;
     Ok(match metric.as_deref() {
-        Some("Error") => AlarmKind::Failure,
+        Some("Error" | "SlowCall") => AlarmKind::Failure,
         Some("Success") => AlarmKind::Recovery,
         _ => AlarmKind::Other,
     })

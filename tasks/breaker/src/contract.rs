@@ -185,6 +185,10 @@ pub struct MetricsInput {
     /// Where the level would have gone but for a hold or `MODE=observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
+    /// Whether nobody could be told of the transition. Then this alone is to be emitted: another call emits what
+    /// the evaluation came to.
+    #[serde(default)]
+    pub notification_missing: bool,
 }
 
 /// Output of `emit-metrics`.

@@ -119,7 +119,7 @@ fn evaluate(state: &SystemState, policy: &Policy, evidence: &Evidence, now: Time
     let from = state.current_level;
     let verdict = fall(state, policy, &summary, now).unwrap_or_else(|| recovery(state, policy, &summary, now));
     let (to, reason, backoff) = match verdict {
-        Verdict::Stay { reason } => return stay(state, policy, evidence, summary, reason, now),
+        Verdict::Stay { reason } => return stay(state, policy, evidence, summary, None, reason, now),
         Verdict::Move { to, reason, backoff } => (to, reason, backoff),
     };
     let prevented_by = match state.active_hold(now) {
@@ -128,7 +128,7 @@ fn evaluate(state: &SystemState, policy: &Policy, evidence: &Evidence, now: Time
     };
     if let Some(prevented_by) = prevented_by {
         let reason = format!("{prevented_by}; would have gone to level {to}: {reason}");
-        return Decision { prevented: Some(to), ..stay(state, policy, evidence, summary, reason, now) };
+        return stay(state, policy, evidence, summary, Some(to), reason, now);
     }
     let carried_failures = match (from, to) {
         (Level::Full, Level::Degraded) => summary.failures().min(policy.level_1_failures().into()),
@@ -172,10 +172,12 @@ fn stay(
     policy: &Policy,
     evidence: &Evidence,
     summary: EvidenceSummary,
+    prevented: Option<Level>,
     reason: String,
     now: Timestamp,
 ) -> Decision {
     let next = SystemState {
+        prevented,
         failure_count: summary.failures(),
         success_count: summary.success_streak,
         probing: probing::after(state, policy, evidence, &summary, now),
@@ -186,7 +188,7 @@ fn stay(
     } else {
         Decision::nothing(state.current_level, reason)
     };
-    Decision { evidence: Some(summary), ..decision }
+    Decision { prevented, evidence: Some(summary), ..decision }
 }
 
 fn force(
@@ -266,6 +268,7 @@ fn afresh(state: &SystemState, now: Timestamp) -> SystemState {
         failure_count: 0,
         success_count: 0,
         hold: None,
+        prevented: None,
         ..written(state, now)
     }
 }

@@ -28,7 +28,8 @@ pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
 pub use level::{Level, NotALevel};
 pub use policy::{Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 pub use records::{
-    COMMAND_PREFIX, CommandRecord, LastKnown, TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
+    COMMAND_PREFIX, CommandRecord, LastKnown, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
+    transition_key,
 };
 pub use request::{
     AlarmHint, AlarmRequest, ForceRequest, InvalidRequest, ReleaseRequest, ScheduleRequest, TransitionRequest,

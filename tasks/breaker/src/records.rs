@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{EvidenceSummary, Level, Outcome, Policy, SystemState, TransitionRequest};
+use crate::state::HIGHEST_VERSION;
+use crate::{Decision, EvidenceSummary, InvalidRequest, Level, Outcome, Policy, SystemState, TransitionRequest};
 
 /// What the keys of all transitions' records begin with.
 pub const TRANSITION_PREFIX: &str = "transition#";
@@ -15,6 +16,12 @@ pub const COMMAND_PREFIX: &str = "command#";
 #[must_use]
 pub fn transition_key(epoch: u64) -> String {
     format!("{TRANSITION_PREFIX}{epoch:010}")
+}
+
+/// The epoch that the key of a transition's record names; `None` for a key of anything else.
+#[must_use]
+pub fn epoch_of_key(key: &str) -> Option<u64> {
+    key.strip_prefix(TRANSITION_PREFIX)?.parse().ok().filter(|epoch| *epoch < HIGHEST_VERSION)
 }
 
 /// The key of a command's record. It is the execution's name, so that one execution that is run
@@ -99,6 +106,28 @@ pub struct CommandRecord {
     pub execution: String,
 }
 
+impl CommandRecord {
+    /// What an execution of this record's name comes to when it is started again with `request`, while the
+    /// level is `level`: nothing, because the command was carried out.
+    ///
+    /// # Errors
+    /// The request is another one: it would be taken for done and never happen.
+    pub fn repeated(&self, request: &TransitionRequest, level: Level) -> Result<Decision, InvalidRequest> {
+        let Self { at, reason, .. } = self;
+        if self.request.clone().for_real() != request.clone().for_real() {
+            return Err(InvalidRequest(format!(
+                "the execution's name was used at {at} for another command ({reason}): start this one under a name of \
+                 its own"
+            )));
+        }
+        let reason = format!(
+            "an execution of this name has carried out its command already, at {at} ({reason}); another command needs \
+             another name"
+        );
+        Ok(Decision::nothing(level, reason))
+    }
+}
+
 /// What records of either kind say about the state that was written with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LastKnown {
@@ -112,6 +141,27 @@ pub struct LastKnown {
 }
 
 impl LastKnown {
+    /// Whether the numbers may be those of a record that a write left, and that another one can follow.
+    ///
+    /// # Errors
+    /// Names the attribute and what would fit.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { version, epoch, .. } = self;
+        if *version >= HIGHEST_VERSION {
+            return Err(format!("`version` is {version}: it should be below {HIGHEST_VERSION}"));
+        }
+        if epoch > version {
+            return Err(format!("`epoch` is {epoch}: it should not be above `version`, which is {version}"));
+        }
+        Ok(())
+    }
+
+    /// Whether `state` is an old copy: older than what a record says was written.
+    #[must_use]
+    pub const fn is_ahead_of(&self, state: &SystemState) -> bool {
+        self.version > state.version || self.epoch > state.epoch
+    }
+
     /// A state to go on from where the stored one is lost: nothing but level, epoch and version is
     /// known.
     #[must_use]

@@ -11,13 +11,13 @@ use crate::fields::{self, Field, quoted};
 use crate::{Level, text};
 
 /// Characters that a reason may have.
-const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;
+pub const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;
 /// Characters that an alarm's name may have, as CloudWatch allows them.
 const ALARM_NAME_CHARACTERS: RangeInclusive<usize> = 1..=255;
 /// Characters that an ARN may have, as IAM allows them.
-const ARN_CHARACTERS: RangeInclusive<usize> = 1..=2048;
+pub const ARN_CHARACTERS: RangeInclusive<usize> = 1..=2048;
 /// Characters that a requester's name may have.
-const REQUESTER_CHARACTERS: RangeInclusive<usize> = 1..=200;
+pub const REQUESTER_CHARACTERS: RangeInclusive<usize> = 1..=200;
 /// Minutes that a hold may last: at most three days, because a hold always ends.
 pub const HOLD_MINUTES: RangeInclusive<u32> = 1..=4320;
 const ALARM_FIELDS: &[Field] = &[
@@ -196,6 +196,18 @@ impl TransitionRequest {
             Self::Force(request) => request.dry_run,
             Self::Release(request) => request.dry_run,
         }
+    }
+
+    /// The same, but no rehearsal.
+    #[must_use]
+    pub const fn for_real(mut self) -> Self {
+        match &mut self {
+            Self::Alarm(request) => request.dry_run = false,
+            Self::Schedule(request) => request.dry_run = false,
+            Self::Force(request) => request.dry_run = false,
+            Self::Release(request) => request.dry_run = false,
+        }
+        self
     }
 
     /// Whether it is an operator's. Those need no metrics: they must work while `CloudWatch` does not.

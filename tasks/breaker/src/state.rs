@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::{object, object_or_none};
 use crate::policy::{LONGEST_SECONDS, MOST_OUTCOMES};
-use crate::request::HOLD_MINUTES;
+use crate::request::{ARN_CHARACTERS, HOLD_MINUTES, REASON_CHARACTERS, REQUESTER_CHARACTERS};
 use crate::route::{DRAWS, draws};
 use crate::{Level, Policy, RecoveryBackoff};
 
@@ -16,7 +16,10 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// The highest version: the state machine's `JSONata` computes in doubles, and beyond 2^53 - 1 two
 /// versions would look alike.
-const HIGHEST_VERSION: u64 = (1 << 53) - 1;
+pub const HIGHEST_VERSION: u64 = (1 << 53) - 1;
+/// Characters that a transition's reason may have: ample for an operator's words and ours around them. The
+/// state goes through the state machine, whose data end at 256 KiB.
+const TRANSITION_REASON_CHARACTERS: usize = 4_000;
 /// How far the clocks of two writers may differ. Within it a time from the future does no harm: what
 /// counts from there on counts a little later.
 const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
@@ -43,8 +46,6 @@ pub struct NewerState {
     pub schema_version: u64,
     /// The level that requests are routed to.
     pub current_level: Level,
-    /// Counts every transition.
-    pub epoch: u64,
 }
 
 /// A level pinned by an operator until a set time.
@@ -167,6 +168,10 @@ pub struct SystemState {
     /// A pinned level, possibly expired.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
     pub hold: Option<Hold>,
+    /// Where the last evaluation would have moved the level but for a hold or `MODE=observe-only`. It is how
+    /// that is announced once, and not at every look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prevented: Option<Level>,
     /// The execution that wrote the item.
     pub execution: String,
     /// The layout of the item.
@@ -194,6 +199,7 @@ impl SystemState {
             probing: None,
             ramp: None,
             hold: None,
+            prevented: None,
             execution: String::new(),
             schema_version: SCHEMA_VERSION,
         }
@@ -221,9 +227,16 @@ impl SystemState {
                 "`carriedFailures` is {carried_failures}: at level {current_level} it should be at most {most_carried}"
             ));
         }
+        if let Some(prevented) = self.prevented.filter(|to| to.number().abs_diff(current_level.number()) != 1) {
+            return Err(format!(
+                "`prevented` is {prevented}: it should be one from `currentLevel`, which is {current_level}"
+            ));
+        }
         let written = self.last_updated;
         not_after("evidenceSince", self.evidence_since, written)?;
         not_after("lastTransition", self.last_transition, written)?;
+        not_longer("transitionReason", &self.transition_reason, TRANSITION_REASON_CHARACTERS)?;
+        not_longer("execution", &self.execution, *ARN_CHARACTERS.end())?;
         self.probing.map_or(Ok(()), |probing| probing.check(self))?;
         self.ramp.map_or(Ok(()), |ramp| ramp.check(self))?;
         let Some(hold) = &self.hold else { return Ok(()) };
@@ -233,6 +246,8 @@ impl SystemState {
                 hold.level
             ));
         }
+        not_longer("hold.reason", &hold.reason, *REASON_CHARACTERS.end())?;
+        not_longer("hold.requestedBy", &hold.requested_by, *REQUESTER_CHARACTERS.end())?;
         let longest = SignedDuration::from_mins((*HOLD_MINUTES.end()).into());
         not_after("hold.expiresAt", hold.expires_at, written.checked_add(longest).unwrap_or(Timestamp::MAX))
     }
@@ -294,6 +309,13 @@ impl SystemState {
     pub fn carried_at(&self, policy: &Policy, now: Timestamp) -> u64 {
         let lapsed = policy.window().is_some_and(|window| now.duration_since(self.last_transition) >= window);
         if lapsed { 0 } else { self.carried_failures }
+    }
+}
+
+fn not_longer(attribute: &str, text: &str, most: usize) -> Result<(), String> {
+    match text.chars().count() {
+        count if count > most => Err(format!("`{attribute}` has {count} characters: it should have at most {most}")),
+        _ => Ok(()),
     }
 }
 

@@ -11,8 +11,16 @@ use breaker::{
 use common::{at, bucket, evidence, force, schedule, state_at};
 use jiff::{SignedDuration, Timestamp};
 
+/// The preset with round numbers of its own: the rules are tested here, not how they are tuned.
 fn production(change: impl Fn(&mut PolicySettings)) -> Policy {
-    let mut settings = PolicySettings::production();
+    let mut settings = PolicySettings {
+        failure_rate_percent: 20,
+        minimum_calls: 20,
+        rate_window_seconds: 60,
+        probe_percent: 5,
+        ramp_minimum_calls: 10,
+        ..PolicySettings::production()
+    };
     change(&mut settings);
     Policy::new(settings).unwrap()
 }
@@ -53,6 +61,8 @@ fn the_rate_trips_at_its_threshold_of_the_least_calls_and_not_below() {
         look(&state_at(Level::Full), &plain(), &evidence(&[(190, successes, errors)]), at(200)).to == Level::Degraded
     };
     assert!(trips(16, 4), "20 calls, 20 %");
+    assert!(trips(15, 5), "20 calls, 25 %");
+    assert!(trips(17, 5), "22 calls, 22 %");
     assert!(!trips(15, 4), "19 calls");
     assert!(!trips(17, 4), "19 %");
     let reason = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 16, 4)]), at(200)).reason;
@@ -65,6 +75,7 @@ fn a_run_of_failures_trips_and_a_success_in_its_newest_second_ends_it() {
     let reason =
         |outcomes: &[(i64, u64, u64)]| look(&state_at(Level::Full), &rule, &evidence(outcomes), at(200)).reason;
     assert_eq!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 6)]), "10 consecutive failures at level 1 (threshold 10)");
+    assert!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 7)]).starts_with("11 consecutive failures"));
     assert!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 5)]).starts_with("no reason"));
     assert!(reason(&[(150, 90, 0), (170, 1, 12)]).starts_with("no reason"));
 }
@@ -74,7 +85,10 @@ fn slow_calls_trip_at_their_share() {
     let slow = |slow_calls| Evidence::new(vec![Bucket { slow_calls, ..bucket(190, 20, 0) }]);
     let reason = look(&state_at(Level::Full), &plain(), &slow(10), at(200)).reason;
     assert!(reason.starts_with("rate of calls slower than 3000 ms 50 % at level 1"), "{reason}");
+    assert_eq!(look(&state_at(Level::Full), &plain(), &slow(11), at(200)).to, Level::Degraded);
     assert_eq!(look(&state_at(Level::Full), &plain(), &slow(9), at(200)).to, Level::Full);
+    let few = Evidence::new(vec![Bucket { slow_calls: 19, ..bucket(190, 19, 0) }]);
+    assert_eq!(look(&state_at(Level::Full), &plain(), &few, at(200)).to, Level::Full, "19 calls");
 }
 
 #[test]
@@ -177,6 +191,12 @@ fn observing_only_tells_what_would_have_happened_and_only_operators_move_the_lev
     assert_eq!((decision.outcome, decision.to), (Outcome::Record, Level::Full));
     assert_eq!(decision.prevented, Some(Level::Degraded));
     assert!(decision.reason.starts_with("observing only; would have gone to level 2: "), "{}", decision.reason);
+    let next = decision.next.unwrap();
+    assert_eq!(next.prevented, Some(Level::Degraded), "so that it is announced once");
+    let again = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(201));
+    assert_eq!((again.outcome, again.prevented), (Outcome::None, Some(Level::Degraded)));
+    let over = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(500));
+    assert_eq!((over.prevented, over.next.unwrap().prevented), (None, None), "the next time is news again");
     let forced = decide(&state_at(Level::Full), &observing, &force(3, None), &evidence(&[]), at(200)).unwrap();
     assert_eq!((forced.to, forced.next.unwrap().probing), (Level::Maintenance, None));
 }
@@ -212,4 +232,17 @@ fn the_policy_of_a_record_from_before_there_were_presets_is_read_as_classic() {
     });
     let policy: Policy = serde_json::from_value(old).unwrap();
     assert_eq!(*policy.settings(), PolicySettings { level_1_failures: 7, ..PolicySettings::classic() });
+}
+
+#[test]
+fn a_state_that_would_have_moved_by_other_than_one_level_makes_no_sense() {
+    for (level, prevented, fine) in [
+        (Level::Full, Level::Degraded, true),
+        (Level::Full, Level::Maintenance, false),
+        (Level::Full, Level::Full, false),
+    ] {
+        let checked = SystemState { prevented: Some(prevented), last_updated: at(100), ..state_at(level) }.check();
+        assert_eq!(checked.is_ok(), fine);
+        assert!(checked.err().is_none_or(|problem| problem.starts_with("`prevented`")));
+    }
 }

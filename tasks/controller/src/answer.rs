@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::error::Category;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -23,6 +24,8 @@ pub const LEVEL_HEADER: &str = "X-Circuit-Breaker-Level";
 pub const ROUTED_TO_HEADER: &str = "X-Routed-To";
 /// The header that names the service that failed the request before, and how.
 pub const FALLBACK_HEADER: &str = "X-Fallback-From";
+/// What marks a probe in the headers that name a service.
+pub const PROBE_MARK: &str = "; probe";
 /// Seconds after which a caller may try again.
 const RETRY_AFTER_SECONDS: &str = "5";
 
@@ -35,6 +38,8 @@ pub enum ErrorCode {
     BadEvent,
     /// The query asks for a history that cannot be had.
     BadHistory,
+    /// Nothing is at this path; the status is at one spelled a little differently.
+    NotFound,
     /// The route does not take this method.
     MethodNotAllowed,
     /// The request is larger than a function can be sent.
@@ -81,6 +86,8 @@ pub struct Route {
     pub level: Level,
     /// The level whose service answered.
     pub answered_by: Level,
+    /// Whether that was a probe of a level that is better than the current one.
+    pub probe: bool,
     /// Which service failed the request before, and how.
     pub fallback_from: Option<String>,
 }
@@ -89,15 +96,22 @@ impl Route {
     /// The service of the current level answered.
     #[must_use]
     pub const fn direct(level: Level) -> Self {
-        Self { level, answered_by: level, fallback_from: None }
+        Self::to(level, level)
+    }
+
+    /// The service of `answered_by` answered at once.
+    #[must_use]
+    pub const fn to(level: Level, answered_by: Level) -> Self {
+        Self { level, answered_by, probe: false, fallback_from: None }
     }
 
     /// The breaker's headers.
     #[must_use]
     pub fn headers(&self) -> BTreeMap<&'static str, String> {
+        let mark = if self.probe { PROBE_MARK } else { "" };
         let mut headers = BTreeMap::from([
             (LEVEL_HEADER, self.level.to_string()),
-            (ROUTED_TO_HEADER, self.answered_by.service().to_owned()),
+            (ROUTED_TO_HEADER, format!("{}{mark}", self.answered_by.service())),
         ]);
         if let Some(from) = &self.fallback_from {
             headers.insert(FALLBACK_HEADER, from.clone());
@@ -186,7 +200,7 @@ impl ServiceAnswer {
         if !json.trim_start().starts_with('{') {
             return Err(nonsense("the answer is no JSON object"));
         }
-        let members: Members<'_> = serde_json::from_str(&json).map_err(|error| nonsense(&error.to_string()))?;
+        let members: Members<'_> = serde_json::from_str(&json).map_err(|error| nonsense(&place_of_error(&error)))?;
         let status = members
             .status
             .get()
@@ -228,6 +242,18 @@ impl ServiceAnswer {
     }
 }
 
+/// Where JSON is wrong, and in which way, for the log. The error's own words quote what they are about, and that may be
+/// a cookie or an account.
+#[must_use]
+pub fn place_of_error(error: &serde_json::Error) -> String {
+    let problem = match error.classify() {
+        Category::Io | Category::Syntax => "no JSON",
+        Category::Data => "a member is missing, or of another type",
+        Category::Eof => "it ends too early",
+    };
+    format!("{problem} (line {}, column {})", error.line(), error.column())
+}
+
 fn read_headers(headers: &RawValue) -> Result<Headers<'_>, serde_json::Error> {
     serde_json::from_str::<Option<Headers<'_>>>(headers.get()).map(Option::unwrap_or_default)
 }
@@ -264,7 +290,7 @@ impl Serialize for Merged<'_> {
 ///
 /// # Errors
 /// Never in practice.
-pub fn without_service(problem: &InvokeError, level: Level, safe: bool) -> Result<Box<RawValue>, serde_json::Error> {
+pub fn without_service(problem: &InvokeError, route: &Route, safe: bool) -> Result<Box<RawValue>, serde_json::Error> {
     let limit = format!("{PAYLOAD_LIMIT} bytes as JSON, about 4.4 MB of binary data");
     let (status, error, message) = match problem {
         InvokeError::TooLarge => (413, ErrorCode::RequestTooLarge, format!("A request may have at most {limit}.")),
@@ -286,11 +312,11 @@ pub fn without_service(problem: &InvokeError, level: Level, safe: bool) -> Resul
             "The service did not answer this request. Try again shortly.".to_owned(),
         ),
     };
-    let mut headers = Route::direct(level).headers();
+    let mut headers = route.headers();
     if status == 503 {
         headers.insert("Retry-After", RETRY_AFTER_SECONDS.to_owned());
     }
-    json_answer(status, headers, &ErrorBody { error, message, level: Some(level) })
+    json_answer(status, headers, &ErrorBody { error, message, level: Some(route.level) })
 }
 
 /// An answer with a JSON body.

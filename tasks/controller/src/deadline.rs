@@ -42,6 +42,24 @@ pub fn time_for(
     (*timeouts.of(level)).min(left.saturating_sub(kept_back))
 }
 
+/// How long a probe of `probed` may take at `now`: until it is slow, where a call can be, or else as long as any
+/// call of it. `None` where less than its timeout would then be left for the service of the current level, which
+/// answers in the end: a probe takes nothing away from it.
+#[must_use]
+pub fn time_for_probe(
+    probed: Level,
+    current: Level,
+    slow_call: Option<Duration>,
+    timeouts: &PerLevel<Duration>,
+    answer_by: Instant,
+    now: Instant,
+) -> Option<Duration> {
+    let longest = *timeouts.of(probed);
+    let time = slow_call.map_or(longest, |slow| slow.min(longest));
+    let left = answer_by.saturating_duration_since(now);
+    (left >= time + *timeouts.of(current)).then_some(time)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -59,6 +77,25 @@ mod tests {
         now += time_for(Level::Full, Some(Level::Degraded), &timeouts, answer_by, now);
         assert_eq!(now - begun, Duration::from_millis(14_300));
         assert_eq!(time_for(Level::Degraded, None, &timeouts, answer_by, now), Duration::from_secs(14));
+    }
+
+    #[test]
+    fn a_probe_ends_when_it_is_slow_and_is_not_sent_where_the_current_level_would_lack_its_time() {
+        let now = Instant::now();
+        let [two, five, six] = [2, 5, 6].map(Duration::from_secs);
+        let timeouts = PerLevel { full: five, degraded: six, maintenance: five };
+        let time = |slow, left| {
+            let by = now + Duration::from_secs(left);
+            time_for_probe(Level::Full, Level::Degraded, slow, &timeouts, by, now)
+        };
+        assert_eq!((time(Some(two), 8), time(Some(two), 7)), (Some(two), None));
+        assert_eq!((time(None, 11), time(None, 10)), (Some(five), None));
+        assert_eq!(time(Some(Duration::from_secs(30)), 11), Some(five));
+        // The longest timeouts leave time for a probe even so.
+        let longest = Duration::from_millis(LONGEST_SERVICE_TIMEOUT_MS);
+        let timeouts = PerLevel { full: longest, degraded: longest, maintenance: longest };
+        let by = now + Duration::from_millis(28_200);
+        assert_eq!(time_for_probe(Level::Full, Level::Degraded, None, &timeouts, by, now), Some(longest));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use breaker::Level;
+use breaker::{DRAWS, Level, draw};
 use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -15,6 +15,9 @@ const CONTEXT_MEMBER: &str = "circuitBreaker";
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request<'a> {
+    /// The route by which the gateway let the request in; empty where there is none.
+    #[serde(default, borrow)]
+    pub route_key: Cow<'a, str>,
     /// The path, without the stage.
     #[serde(borrow)]
     pub raw_path: Cow<'a, str>,
@@ -35,6 +38,8 @@ pub struct Request<'a> {
 struct Context<'a> {
     #[serde(borrow)]
     http: Http<'a>,
+    #[serde(rename = "requestId", default, borrow)]
+    request_id: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,9 +92,9 @@ impl<'a> Request<'a> {
         matches!(self.method(), "GET" | "HEAD" | "OPTIONS")
     }
 
-    /// Whether the caller asks for data, so that a lesser answer is better than none.
+    /// Whether the caller asks for data, so that another service may answer where one has failed.
     #[must_use]
-    pub fn may_fall_back(&self) -> bool {
+    pub fn may_be_sent_twice(&self) -> bool {
         self.is_read()
     }
 
@@ -97,6 +102,13 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn is_read(&self) -> bool {
         matches!(self.method(), "GET" | "HEAD")
+    }
+
+    /// The request's draw by its id, for shares of the traffic. One without an id, which API Gateway never
+    /// sends, draws by chance.
+    #[must_use]
+    pub fn draw(&self) -> u32 {
+        self.context.request_id.as_deref().map_or_else(|| fastrand::u32(..DRAWS), draw)
     }
 }
 
@@ -112,9 +124,12 @@ pub struct BreakerContext<'a> {
     pub epoch: Option<u64>,
     /// The deployment.
     pub deployment: &'a str,
-    /// The current level, where its service failed the request and this one is to stand in.
+    /// The level whose service failed the request before, where this one is to stand in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_from: Option<Level>,
+    /// Whether it is a probe: another service answers if this one fails or is slow.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub probe: bool,
 }
 
 /// The event plus the breaker's context at its end. Everything else stays as it came, to the byte.

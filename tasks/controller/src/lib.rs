@@ -2,10 +2,13 @@
 
 mod answer;
 mod deadline;
+mod forward;
 mod http_event;
 mod invoke;
 mod outcome;
 mod page;
+mod probe_limit;
+mod rules;
 mod settings;
 mod state_cache;
 mod state_reader;
@@ -14,30 +17,32 @@ mod status;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use breaker::{Level, Policy};
+use breaker::Policy;
 use jiff::Timestamp;
 use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
 use platform::state_store::HistoryReader;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-pub use answer::{ErrorBody, ErrorCode};
-use answer::{Route, ServiceAnswer, error_answer, json_answer, text_answer, without_service};
+pub use answer::{ErrorBody, ErrorCode, PROBE_MARK};
+use answer::{Route, error_answer, json_answer, place_of_error, text_answer};
 pub use deadline::answer_by;
-use deadline::{LEAST_TIME, time_for};
-use http_event::{BreakerContext, Request, with_breaker_context};
+use http_event::Request;
 pub use invoke::{InvokeError, LambdaServices, PAYLOAD_LIMIT, ServiceInvoker};
 pub use outcome::ServiceOutcome;
 pub use page::CommandTarget;
+pub use probe_limit::ProbeLimit;
 pub use settings::{PerLevel, Settings};
 pub use state_cache::{Current, Routing, Source, StateCache};
 pub use state_reader::{LevelReader, StoredLevel, level_of};
 pub use status::Status;
 use status::{History, View, history_count};
 
-/// The route that tells about the breaker itself.
+/// The path that tells about the breaker itself.
 const STATUS_PATH: &str = "/circuit-breaker";
-/// The route that describes the API.
+/// Its route, which has callers and a limit of its own: what the gateway let in through any other is not shown it.
+const STATUS_ROUTE: &str = "GET /circuit-breaker";
+/// The path that describes the API. It tells nothing of the breaker's state, so every route may show it.
 const DESCRIPTION_PATH: &str = "/openapi.json";
 /// What it answers. A test writes it from the types and holds it to them.
 const DESCRIPTION: &str = include_str!("../../../infrastructure/openapi.json");
@@ -55,31 +60,16 @@ pub struct Controller<R, I, M, H> {
     pub service_timeouts: PerLevel<Duration>,
     /// Whether a failed GET or HEAD is answered by the next level's service.
     pub request_fallback: bool,
+    /// How many probes this environment may send.
+    pub probe_limit: ProbeLimit,
     /// Where metrics are recorded.
     pub metrics: M,
     /// The deployment whose metrics they are.
     pub deployment: String,
-    /// The thresholds, for the status.
-    pub policy: Policy,
+    /// When a call is slow; and the rules, for the status. `None` where they make no sense: then no call is slow.
+    pub policy: Option<Policy>,
     /// Where operators' commands go, for the status.
     pub commands: CommandTarget,
-}
-
-/// What one invocation of a service came to.
-struct Attempt {
-    level: Level,
-    outcome: ServiceOutcome,
-    answered: Result<ServiceAnswer, InvokeError>,
-}
-
-impl Attempt {
-    /// How it failed, for the header that names it.
-    fn failure(&self) -> Option<String> {
-        (self.outcome == ServiceOutcome::Failure).then(|| match &self.answered {
-            Ok(answer) => format!("{}; status-{}", self.level.service(), answer.status),
-            Err(error) => format!("{}; {}", self.level.service(), error.code()),
-        })
-    }
 }
 
 impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controller<R, I, M, H> {
@@ -108,15 +98,16 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     ) -> Result<Box<RawValue>, serde_json::Error> {
         match Request::read(event) {
             Err(error) => {
-                tracing::warn!(error.message = %error, "not an HTTP API event of payload format 2.0");
+                tracing::warn!(error.message = place_of_error(&error), "not an HTTP API event of payload format 2.0");
                 let message = "This function answers HTTP API events, payload format 2.0.";
                 error_answer(400, BTreeMap::new(), ErrorCode::BadEvent, message)
             }
-            Ok(request) => match request.raw_path.trim_end_matches('/') {
-                STATUS_PATH => self.status(&request, current, answer_by).await,
-                DESCRIPTION_PATH => description(&request, current),
-                _ => self.forward(event, &request, current, answer_by).await,
-            },
+            Ok(request) if request.route_key == STATUS_ROUTE => self.status(&request, current, answer_by).await,
+            Ok(request) if request.raw_path.trim_matches('/') == STATUS_PATH.trim_matches('/') => {
+                no_status(&request, current)
+            }
+            Ok(request) if request.raw_path.trim_end_matches('/') == DESCRIPTION_PATH => description(&request, current),
+            Ok(request) => self.forward(event, &request, current, answer_by).await,
         }
     }
 
@@ -128,9 +119,6 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     ) -> Result<Box<RawValue>, serde_json::Error> {
         let mut headers = Route::direct(current.level).headers();
         headers.insert("Cache-Control", "no-store".to_owned());
-        if !request.is_read() {
-            return only_read(headers, "The level is forced by starting the state machine, not over HTTP.");
-        }
         let count = match history_count(&request.raw_query_string) {
             Ok(count) => count,
             Err(message) => return error_answer(400, headers, ErrorCode::BadHistory, message),
@@ -143,7 +131,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         let view = View {
             current,
             history: history.as_ref(),
-            policy: &self.policy,
+            policy: self.policy.as_ref(),
             deployment: &self.deployment,
             commands: &self.commands,
             now: Timestamp::now(),
@@ -157,7 +145,17 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
 
     /// The newest transitions, where some are asked for. The status is worth having without them.
     async fn history(&self, current: &Current, count: u64, answer_by: Instant) -> Option<History> {
-        let epoch = current.state.as_ref().map(|state| state.epoch).filter(|_| count > 0)?;
+        if count == 0 {
+            return None;
+        }
+        let epoch = match (&current.state, current.source) {
+            (Some(state), _) => state.epoch,
+            (None, Source::FirstStart) => return Some(Ok(Vec::new())),
+            (None, _) => {
+                let problem = "the state is not known or written by a newer version, so its epoch is not known either";
+                return Some(Err(problem.to_owned()));
+            }
+        };
         let read = timeout_at(answer_by, self.history.transitions(epoch, count)).await;
         let problem = match read {
             Ok(Ok(transitions)) => return Some(Ok(transitions)),
@@ -168,94 +166,13 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         Some(Err("the records cannot be read now".to_owned()))
     }
 
-    /// Asks the service of the current level and, where that fails what may be repeated, the next one.
-    async fn forward(
-        &self,
-        event: &RawValue,
-        request: &Request<'_>,
-        current: &Current,
-        answer_by: Instant,
-    ) -> Result<Box<RawValue>, serde_json::Error> {
-        let level = current.level;
-        if event.get().len() > PAYLOAD_LIMIT {
-            return without_service(&InvokeError::TooLarge, level, request.is_safe());
-        }
-        let fallback = level.worse().filter(|_| self.request_fallback && request.may_fall_back());
-        let time = time_for(level, fallback, &self.service_timeouts, answer_by, Instant::now());
-        let attempt = self.attempt(event, &self.context(current, level), time).await?;
-        if let (Some(next), Some(failure)) = (fallback, attempt.failure()) {
-            let time = time_for(next, None, &self.service_timeouts, answer_by, Instant::now());
-            if time >= LEAST_TIME {
-                let second = self.attempt(event, &self.context(current, next), time).await?;
-                if let Attempt {
-                    outcome: ServiceOutcome::Success | ServiceOutcome::Neutral,
-                    answered: Ok(answer),
-                    ..
-                } = second
-                {
-                    let route = Route { level, answered_by: next, fallback_from: Some(failure) };
-                    return answer.for_caller(&route);
-                }
-            }
-        }
-        match attempt.answered {
-            Ok(answer) => answer.for_caller(&Route::direct(level)),
-            Err(error) => without_service(&error, level, request.is_safe()),
-        }
-    }
-
-    fn context(&self, current: &Current, level: Level) -> BreakerContext<'_> {
-        BreakerContext {
-            level,
-            status: level.status(),
-            epoch: current.state.as_ref().map(|state| state.epoch),
-            deployment: &self.deployment,
-            fallback_from: Some(current.level).filter(|current| *current != level),
-        }
-    }
-
-    /// Invokes the service of one level and records the one outcome that each invocation has.
-    async fn attempt(
-        &self,
-        event: &RawValue,
-        context: &BreakerContext<'_>,
-        time: Duration,
-    ) -> Result<Attempt, serde_json::Error> {
-        let level = context.level;
-        let payload = with_breaker_context(event, context)?;
-        let begun = Instant::now();
-        let answered = self.services.invoke(level, payload, time).await.and_then(ServiceAnswer::read);
-        let milliseconds = elapsed_ms(begun);
-        let outcome = ServiceOutcome::of(&answered);
-        self.record_outcome(level, outcome, milliseconds);
-        if let Err(error) = &answered {
-            tracing::warn!(
-                error.message = %error,
-                service.level = level.number(),
-                service.duration_ms = milliseconds,
-                "the service gave no answer"
-            );
-        }
-        Ok(Attempt { level, outcome, answered })
-    }
-
-    fn record_outcome(&self, level: Level, outcome: ServiceOutcome, milliseconds: f64) {
-        let mut metrics = vec![Metric::milliseconds("ResponseTime", milliseconds)];
-        match outcome {
-            ServiceOutcome::Success => metrics.push(Metric::count("Success", 1)),
-            ServiceOutcome::Failure => metrics.push(Metric::count("Error", 1)),
-            ServiceOutcome::Neutral => {}
-        }
-        self.metrics.record(Timestamp::now(), &MetricSet::of_service(&self.deployment, level, metrics));
-    }
-
     fn record_request(&self, routing: &Routing, begun: Instant) {
         let current = &routing.current;
         let counted = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         let mut metrics = vec![
             Metric::count("Invocation", 1),
             Metric::level("CurrentLevel", current.level),
-            Metric::milliseconds("ResponseTime", elapsed_ms(begun)),
+            Metric::milliseconds("ResponseTime", milliseconds(begun.elapsed())),
         ];
         if let Some(state) = &current.state {
             metrics.push(Metric::count("FailureCount", counted(state.failure_count)));
@@ -276,19 +193,27 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
 
 /// The description of the API, as it was built in.
 fn description(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
-    let headers = Route::direct(current.level).headers();
+    let mut headers = Route::direct(current.level).headers();
     if !request.is_read() {
-        return only_read(headers, "The description of the API can only be read.");
+        headers.insert("Allow", "GET, HEAD".to_owned());
+        let message = "The description of the API can only be read.";
+        return error_answer(405, headers, ErrorCode::MethodNotAllowed, message);
     }
     text_answer(200, headers, "application/json", DESCRIPTION)
 }
 
-/// The answer to a method that would change what can only be read.
-fn only_read(mut headers: BTreeMap<&'static str, String>, message: &str) -> Result<Box<RawValue>, serde_json::Error> {
-    headers.insert("Allow", "GET, HEAD".to_owned());
+/// What almost asks for the status: not as the one route that shows it.
+fn no_status(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
+    let mut headers = Route::direct(current.level).headers();
+    if request.method() == "GET" {
+        let message = "There is nothing here; the breaker's status is at GET /circuit-breaker, spelled exactly so.";
+        return error_answer(404, headers, ErrorCode::NotFound, message);
+    }
+    headers.insert("Allow", "GET".to_owned());
+    let message = "The status is read with GET; the level is forced by starting the state machine, not over HTTP.";
     error_answer(405, headers, ErrorCode::MethodNotAllowed, message)
 }
 
-fn elapsed_ms(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1_000.0
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
 }

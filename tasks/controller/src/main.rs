@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use controller::{Controller, LambdaServices, Settings, StateCache, answer_by};
+use controller::{Controller, LambdaServices, ProbeLimit, Settings, StateCache, answer_by};
 use lambda_runtime::LambdaEvent;
 use platform::clients::{
     ROUTING_TIMEOUTS, connect_to_lambda, dynamodb_for_routing, lambda_without_retries, sdk_config,
@@ -32,6 +32,7 @@ async fn main() -> ExitCode {
             services: LambdaServices { client: client.clone(), functions: settings.functions },
             service_timeouts: settings.service_timeouts,
             request_fallback: settings.request_fallback,
+            probe_limit: ProbeLimit::of(settings.policy.as_ref()),
             metrics: EmbeddedMetricLog,
             deployment: settings.deployment,
             policy: settings.policy,

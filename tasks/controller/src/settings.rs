@@ -26,8 +26,9 @@ pub struct Settings {
     pub fallback_level: Level,
     /// `REQUEST_FALLBACK`: whether a failed GET or HEAD is answered by the next level's service.
     pub request_fallback: bool,
-    /// The thresholds, for the status.
-    pub policy: Policy,
+    /// When a call is slow and how many probes may be sent; the rules, for the status. `None` where they make no
+    /// sense: then no call is slow, nothing is probed, and everybody is served.
+    pub policy: Option<Policy>,
     /// `STATE_MACHINE_ARN` and `AWS_ENDPOINT_URL`, for the commands that the status page offers.
     pub commands: CommandTarget,
 }
@@ -55,7 +56,8 @@ impl<T> PerLevel<T> {
 }
 
 impl Settings {
-    /// Reads the settings; an unset variable has the seed's default.
+    /// Reads the settings; an unset variable has the seed's default. A request can be served without a policy, so
+    /// one that makes no sense is logged and keeps nobody from being served.
     ///
     /// # Errors
     /// Names the variable that is missing or makes no sense.
@@ -84,7 +86,9 @@ impl Settings {
                 _ => Level::Maintenance,
             },
             request_fallback: environment.one_of("REQUEST_FALLBACK", &[("enabled", true), ("disabled", false)])?,
-            policy: platform::policy::from_environment(environment)?,
+            policy: platform::policy::from_environment(environment)
+                .inspect_err(|error| tracing::error!(error.message = %error, "no policy: nothing is probed, and the status shows no thresholds"))
+                .ok(),
             commands: CommandTarget {
                 state_machine_arn: environment.optional("STATE_MACHINE_ARN"),
                 endpoint_url: environment.optional("AWS_ENDPOINT_URL"),
@@ -106,7 +110,6 @@ mod tests {
             ("DEGRADED_SERVICE_TIMEOUT_MS", "99"),
             ("REQUEST_FALLBACK", "on"),
             ("FALLBACK_LEVEL", "4"),
-            ("LEVEL_1_FAILURE_THRESHOLD", "0"),
         ] {
             let environment = Environment::from_iter([("DEPLOYMENT", "bank-test"), (name, value)]);
             assert_eq!(Settings::from_environment(&environment).unwrap_err().name, name);
@@ -122,6 +125,12 @@ mod tests {
         assert_eq!(settings.fallback_level, Level::Maintenance);
         assert_eq!(Level::ALL.map(|level| *settings.service_timeouts.of(level)), [Duration::from_secs(5); 3]);
         assert!(settings.request_fallback);
+    }
+
+    #[test]
+    fn a_policy_that_makes_no_sense_is_shown_as_none_and_stops_nothing() {
+        let variables = [("DEPLOYMENT", "bank-test"), ("LEVEL_1_FAILURE_THRESHOLD", "10")];
+        assert_eq!(Settings::from_environment(&Environment::from_iter(variables)).unwrap().policy, None);
     }
 
     #[test]

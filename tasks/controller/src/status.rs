@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::page::CommandTarget;
+use crate::rules::{PolicyStatus, ProbingStatus, RampStatus, Thresholds};
 use crate::state_cache::{Current, Source};
 
 /// The newest transitions, or why there are none to show.
@@ -31,8 +32,8 @@ pub struct View<'a> {
     pub current: &'a Current,
     /// The newest transitions, where some were asked for and there is a state.
     pub history: Option<&'a History>,
-    /// The thresholds.
-    pub policy: &'a Policy,
+    /// The rules; none where they make no sense.
+    pub policy: Option<&'a Policy>,
     /// The deployment.
     pub deployment: &'a str,
     /// Where operators' commands go.
@@ -69,8 +70,10 @@ pub struct BreakerStatus<'a> {
     pub status: &'a str,
     /// The state; null where none is known.
     pub state: Option<StateStatus<'a>>,
-    /// The thresholds.
-    pub thresholds: Thresholds,
+    /// The rules in force, but for their numbers; null where they make no sense.
+    pub policy: Option<PolicyStatus>,
+    /// The numbers of these rules; null with them.
+    pub thresholds: Option<Thresholds>,
 }
 
 /// What the state says.
@@ -93,34 +96,17 @@ pub struct StateStatus<'a> {
     pub epoch: u64,
     /// The hold that is in force.
     pub hold: Option<&'a Hold>,
-    /// When automation may next raise the level, if successes allow it; null at level 1.
+    /// When automation may next raise the level, if the evidence allows it; null at level 1, or without a policy.
     pub next_recovery_not_before: Option<Timestamp>,
-    /// How long after a transition the next recovery may come, in seconds.
-    pub cooldown_seconds: i64,
-}
-
-/// The numbers that the counts are held against.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Thresholds {
-    /// Failures at level 1 that lead to level 2.
-    #[serde(rename = "level1To2Failures")]
-    pub level_1_to_2_failures: u32,
-    /// Failures in total that lead from level 2 to level 3.
-    #[serde(rename = "level2To3TotalFailures")]
-    pub level_2_to_3_total_failures: u32,
-    /// Consecutive successes that lead from level 3 to level 2.
-    #[serde(rename = "level3To2ConsecutiveSuccesses")]
-    pub level_3_to_2_consecutive_successes: u32,
-    /// Consecutive successes that lead from level 2 to level 1.
-    #[serde(rename = "level2To1ConsecutiveSuccesses")]
-    pub level_2_to_1_consecutive_successes: u32,
-    /// How long a failure counts; null where the window is off.
-    pub failure_window_seconds: Option<i64>,
-    /// How long after a transition no recovery happens, before any doubling.
-    pub recovery_cooldown_seconds: i64,
-    /// How old an outcome must be before a recovery may rest on it.
-    pub evidence_settle_seconds: i64,
+    /// How long after a transition the next recovery may come, in seconds; null without a policy.
+    pub cooldown_seconds: Option<i64>,
+    /// Where the last evaluation would have moved the level but for a hold or `MODE=observe-only`; null where it
+    /// would not have.
+    pub prevented: Option<Level>,
+    /// How the better level is probed; null where it is not to be.
+    pub probing: Option<ProbingStatus>,
+    /// The ramp that is under way; null where none is.
+    pub ramp: Option<RampStatus>,
 }
 
 /// What the answer rests on.
@@ -152,25 +138,20 @@ impl<'a> Status<'a> {
             version: state.version,
             epoch: state.epoch,
             hold: state.active_hold(now),
-            next_recovery_not_before: state.recovery_allowed_at(policy, now),
-            cooldown_seconds: state.backoff.cooldown(policy).as_secs(),
+            next_recovery_not_before: policy.and_then(|policy| state.recovery_allowed_at(policy, now)),
+            cooldown_seconds: policy.map(|policy| state.backoff.cooldown(policy).as_secs()),
+            prevented: state.prevented,
+            probing: ProbingStatus::of(state, now),
+            ramp: RampStatus::of(state, now),
         });
-        let thresholds = Thresholds {
-            level_1_to_2_failures: policy.level_1_failures(),
-            level_2_to_3_total_failures: policy.level_2_failures(),
-            level_3_to_2_consecutive_successes: policy.level_3_successes(),
-            level_2_to_1_consecutive_successes: policy.level_2_successes(),
-            failure_window_seconds: policy.window().map(|window| window.as_secs()),
-            recovery_cooldown_seconds: policy.cooldown().as_secs(),
-            evidence_settle_seconds: policy.settle().as_secs(),
-        };
         Self {
             circuit_breaker: BreakerStatus {
                 current_level: level,
                 active_service: level.service(),
                 status: level.status(),
                 state,
-                thresholds,
+                policy: policy.map(PolicyStatus::of),
+                thresholds: policy.map(Thresholds::of),
             },
             metadata: StatusMetadata {
                 timestamp: now,

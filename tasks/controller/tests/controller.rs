@@ -181,9 +181,38 @@ async fn the_status_tells_level_counts_reason_and_thresholds_and_asks_no_service
 }
 
 #[tokio::test]
+async fn the_status_is_shown_through_its_own_route_alone() {
+    let controller = controller(Ok(stored(2)), answer(200));
+    // What the gateway lets in through the other route has other callers, and another limit.
+    for path in ["/circuit-breaker", "/circuit-breaker/", "/circuit-breaker//", "//circuit-breaker"] {
+        let mut event = event("GET", path);
+        event["routeKey"] = json!("$default");
+        let answer = ask(&controller, &event).await;
+        assert_eq!(answer["statusCode"], 404, "{path}");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(body["error"], "notFound");
+        assert!(body["message"].as_str().unwrap().contains("GET /circuit-breaker"), "{body}");
+    }
+    assert!(controller.services.asked().is_empty());
+}
+
+#[tokio::test]
 async fn the_breaker_cannot_be_changed_over_http() {
     let controller = controller(Ok(stored(2)), answer(200));
-    assert_eq!(ask(&controller, &event("POST", "/circuit-breaker")).await["statusCode"], 405);
+    for method in ["POST", "PUT", "DELETE", "HEAD"] {
+        let answer = ask(&controller, &event(method, "/circuit-breaker")).await;
+        assert_eq!((&answer["statusCode"], &answer["headers"]["Allow"]), (&json!(405), &json!("GET")), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_policy_that_makes_sense_the_status_shows_none_and_requests_are_served() {
+    let controller = TestController { policy: None, ..controller(Ok(stored(2)), answer(200)) };
+    let status = ask(&controller, &event("GET", "/circuit-breaker")).await;
+    let body: Value = serde_json::from_str(status["body"].as_str().unwrap()).unwrap();
+    assert_eq!((&status["statusCode"], &body["circuitBreaker"]["thresholds"]), (&json!(200), &Value::Null));
+    assert_eq!(body["circuitBreaker"]["currentLevel"], 2);
+    assert_eq!(ask(&controller, &event("GET", "/account/1")).await["statusCode"], 200);
 }
 
 #[tokio::test]
@@ -221,7 +250,7 @@ async fn every_request_records_the_seeds_controller_metrics() {
 
 #[test]
 fn the_lambda_refuses_to_start_with_an_absurd_variable_and_says_which() {
-    for (variable, value) in [("LEVEL_1_FAILURE_THRESHOLD", "0"), ("FALLBACK_LEVEL", "9"), ("DEPLOYMENT", "")] {
+    for (variable, value) in [("STATE_CACHE_TTL_MS", "-1"), ("FALLBACK_LEVEL", "9"), ("DEPLOYMENT", "")] {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_controller"))
             .env("DEPLOYMENT", "bank-test")
             .env(variable, value)
@@ -278,4 +307,22 @@ async fn the_description_of_the_api_is_read_and_cannot_be_changed() {
     let written = ask(&controller, &event("PUT", "/openapi.json")).await;
     assert_eq!((&written["statusCode"], &written["headers"]["Allow"]), (&json!(405), &json!("GET, HEAD")));
     assert!(controller.services.asked().is_empty());
+}
+
+#[tokio::test]
+async fn whoever_asks_for_the_history_gets_one_or_the_reason_why_there_is_none() {
+    let mut event = event("GET", "/circuit-breaker");
+    event["rawQueryString"] = json!("history=5");
+    let asked = async |stored| {
+        let answer = ask(&controller(stored, answer(200)), &event).await;
+        serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap()
+    };
+    let first = asked(Ok(controller::StoredLevel::Nothing)).await;
+    assert_eq!((&first["history"], &first["historyError"]), (&json!([]), &Value::Null));
+    let newer = controller::StoredLevel::Known(breaker::Level::Degraded, None);
+    for stored in [Ok(newer), Ok(controller::StoredLevel::Lost), Err(platform::state_store::StoreError("x".into()))] {
+        let body = asked(stored).await;
+        assert_eq!(body["history"], Value::Null);
+        assert!(body["historyError"].as_str().unwrap().contains("the state is not known"), "{body}");
+    }
 }

@@ -48,3 +48,53 @@ async fn the_answer_is_on_its_way_before_lambda_ends_the_invocation() {
     assert_eq!(answer["statusCode"], 504);
     assert_eq!(lambda.invoked().len(), 1);
 }
+
+/// The warnings and errors in the log, as soon as there are any.
+async fn problems(environment: &Environment) -> Vec<String> {
+    let begun = Instant::now();
+    while environment.problems().is_empty() {
+        assert!(begun.elapsed() < DEADLINE, "nothing was logged");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    environment.problems()
+}
+
+#[tokio::test]
+async fn a_policy_that_makes_no_sense_is_logged_once_and_everybody_is_served() {
+    let (dynamodb, lambda) = (DynamoDb::start(item(1)), Lambda::start([well(), well(), well()]));
+    let environment =
+        Environment::start(&dynamodb.stub.address, &lambda.stub.address, &[("LEVEL_1_FAILURE_THRESHOLD", "10")]);
+    for _ in 0..2 {
+        assert_eq!(environment.invoke(&event("GET", "/account/1"), DEADLINE).await.unwrap()["statusCode"], 200);
+    }
+    let status = environment.invoke(&event("GET", "/circuit-breaker"), DEADLINE).await.unwrap();
+    assert!(status["body"].as_str().unwrap().contains("\"thresholds\":null"), "{status}");
+    let logged = problems(&environment).await;
+    assert!(logged.len() == 1 && logged[0].contains("LEVEL_2_FAILURE_THRESHOLD"), "{logged:?}");
+}
+
+#[tokio::test]
+async fn what_a_service_or_a_caller_got_wrong_is_logged_without_what_they_sent() {
+    const MARK: &str = "9078563412";
+    let cookie = format!("{{\"statusCode\":200,\"cookies\":\"session={MARK}\"}}");
+    let flag = format!("{{\"statusCode\":200,\"isBase64Encoded\":\"{MARK}\"}}");
+    for answer in [cookie, flag, format!("{{\"statusCode\":200,\"cookies\":[{MARK}]}}")] {
+        let nonsense = || Reply::Now(200, vec![], answer.clone().into_bytes());
+        let (dynamodb, lambda) = (DynamoDb::start(item(1)), Lambda::start([nonsense(), nonsense(), nonsense()]));
+        let environment = Environment::start(&dynamodb.stub.address, &lambda.stub.address, &[]);
+        assert_eq!(environment.invoke(&event("POST", "/transfer"), DEADLINE).await.unwrap()["statusCode"], 503);
+        let logged = problems(&environment).await.concat();
+        assert!(logged.contains("nonsense") && logged.contains("column"), "{logged}");
+        assert!(!logged.contains(MARK), "{logged}");
+
+        let mut odd = event("GET", "/account/1");
+        odd["rawPath"] = MARK.parse::<u64>().unwrap().into();
+        assert_eq!(environment.invoke(&odd, DEADLINE).await.unwrap()["statusCode"], 400);
+        let begun = Instant::now();
+        while environment.problems().len() < 2 {
+            assert!(begun.elapsed() < DEADLINE, "nothing was logged");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(!environment.problems().concat().contains(MARK), "{:?}", environment.problems());
+    }
+}

@@ -180,11 +180,11 @@ async fn the_page_says_when_a_recovery_may_come() {
 #[tokio::test]
 async fn where_rates_and_probes_decide_the_page_says_so_and_shows_no_meter_that_does_not() {
     let policy = Policy::new(PolicySettings::production()).unwrap();
-    let controller = TestController { policy, ..showing(state(Level::Degraded), Vec::new()) };
+    let controller = TestController { policy: Some(policy), ..showing(state(Level::Degraded), Vec::new()) };
     let page = Page::of(&controller).await;
     assert!(!page.texts("#counts label").iter().any(|label| label.starts_with("Successes")));
     let told = page.text("#counts");
-    let rate = format!("{} % failures among at least", controller.policy.failure_rate_percent().unwrap());
+    let rate = format!("{} % failures among at least", policy.failure_rate_percent().unwrap());
     assert!(told.contains(&rate) && told.contains("probes of level 1, full"), "{told}");
 }
 
@@ -318,13 +318,21 @@ async fn the_page_stays_below_30_kilobytes_whatever_people_write() {
 }
 
 #[tokio::test]
+async fn without_a_policy_that_makes_sense_the_page_says_so_and_shows_the_bare_counts() {
+    let page = Page::of(&TestController { policy: None, ..showing(state(Level::Degraded), Vec::new()) }).await;
+    let counts = page.text("#counts");
+    assert!(counts.contains("make no sense") && counts.contains("Failures: 4; successes in a row: 2."), "{counts}");
+    assert!(page.texts("meter").is_empty() && !counts.contains("Recovery"), "{counts}");
+}
+
+#[tokio::test]
 async fn where_the_state_could_not_be_read_the_page_says_so() {
     let notice = async |controller: &TestController| Page::of(controller).await.text(".notice");
     let never = controller(Err(StoreError("no answer".into())), answer(200));
     let page = Page::of(&never).await;
     assert_eq!(page.text("main h1"), "Level 3 maintenance");
     assert!(page.text(".notice").contains("cannot be read") && page.text(".notice").contains("fallback level"));
-    assert!(page.text("#counts").contains("not known") && page.text("#transitions").contains("None is known"));
+    assert!(page.text("#counts").contains("not known") && page.text("#transitions").contains("the state is not known"));
 
     let first = controller(Ok(StoredLevel::Nothing), answer(200));
     assert!(notice(&first).await.contains("No state yet"));

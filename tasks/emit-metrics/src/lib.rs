@@ -21,12 +21,15 @@ pub struct EmitMetrics<M> {
 impl<M: MetricWriter> EmitMetrics<M> {
     /// Emits `Evaluation` and `CurrentLevel`, so that the state itself is announced every time;
     /// `Transition` where the level moved, `WouldTransition` where a hold or `MODE=observe-only` prevented it, and
-    /// `HoldMinutesLeft` while there is a hold.
+    /// `HoldMinutesLeft` while there is a hold. Or `NotificationMissing` alone, where people were not told.
     ///
     /// # Errors
     /// `MetricsNotEmitted`; `InvalidRequest` for input that no evaluation writes.
     pub async fn handle(&self, input: Value, now: Timestamp) -> Result<MetricsEmitted, TaskError> {
         let input: MetricsInput = task_input::typed(input)?;
+        if input.notification_missing {
+            return self.put(vec![Metric::count("NotificationMissing", 1)], now).await;
+        }
         let level = input.state.current_level;
         let mut values = vec![Metric::count("Evaluation", 1), Metric::level("CurrentLevel", level)];
         if input.outcome == Outcome::Transition {
@@ -38,6 +41,10 @@ impl<M: MetricWriter> EmitMetrics<M> {
         if let Some(hold) = input.state.active_hold(now) {
             values.push(Metric::minutes("HoldMinutesLeft", hold.expires_at.duration_since(now)));
         }
+        self.put(values, now).await
+    }
+
+    async fn put(&self, values: Vec<Metric>, now: Timestamp) -> Result<MetricsEmitted, TaskError> {
         let set = MetricSet::of_deployment(namespace::TRANSITIONS, &self.deployment, values);
         self.metrics
             .put(now, &set)

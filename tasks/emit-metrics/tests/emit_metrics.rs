@@ -75,6 +75,26 @@ async fn while_a_hold_lasts_its_rest_and_what_it_prevents_are_told() {
 }
 
 #[tokio::test]
+async fn while_automation_only_observes_each_look_tells_what_it_would_do() {
+    let task = task(false);
+    let observing = SystemState { prevented: Some(Level::Degraded), ..state(1) };
+    task.handle(json!({"outcome": "record", "state": observing, "prevented": 2}), NOW).await.unwrap();
+    assert_eq!(values(&task), [("Evaluation", 1.0), ("CurrentLevel", 1.0), ("WouldTransition", 1.0)]);
+    task.metrics.sets.lock().unwrap().clear();
+    task.handle(input("none", 1), NOW).await.unwrap();
+    assert_eq!(values(&task), [("Evaluation", 1.0), ("CurrentLevel", 1.0)], "it would stay");
+}
+
+#[tokio::test]
+async fn a_transition_that_nobody_was_told_of_is_told_of_alone() {
+    let task = task(false);
+    let mut input = input("transition", 3);
+    input["notificationMissing"] = json!(true);
+    task.handle(input, NOW).await.unwrap();
+    assert_eq!(values(&task), [("NotificationMissing", 1.0)]);
+}
+
+#[tokio::test]
 async fn metrics_that_are_not_stored_and_bad_input_fail_under_their_names() {
     assert_eq!(task(true).handle(input("none", 1), NOW).await.unwrap_err().name, ErrorName::MetricsNotEmitted);
     for bad in [json!({"outcome": "none"}), json!({"outcome": "maybe", "state": state(1)}), json!(null)] {

@@ -55,17 +55,15 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
     }
 
     async fn base(&self, request: &TransitionRequest, now: Timestamp) -> Result<Base, TaskError> {
+        // Before the state, so that no record can be ahead of it only because both were written in between.
+        let last_known = if request.repairs() { self.states.last_known().await? } else { None };
         match self.states.read().await? {
             Stored::State(state) => {
                 if let Err(problem) = state.check_at(now) {
                     let problem = format!("the state item makes no sense: attribute {problem}");
-                    return self.repaired(request, &problem, now).await;
+                    return self.repaired(request, last_known, &problem, now);
                 }
-                if request.repairs()
-                    && let Some(last_known) = self.states.last_known().await?
-                    && last_known.epoch > state.epoch
-                {
-                    // The state item is older than its history.
+                if let Some(last_known) = last_known.filter(|known| known.is_ahead_of(&state)) {
                     return Ok(self.after(last_known, now));
                 }
                 let expected = Expected::Version { version: state.version, epoch: state.epoch };
@@ -78,16 +76,22 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
                 "the state item has schemaVersion {}, and this version knows {SCHEMA_VERSION}: deploy the newer version",
                 newer.schema_version
             ))),
-            Stored::Lost => self.repaired(request, "the state item is gone, but there is a history", now).await,
-            Stored::Unreadable(problem) => self.repaired(request, &problem, now).await,
+            Stored::Lost => self.repaired(request, last_known, "the state item is gone, but there is a history", now),
+            Stored::Unreadable(problem) => self.repaired(request, last_known, &problem, now),
         }
     }
 
-    async fn repaired(&self, request: &TransitionRequest, problem: &str, now: Timestamp) -> Result<Base, TaskError> {
+    fn repaired(
+        &self,
+        request: &TransitionRequest,
+        last_known: Option<LastKnown>,
+        problem: &str,
+        now: Timestamp,
+    ) -> Result<Base, TaskError> {
         if !request.repairs() {
             return Err(state_unavailable(format!("{problem}: {REPAIR}")));
         }
-        let last_known = self.states.last_known().await?.ok_or_else(|| {
+        let last_known = last_known.ok_or_else(|| {
             state_unavailable(format!("{problem}, and there is no record to go on from: restore the table's backup"))
         })?;
         Ok(self.after(last_known, now))
@@ -98,7 +102,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
         Base { state: last_known.state(&self.policy, now), expected: Expected::Repair }
     }
 
-    /// A command whose execution runs twice is carried out once.
+    /// A command whose execution runs twice is carried out once, and its name carries out no other.
     async fn carried_out(
         &self,
         request: &TransitionRequest,
@@ -109,14 +113,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
             return Ok(None);
         }
         let record = self.states.command(execution_name).await?;
-        Ok(record.map(|record| {
-            let reason = format!(
-                "an execution of this name has carried out its command already, at {} ({}); another command needs \
-                 another name",
-                record.at, record.reason
-            );
-            Decision::nothing(state.current_level, reason)
-        }))
+        Ok(record.map(|record| record.repeated(request, state.current_level)).transpose()?)
     }
 
     async fn decide(&self, base: &Base, request: &TransitionRequest, now: Timestamp) -> Result<Decision, TaskError> {

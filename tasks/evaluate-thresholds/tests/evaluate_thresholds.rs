@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use breaker::contract::{ErrorName, Evaluation};
 use breaker::{
     Bucket, CommandRecord, Evidence, EvidenceQuery, Expected, LastKnown, Level, NewerState, Outcome, Policy,
-    PolicySettings, SystemState, TransitionRequest,
+    PolicySettings, Probing, SystemState, TransitionRequest,
 };
 use evaluate_thresholds::EvaluateThresholds;
 use jiff::Timestamp;
@@ -43,13 +43,14 @@ impl LastKnownReader for States {
 
 struct Metrics {
     answer: Result<Vec<Bucket>, MetricsError>,
+    probes: Vec<Bucket>,
     asked: Mutex<Vec<EvidenceQuery>>,
 }
 
 impl EvidenceReader for Metrics {
     async fn read(&self, query: &EvidenceQuery) -> Result<Evidence, MetricsError> {
         self.asked.lock().unwrap().push(query.clone());
-        self.answer.clone().map(Evidence::new)
+        self.answer.clone().map(|buckets| Evidence::new(buckets).with_probes(self.probes.clone()))
     }
 }
 
@@ -76,7 +77,7 @@ fn task(
 ) -> EvaluateThresholds<States, Metrics> {
     EvaluateThresholds {
         states: States { stored, command: None, last_known: None },
-        evidence: Metrics { answer, asked: Mutex::default() },
+        evidence: Metrics { answer, probes: Vec::new(), asked: Mutex::default() },
         policy: policy(),
     }
 }
@@ -140,6 +141,31 @@ async fn a_force_never_reads_metrics() {
 }
 
 #[tokio::test]
+async fn while_level_1_is_probed_its_outcomes_and_the_slow_calls_are_read_and_decide() {
+    let from = "2026-09-10T14:05:00Z".parse().unwrap();
+    let probing = Probing { from, percent: 5, percent_since: from, idle_since: None };
+    let degraded = SystemState {
+        current_level: Level::Degraded,
+        probing: Some(probing),
+        ..SystemState::initial(&policy(), "2026-09-10T14:04:00Z".parse().unwrap())
+    };
+    let degraded = SystemState { version: 4, epoch: 2, ..degraded };
+    let probes = |successes, errors| {
+        let start = "2026-09-10T14:05:30Z".parse().unwrap();
+        vec![Bucket { successes, errors, ..Bucket::empty(start, 1) }]
+    };
+    for (successes, errors, to) in [(17, 3, Level::Full), (16, 4, Level::Degraded), (19, 0, Level::Degraded)] {
+        let mut task = task(stored(degraded.clone()), failures(0));
+        task.policy = Policy::new(PolicySettings::production()).unwrap();
+        task.evidence.probes = probes(successes, errors);
+        let evaluation = task.handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
+        assert_eq!(evaluation.to, to, "{successes} of {}: {}", successes + errors, evaluation.reason);
+        let asked = task.evidence.asked.lock().unwrap();
+        assert_eq!((asked[0].level, asked[0].probed, asked[0].slow_calls), (Level::Degraded, Some(Level::Full), true));
+    }
+}
+
+#[tokio::test]
 async fn a_rehearsal_says_so() {
     let request = json!({"trigger": "schedule", "dryRun": true});
     let evaluation = task(stored(state()), failures(5)).handle(input(&request), now()).await.unwrap();
@@ -169,7 +195,7 @@ async fn bad_input_is_refused_before_anything_is_read() {
 
 #[tokio::test]
 async fn a_state_that_is_lost_unreadable_or_newer_is_unavailable() {
-    let newer = NewerState { schema_version: 2, current_level: Level::Full, epoch: 2 };
+    let newer = NewerState { schema_version: 2, current_level: Level::Full };
     for state in [
         Ok(Stored::Lost),
         Ok(Stored::Unreadable("`currentLevel` is 4".into())),
@@ -222,6 +248,10 @@ async fn a_lost_or_unreadable_state_is_repaired_on_request_and_the_epochs_go_on(
 async fn a_state_that_is_older_than_its_history_goes_on_after_the_newest_record() {
     let evaluation = forced(stored(state()), &json!({"repair": true})).await.unwrap();
     assert_eq!(evaluation.write.unwrap().state.epoch, 8);
+    // The copy may be of the present epoch, with a hold gone.
+    let same_epoch = SystemState { epoch: 7, version: 39, ..state() };
+    let write = forced(stored(same_epoch), &json!({"repair": true})).await.unwrap().write.unwrap();
+    assert_eq!((write.expected, write.state.epoch, write.state.version), (Expected::Repair, 8, 41));
     let newest = SystemState { epoch: 7, version: 41, ..state() };
     let write = forced(stored(newest), &json!({"repair": true})).await.unwrap().write.unwrap();
     assert_eq!(write.expected, Expected::Version { version: 41, epoch: 7 }, "nothing to repair");
@@ -244,6 +274,27 @@ async fn a_command_whose_execution_is_run_twice_is_carried_out_once() {
     let second = task.handle(input(&force(&json!({"holdMinutes": 5}))), now()).await.unwrap();
     assert_eq!((second.outcome, second.write), (Outcome::None, None));
     assert!(second.reason.contains("carried out its command already"), "{}", second.reason);
+    let rehearsed = task.handle(input(&force(&json!({"holdMinutes": 5, "dryRun": true}))), now()).await.unwrap();
+    assert_eq!(rehearsed.outcome, Outcome::None);
     let request = TransitionRequest::parse(json!({"trigger": "schedule"})).unwrap();
     assert!(!request.is_command(), "evaluations may come twice: they look again");
+}
+
+#[tokio::test]
+async fn another_command_under_the_name_of_one_that_was_carried_out_is_refused_and_not_taken_for_done() {
+    let mut task = task(stored(state()), failures(0));
+    let first = task.handle(input(&force(&json!({"holdMinutes": 5}))), now()).await.unwrap();
+    task.states.command = first.write.unwrap().command;
+    let release = json!({"trigger": "release", "reason": "x", "requestedBy": "y"});
+    for other in [force(&json!({})), force(&json!({"holdMinutes": 6})), force(&json!({"targetLevel": 3})), release] {
+        let error = task.handle(input(&other), now()).await.unwrap_err();
+        assert_eq!(error.name, ErrorName::InvalidRequest, "{other}");
+        assert!(error.message.contains("name was used") && error.message.contains("a name of its own"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn every_failure_names_a_remedy() {
+    let metrics = refused(stored(state()), Err(MetricsError("down".into())), json!({"trigger": "schedule"})).await;
+    assert!(metrics.message.contains("\"force\" needs no metrics"), "{metrics}");
 }

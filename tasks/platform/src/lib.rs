@@ -11,6 +11,8 @@ pub mod metric_reader;
 pub mod metric_writer;
 pub mod metrics;
 pub mod policy;
+#[cfg(feature = "dynamodb")]
+mod refusal;
 pub mod runtime;
 pub mod settings;
 #[cfg(feature = "dynamodb")]

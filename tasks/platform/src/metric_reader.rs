@@ -18,9 +18,13 @@ use crate::task_error::TaskError;
 #[error("the metrics cannot be read completely: {0}")]
 pub struct MetricsError(pub String);
 
+/// What helps where the metrics fail.
+const METRICS_REMEDY: &str = "evaluations go on when CloudWatch answers; \"trigger\": \"force\" needs no metrics and \
+                              works meanwhile";
+
 impl From<MetricsError> for TaskError {
     fn from(error: MetricsError) -> Self {
-        Self::new(ErrorName::MetricsUnavailable, error.to_string())
+        Self::new(ErrorName::MetricsUnavailable, format!("{error}: {METRICS_REMEDY}"))
     }
 }
 
@@ -282,9 +286,23 @@ mod tests {
     }
 
     fn read(pages: Vec<Page>) -> (Result<Evidence, MetricsError>, Vec<Option<String>>) {
+        read_for(Level::Full, None, false, pages)
+    }
+
+    /// The same of a level below which the one above is probed and whose slow calls count.
+    fn read_degraded(pages: Vec<Page>) -> Result<Evidence, MetricsError> {
+        read_for(Level::Degraded, Some(Level::Full), true, pages).0
+    }
+
+    fn read_for(
+        level: Level,
+        probed: Option<Level>,
+        slow_calls: bool,
+        pages: Vec<Page>,
+    ) -> (Result<Evidence, MetricsError>, Vec<Option<String>>) {
         let source = Scripted { pages: Mutex::new(pages), tokens: Mutex::default() };
         let range = Range { period_seconds: 1, start: at(100), end: at(200) };
-        let query = EvidenceQuery { level: Level::Full, probed: None, slow_calls: false, ranges: vec![range] };
+        let query = EvidenceQuery { level, probed, slow_calls, ranges: vec![range] };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let evidence = runtime.block_on(source.read(&query));
         (evidence, source.tokens.into_inner().unwrap())
@@ -333,5 +351,74 @@ mod tests {
         let (evidence, _) =
             read(vec![page(vec![complete(SeriesId::Success, &[]), complete(SeriesId::Error, &sums)], None)]);
         assert_eq!(evidence, Ok(Evidence::new(vec![bucket(100, 0, 1), bucket(199, 0, 1)])));
+    }
+
+    #[test]
+    fn probes_and_slow_calls_are_read_beside_the_outcomes_and_kept_apart_from_them() {
+        let evidence = read_degraded(vec![
+            page(
+                vec![
+                    complete(SeriesId::Success, &[(101, 5.0)]),
+                    complete(SeriesId::Error, &[(102, 1.0)]),
+                    complete(SeriesId::SlowCall, &[(101, 2.0), (103, 1.0)]),
+                    part(SeriesId::ProbeSuccess, SeriesStatus::Partial, &[(101, 3.0)]),
+                ],
+                Some("second"),
+            ),
+            page(
+                vec![complete(SeriesId::ProbeSuccess, &[(102, 4.0)]), complete(SeriesId::ProbeError, &[(102, 1.0)])],
+                None,
+            ),
+        ]);
+        let slow = |second, successes, slow_calls| Bucket { slow_calls, ..bucket(second, successes, 0) };
+        let current = vec![slow(101, 5, 2), bucket(102, 0, 1), slow(103, 0, 1)];
+        let probes = vec![bucket(101, 3, 0), bucket(102, 4, 1)];
+        assert_eq!(evidence, Ok(Evidence::new(current).with_probes(probes)));
+    }
+
+    #[test]
+    fn probes_and_slow_calls_that_are_missing_or_failed_are_no_evidence() {
+        let all =
+            [SeriesId::Success, SeriesId::Error, SeriesId::SlowCall, SeriesId::ProbeSuccess, SeriesId::ProbeError];
+        let complete_but = |left_out: SeriesId| {
+            all.iter().filter(|id| **id != left_out).map(|id| complete(*id, &[])).collect::<Vec<_>>()
+        };
+        for id in all {
+            let error = read_degraded(vec![page(complete_but(id), None)]).unwrap_err();
+            assert_eq!(error, MetricsError(format!("{id:?} was not answered at all")));
+            let mut failed = complete_but(id);
+            failed.push(part(id, SeriesStatus::Failed("InternalError".to_owned()), &[(101, 9.0)]));
+            assert!(read_degraded(vec![page(failed, None)]).is_err(), "{id:?}");
+        }
+        assert!(read_degraded(vec![page(all.map(|id| complete(id, &[])).to_vec(), None)]).is_ok());
+    }
+
+    #[test]
+    fn each_series_is_asked_for_by_its_metric_and_its_own_level() {
+        let version = aws_sdk_cloudwatch::config::BehaviorVersion::v2026_01_12();
+        let client = Client::from_conf(aws_sdk_cloudwatch::Config::builder().behavior_version(version).build());
+        let metrics = ServiceMetrics::new(client, "bank-test".to_owned());
+        let asked = |probed, slow_calls| {
+            let query = EvidenceQuery { level: Level::Degraded, probed, slow_calls, ranges: Vec::new() };
+            let queries = SeriesId::wanted(&query).into_iter().map(|(id, level)| metrics.query(id, level, 1));
+            let named = queries.map(|query| {
+                let metric = query.metric_stat().unwrap().metric().unwrap().clone();
+                let level = metric.dimensions().iter().find(|dimension| dimension.name() == Some("ServiceLevel"));
+                let level = level.unwrap().value().unwrap().to_owned();
+                (query.id().unwrap().to_owned(), metric.metric_name().unwrap().to_owned(), level)
+            });
+            named.map(|(id, name, level)| format!("{id}={name}@{level}")).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(None, false), ["success=Success@2", "error=Error@2"]);
+        assert_eq!(
+            asked(Some(Level::Full), true),
+            [
+                "success=Success@2",
+                "error=Error@2",
+                "slow_call=SlowCall@2",
+                "probe_success=Success@1",
+                "probe_error=Error@1"
+            ]
+        );
     }
 }

@@ -1,21 +1,23 @@
 //! The state table.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use breaker::contract::ErrorName;
 use breaker::{
     COMMAND_PREFIX, CommandRecord, Condition, Content, ItemWrite, LastKnown, NewerState, Refusal, SCHEMA_VERSION,
-    STATE_KEY, Stamp, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, transition_key,
+    STATE_KEY, Stamp, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
+    transition_key,
 };
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::Deserializer;
 
+use crate::refusal::refusal;
 use crate::task_error::TaskError;
 
 pub use breaker::Stored;
@@ -99,6 +101,16 @@ pub struct StateTable {
 /// The most transitions that one look at the history shows; also the most keys that `DynamoDB` reads at once.
 pub const MOST_TRANSITIONS: u64 = 100;
 
+/// Before asking again for what a table that is throttled left out; doubled each time. How long the whole may
+/// take is the caller's to say.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest of those pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What helps where the table does not answer.
+const TABLE_REMEDY: &str = "see that the table is active, that its key can be used and that the function may use both, \
+                            then look at the state and start again";
+
 /// Records are kept for 400 days unless a setting says otherwise.
 pub const DEFAULT_RETENTION_DAYS: i64 = 400;
 
@@ -168,7 +180,7 @@ impl StateTable {
 }
 
 fn unreadable(error: &(impl std::error::Error + 'static)) -> StoreError {
-    StoreError(format!("the state table cannot be read: {}", DisplayErrorContext(error)))
+    StoreError(format!("the state table cannot be read: {}: {TABLE_REMEDY}", DisplayErrorContext(error)))
 }
 
 fn to_item(key: &str, content: &impl Serialize) -> Result<Item, StoreError> {
@@ -194,14 +206,59 @@ fn number(item: &Item, attribute: &str) -> Option<u64> {
     item.get(attribute)?.as_n().ok()?.parse().ok()
 }
 
+fn key_of(item: &Item) -> &str {
+    item.get("pk").and_then(|key| key.as_s().ok()).map_or("without a key", String::as_str)
+}
+
+/// What the newest of the records says that make sense. One that makes none is passed over, because nobody
+/// mends the past while a bank waits for its repair; but the epochs go on after every key there is.
+///
+/// # Errors
+/// There are records, and none makes sense; names one of them.
+pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<LastKnown>, StoreError> {
+    let (mut newest, mut newest_epoch, mut senseless) = (None, 0, None);
+    for record in records {
+        let epoch = epoch_of_key(key_of(&record));
+        newest_epoch = newest_epoch.max(epoch.unwrap_or_default());
+        match known_from(record, epoch) {
+            Ok(known) => newest = newest.max(Some(known)),
+            Err(problem) => {
+                tracing::warn!(error.message = %problem, "a record is passed over");
+                senseless = Some(problem);
+            }
+        }
+    }
+    match (newest, senseless) {
+        (None, Some(StoreError(problem))) => {
+            Err(StoreError(format!("no record is left that makes sense ({problem}): restore the table's backup")))
+        }
+        (newest, _) => Ok(newest.map(|LastKnown { version, epoch, level }| {
+            let epoch = epoch.max(newest_epoch);
+            LastKnown { version: version.max(epoch), epoch, level }
+        })),
+    }
+}
+
+/// What one record says. `epoch` is what its key says, if it is a transition's: that is what other writes are
+/// held to.
+fn known_from(mut record: Item, epoch: Option<u64>) -> Result<LastKnown, StoreError> {
+    if let Some(epoch) = epoch {
+        record.insert("epoch".to_owned(), AttributeValue::N(epoch.to_string()));
+    }
+    let what = format!("the record {}", key_of(&record));
+    if epoch.is_none() && !key_of(&record).starts_with(COMMAND_PREFIX) {
+        return Err(StoreError(format!("{what} makes no sense: attribute `pk` is no record's key")));
+    }
+    let known: LastKnown = typed(&what, record)?;
+    known.check().map_err(|problem| StoreError(format!("{what} makes no sense: attribute {problem}")))?;
+    Ok(known)
+}
+
 fn newer_state(item: &Item) -> Option<NewerState> {
     let schema_version = number(item, "schemaVersion")?;
     let level = u8::try_from(number(item, "currentLevel")?).ok()?;
-    (schema_version > SCHEMA_VERSION.into()).then_some(NewerState {
-        schema_version,
-        current_level: level.try_into().ok()?,
-        epoch: number(item, "epoch").unwrap_or_default(),
-    })
+    (schema_version > SCHEMA_VERSION.into())
+        .then_some(NewerState { schema_version, current_level: level.try_into().ok()? })
 }
 
 fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
@@ -228,8 +285,9 @@ impl StateReader for StateTable {
 
 impl CommandReader for StateTable {
     async fn command(&self, execution_name: &str) -> Result<Option<CommandRecord>, StoreError> {
-        let item = self.item(&command_key(execution_name)).await?;
-        item.map(|item| typed("the command's record", item)).transpose()
+        let Some(item) = self.item(&command_key(execution_name)).await? else { return Ok(None) };
+        let remedy = |StoreError(problem)| StoreError(format!("{problem}: start the command under another name"));
+        typed(&format!("the record {}", key_of(&item)), item).map(Some).map_err(remedy)
     }
 }
 
@@ -244,6 +302,7 @@ impl HistoryReader for StateTable {
             .build()
             .map_err(|error| StoreError(format!("the records cannot be asked for: {error}")))?;
         let mut records = Vec::new();
+        let mut pause = FIRST_PAUSE;
         loop {
             let answer = self
                 .client
@@ -254,13 +313,15 @@ impl HistoryReader for StateTable {
                 .map_err(|error| unreadable(&error))?;
             let found = answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default();
             for item in found {
-                records.push(typed::<TransitionRecord>("a transition's record", item)?);
+                records.push(typed::<TransitionRecord>(&format!("the record {}", key_of(&item)), item)?);
             }
             // What did not fit into the answer is asked for again.
             match answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table)) {
                 Some(rest) if !rest.keys().is_empty() => wanted = rest,
                 _ => break,
             }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
         records.sort_by_key(|record| std::cmp::Reverse(record.epoch));
         Ok(records)
@@ -279,7 +340,7 @@ impl LastKnownReader for StateTable {
             .filter_expression("begins_with(pk, :transition) OR begins_with(pk, :command)")
             .expression_attribute_values(":transition", AttributeValue::S(TRANSITION_PREFIX.to_owned()))
             .expression_attribute_values(":command", AttributeValue::S(COMMAND_PREFIX.to_owned()))
-            .projection_expression("#version, #epoch, #to")
+            .projection_expression("pk, #version, #epoch, #to")
             .expression_attribute_names("#version", "version")
             .expression_attribute_names("#epoch", "epoch")
             .expression_attribute_names("#to", "to")
@@ -287,9 +348,7 @@ impl LastKnownReader for StateTable {
             .items()
             .send();
         let items: Vec<Item> = pages.collect::<Result<_, _>>().await.map_err(|error| unreadable(&error))?;
-        let known =
-            items.into_iter().map(|item| typed::<LastKnown>("a record", item)).collect::<Result<Vec<_>, _>>()?;
-        Ok(known.into_iter().max())
+        last_known_of(items)
     }
 }
 
@@ -298,10 +357,13 @@ impl StateWriter for StateTable {
         let items = write.items().into_iter().map(|item| self.transaction_item(item)).collect::<Result<_, _>>()?;
         let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
         let Err(error) = sent else { return Ok(()) };
-        Err(match failed_conditions(&error).map(|failed| write.refusal(&failed)) {
+        Err(match refusal(write, &error) {
             Some(Refusal::Conflict) => WriteError::Conflict,
             Some(Refusal::Behind) => WriteError::Behind { epoch: write.state.epoch },
-            None => StoreError(format!("the state table cannot be written: {}", DisplayErrorContext(&error))).into(),
+            None => {
+                let error = DisplayErrorContext(&error);
+                StoreError(format!("the state table cannot be written: {error}: {TABLE_REMEDY}")).into()
+            }
         })
     }
 
@@ -310,15 +372,4 @@ impl StateWriter for StateTable {
         let execution = item.get("execution").and_then(|value| value.as_s().ok()).cloned();
         Ok(execution.zip(number(&item, "version")).map(|(execution, version)| Stamp { execution, version }))
     }
-}
-
-/// Which items' conditions failed, in their order; `None` where the transaction failed otherwise. An
-/// item that another transaction is at counts: whoever that is writes first.
-fn failed_conditions(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<bool>> {
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error.as_service_error()? else {
-        return None;
-    };
-    let failed = |code: Option<&str>| matches!(code, Some("ConditionalCheckFailed" | "TransactionConflict"));
-    let failed: Vec<_> = cancelled.cancellation_reasons().iter().map(|reason| failed(reason.code())).collect();
-    failed.contains(&true).then_some(failed)
 }

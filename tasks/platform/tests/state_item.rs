@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use breaker::{Level, NewerState, Policy, PolicySettings, Stored, SystemState, transition_key};
+use breaker::{Level, NewerState, Policy, PolicySettings, Stored, SystemState, epoch_of_key, transition_key};
 use jiff::Timestamp;
 use platform::state_store::stored_from_item;
 
@@ -60,7 +60,7 @@ fn of_a_newer_layout_no_more_is_read_than_what_requests_are_routed_by() {
     item.insert("schemaVersion".to_owned(), AttributeValue::N("2".to_owned()));
     item.insert("currentLevel".to_owned(), AttributeValue::N("2".to_owned()));
     item.insert("hold".to_owned(), AttributeValue::S("in another shape".to_owned()));
-    let expected = NewerState { schema_version: 2, current_level: Level::Degraded, epoch: 0 };
+    let expected = NewerState { schema_version: 2, current_level: Level::Degraded };
     assert_eq!(stored_from_item(item), Stored::Newer(expected));
 }
 
@@ -68,4 +68,8 @@ fn of_a_newer_layout_no_more_is_read_than_what_requests_are_routed_by() {
 fn transition_keys_sort_as_epochs_do() {
     assert_eq!(transition_key(7), "transition#0000000007");
     assert!(transition_key(99) < transition_key(100));
+    assert_eq!(epoch_of_key(&transition_key(7)), Some(7));
+    for other in ["command#7", "transition#", "transition#-1", "transition#9007199254740991", "system-state"] {
+        assert_eq!(epoch_of_key(other), None, "{other}");
+    }
 }

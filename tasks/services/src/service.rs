@@ -87,9 +87,13 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     async fn answer(&self, request: &Request) -> Result<Response, Crash> {
         if self.fault_injection {
             match request.header("X-Simulate-Failure") {
-                Some("true") => return Ok(Response::error(500, ErrorCode::SimulatedFailure, "Failed on purpose.")),
+                Some("true") => return Ok(failed_on_purpose()),
                 Some("crash") => return Err(Crash),
                 Some("hang") => self.simulation.hang().await,
+                // Only the service of this level fails, so that one that stands in for it does not.
+                Some(level) if level == self.level.to_string() => {
+                    return Ok(failed_on_purpose());
+                }
                 _ => {}
             }
         }
@@ -140,7 +144,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
         };
         match (body.error, self.fault_injection) {
             (false, _) => Response::json(200, &json!(TestResult { status: "ok", level: self.level })),
-            (true, true) => Response::error(500, ErrorCode::SimulatedFailure, "Failed on purpose."),
+            (true, true) => failed_on_purpose(),
             (true, false) => Response::error(
                 403,
                 ErrorCode::FaultInjectionDisabled,
@@ -160,6 +164,10 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
         }
         self.metrics.record(Timestamp::now(), &MetricSet::of_service(&self.deployment, self.level, metrics));
     }
+}
+
+fn failed_on_purpose() -> Response {
+    Response::error(500, ErrorCode::SimulatedFailure, "Failed on purpose.")
 }
 
 fn with_account(id: &str, answer: impl FnOnce(&AccountId) -> Response) -> Response {

@@ -133,6 +133,15 @@ async fn failures_happen_by_chance_or_on_purpose() {
 }
 
 #[tokio::test]
+async fn a_failure_on_purpose_may_be_one_levels_alone() {
+    let mut simulated = event("GET", "/account/1", None);
+    simulated["headers"] = json!({ "x-simulate-failure": "2" });
+    for (level, status) in [(Level::Full, 200), (Level::Degraded, 500), (Level::Maintenance, 200)] {
+        assert_eq!(service(level).handle(simulated.clone()).await.unwrap().status_code, status, "level {level}");
+    }
+}
+
+#[tokio::test]
 async fn failures_on_purpose_need_fault_injection() {
     let mut simulated = event("GET", "/account/1", None);
     simulated["headers"] = json!({ "x-simulate-failure": "true" });

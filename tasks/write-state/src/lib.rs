@@ -1,11 +1,14 @@
 //! The only writer of the state: one conditional transaction.
 
 use breaker::contract::{ErrorName, REPAIR, StateWritten};
-use breaker::{StateWrite, SystemState};
+use breaker::{Expected, StateWrite, SystemState};
 use platform::state_store::{StateReader, StateWriter, StoreError, Stored, WriteError};
 use platform::task_error::TaskError;
 use platform::task_input;
 use serde_json::Value;
+
+/// The remedy where somebody else wrote, or may have.
+const LOOK: &str = "look at the state before you repeat the command";
 
 /// The task, with its port.
 #[derive(Clone, Debug)]
@@ -30,14 +33,34 @@ impl<S: StateReader + StateWriter> WriteState<S> {
             Err(error) => error,
         };
         // An error says what was answered last, not what was done: the write may have happened.
-        if self.wrote(&write).await.unwrap_or(false) {
-            return self.stored(write).await;
+        match self.wrote(&write).await {
+            Ok(true) => return Ok(written(self.stored(write).await)),
+            Ok(false) => {}
+            Err(problem) => {
+                let cause = format!("{error}; whether the state was written is not known ({problem}): {LOOK}");
+                return Err(TaskError::new(ErrorName::StateUnavailable, cause));
+            }
         }
         Err(match error {
-            WriteError::Conflict => TaskError::new(ErrorName::StateConflict, "somebody else wrote the state first"),
-            WriteError::Behind { .. } => TaskError::new(ErrorName::StateUnavailable, format!("{error}: {REPAIR}")),
+            WriteError::Behind { .. } if self.is_as_expected(&write).await => {
+                TaskError::new(ErrorName::StateUnavailable, format!("{error}: {REPAIR}"))
+            }
+            WriteError::Conflict | WriteError::Behind { .. } => {
+                TaskError::new(ErrorName::StateConflict, format!("somebody else wrote the state first: {LOOK}"))
+            }
             WriteError::Store(error) => error.into(),
         })
+    }
+
+    /// Whether the state is still the one that the write went on from. Where only some of the failed conditions
+    /// were told, a lost race looks like a state that is older than its history.
+    async fn is_as_expected(&self, write: &StateWrite) -> bool {
+        match self.states.read().await {
+            Ok(Stored::State(state)) => {
+                write.expected == Expected::Version { version: state.version, epoch: state.epoch }
+            }
+            _ => false,
+        }
     }
 
     async fn wrote(&self, write: &StateWrite) -> Result<bool, StoreError> {
@@ -45,12 +68,13 @@ impl<S: StateReader + StateWriter> WriteState<S> {
         Ok(stamp.is_some_and(|stamp| write.is_proven_by(&stamp)))
     }
 
-    /// What is stored after one's own earlier write: that, or what somebody made of it since.
-    async fn stored(&self, write: StateWrite) -> Result<StateWritten, TaskError> {
-        Ok(written(match self.states.read().await? {
-            Stored::State(state) => *state,
+    /// What is stored after one's own earlier write: that, or what somebody made of it since. Written is
+    /// written, whether this can be read or not.
+    async fn stored(&self, write: StateWrite) -> SystemState {
+        match self.states.read().await {
+            Ok(Stored::State(state)) => *state,
             _ => write.state,
-        }))
+        }
     }
 }
 

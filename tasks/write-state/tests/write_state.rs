@@ -22,6 +22,10 @@ struct Table {
     items: Mutex<HashMap<String, Value>>,
     refuses: bool,
     loses_next_reply: AtomicBool,
+    /// Of several failed conditions only that of the transition's record is told.
+    tells_half: bool,
+    unreadable: AtomicBool,
+    unprovable: AtomicBool,
 }
 
 impl Table {
@@ -38,6 +42,9 @@ impl Table {
 
 impl StateReader for Table {
     async fn read(&self) -> Result<Stored, StoreError> {
+        if self.unreadable.load(Ordering::Relaxed) {
+            return Err(StoreError("no answer".into()));
+        }
         let item = self.items.lock().unwrap().get(STATE_KEY).cloned();
         Ok(item.map_or(Stored::Nothing, |item| Stored::State(serde_json::from_value(item).unwrap())))
     }
@@ -61,6 +68,7 @@ impl StateWriter for Table {
             })
             .collect();
         if failed.contains(&true) {
+            let failed = if self.tells_half { vec![false, true] } else { failed };
             return Err(match write.refusal(&failed) {
                 Refusal::Conflict => WriteError::Conflict,
                 Refusal::Behind => WriteError::Behind { epoch: write.state.epoch },
@@ -79,6 +87,9 @@ impl StateWriter for Table {
     }
 
     async fn stamp_of(&self, key: &str) -> Result<Option<Stamp>, StoreError> {
+        if self.unprovable.load(Ordering::Relaxed) {
+            return Err(StoreError("no answer".into()));
+        }
         let stamp = |item: &Value| Stamp {
             execution: item["execution"].as_str().unwrap().to_owned(),
             version: item["version"].as_u64().unwrap(),
@@ -197,6 +208,40 @@ async fn a_state_that_is_older_than_its_history_is_said_so_with_the_remedy() {
     let error = task.handle(asked(&task, force(3), "c").await).await.unwrap_err();
     assert_eq!(error.name, ErrorName::StateUnavailable);
     assert!(error.message.contains("older than its history") && error.message.contains("repair"), "{error}");
+}
+
+#[tokio::test]
+async fn a_race_of_which_only_half_is_told_is_not_taken_for_a_state_that_is_older_than_its_history() {
+    let task = WriteState { states: Table { tells_half: true, ..Table::default() } };
+    task.handle(asked(&task, schedule(), "a").await).await.unwrap();
+    let mut late = asked(&task, force(3), "b").await;
+    late.as_object_mut().unwrap().remove("command");
+    task.handle(asked(&task, force(2), "c").await).await.unwrap();
+    let error = task.handle(late).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::StateConflict, "{error}");
+    assert!(error.message.contains("look at the state before you repeat"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_written_is_a_success_though_nothing_can_be_read_any_more() {
+    let task = task();
+    let write = asked(&task, force(3), "a").await;
+    task.states.loses_next_reply.store(true, Ordering::Relaxed);
+    task.states.unreadable.store(true, Ordering::Relaxed);
+    let state = task.handle(write).await.unwrap().state;
+    assert_eq!((state.version, state.current_level), (1, Level::Maintenance));
+}
+
+#[tokio::test]
+async fn a_write_that_can_be_neither_proven_nor_refuted_is_called_neither() {
+    let task = task();
+    let write = asked(&task, force(3), "a").await;
+    task.states.loses_next_reply.store(true, Ordering::Relaxed);
+    task.states.unprovable.store(true, Ordering::Relaxed);
+    let error = task.handle(write).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::StateUnavailable);
+    assert!(error.message.contains("whether the state was written is not known"), "{error}");
+    assert!(error.message.contains("look at the state before you repeat"), "{error}");
 }
 
 #[tokio::test]

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use breaker::{Level, Policy, PolicySettings, Stored, SystemState, TransitionRecord};
-use controller::{Controller, InvokeError, LevelReader, PerLevel, ServiceInvoker, StateCache, StoredLevel, level_of};
+use controller::{
+    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
+    level_of,
+};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet, embedded_line};
@@ -83,10 +86,12 @@ fn main() -> Result<()> {
             history: NoHistory,
             service_timeouts: PerLevel { full: TIME, degraded: TIME, maintenance: TIME },
             request_fallback: true,
+            probe_limit: ProbeLimit::of(Some(&policy)),
             services: Service(answer.to_string().into_bytes()),
             metrics: Lines,
             deployment: "bank-bench".to_owned(),
-            policy,
+            policy: Some(policy),
+            commands: CommandTarget::default(),
         };
         let event = event(&body)?;
         group.throughput(Throughput::Bytes(event.get().len() as u64));

@@ -127,5 +127,10 @@ pub fn write() -> Result<Value> {
 /// # Errors
 /// See [`state`].
 pub fn metrics() -> Result<Value> {
-    Ok(to_value(MetricsInput { outcome: Outcome::None, state: state()?, prevented: None })?)
+    Ok(to_value(MetricsInput {
+        outcome: Outcome::None,
+        state: state()?,
+        prevented: None,
+        notification_missing: false,
+    })?)
 }

@@ -1,7 +1,7 @@
 //! The steps of an execution, as the tasks and the state machine take them.
 
 use breaker::contract::{Evaluation, Execution};
-use breaker::{Decision, Expected, Outcome, Refusal, Stored, SystemState, TransitionRequest, repair};
+use breaker::{Expected, Outcome, Refusal, Stored, SystemState, TransitionRequest, repair};
 
 use crate::rules::{Mutant, decide_as, evidence_as, expected_of, proof_key_as, puts_as};
 use crate::table::Told;
@@ -27,7 +27,7 @@ impl World {
         };
         match state.table.read() {
             Stored::State(stored) => {
-                let behind = state.table.last_known().is_some_and(|known| known.epoch > stored.epoch);
+                let behind = state.table.last_known().is_some_and(|known| known.is_ahead_of(&stored));
                 if request.repairs() && behind {
                     return repaired();
                 }
@@ -43,10 +43,10 @@ impl World {
     pub fn decide(&self, state: &State, slot: usize, base: &Base) -> Phase {
         let request = &self.slots[slot].request;
         let execution = self.execution(&state.runs[slot], slot);
-        let carried_out = request.is_command() && state.table.command(&execution.name).is_some();
+        let carried_out = state.table.command(&execution.name).filter(|_| request.is_command());
         let Base { state: before, expected, now } = base;
         let decision = match (expected, request) {
-            _ if carried_out => Ok(Decision::nothing(before.current_level, "carried out already".to_owned())),
+            _ if let Some(record) = carried_out => record.repeated(request, before.current_level),
             (Expected::Repair, TransitionRequest::Force(force)) => repair(before, &self.policy, force, *now),
             _ => {
                 let alarms = self.started_alarms(state);
@@ -73,6 +73,10 @@ impl World {
 
     /// As `write-state` writes, and what becomes of it.
     pub fn write(&self, state: &mut State, slot: usize, evaluation: Told<Evaluation>, fate: Fate) -> Option<()> {
+        if fate == Fate::Busy {
+            state.runs[slot].phase = Phase::Unsure(evaluation, Trouble::Conflict);
+            return Some(());
+        }
         let write = evaluation.write.as_ref()?;
         let mut puts = puts_as(self.mutant, write, evaluation.from);
         if self.mutant == Some(Mutant::RecordsApart) && fate == Fate::Killed {
@@ -100,6 +104,7 @@ impl World {
                 Phase::Unsure(evaluation, trouble)
             }
             (Fate::Unanswered, _) => Phase::Unsure(evaluation, Trouble::Unanswered),
+            (Fate::Busy, _) => return None,
             (Fate::Killed, _) => {
                 state.runs[slot].kills += 1;
                 Phase::Decided(evaluation)

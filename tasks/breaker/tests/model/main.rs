@@ -67,6 +67,17 @@ fn no_command_at_any_moment_breaks_the_rules() {
 }
 
 #[test]
+fn no_traffic_brings_a_recovery_before_its_cooldown_is_over() {
+    check("cooldowns", scenarios::cooldowns());
+}
+
+#[test]
+fn recovering_without_the_cooldown_or_without_its_doubling_is_caught() {
+    catch(Mutant::IgnoresCooldown, properties::WAITS_FOR_COOLDOWN, scenarios::cooldowns());
+    catch(Mutant::NeverDoubles, properties::WAITS_FOR_COOLDOWN, scenarios::cooldowns());
+}
+
+#[test]
 fn no_repair_of_a_lost_state_breaks_the_rules() {
     check("repairs", scenarios::repairs());
 }
@@ -75,6 +86,21 @@ fn no_repair_of_a_lost_state_breaks_the_rules() {
 fn fair_looks_lead_to_level_1_under_good_traffic_and_to_level_3_under_failures() {
     check("looks", scenarios::looks());
     check("looks after many relapses", scenarios::looks_after_many_relapses());
+}
+
+#[test]
+fn no_probe_ramp_or_hold_breaks_the_rules_and_no_recovery_comes_without_proof() {
+    check("probes", scenarios::probes());
+}
+
+#[test]
+fn probes_lead_to_level_1_under_good_traffic_and_never_to_a_level_that_fails() {
+    check("looks by probes", scenarios::looks_by_probes());
+}
+
+#[test]
+fn automation_that_only_observes_never_moves_the_level() {
+    check("observing", scenarios::observing());
 }
 
 #[test]
@@ -135,4 +161,24 @@ fn never_recovering_and_never_giving_up_are_caught() {
     catch(Mutant::NeverRecovers, properties::RECOVERS, scenarios::looks());
     catch(Mutant::NeverRecovers, properties::STAYS_RECOVERED, scenarios::looks());
     catch(Mutant::NeverGivesUp, properties::GIVES_UP, scenarios::looks());
+}
+
+#[test]
+fn a_recovery_without_proof_is_caught() {
+    catch(Mutant::RecoversByCurrentLevel, properties::EVIDENCE_OF_THE_EPOCH, scenarios::probes());
+    catch(Mutant::IgnoresFailedProbes, properties::EVIDENCE_OF_THE_EPOCH, scenarios::probes());
+    catch(Mutant::KeepsOldProbes, properties::EVIDENCE_OF_THE_EPOCH, scenarios::probes());
+    catch(Mutant::IgnoresFailedProbes, properties::STAYS_DOWN, scenarios::looks_by_probes());
+    catch(Mutant::RecoversByCurrentLevel, properties::STAYS_DOWN, scenarios::looks_by_probes());
+}
+
+#[test]
+fn a_ramp_that_is_left_out_or_goes_on_is_caught() {
+    catch(Mutant::ForgetsRamp, properties::RAMPS, scenarios::probes());
+    catch(Mutant::KeepsRamp, properties::RAMPS, scenarios::probes());
+}
+
+#[test]
+fn moving_while_observing_is_caught() {
+    catch(Mutant::MovesWhileObserving, properties::OBSERVES_ONLY, scenarios::observing());
 }

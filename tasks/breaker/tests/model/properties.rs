@@ -1,7 +1,7 @@
 //! What must hold, said without the code that is checked: from the history of what was written and
 //! from the outcomes that there really were.
 
-use breaker::{Bucket, Level, StateWrite, TransitionRequest};
+use breaker::{Bucket, DRAWS, Level, StateWrite, TransitionRequest, route};
 use jiff::{SignedDuration, Timestamp};
 use stateright::{Model, Property};
 
@@ -13,6 +13,11 @@ pub const ONE_RECORD_AN_EPOCH: &str = "each epoch has exactly one record, and no
 pub const ONE_LEVEL_AT_A_TIME: &str = "automation moves by one level";
 pub const NEVER_AGAINST_A_HOLD: &str = "automation never moves during a hold";
 pub const EVIDENCE_OF_THE_EPOCH: &str = "automation moves only on enough outcomes since the counts began";
+pub const OBSERVES_ONLY: &str = "automation that only observes moves nothing";
+pub const RAMPS: &str = "each recovery begins a ramp, and whatever else moves the level ends it";
+pub const ROUTES: &str = "only safe requests go above the level, and none during a hold or a ramp";
+pub const STAYS_DOWN: &str = "a level that fails its probes is not gone back to";
+pub const WAITS_FOR_COOLDOWN: &str = "automation recovers only after the cooldown, doubled by each relapse";
 pub const COMMAND_ONCE: &str = "a command takes effect at most once";
 pub const EXPECTED_EPOCH: &str = "a command that expects an epoch takes effect in no other";
 pub const CLAIMS_ARE_TRUE: &str = "who says that it wrote, wrote what it says";
@@ -31,12 +36,30 @@ pub const RECOVERS_TO_1: Sight = ("automation recovers to level 1", |_, state| {
     let recovers = |one: &Told<Committed>| one.write.transition.as_ref().is_some_and(|record| record.to < record.from);
     state.history.iter().any(recovers)
 });
+pub const RELAPSES: Sight = ("a second recovery follows a relapse", |_, state| {
+    let recoveries = state.history.iter().filter(|one| {
+        one.write.transition.as_ref().is_some_and(|record| record.to < record.from && one.write.command.is_none())
+    });
+    recoveries.count() == 2
+});
 pub const WINS_AFTER_LOSING: Sight =
     ("a lost race is evaluated again and won", |_, state| any_wrote(state, |run| run.conflicts > 0));
 pub const KNOWS_ITS_OWN: Sight =
     ("a write whose task died is known as one's own", |_, state| any_wrote(state, |run| run.kills > 0));
-pub const PREVENTS: Sight = ("a hold prevents a move", |_, state| {
+pub const PREVENTS: Sight = ("a move is prevented", |_, state| {
     state.runs.iter().any(|run| matches!(&run.phase, Phase::Decided(evaluation) if evaluation.prevented.is_some()))
+});
+pub const PROBED: Sight = ("probes let automation recover", |_, state| {
+    recovered(state, |reason| reason.contains("probes of level") && !reason.contains("no probe"))
+});
+pub const IDLE: Sight = ("without probes the current level does", |_, state| {
+    recovered(state, |reason| reason.contains("because no probe was seen"))
+});
+pub const FALLS_IN_RAMP: Sight = ("a level falls during its ramp", |_, state| {
+    state
+        .history
+        .iter()
+        .any(|one| one.write.transition.as_ref().is_some_and(|record| record.reason.contains("during the ramp")))
 });
 pub const RELEASES: Sight = ("a hold is released", |_, state| any_command(state, "release"));
 pub const MEETS_EPOCH: Sight = ("the expected epoch is met", |_, state| any_command(state, "force-1"));
@@ -44,6 +67,11 @@ pub const REPAIRS: Sight = ("a lost state is repaired", |_, state| state.lost &&
 pub const FAILS_WHILE_LOST: Sight = ("an evaluation fails while the state is lost", |_, state| {
     state.runs.iter().any(|run| matches!(run.phase, Phase::Ended(End::Failed("StateUnavailable"))))
 });
+
+fn recovered(state: &State, by: fn(&str) -> bool) -> bool {
+    let mut moves = state.history.iter().filter_map(|one| one.write.transition.as_ref());
+    moves.any(|record| record.to < record.from && by(&record.reason))
+}
 
 fn any_wrote(state: &State, wanted: fn(&Run) -> bool) -> bool {
     state.runs.iter().any(|run| matches!(run.phase, Phase::Ended(End::Wrote(_))) && wanted(run))
@@ -63,6 +91,12 @@ pub fn of(world: &World) -> Vec<Property<World>> {
         Property::always(EVIDENCE_OF_THE_EPOCH, |world, state| {
             each_automatic_move(world, state, |one| has_evidence(world, state, one))
         }),
+        Property::always(OBSERVES_ONLY, |world, state| {
+            each_automatic_move(world, state, |_| !world.policy.observes_only())
+        }),
+        Property::always(RAMPS, ramps),
+        Property::always(ROUTES, routes),
+        Property::always(WAITS_FOR_COOLDOWN, waits_for_cooldown),
         Property::always(COMMAND_ONCE, command_once),
         Property::always(EXPECTED_EPOCH, expected_epoch),
         Property::always(CLAIMS_ARE_TRUE, claims_are_true),
@@ -78,6 +112,10 @@ pub fn of(world: &World) -> Vec<Property<World>> {
             }),
             Property::always(STAYS_RECOVERED, |world, state: &State| {
                 state.traffic != Traffic::Good || !at_horizon(world, state) || state.level() == Level::Full
+            }),
+            Property::always(STAYS_DOWN, |world, state: &State| {
+                let fails = state.traffic == Traffic::FailingAboveMaintenance && world.policy.recovers_by_probes();
+                !fails || !state.reached[2] || state.level() == Level::Maintenance
             }),
             Property::eventually(GIVES_UP, |_, state: &State| {
                 state.traffic != Traffic::FailingAboveMaintenance || state.reached[2]
@@ -139,6 +177,10 @@ struct Move<'a> {
     held_until: Option<Timestamp>,
     /// Failures of the last move that may be counted again.
     carried: u64,
+    /// When the level last moved.
+    moved_at: Timestamp,
+    /// Until when the level takes over, where the last move was an automatic recovery.
+    ramp_until: Option<Timestamp>,
 }
 
 /// Whether all automatic moves pass.
@@ -149,14 +191,22 @@ fn each_automatic_move(world: &World, state: &State, passes: impl Fn(&Move<'_>) 
     let mut counts_began = origin.map_or(Timestamp::MIN, |origin| origin.evidence_since);
     let mut held_until = origin.and_then(|origin| origin.hold.as_ref()).map(|hold| hold.expires_at);
     let mut carried = origin.map_or(0, |origin| origin.carried_failures);
+    let mut moved_at = origin.map_or(Timestamp::MIN, |origin| origin.last_transition);
+    let mut ramp_until = origin.and_then(|origin| origin.ramp).map(|ramp| ramp.until);
     state.history.iter().all(|committed| {
         let Committed { write, decided_at } = &**committed;
         let (from, to) = (level, write.state.current_level);
         let commanded = write.command.is_some();
         let ended = held_until.filter(|until| until <= decided_at).unwrap_or(Timestamp::MIN);
-        let one = Move { committed, from, to, counts_began: counts_began.max(ended), held_until, carried };
+        let counted_from = counts_began.max(ended);
+        let one = Move { committed, from, to, counts_began: counted_from, held_until, carried, moved_at, ramp_until };
         let is_fine = commanded || from == to || passes(&one);
+        if from != to {
+            moved_at = *decided_at;
+        }
         if commanded || from != to {
+            let ramp = world.policy.ramp().filter(|_| !commanded && to < from);
+            ramp_until = ramp.map(|ramp| *decided_at + ramp);
             counts_began = *decided_at;
             held_until = write.command.as_ref().and_then(|command| hold_of(&command.request, *decided_at));
             carried = if !commanded && (from, to) == (Level::Full, Level::Degraded) { cap } else { 0 };
@@ -180,20 +230,144 @@ fn not_held(one: &Move<'_>) -> bool {
 }
 
 fn has_evidence(world: &World, state: &State, one: &Move<'_>) -> bool {
-    let counted = |bucket: &Bucket| one.counts_began <= bucket.start && bucket.start <= one.committed.decided_at;
-    let at_level = state.outcomes.iter().filter(|(_, burst)| burst.level == one.from);
-    let buckets: Vec<_> = at_level.map(|outcome| world.bucket(*outcome)).filter(counted).collect();
-    let errors: u64 = buckets.iter().map(|bucket| bucket.errors).sum();
-    let successes: u64 = buckets.iter().map(|bucket| bucket.successes).sum();
-    let policy = &world.policy;
-    let enough = match (one.from, one.to) {
-        (Level::Full, _) => errors >= policy.level_1_failures().into(),
-        (Level::Degraded, Level::Maintenance) => errors + one.carried >= policy.level_2_failures().into(),
-        (Level::Degraded, _) => successes >= policy.level_2_successes().into(),
-        (Level::Maintenance, _) => successes >= policy.level_3_successes().into(),
+    let enough = if one.to > one.from {
+        fell_by_count(world, state, one) || fell_by_rate(world, state, one)
+    } else if world.policy.recovers_by_probes() {
+        is_proven(world, state, one) || is_idle(world, state, one) && has_streak(world, state, one)
+    } else {
+        has_streak(world, state, one)
     };
     let recorded = one.committed.write.transition.as_ref().and_then(|record| record.evidence);
     enough && recorded.is_none_or(|evidence| evidence.since >= one.counts_began)
+}
+
+/// What happened at a level from then on, up to the decision.
+fn happened(world: &World, state: &State, level: Level, since: Timestamp, one: &Move<'_>) -> Vec<Bucket> {
+    let counted = |bucket: &Bucket| since <= bucket.start && bucket.start <= one.committed.decided_at;
+    let at_level = state.outcomes.iter().filter(|(_, burst)| burst.level == level);
+    at_level.map(|outcome| world.bucket(*outcome)).filter(counted).collect()
+}
+
+fn calls_and_errors(buckets: &[Bucket]) -> (u64, u64) {
+    let errors: u64 = buckets.iter().map(|bucket| bucket.errors).sum();
+    (errors + buckets.iter().map(|bucket| bucket.successes).sum::<u64>(), errors)
+}
+
+fn fell_by_count(world: &World, state: &State, one: &Move<'_>) -> bool {
+    let (_, errors) = calls_and_errors(&happened(world, state, one.from, one.counts_began, one));
+    let threshold = match one.from {
+        Level::Full => world.policy.level_1_failures(),
+        _ => world.policy.level_2_failures(),
+    };
+    threshold > 0 && errors + one.carried >= threshold.into()
+}
+
+fn fell_by_rate(world: &World, state: &State, one: &Move<'_>) -> bool {
+    let Some(percent) = world.policy.failure_rate_percent() else { return false };
+    let now = one.committed.decided_at;
+    let since = one.counts_began.max(now - world.policy.rate_window());
+    let (calls, errors) = calls_and_errors(&happened(world, state, one.from, since, one));
+    let in_ramp = one.ramp_until.is_some_and(|until| now < until);
+    let minimum = if in_ramp { world.policy.ramp_minimum_calls() } else { world.policy.minimum_calls() };
+    calls >= minimum.into() && errors * 100 >= calls * u64::from(percent)
+}
+
+fn has_streak(world: &World, state: &State, one: &Move<'_>) -> bool {
+    let buckets = happened(world, state, one.from, one.counts_began, one);
+    let (calls, errors) = calls_and_errors(&buckets);
+    let threshold = match one.from {
+        Level::Maintenance => world.policy.level_3_successes(),
+        _ => world.policy.level_2_successes(),
+    };
+    calls - errors >= threshold.into()
+}
+
+/// When probes may begin to count: after the cooldown, which may be longer than this, and the ramp.
+fn probes_from(world: &World, one: &Move<'_>) -> Timestamp {
+    let cooled = one.moved_at + world.policy.cooldown();
+    one.counts_began.max(cooled).max(one.ramp_until.unwrap_or(Timestamp::MIN))
+}
+
+/// The settled probes of the level that was recovered to.
+fn probes(world: &World, state: &State, one: &Move<'_>) -> Vec<Bucket> {
+    let settled = one.committed.decided_at - world.policy.settle();
+    let mut probes = happened(world, state, one.to, probes_from(world, one), one);
+    probes.retain(|bucket| bucket.start + SignedDuration::from_secs(1) <= settled);
+    probes.sort_by_key(|bucket| bucket.start);
+    probes
+}
+
+/// The newest probes, however many of them, are enough and failed less often than lets a level fall.
+fn is_proven(world: &World, state: &State, one: &Move<'_>) -> bool {
+    let (policy, probes) = (&world.policy, probes(world, state, one));
+    let percent = policy.failure_rate_percent().unwrap_or_default();
+    (0..probes.len()).any(|first| {
+        let (calls, errors) = calls_and_errors(&probes[first..]);
+        calls >= policy.probe_calls().into() && errors * 100 < calls * u64::from(percent)
+    })
+}
+
+/// No probe came for so long that the current level may speak for itself.
+fn is_idle(world: &World, state: &State, one: &Move<'_>) -> bool {
+    let since = one.committed.decided_at - world.policy.probe_idle();
+    probes_from(world, one) <= since && probes(world, state, one).iter().all(|bucket| bucket.start <= since)
+}
+
+fn ramps(world: &World, state: &State) -> bool {
+    state.history.iter().all(|committed| {
+        let Committed { write, decided_at } = &**committed;
+        let Some(record) = &write.transition else { return true };
+        let recovers = write.command.is_none() && record.to < record.from;
+        let ramp = world.policy.ramp().filter(|_| recovers).map(|ramp| (*decided_at, *decided_at + ramp));
+        write.state.ramp.map(|ramp| (ramp.from, ramp.until)) == ramp
+    })
+}
+
+fn routes(world: &World, state: &State) -> bool {
+    let Some(stored) = state.table.state() else { return true };
+    let now = world.now(state.tick);
+    let held = stored.hold.as_ref().is_some_and(|hold| now < hold.expires_at);
+    let ramping = stored.ramp.is_some_and(|ramp| now < ramp.until);
+    let level = stored.current_level;
+    [0, DRAWS / 2, DRAWS - 1].into_iter().all(|draw| {
+        let (safe, unsafe_one) = (route(stored, draw, true, now), route(stored, draw, false, now));
+        let probes = safe.probe && Some(safe.level) == level.better() && !held && !ramping;
+        let stays = |to: Level| to == level || ramping && !held && Some(to) == level.worse();
+        (probes || !safe.probe && stays(safe.level)) && !unsafe_one.probe && stays(unsafe_one.level)
+    })
+}
+
+/// The seed's figures, not the policy's code: 30 s, doubled by each fall within 300 s after a recovery, at most
+/// 600 s, and 30 s again after an operator's move or half an hour without any.
+fn waits_for_cooldown(_: &World, state: &State) -> bool {
+    let Some(origin) = &state.origin else { return true };
+    let (mut level, mut moved_at, mut doublings) = (origin.current_level, origin.last_transition, 0_u32);
+    let mut recovered_at = None;
+    state.history.iter().all(|committed| {
+        let Committed { write, decided_at } = &**committed;
+        let (from, to) = (level, write.state.current_level);
+        let since = |at: Timestamp| decided_at.duration_since(at).as_secs();
+        let mut waited = true;
+        if write.transition.is_none() {
+            return true;
+        } else if write.command.is_some() {
+            (doublings, recovered_at) = (0, None);
+        } else if to < from {
+            waited = since(moved_at) >= (30 << doublings).min(600);
+            recovered_at = Some(*decided_at);
+        } else {
+            let relapsed = recovered_at.take().is_some_and(|at| since(at) <= 300);
+            doublings = if relapsed {
+                doublings + 1
+            } else if since(moved_at) >= 1_800 {
+                0
+            } else {
+                doublings
+            };
+        }
+        (level, moved_at) = (to, *decided_at);
+        waited
+    })
 }
 
 fn command_once(_: &World, state: &State) -> bool {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use breaker::{
-    Bucket, Condition, Content, Decision, Evidence, EvidenceQuery, Expected, InvalidRequest, Level, Policy, StateWrite,
-    SystemState, TransitionRequest, command_key, decide,
+    Bucket, Condition, Content, Decision, Evidence, EvidenceQuery, Expected, InvalidRequest, Level, Mode, Policy,
+    PolicySettings, RecoveryEvidence, StateWrite, SystemState, TransitionRequest, command_key, decide,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,6 +29,10 @@ pub enum Mutant {
     CountsAlarms,
     /// Evaluations do not look at the hold.
     IgnoresHold,
+    /// Recoveries do not wait.
+    IgnoresCooldown,
+    /// Recoveries wait no longer after relapses.
+    NeverDoubles,
     /// What happened before the epoch counts in it.
     KeepsOldEvidence,
     /// What happened during a hold counts after it.
@@ -41,6 +45,18 @@ pub enum Mutant {
     NeverRecovers,
     /// No failure leads from level 2 to level 3.
     NeverGivesUp,
+    /// Successes at the current level prove the better one.
+    RecoversByCurrentLevel,
+    /// Probes that failed are not looked at.
+    IgnoresFailedProbes,
+    /// What happened at the better level before the cooldown was over counts as probes.
+    KeepsOldProbes,
+    /// A recovery gives the level everything at once.
+    ForgetsRamp,
+    /// A ramp goes on after the level has fallen.
+    KeepsRamp,
+    /// `MODE=observe-only` is not looked at.
+    MovesWhileObserving,
 }
 
 /// Decides as the real rules do, but for the mutant.
@@ -52,12 +68,22 @@ pub fn decide_as(
     evidence: &Evidence,
     now: Timestamp,
 ) -> Result<Decision, InvalidRequest> {
+    let policy = &policy_as(mutant, policy);
+    let before = state;
     let mut state = Cow::Borrowed(state);
     let mut request = Cow::Borrowed(request);
     match mutant {
         Some(Mutant::IgnoresHold) if !request.is_command() => state.to_mut().hold = None,
         Some(Mutant::KeepsEvidenceOfHold) if state.active_hold(now).is_none() => state.to_mut().hold = None,
+        Some(Mutant::IgnoresCooldown) => state.to_mut().last_transition = Timestamp::MIN,
+        Some(Mutant::NeverDoubles) => state.to_mut().backoff.doublings = 0,
         Some(Mutant::KeepsOldEvidence) => state.to_mut().evidence_since = Timestamp::MIN,
+        Some(Mutant::KeepsOldProbes) => {
+            let since = state.last_transition;
+            if let Some(probing) = &mut state.to_mut().probing {
+                probing.from = since;
+            }
+        }
         Some(Mutant::IgnoresExpectedEpoch) => {
             if let TransitionRequest::Force(force) = request.to_mut() {
                 force.expected_epoch = None;
@@ -80,9 +106,31 @@ pub fn decide_as(
                 next.current_level = Level::Maintenance;
             }
         }
+        Some(Mutant::ForgetsRamp) if decision.to < decision.from => {
+            if let Some(next) = &mut decision.next {
+                next.ramp = None;
+            }
+        }
+        Some(Mutant::KeepsRamp) if decision.to > decision.from => {
+            if let Some(next) = &mut decision.next {
+                next.ramp = before.ramp;
+            }
+        }
         _ => {}
     }
     Ok(decision)
+}
+
+fn policy_as(mutant: Option<Mutant>, policy: &Policy) -> Policy {
+    let settings = *policy.settings();
+    let settings = match mutant {
+        Some(Mutant::RecoversByCurrentLevel) => {
+            PolicySettings { recovery_evidence: RecoveryEvidence::CurrentLevel, ..settings }
+        }
+        Some(Mutant::MovesWhileObserving) => PolicySettings { mode: Mode::Active, ..settings },
+        _ => settings,
+    };
+    Policy::new(settings).unwrap()
 }
 
 /// What an evaluation reads: the real query's answer, but for the mutants.
@@ -101,8 +149,16 @@ pub fn evidence_as(
     let keeps_old = matches!(mutant, Some(Mutant::KeepsOldEvidence | Mutant::KeepsEvidenceOfHold));
     let query = EvidenceQuery::new(state, policy, now);
     let asked = |start| keeps_old || query.ranges.iter().any(|range| (range.start..range.end).contains(&start));
-    let buckets = outcomes.filter(|(level, bucket)| *level == query.level && asked(bucket.start));
-    Evidence::new(buckets.map(|(_, bucket)| bucket).collect())
+    let (mut buckets, mut probes) = (Vec::new(), Vec::new());
+    for (level, bucket) in outcomes.filter(|(_, bucket)| asked(bucket.start)) {
+        if level == query.level {
+            buckets.push(bucket);
+        } else if Some(level) == query.probed {
+            let errors = if mutant == Some(Mutant::IgnoresFailedProbes) { 0 } else { bucket.errors };
+            probes.push(Bucket { errors, ..bucket });
+        }
+    }
+    Evidence::new(buckets).with_probes(probes)
 }
 
 /// The puts of a write's transaction, under their conditions.

@@ -1,13 +1,16 @@
 //! The worlds that are checked: small, and each about one kind of trouble.
 
 use breaker::contract::{Evaluation, Execution};
-use breaker::{Evidence, Expected, ForceRequest, Level, RecoveryBackoff, SystemState, TransitionRequest, decide};
+use breaker::{
+    Evidence, Expected, ForceRequest, Level, Mode, Policy, PolicySettings, RecoveryBackoff, SystemState,
+    TransitionRequest, decide,
+};
 use jiff::SignedDuration;
 
 use crate::common::{alarm, at, force, force_request, policy, release, schedule};
 use crate::properties::{
-    FAILS_WHILE_LOST, FALLS_TO_3, FIRST_START, KNOWS_ITS_OWN, MEETS_EPOCH, PREVENTS, RECOVERS_TO_1, RELEASES, REPAIRS,
-    WINS_AFTER_LOSING,
+    FAILS_WHILE_LOST, FALLS_IN_RAMP, FALLS_TO_3, FIRST_START, IDLE, KNOWS_ITS_OWN, MEETS_EPOCH, PREVENTS, PROBED,
+    RECOVERS_TO_1, RELAPSES, RELEASES, REPAIRS, WINS_AFTER_LOSING,
 };
 use crate::rules::{expected_of, puts_as};
 use crate::table::Table;
@@ -62,20 +65,23 @@ fn world(seconds: &[i64], slots: Vec<Slot>, tables: Vec<Table>, bursts: &[Burst]
 /// A table on which the requests have been carried out, one each ten seconds, the last of them at
 /// second -60.
 fn table_after(requests: &[TransitionRequest]) -> Table {
-    let policy = policy();
+    table_under(&policy(), requests)
+}
+
+fn table_under(policy: &Policy, requests: &[TransitionRequest]) -> Table {
     let mut table = Table::default();
     let first = [schedule()];
     let all: Vec<_> = first.iter().chain(requests).collect();
     for (left, request) in (1..).zip(all.iter().rev()).collect::<Vec<_>>().into_iter().rev() {
         let now = at(-50) - SignedDuration::from_secs(10 * left);
         let (state, expected) = table.state().map_or_else(
-            || (SystemState::initial(&policy, now), Expected::FirstStart),
+            || (SystemState::initial(policy, now), Expected::FirstStart),
             |state| (state.clone(), expected_of(state)),
         );
-        let decision = decide(&state, &policy, request, &Evidence::default(), now).unwrap();
+        let decision = decide(&state, policy, request, &Evidence::default(), now).unwrap();
         let name = format!("past-{left}");
         let execution = Execution { arn: name.clone(), name };
-        let evaluation = Evaluation::of(decision, state, expected, &policy, request, &execution, now);
+        let evaluation = Evaluation::of(decision, state, expected, policy, request, &execution, now);
         let write = evaluation.write.unwrap();
         table.transact(puts_as(None, &write, evaluation.from)).unwrap();
     }
@@ -106,6 +112,15 @@ pub fn operators() -> World {
     World { shows, ..world(&[0, 20, 40, 61], slots, vec![table_after(&[])], &[FAILING_1, GOOD_3], 1) }
 }
 
+/// A fall, a recovery, a relapse and another recovery, with looks before and after each cooldown is over.
+pub fn cooldowns() -> World {
+    let look = Slot { repeats: true, ..slot("look", schedule()) };
+    // The cooldown is over 30 s after the fall at 0.5, and 60 s after that at 42.5.
+    let seconds = [0, 2, 14, 40, 42, 44, 75, 110];
+    let bursts = [FAILING_1, FAILING_2, GOOD_2];
+    World { shows: &[RELAPSES], ..world(&seconds, vec![look], vec![table_after(&[])], &bursts, 4) }
+}
+
 /// The state item deleted while executions are on their way, and two operators who repair it, one of
 /// them twice under one name.
 pub fn repairs() -> World {
@@ -117,26 +132,72 @@ pub fn repairs() -> World {
     World { accident: true, shows, ..world }
 }
 
+/// The production preset with numbers that suit bursts of five: two of them prove a level, one lets it fall.
+fn by_probes(mode: Mode, idle_seconds: i64) -> Policy {
+    Policy::new(PolicySettings {
+        mode,
+        minimum_calls: 5,
+        ramp_minimum_calls: 5,
+        consecutive_failures: 0,
+        slow_call_rate_percent: 0,
+        probe_calls: 10,
+        probe_idle_seconds: idle_seconds,
+        ramp_seconds: 25,
+        ..PolicySettings::production()
+    })
+    .unwrap()
+}
+
+/// Looks and an operator's hold, while level 1 is probed or takes over, well or failing.
+pub fn probes() -> World {
+    let policy = by_probes(Mode::Active, 45);
+    let slots = vec![slot("look-1", schedule()), slot("look-2", schedule()), slot("hold-2", force(2, Some(1)))];
+    let tables = vec![table_under(&policy, &[]), table_under(&policy, &[force(2, None)])];
+    let shows = &[PROBED, IDLE, FALLS_IN_RAMP];
+    let bursts = [FAILING_1, GOOD_1, GOOD_2];
+    World { policy, shows, ..world(&[0, 15, 40, 60], slots, tables, &bursts, 3) }
+}
+
+/// Automation that only observes, and an operator who moves the level.
+pub fn observing() -> World {
+    let policy = by_probes(Mode::ObserveOnly, 45);
+    let slots = vec![
+        faulty(slot("look", schedule())),
+        slot("alarm", alarm()),
+        slot("force-1", expecting(1, force_request(1, None))),
+    ];
+    let tables = vec![table_under(&policy, &[]), table_under(&policy, &[force(2, None)])];
+    let shows = &[PREVENTS, MEETS_EPOCH];
+    let bursts = [FAILING_1, FAILING_2, GOOD_1, GOOD_2];
+    World { policy, shows, ..world(&[0, 20, 61], slots, tables, &bursts, 2) }
+}
+
+/// Fair looks a minute apart where recoveries rest on probes, with traffic of one kind from each level.
+pub fn looks_by_probes() -> World {
+    let policy = by_probes(Mode::Active, 300);
+    looks_of(&policy, 18, &[(0, None), (1, Some(1)), (2, None)], Vec::new())
+}
+
 /// Eight fair looks a minute apart, an alarm a minute that races them, and traffic of one kind from each
 /// level and after each of some numbers of relapses.
 pub fn looks() -> World {
     let hint = Slot { repeats: true, ..faulty(slot("alarm", alarm())) };
-    World { steps: Steps::Fine, ..looks_of(8, &[(0, None), (1, Some(1)), (2, None)], vec![hint]) }
+    World { steps: Steps::Fine, ..looks_of(&policy(), 8, &[(0, None), (1, Some(1)), (2, None)], vec![hint]) }
 }
 
 /// As many fair looks as it takes where the cooldown is at its longest, ten minutes for each level.
 pub fn looks_after_many_relapses() -> World {
-    looks_of(22, &[(5, None), (20, Some(1))], Vec::new())
+    looks_of(&policy(), 22, &[(5, None), (20, Some(1))], Vec::new())
 }
 
-fn looks_of(minutes: i64, pasts: &[(u32, Option<u32>)], mut slots: Vec<Slot>) -> World {
+fn looks_of(policy: &Policy, minutes: i64, pasts: &[(u32, Option<u32>)], mut slots: Vec<Slot>) -> World {
     let seconds: Vec<_> = (0..=minutes).map(|minute| 60 * minute).collect();
     slots.push(Slot { repeats: true, fair: true, ..slot("look", schedule()) });
     let mut starts = Vec::new();
     for level in 1..=3 {
         for (doublings, hold_minutes) in pasts.iter().copied() {
             let held = force(level, hold_minutes);
-            let table = table_after(&if level == 1 { vec![force(2, None), held] } else { vec![held] });
+            let table = table_under(policy, &if level == 1 { vec![force(2, None), held] } else { vec![held] });
             for traffic in [Traffic::Good, Traffic::FailingAboveMaintenance] {
                 let backoff = RecoveryBackoff { doublings, recovered_at: None };
                 let table = table.clone().with_state(|state| SystemState { backoff, ..state });
@@ -144,5 +205,5 @@ fn looks_of(minutes: i64, pasts: &[(u32, Option<u32>)], mut slots: Vec<Slot>) ->
             }
         }
     }
-    World { starts, remembers: false, ..world(&seconds, slots, Vec::new(), &[], 0) }
+    World { policy: *policy, starts, remembers: false, ..world(&seconds, slots, Vec::new(), &[], 0) }
 }

@@ -83,7 +83,8 @@ impl Burst {
 pub enum Traffic {
     /// Any of the world's bursts, at any time.
     Free,
-    /// Five successes each time that the clock moves, at whatever level is current.
+    /// Five successes each time that the clock moves, at whatever level is current, and five probes where any are
+    /// sent.
     Good,
     /// The same, but failures at levels 1 and 2.
     FailingAboveMaintenance,
@@ -170,6 +171,8 @@ pub enum Fate {
     Unanswered,
     /// The task dies after the transaction; the state machine runs it again.
     Killed,
+    /// Another transaction is at an item, whatever the conditions say: nothing is written.
+    Busy,
 }
 
 /// What happens next.
@@ -234,6 +237,10 @@ impl World {
         let failing = state.traffic == Traffic::FailingAboveMaintenance && level != Level::Maintenance;
         if state.traffic != Traffic::Free {
             state.outcomes.push((state.tick, Burst { level, failing }));
+            let failing = state.traffic == Traffic::FailingAboveMaintenance;
+            let probing = state.table.state().filter(|stored| stored.active_probing(self.now(state.tick)).is_some());
+            let probed = probing.and_then(|stored| stored.current_level.better());
+            state.outcomes.extend(probed.map(|level| (state.tick, Burst { level, failing })));
         }
     }
 
@@ -254,6 +261,10 @@ impl World {
                 actions.push(Action::Write(slot, Fate::Answered));
                 if self.slots[slot].faulty {
                     actions.push(Action::Write(slot, Fate::Unanswered));
+                    // Once, which is all the same to whoever comes after it.
+                    if run.conflicts == 0 {
+                        actions.push(Action::Write(slot, Fate::Busy));
+                    }
                     if run.kills < MOST_KILLS {
                         actions.push(Action::Write(slot, Fate::Killed));
                     }

@@ -51,13 +51,24 @@ pub fn counts(view: &View<'_>) -> Markup {
             @match &view.current.state {
                 None => p { "The counts are not known, because the state is not." },
                 Some(state) => {
-                    div.meters { @for each in meters(state, view.policy) { (meter(&each)) } }
+                    @if let Some(policy) = view.policy {
+                        div.meters { @for each in meters(state, policy) { (meter(&each)) } }
+                    } @else {
+                        p {
+                            strong { "The settings of the policy make no sense: " }
+                            "no threshold is known here, no call is slow and nothing is probed. The log of this \
+                             controller says which one. Failures: " (state.failure_count) "; successes in a row: "
+                            (state.success_count) "."
+                        }
+                    }
                     p {
                         "Counted by the last evaluation that changed them, "
                         (moment_and_distance(state.last_updated, view.now)) "."
                     }
-                    (rates(view.policy, state.current_level))
-                    (recovery(view, state))
+                    @if let Some(policy) = view.policy {
+                        (rates(policy, state.current_level))
+                        (recovery(view, policy, state))
+                    }
                 },
             }
         }
@@ -104,11 +115,11 @@ fn rates(policy: &Policy, level: Level) -> Markup {
     }
 }
 
-fn recovery(view: &View<'_>, state: &SystemState) -> Markup {
-    let Some(at) = state.recovery_allowed_at(view.policy, view.now) else {
+fn recovery(view: &View<'_>, policy: &Policy, state: &SystemState) -> Markup {
+    let Some(at) = state.recovery_allowed_at(policy, view.now) else {
         return html! { p { strong { "Recovery: " } "none is needed, this is the best level." } };
     };
-    let cooldown = state.backoff.cooldown(view.policy).as_secs().unsigned_abs();
+    let cooldown = state.backoff.cooldown(policy).as_secs().unsigned_abs();
     html! {
         p {
             strong { "Recovery: " }

@@ -25,7 +25,7 @@ pub fn transitions(history: Option<&History>) -> Markup {
         section #transitions data-live aria-labelledby="transitions-title" {
             h2 #transitions-title { "Transitions" }
             @match history {
-                None => p { "None is known, because the state is not." },
+                None => {},
                 Some(Err(problem)) => p { strong { "The transitions cannot be shown: " (problem) "." } },
                 Some(Ok(records)) if records.is_empty() => p { "None yet." },
                 Some(Ok(records)) => { (drawing(records)) (table(records)) },

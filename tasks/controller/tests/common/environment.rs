@@ -39,6 +39,7 @@ pub struct Environment {
     events: mpsc::UnboundedSender<Waiting>,
     next_id: AtomicUsize,
     requests_recorded: Arc<AtomicUsize>,
+    log: Arc<Mutex<Vec<String>>>,
     _stub: Stub,
 }
 
@@ -77,16 +78,19 @@ impl Environment {
             .spawn()
             .unwrap();
         let requests_recorded = Arc::new(AtomicUsize::new(0));
-        let (mut lines, recorded) =
-            (BufReader::new(process.stdout.take().unwrap()).lines(), Arc::clone(&requests_recorded));
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (mut lines, recorded, problems) =
+            (BufReader::new(process.stdout.take().unwrap()).lines(), Arc::clone(&requests_recorded), Arc::clone(&log));
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 if line.contains("\"Invocation\":") {
                     recorded.fetch_add(1, Ordering::SeqCst);
+                } else if line.contains("\"WARN\"") || line.contains("\"ERROR\"") {
+                    problems.lock().unwrap().push(line);
                 }
             }
         });
-        Self { process, api, events, next_id: AtomicUsize::new(0), requests_recorded, _stub: stub }
+        Self { process, api, events, next_id: AtomicUsize::new(0), requests_recorded, log, _stub: stub }
     }
 
     /// Sends an event that the function must have answered within `time`, and gives its answer.
@@ -105,6 +109,11 @@ impl Environment {
     /// How many requests the log has metrics of.
     pub fn requests_recorded(&self) -> usize {
         self.requests_recorded.load(Ordering::SeqCst)
+    }
+
+    /// The warnings and errors that it logged so far.
+    pub fn problems(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
     }
 
     pub fn is_running(&mut self) -> bool {

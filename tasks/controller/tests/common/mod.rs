@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use breaker::{Level, Policy, PolicySettings, SystemState, TransitionRecord};
 use controller::{
-    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ServiceInvoker, StateCache, StoredLevel,
+    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
 };
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet};
@@ -96,9 +96,10 @@ impl Sent {
     }
 }
 
-/// Remembers what it was sent, and answers as each level is told to.
+/// Remembers what it was sent, and answers as each level is told to, after as long as it takes.
 pub struct Services {
     pub answers: PerLevel<Answer>,
+    pub delays: PerLevel<Duration>,
     pub sent: Mutex<Vec<Sent>>,
 }
 
@@ -116,7 +117,11 @@ impl Services {
 impl ServiceInvoker for Services {
     async fn invoke(&self, level: Level, payload: Vec<u8>, time: Duration) -> Answer {
         self.sent.lock().unwrap().push(Sent { level: level.number(), payload, time });
-        self.answers.of(level).clone()
+        let delay = *self.delays.of(level);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay.min(time)).await;
+        }
+        if delay > time { Err(InvokeError::TimedOut) } else { self.answers.of(level).clone() }
     }
 }
 
@@ -141,6 +146,13 @@ impl Recorded {
                 (level, names.rfind(|name| ["Success", "Error"].contains(name)))
             })
             .collect()
+    }
+
+    /// The levels of the calls that were slow, in order.
+    pub fn slow_calls(&self) -> Vec<String> {
+        let slow = |set: &MetricSet| set.metrics.iter().any(|metric| metric.name == "SlowCall");
+        let sets = self.sets("CircuitBreaker/Service").into_iter().filter(slow);
+        sets.map(|set| set.dimensions.into_iter().find(|(name, _)| *name == "ServiceLevel").unwrap().1).collect()
     }
 
     pub fn sets(&self, namespace: &str) -> Vec<MetricSet> {
@@ -186,14 +198,24 @@ pub fn with_answers(stored: Result<StoredLevel, StoreError>, answers: [Answer; 3
     Controller {
         history: Records(Err(StoreError("no answer".to_owned()))),
         states: StateCache::new(table(stored), Duration::ZERO, Level::Maintenance),
-        services: Services { answers: PerLevel { full, degraded, maintenance }, sent: Mutex::default() },
+        services: Services {
+            answers: PerLevel { full, degraded, maintenance },
+            delays: at_once(),
+            sent: Mutex::default(),
+        },
         service_timeouts: five_seconds(),
         request_fallback: true,
+        probe_limit: ProbeLimit::new(policy().probe_limit_per_second()),
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
-        policy: policy(),
+        policy: Some(policy()),
         commands: CommandTarget::default(),
     }
+}
+
+/// No service takes any time.
+pub fn at_once() -> PerLevel<Duration> {
+    PerLevel { full: Duration::ZERO, degraded: Duration::ZERO, maintenance: Duration::ZERO }
 }
 
 /// The default of `SERVICE_TIMEOUT_MS`.
@@ -208,9 +230,11 @@ pub fn answer(status: u16) -> Answer {
         .into_bytes())
 }
 
+/// A request as the gateway hands it over, through one of its two routes.
 pub fn event(method: &str, path: &str) -> Value {
+    let route = if (method, path) == ("GET", "/circuit-breaker") { "GET /circuit-breaker" } else { "$default" };
     json!({
-        "version": "2.0", "rawPath": path, "rawQueryString": "a=1&a=2", "cookies": ["c=1"],
+        "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": "a=1&a=2", "cookies": ["c=1"],
         "headers": { "x-custom": "kept" }, "body": "AAEC", "isBase64Encoded": true,
         "requestContext": { "http": { "method": method, "path": path }, "requestId": "r" }
     })

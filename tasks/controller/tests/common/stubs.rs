@@ -15,7 +15,7 @@ use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use axum::serve::ListenerExt;
 use breaker::Level;
-use controller::{CommandTarget, Controller, LambdaServices, PerLevel, StateCache, StoredLevel};
+use controller::{CommandTarget, Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
 use platform::clients::{ROUTING_TIMEOUTS, dynamodb_for_routing, lambda_without_retries, sdk_config};
 use platform::https::Https;
 use platform::settings::Environment;
@@ -148,7 +148,7 @@ pub fn item(level: u8) -> Reply {
     Reply::json(200, &json!({ "Item": attributes(item) }))
 }
 
-fn attributes(item: HashMap<String, AttributeValue>) -> Value {
+pub fn attributes(item: HashMap<String, AttributeValue>) -> Value {
     let wire = |value| match value {
         AttributeValue::N(number) => json!({ "N": number }),
         AttributeValue::S(text) => json!({ "S": text }),
@@ -293,9 +293,10 @@ pub async fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealContro
         services: LambdaServices { client: lambda_without_retries(&config(lambda_url).await), functions },
         service_timeouts: five_seconds(),
         request_fallback: true,
+        probe_limit: ProbeLimit::new(policy().probe_limit_per_second()),
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
-        policy: policy(),
+        policy: Some(policy()),
         commands: CommandTarget::default(),
     }
 }

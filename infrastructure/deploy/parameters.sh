@@ -1,0 +1,174 @@
+# shellcheck shell=bash
+# The template's parameters: where their values come from, and what they must be together.
+
+environment_file() { printf 'infrastructure/environments/%s.parameters' "$ENVIRONMENT"; }
+
+# What the environment's file sets, one Name=Value a line; nothing where there is no such file.
+environment_parameters() {
+  local file
+  file=$ROOT/$(environment_file)
+  [ ! -f "$file" ] || sed -e '/^#/d' -e '/^[[:space:]]*$/d' "$file"
+}
+
+# What somebody set for this deployment, in the order in which the last word counts.
+given_parameters() {
+  environment_parameters
+  [ ${#PARAMETERS[@]} -eq 0 ] || printf '%s\n' "${PARAMETERS[@]}"
+}
+
+# Refuses what is no parameter or what another option decides, by the place where it stands.
+check_assignment() {
+  local where=$1 assignment=$2
+  case $assignment in
+    ProjectName=*) fail "$where ProjectName: use --project-name" ;;
+    Environment=*) fail "$where Environment: use --environment" ;;
+    Architecture=*) fail "$where Architecture: use --architecture" ;;
+    ReleaseId=*) fail "$where ReleaseId: it follows from the code and the other parameters" ;;
+  esac
+  [[ $assignment =~ ^[A-Za-z0-9]+= ]] || fail "$where $assignment: not of the form Key=Value"
+  # Here, because CloudFormation would only say so after the upload.
+  sed -n '/^Parameters:/,/^Rules:/p' "$ROOT/$TEMPLATE" | grep -x "  ${assignment%%=*}:" >/dev/null \
+    || fail "$where ${assignment%%=*}: the template has no such parameter"
+}
+
+check_environment_file() {
+  local line
+  while IFS= read -r line; do
+    check_assignment "$(environment_file):" "$line"
+  done < <(environment_parameters)
+}
+
+# The parameters that the deployment will have, one Name=Value a line, complete, so that the release follows from
+# them: the template's defaults, then what the stack has, then the environment's file, then the command line; the
+# last word counts. What the stack has and the template no longer is left out.
+effective_parameters() {
+  {
+    # As `package` writes them: a block each, quotes only around the whole value.
+    awk -v quote="'" '
+      /^[A-Za-z]/ { within = /^Parameters:/ }
+      within && /^  [A-Za-z0-9]+:/ { name = $1; sub(/:.*/, "", name) }
+      within && /^    Default: / {
+        sub(/^    Default: /, "")
+        if (index($0, quote) == 1) $0 = substr($0, 2, length($0) - 2)
+        print name "=" $0
+      }
+    ' "$1"
+    is_new || printf '%s\n' "$STACK_PARAMETERS"
+    printf '%s\n' "$RECORDED_GRADUAL"
+    given_parameters
+    printf '%s\n' "ProjectName=$PROJECT" "Environment=$ENVIRONMENT" "Architecture=$ARCHITECTURE"
+  } | awk -v template="$1" '
+    BEGIN {
+      while ((getline line <template) > 0) {
+        if (line ~ /^[A-Za-z]/) within = line ~ /^Parameters:/
+        else if (within && line ~ /^  [A-Za-z0-9]+:/) { gsub(/[ :]/, "", line); known[line] = 1 }
+      }
+    }
+    { name = $0; sub(/=.*/, "", name) }
+    name in known && name != "ReleaseId" { values[name] = $0 }
+    END { for (name in values) print values[name] }
+  ' | LC_ALL=C sort >"$STAGE/effective"
+  derive_alarm_threshold "$STAGE/effective"
+}
+
+parameter() { sed -n "s/^$2=//p" "$1"; }
+
+# A number of the policy: what the parameter says, and where it says nothing what the preset does, which the
+# parameter's description ends with.
+policy_parameter() {
+  local file=$1 name=$2 value preset
+  value=$(parameter "$file" "$name")
+  if [ -z "$value" ]; then
+    preset=$(parameter "$file" PolicyPreset)
+    value=$(sed -n "/^  $name:\$/,/^    Description:/p" "$ROOT/$TEMPLATE" \
+      | sed -n -e 's/.* \([0-9]*\) in both presets$/\1/p' -e "s/.* \([0-9]*\) in $preset\(,.*\)\{0,1\}\$/\1/p")
+  fi
+  printf '%s' "$value"
+}
+
+is_whole() { [[ $1 =~ ^(0|[1-9][0-9]*)$ ]]; }
+
+# The errors at level 2 that raise its alarm are those that are missing to level 3, unless somebody said otherwise:
+# CloudFormation cannot subtract.
+derive_alarm_threshold() {
+  local file=$1 first second
+  first=$(policy_parameter "$file" Level1FailureThreshold)
+  second=$(policy_parameter "$file" Level2FailureThreshold)
+  if is_whole "$first" && is_whole "$second" && [ "$second" -gt "$first" ] \
+    && ! given_parameters | grep '^Level2ErrorAlarmThreshold=' >/dev/null; then
+    sed "s/^\(Level2ErrorAlarmThreshold\)=.*/\1=$((second - first))/" "$file"
+  else
+    cat "$file"
+  fi
+}
+
+# The numbers that must be whole: those whose default and bounds are. What runs from 0 to 1 is a share.
+whole_parameters() {
+  awk '
+    function finish() {
+      if (number && whole[1] && whole[2] && whole[3] && most > 1) print name
+      number = 0; most = 0; delete whole
+    }
+    /^[A-Za-z]/ { finish(); within = /^Parameters:/ }
+    within && /^  [A-Za-z0-9]+:/ { finish(); name = $1; sub(/:.*/, "", name) }
+    within && $1 == "Type:" { number = $2 == "Number" }
+    within && $1 == "Default:" { whole[1] = $2 ~ /^[0-9]+$/ }
+    within && $1 == "MinValue:" { whole[2] = $2 ~ /^[0-9]+$/ }
+    within && $1 == "MaxValue:" { whole[3] = $2 ~ /^[0-9]+$/; most = $2 }
+    END { finish() }
+  ' "$1"
+}
+
+# What CloudFormation cannot check, because it looks at one parameter at a time. A wrong pair would stop each function
+# that reads it at its next start.
+check_parameters() {
+  local template=$1 file=$2 name value first second alarm cooldown longest ttl stale reserved
+  for name in $(whole_parameters "$template"); do
+    value=$(parameter "$file" "$name")
+    is_whole "$value" || fail "parameter $name: \"$value\" is not a whole number"
+  done
+  for name in Level1FailureThreshold Level2FailureThreshold RecoveryCooldownSeconds RecoveryCooldownMaxSeconds; do
+    value=$(policy_parameter "$file" "$name")
+    is_whole "$value" || fail "parameter $name: \"$value\" is not a whole number"
+  done
+  first=$(policy_parameter "$file" Level1FailureThreshold)
+  second=$(policy_parameter "$file" Level2FailureThreshold)
+  # 0 switches either rule off.
+  [ "$second" -eq 0 ] || [ "$second" -gt "$first" ] \
+    || fail "parameter Level2FailureThreshold: $second is not above Level1FailureThreshold ($first), so one fall would lead straight to level 3"
+  alarm=$(parameter "$file" Level2ErrorAlarmThreshold)
+  [ "$second" -eq 0 ] || [ "$alarm" -eq $((second - first)) ] \
+    || fail "parameter Level2ErrorAlarmThreshold: $alarm is not $((second - first)), which is Level2FailureThreshold less Level1FailureThreshold; leave it out and it follows"
+  cooldown=$(policy_parameter "$file" RecoveryCooldownSeconds)
+  longest=$(policy_parameter "$file" RecoveryCooldownMaxSeconds)
+  [ "$longest" -eq 0 ] || [ "$longest" -ge "$cooldown" ] \
+    || fail "parameter RecoveryCooldownMaxSeconds: $longest is below RecoveryCooldownSeconds ($cooldown); use 0 for a cooldown that is never doubled"
+  ttl=$(parameter "$file" StateCacheTtlMilliseconds)
+  stale=$(parameter "$file" StaleStateSeconds)
+  # A state is used for up to a fifth longer than its time to live.
+  [ $((ttl * 12)) -lt $((stale * 10000)) ] \
+    || fail "parameter StaleStateSeconds: $stale s is no longer than a healthy controller uses a state, 1.2 times StateCacheTtlMilliseconds ($ttl); raise it above $((ttl * 12 / 10000))"
+  reserved=$(parameter "$file" ControlPlaneReservedConcurrency)
+  [ "$reserved" -ne 1 ] \
+    || fail "parameter ControlPlaneReservedConcurrency: 1 is less than the two batches of alarms that run at once; use 2 or more, or 0"
+  check_pairs "$file"
+  if [ "$ENVIRONMENT" = prod ] && [[ $(parameter "$file" RunbookUrl) != https://* ]]; then
+    say "Mind: RunbookUrl is no https:// address, so the alarms' descriptions have no link that people can follow."
+  fi
+}
+
+# Parameters of which one is nothing without the other.
+check_pairs() {
+  local file=$1 uses
+  for uses in ApiAuthorization StatusAuthorization; do
+    [ "$(parameter "$file" "$uses")" != JWT ] && continue
+    [ -n "$(parameter "$file" JwtIssuer)" ] || fail "parameter JwtIssuer: it is empty, and $uses=JWT needs it"
+    [ -n "$(parameter "$file" JwtAudience)" ] || fail "parameter JwtAudience: it is empty, and $uses=JWT needs it"
+  done
+  if [ -n "$(parameter "$file" VpcSubnetIds)" ] && [ -z "$(parameter "$file" VpcSecurityGroupIds)" ]; then
+    fail "parameter VpcSecurityGroupIds: it is empty, and VpcSubnetIds need security groups"
+  fi
+  if [ -z "$(parameter "$file" VpcSubnetIds)" ] && [ -n "$(parameter "$file" VpcSecurityGroupIds)" ]; then
+    fail "parameter VpcSubnetIds: it is empty, so the VpcSecurityGroupIds would do nothing"
+  fi
+}

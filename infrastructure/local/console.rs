@@ -1,0 +1,233 @@
+//! What a person, or a program, sees while the bank is served.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use breaker::{SystemState, TransitionRecord};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::cloudwatch::AlarmStatus;
+use crate::cloudwatch::alarm::AlarmState;
+use crate::progress::Progress;
+use crate::tally::{Counts, Rates};
+use crate::watch::line;
+
+/// How much is shown, and for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// A view that is drawn anew each second: on a terminal.
+    Live,
+    /// A line a transition: where the output is kept.
+    Lines,
+    /// Nothing but where the bank answers, and errors.
+    Quiet,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Style {
+    /// What the options ask for; else what the output is good for.
+    #[must_use]
+    pub fn of(quiet: bool, json: bool) -> Self {
+        match (json, quiet, std::io::stdout().is_terminal() && std::io::stderr().is_terminal()) {
+            (true, _, _) => Self::Json,
+            (_, true, _) => Self::Quiet,
+            (_, _, true) => Self::Live,
+            _ => Self::Lines,
+        }
+    }
+
+    /// How the steps of the set-up are shown.
+    #[must_use]
+    pub fn progress(self) -> Progress {
+        match self {
+            Self::Live | Self::Lines => Progress::shown(),
+            Self::Quiet | Self::Json => Progress::quiet(),
+        }
+    }
+}
+
+/// What is to be known about a bank that answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Bank<'a> {
+    /// The local address of the API.
+    pub api: &'a str,
+    /// The local address of AWS.
+    pub aws: &'a str,
+    /// The state machine.
+    pub machine: &'a str,
+}
+
+/// Shows a bank as its [`Style`] says.
+#[derive(Debug)]
+pub struct Console {
+    style: Style,
+    live: Option<Live>,
+}
+
+impl Console {
+    /// A console; nothing is shown yet.
+    #[must_use]
+    pub fn new(style: Style) -> Self {
+        Self { style, live: None }
+    }
+
+    /// Says that the bank answers; `help` is what a person is told beside.
+    pub fn ready(&mut self, bank: Bank<'_>, help: &str) {
+        match self.style {
+            Style::Json => println!(
+                "{}",
+                json!({ "event": "ready", "api": bank.api, "aws": bank.aws, "stateMachineArn": bank.machine })
+            ),
+            Style::Quiet => println!("The bank answers at {}", bank.api),
+            Style::Lines => println!("\nThe bank answers at {}\n{help}", bank.api),
+            Style::Live => {
+                println!("\nThe bank answers at {}\n{help}\n", bank.api);
+                self.live = Some(Live::default());
+            }
+        }
+    }
+
+    /// Tells of a transition.
+    pub fn transition(&self, record: &TransitionRecord) {
+        match (self.style, &self.live) {
+            (Style::Json, _) => println!("{}", json!({ "event": "transition", "record": record })),
+            (Style::Quiet, _) => {}
+            // A terminal that is gone is noticed elsewhere.
+            (_, Some(live)) => drop(live.view.println(line(record))),
+            (_, None) => println!("{}", line(record)),
+        }
+    }
+
+    /// Whether anybody looks at what [`Self::update`] shows.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Draws the live view anew.
+    pub fn update(&mut self, state: Option<&SystemState>, counts: &Counts, alarms: &[AlarmStatus]) {
+        if let Some(live) = &mut self.live {
+            let rates = live.rates.update(Instant::now(), counts.clone());
+            live.draw(&screen(state, counts, &rates, alarms, Timestamp::now()));
+        }
+    }
+}
+
+/// Lines at the bottom of a terminal that are drawn over.
+#[derive(Debug, Default)]
+struct Live {
+    view: MultiProgress,
+    lines: Vec<ProgressBar>,
+    rates: Rates,
+}
+
+impl Live {
+    fn draw(&mut self, screen: &[String]) {
+        while self.lines.len() < screen.len() {
+            let line = self.view.add(ProgressBar::no_length());
+            // Cut to the terminal's width: a line that wraps could not be drawn over.
+            let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            line.set_style(style);
+            self.lines.push(line);
+        }
+        for (index, line) in self.lines.iter().enumerate() {
+            line.set_message(screen.get(index).cloned().unwrap_or_default());
+            line.tick();
+        }
+    }
+}
+
+/// The live view, line by line.
+fn screen(
+    state: Option<&SystemState>,
+    counts: &Counts,
+    rates: &BTreeMap<String, f64>,
+    alarms: &[AlarmStatus],
+    now: Timestamp,
+) -> Vec<String> {
+    let mut lines = match state {
+        None => vec!["level     1, by default: nothing was evaluated yet".to_owned()],
+        Some(state) => about(state, now),
+    };
+    for (level, count) in counts {
+        let rate = rates.get(level).copied().unwrap_or_default();
+        let what = if level == "-" { "no level".to_owned() } else { format!("level {level}") };
+        lines.push(format!("requests  {what}: {} ({rate:.1}/s), {} failed", count.requests, count.failures));
+    }
+    if counts.is_empty() {
+        lines.push("requests  none yet".to_owned());
+    }
+    let on: Vec<_> = alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm).map(|alarm| &*alarm.name).collect();
+    let which = if on.is_empty() { String::new() } else { format!(": {}", on.join(", ")) };
+    lines.push(format!("alarms    {} of {} on{which}", on.len(), alarms.len()));
+    lines
+}
+
+fn about(state: &SystemState, now: Timestamp) -> Vec<String> {
+    let since = state.last_transition.strftime("%H:%M:%S");
+    let mut lines = vec![
+        format!(
+            "level     {}, {}, since {since} UTC (epoch {})",
+            state.current_level,
+            state.current_level.status(),
+            state.epoch
+        ),
+        format!("why       {}", state.transition_reason),
+        format!("counts    {} failures, {} successes in a row", state.failure_count, state.success_count),
+    ];
+    if let Some(hold) = state.active_hold(now) {
+        let until = hold.expires_at.strftime("%H:%M:%S");
+        lines.push(format!("hold      until {until} UTC, by {}: {}", hold.requested_by, hold.reason));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use breaker::{Hold, Level, Policy, PolicySettings};
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::tally::Count;
+
+    fn state(now: Timestamp) -> SystemState {
+        let policy = Policy::new(PolicySettings::default()).unwrap();
+        SystemState {
+            current_level: Level::Degraded,
+            epoch: 7,
+            transition_reason: "6 failures at level 1".to_owned(),
+            ..SystemState::initial(&policy, now)
+        }
+    }
+
+    #[test]
+    fn the_view_shows_the_level_why_and_what_passes() {
+        let now: Timestamp = "2026-09-10T14:06:12Z".parse().unwrap();
+        let counts = Counts::from([("2".to_owned(), Count { requests: 40, failures: 3 })]);
+        let screen = screen(Some(&state(now)), &counts, &BTreeMap::from([("2".to_owned(), 4.04)]), &[], now);
+        let expected = [
+            "level     2, degraded, since 14:06:12 UTC (epoch 7)",
+            "why       6 failures at level 1",
+            "counts    0 failures, 0 successes in a row",
+            "requests  level 2: 40 (4.0/s), 3 failed",
+            "alarms    0 of 0 on",
+        ];
+        assert_eq!(screen, expected);
+    }
+
+    #[test]
+    fn the_view_shows_a_hold_until_it_ends() {
+        let now: Timestamp = "2026-09-10T14:06:12Z".parse().unwrap();
+        let expires_at = now + SignedDuration::from_mins(5);
+        let hold =
+            Hold { level: Level::Degraded, reason: "drill".to_owned(), requested_by: "alice".to_owned(), expires_at };
+        let state = SystemState { hold: Some(hold), ..state(now) };
+        let shown = |now| screen(Some(&state), &Counts::new(), &BTreeMap::new(), &[], now);
+        assert!(shown(now).contains(&"hold      until 14:11:12 UTC, by alice: drill".to_owned()));
+        assert!(!shown(expires_at).iter().any(|line| line.starts_with("hold")));
+    }
+}

@@ -1,0 +1,174 @@
+//! `cargo run -- traffic`: steady load on a bank that runs already.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::traffic::{Answer, Traffic};
+
+/// Requests that may wait for their answers at a time; further ones wait to be sent.
+const MOST_WAITING: usize = 200;
+
+/// What to send.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Requests a second
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rate: u32,
+    /// The share of requests that fails on purpose at whichever level serves them
+    #[arg(long, default_value = "0%", value_parser = percent)]
+    fail: f64,
+    /// For how long
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+    /// The bank: what `cargo run` printed
+    #[arg(long, default_value = "http://127.0.0.1:3000")]
+    url: String,
+    /// Chooses the requests that fail: the same seed, the same requests
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// A share as people write it: `30%` or `30`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim();
+    let percent: f64 = number.parse().map_err(|_| "is not a percentage such as 30%".to_owned())?;
+    if (0.0..=100.0).contains(&percent) { Ok(percent / 100.0) } else { Err("is not from 0% to 100%".to_owned()) }
+}
+
+/// Sends the requests at their times, whether or not earlier ones were answered, and prints a summary.
+///
+/// # Errors
+/// Nothing answers at the address.
+pub async fn run(options: &Options) -> Result<()> {
+    let traffic = Traffic::new(options.url.trim_end_matches('/'))?;
+    traffic.status().await.map_err(|error| {
+        anyhow!(
+            "no bank answers at {}: start one with `cargo run`, or give its address with --url ({error:#})",
+            options.url
+        )
+    })?;
+    let total = u64::from(options.rate) * u64::from(options.seconds);
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg} {eta} left")?);
+    let mut random = StdRng::seed_from_u64(options.seed);
+    let mut summary = Summary::default();
+    let mut waiting = JoinSet::new();
+    let mut times = interval(Duration::from_secs(1) / options.rate);
+    // What was late is sent at once, so that the rate is kept.
+    times.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let begun = Instant::now();
+    for _ in 0..total {
+        times.tick().await;
+        while waiting.len() >= MOST_WAITING {
+            summary.take(waiting.join_next().await);
+        }
+        let (traffic, fail) = (traffic.clone(), random.random_bool(options.fail));
+        waiting.spawn(async move {
+            let sent = Instant::now();
+            (traffic.account(fail).await, sent.elapsed())
+        });
+        while let Some(answered) = waiting.try_join_next() {
+            summary.take(Some(answered));
+        }
+        bar.set_position(summary.requests());
+        bar.set_message(summary.level.clone());
+    }
+    while !waiting.is_empty() {
+        summary.take(waiting.join_next().await);
+    }
+    bar.finish_and_clear();
+    print!("{}", summary.table(begun.elapsed())?);
+    if summary.answers.is_empty() {
+        bail!("none of {total} requests was answered");
+    }
+    Ok(())
+}
+
+type Answered = Option<Result<(Result<Answer>, Duration), tokio::task::JoinError>>;
+
+/// What came back.
+#[derive(Debug, Default)]
+struct Summary {
+    answers: BTreeMap<Answer, u64>,
+    lost: u64,
+    waits: Vec<Duration>,
+    /// The level of the newest answer.
+    level: String,
+}
+
+impl Summary {
+    fn take(&mut self, answered: Answered) {
+        match answered {
+            Some(Ok((Ok(answer), wait))) => {
+                self.level = format!("level {}", answer.level);
+                *self.answers.entry(answer).or_default() += 1;
+                self.waits.push(wait);
+            }
+            Some(_) => self.lost += 1,
+            None => {}
+        }
+    }
+
+    fn requests(&self) -> u64 {
+        self.answers.values().sum::<u64>() + self.lost
+    }
+
+    fn table(&mut self, elapsed: Duration) -> Result<String> {
+        self.waits.sort_unstable();
+        let wait = |percent: usize| {
+            let index = (self.waits.len() * percent).div_ceil(100).saturating_sub(1);
+            self.waits.get(index).map_or(0, Duration::as_millis)
+        };
+        let mut text = String::from("answers  level  status  routed to\n");
+        for (Answer { level, status, routed_to }, count) in &self.answers {
+            writeln!(text, "{count:>7}  {level:>5}  {status:>6}  {routed_to}").context("a line of the summary")?;
+        }
+        let (requests, seconds) = (self.requests(), elapsed.as_secs_f64());
+        writeln!(text, "{requests} requests in {seconds:.1} s; {} without an answer", self.lost)?;
+        writeln!(text, "waited: median {} ms, p99 {} ms", wait(50), wait(99))?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_a_percentage() {
+        for (text, expected) in [("30%", 0.3), ("30", 0.3), ("0.5 %", 0.005), ("0", 0.0), ("100%", 1.0)] {
+            assert!((percent(text).unwrap() - expected).abs() < 1e-12, "{text}");
+        }
+        for bad in ["", "%", "-1%", "101%", "a third", "NaN"] {
+            assert!(percent(bad).unwrap_err().starts_with("is not"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_summary_counts_by_level_status_and_service_and_keeps_what_was_lost() {
+        let mut summary = Summary::default();
+        let answer = |status| Answer { level: "2".to_owned(), status, routed_to: "degraded-service".to_owned() };
+        for milliseconds in 1..=99 {
+            summary.take(Some(Ok((Ok(answer(200)), Duration::from_millis(milliseconds)))));
+        }
+        summary.take(Some(Ok((Ok(answer(503)), Duration::from_millis(900)))));
+        summary.take(Some(Ok((Err(anyhow!("refused")), Duration::ZERO))));
+        let table = summary.table(Duration::from_secs(10)).unwrap();
+        let expected = "answers  level  status  routed to
+     99      2     200  degraded-service
+      1      2     503  degraded-service
+101 requests in 10.0 s; 1 without an answer
+waited: median 50 ms, p99 99 ms
+";
+        assert_eq!(table, expected);
+    }
+}

@@ -1,0 +1,174 @@
+//! The control plane: schedule, alarms, evaluations, and the state that they write.
+
+use std::collections::BTreeMap;
+
+use breaker::{
+    AlarmHint, AlarmRequest, Decision, Evidence, EvidenceQuery, Level, Outcome, Policy, ScheduleRequest, SystemState,
+    TransitionRequest, decide,
+};
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::alarms::{Alarm, alarms};
+use crate::metrics::Metrics;
+use crate::report::Move;
+use crate::scenario::{ControlPlane as Timing, Scenario};
+
+/// One evaluation, with everything that it rested on.
+#[derive(Debug)]
+pub struct Look<'a> {
+    /// The state that was read.
+    pub state: &'a SystemState,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// What asked for it.
+    pub request: &'a TransitionRequest,
+    /// What was read of the metrics.
+    pub evidence: &'a Evidence,
+    /// When.
+    pub now: Timestamp,
+    /// What was decided.
+    pub decision: &'a Decision,
+}
+
+/// What happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// The alarms evaluate the period that ends at this Unix second.
+    Alarms(i64),
+    Schedule,
+    /// An alarm's message is processed: the alarm by its place.
+    Alarm(usize),
+}
+
+/// The control plane with its state.
+pub struct ControlPlane<'a> {
+    pub policy: Policy,
+    timing: Timing,
+    alarms: Vec<Alarm>,
+    /// By time, and by number where two are due at once.
+    due: BTreeMap<(Timestamp, u64), Due>,
+    numbers: u64,
+    /// One execution runs at a time; a second one would lose the race and evaluate again.
+    free_at: Timestamp,
+    /// Each state from the time on at which the table shows it, oldest first.
+    pub states: Vec<(Timestamp, SystemState)>,
+    pub moves: Vec<Move>,
+    pub looks: u64,
+    start: Timestamp,
+    watch: &'a mut dyn FnMut(&Look<'_>),
+}
+
+impl<'a> ControlPlane<'a> {
+    /// A control plane that has just been deployed.
+    pub fn new(
+        policy: Policy,
+        scenario: &Scenario,
+        start: Timestamp,
+        rng: &mut Rng,
+        watch: &'a mut dyn FnMut(&Look<'_>),
+    ) -> Self {
+        let timing = scenario.control_plane;
+        let period = f64::from(timing.alarm_period_seconds);
+        let expected = timing.alarms_for_requests_per_second.unwrap_or(scenario.requests_per_second);
+        let mut control = Self {
+            policy,
+            timing,
+            alarms: alarms(&policy, expected * period),
+            due: BTreeMap::new(),
+            numbers: 0,
+            free_at: start,
+            states: vec![(start, SystemState::initial(&policy, start))],
+            moves: Vec::new(),
+            looks: 0,
+            start,
+            watch,
+        };
+        let first_look = seconds(rng.f64() * f64::from(timing.schedule_seconds));
+        control.plan(start + first_look, Due::Schedule);
+        let period = i64::from(timing.alarm_period_seconds);
+        let first_period = (start.as_second().div_euclid(period) + 1) * period;
+        control.plan_alarms(first_period);
+        control
+    }
+
+    /// Lets everything happen that is due until `now`.
+    pub fn advance(&mut self, now: Timestamp, metrics: &Metrics) {
+        while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
+            let ((at, _), due) = entry.remove_entry();
+            match due {
+                Due::Schedule => {
+                    self.plan(at + SignedDuration::from_secs(self.timing.schedule_seconds.into()), Due::Schedule);
+                    self.look(&TransitionRequest::Schedule(ScheduleRequest::default()), at, metrics);
+                }
+                Due::Alarms(until) => self.evaluate_alarms(at, until, metrics),
+                Due::Alarm(place) => {
+                    let name = self.alarms.get(place).map(|alarm| alarm.name.clone()).unwrap_or_default();
+                    let alarm = AlarmHint { name, arn: None, state_change_time: None };
+                    self.look(&TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false }), at, metrics);
+                }
+            }
+        }
+    }
+
+    /// What the table shows at `now`.
+    pub fn state_at(&self, now: Timestamp) -> Option<&SystemState> {
+        self.states.iter().rev().find(|(from, _)| *from <= now).or_else(|| self.states.first()).map(|(_, state)| state)
+    }
+
+    fn evaluate_alarms(&mut self, now: Timestamp, until: i64, metrics: &Metrics) {
+        let period = i64::from(self.timing.alarm_period_seconds);
+        self.plan_alarms(until + period);
+        let gone_off: Vec<_> = self
+            .alarms
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(place, alarm)| alarm.goes_off(metrics, until - period, until).then_some(place))
+            .collect();
+        for place in gone_off {
+            self.plan(now, Due::Alarm(place));
+        }
+    }
+
+    fn plan_alarms(&mut self, until: i64) {
+        let end = Timestamp::from_second(until).unwrap_or(Timestamp::MAX);
+        self.plan(end + seconds(self.timing.alarm_delay_seconds), Due::Alarms(until));
+    }
+
+    fn plan(&mut self, at: Timestamp, due: Due) {
+        self.due.insert((at, self.numbers), due);
+        self.numbers += 1;
+    }
+
+    fn look(&mut self, request: &TransitionRequest, at: Timestamp, metrics: &Metrics) {
+        let now = at.max(self.free_at);
+        let Some((_, state)) = self.states.last() else { return };
+        let query = EvidenceQuery::new(state, &self.policy, now);
+        let visible = now - seconds(self.timing.metric_delay_seconds);
+        let read = |level: Level| metrics.buckets(level, &query.ranges, visible);
+        let evidence = Evidence::new(read(query.level)).with_probes(query.probed.map(read).unwrap_or_default());
+        // Only operators' commands can be refused.
+        let Ok(decision) = decide(state, &self.policy, request, &evidence, now) else { return };
+        (self.watch)(&Look { state, policy: &self.policy, request, evidence: &evidence, now, decision: &decision });
+        self.looks += 1;
+        let written = now + seconds(self.timing.execution_seconds);
+        self.free_at = written;
+        if decision.outcome == Outcome::Transition {
+            self.moves.push(Move {
+                second: written.duration_since(self.start).as_secs_f64(),
+                from: decision.from,
+                to: decision.to,
+                reason: decision.reason,
+            });
+        }
+        if let Some(next) = decision.next {
+            self.states.push((written, next));
+        }
+    }
+}
+
+/// So many seconds, to the millisecond.
+#[expect(clippy::cast_possible_truncation, reason = "far from the limit")]
+pub fn seconds(seconds: f64) -> SignedDuration {
+    SignedDuration::from_millis((seconds * 1_000.0).round() as i64)
+}

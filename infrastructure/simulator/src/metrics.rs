@@ -1,0 +1,81 @@
+//! The metrics of the services, second by second, as `CloudWatch` keeps them.
+
+use breaker::{Bucket, Level, Range};
+use jiff::Timestamp;
+
+use crate::levels::PerLevel;
+
+/// What is recorded of calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub successes: u64,
+    pub errors: u64,
+    pub slow_calls: u64,
+}
+
+impl Counts {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            successes: self.successes + other.successes,
+            errors: self.errors + other.errors,
+            slow_calls: self.slow_calls + other.slow_calls,
+        }
+    }
+}
+
+/// The outcomes at each level by seconds of the clock.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Unix seconds of the first one.
+    first: i64,
+    levels: PerLevel<Vec<Counts>>,
+}
+
+impl Metrics {
+    pub fn new(first: Timestamp) -> Self {
+        Self { first: first.as_second(), levels: PerLevel::default() }
+    }
+
+    /// Records the outcome of a call that ended at `end`.
+    pub fn record(&mut self, level: Level, end: Timestamp, outcome: Counts) {
+        let Ok(index) = usize::try_from(end.as_second() - self.first) else { return };
+        let seconds = self.levels.of_mut(level);
+        if seconds.len() <= index {
+            seconds.resize(index + 1, Counts::default());
+        }
+        if let Some(counts) = seconds.get_mut(index) {
+            *counts = counts.plus(outcome);
+        }
+    }
+
+    /// The buckets of `ranges` that are there at `visible`: what ended later is not known yet, and a bucket
+    /// without an outcome does not exist.
+    pub fn buckets(&self, level: Level, ranges: &[Range], visible: Timestamp) -> Vec<Bucket> {
+        let mut buckets = Vec::new();
+        for range in ranges {
+            let length = i64::from(range.period_seconds);
+            let (mut start, end) = (range.start.as_second(), range.end.as_second());
+            while start < end {
+                let counts = self.sum(level, start, (start + length).min(visible.as_second()));
+                let bucket = Timestamp::from_second(start).ok().filter(|_| counts != Counts::default());
+                buckets.extend(bucket.map(|start| Bucket {
+                    start,
+                    period_seconds: range.period_seconds,
+                    successes: counts.successes,
+                    errors: counts.errors,
+                    slow_calls: counts.slow_calls,
+                }));
+                start += length;
+            }
+        }
+        buckets
+    }
+
+    /// The sums from one Unix second to another, itself excluded.
+    pub fn sum(&self, level: Level, from: i64, until: i64) -> Counts {
+        let index = |second: i64| usize::try_from(second - self.first).unwrap_or(0);
+        let seconds = self.levels.of(level);
+        let (from, until) = (index(from), index(until).min(seconds.len()));
+        seconds.get(from..until).unwrap_or_default().iter().fold(Counts::default(), |sum, counts| sum.plus(*counts))
+    }
+}

@@ -1,0 +1,230 @@
+//! What a policy did to callers.
+
+use breaker::{DRAWS, Level};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::control::{ControlPlane, seconds};
+use crate::levels::PerLevel;
+use crate::run::Contender;
+use crate::scenario::Scenario;
+use crate::world::{Outcome, World};
+
+/// Points of a timeline: as many as a chart can show.
+const POINTS: u32 = 240;
+/// Waits are counted to the millisecond up to here: three timeouts in a row at their longest.
+const LONGEST_WAIT: usize = 42_000;
+
+/// A change of the level.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Move {
+    /// When the table showed it, in seconds from the start.
+    pub second: f64,
+    /// From.
+    pub from: Level,
+    /// To.
+    pub to: Level,
+    /// Why, in the rules' words.
+    pub reason: String,
+}
+
+/// What became of the requests in a stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Point {
+    /// Where it begins, in seconds from the start.
+    pub second: u32,
+    /// Requests.
+    pub requests: u64,
+    /// Those that failed for their callers.
+    pub failed: u64,
+    /// Those that were declined by design.
+    pub declined: u64,
+    /// Those that were answered below level 1.
+    pub degraded: u64,
+    /// Whether level 1 was in good health when it began.
+    pub healthy: bool,
+}
+
+/// What a policy did to callers. Times are in seconds where nothing else is said.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The contender's name.
+    pub policy: String,
+    /// The settings that differ from the preset's.
+    pub overrides: Vec<String>,
+    /// Requests a second where the traffic's factor is 1.
+    pub requests_per_second: f64,
+    /// The seed of chance.
+    pub seed: u64,
+    /// How long it took, in simulated time.
+    pub seconds: u32,
+    /// All requests.
+    pub requests: u64,
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Requests that failed for their callers: a 5xx that is not by design.
+    pub failed: u64,
+    /// Requests that a level declined by design.
+    pub declined: u64,
+    /// The share that failed, in percent.
+    pub failed_percent: f64,
+    /// The share that was declined, in percent.
+    pub declined_percent: f64,
+    /// The wait that one in a hundred requests exceeds, in milliseconds.
+    pub p99_wait_milliseconds: u32,
+    /// Transitions.
+    pub transitions: u32,
+    /// How long each level was current.
+    pub seconds_at_level: PerLevel<f64>,
+    /// How long the level was below 1 while level 1 was in good health.
+    pub degraded_in_vain_seconds: f64,
+    /// How long ramps kept requests from a level 1 in good health: each second counts by the share kept from it.
+    pub ramped_in_vain_seconds: f64,
+    /// Probes sent.
+    pub probes: u64,
+    /// Probes that failed or were slow. No caller saw that.
+    pub failed_probes: u64,
+    /// Evaluations.
+    pub looks: u64,
+    /// Each transition.
+    pub moves: Vec<Move>,
+    /// What became of the requests over time.
+    pub timeline: Vec<Point>,
+}
+
+/// Counts requests.
+#[derive(Debug)]
+pub struct Tally {
+    waits: Vec<u64>,
+    seconds_a_point: u32,
+    timeline: Vec<Point>,
+    probes: u64,
+    failed_probes: u64,
+}
+
+impl Tally {
+    pub fn new(seconds: u32) -> Self {
+        let seconds_a_point = seconds.div_ceil(POINTS).max(1);
+        let points = seconds.div_ceil(seconds_a_point);
+        let timeline = (0..points).map(|point| Point { second: point * seconds_a_point, ..Point::default() }).collect();
+        Self { waits: vec![0; LONGEST_WAIT], seconds_a_point, timeline, probes: 0, failed_probes: 0 }
+    }
+
+    /// A request that arrived at `at`, in milliseconds, is answered.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "waits are short and not negative")]
+    pub fn request(&mut self, at: i64, outcome: Outcome, waited: f64, level: Level) {
+        let wait = (waited as usize).min(LONGEST_WAIT - 1);
+        if let Some(count) = self.waits.get_mut(wait) {
+            *count += 1;
+        }
+        let point = usize::try_from(at / 1_000 / i64::from(self.seconds_a_point)).unwrap_or(usize::MAX);
+        let Some(point) = self.timeline.get_mut(point) else { return };
+        point.requests += 1;
+        point.failed += u64::from(outcome == Outcome::Failed);
+        point.declined += u64::from(outcome == Outcome::Declined);
+        point.degraded += u64::from(level > Level::Full);
+    }
+
+    pub const fn probe(&mut self, good: bool) {
+        self.probes += 1;
+        if !good {
+            self.failed_probes += 1;
+        }
+    }
+
+    /// The wait that one in a hundred exceeds.
+    fn p99(&self) -> u32 {
+        let all: u64 = self.waits.iter().sum();
+        let mut left = all - all / 100;
+        let found = self.waits.iter().position(|count| {
+            left = left.saturating_sub(*count);
+            left == 0
+        });
+        u32::try_from(found.unwrap_or(0)).unwrap_or(u32::MAX)
+    }
+}
+
+/// A run that has ended.
+pub struct Played<'a> {
+    pub scenario: &'a Scenario,
+    pub contender: &'a Contender,
+    pub seed: u64,
+    pub world: &'a World<'a>,
+    pub start: Timestamp,
+    pub control: Option<&'a ControlPlane<'a>>,
+}
+
+/// How long the level was where.
+#[derive(Default)]
+struct Stays {
+    at_level: PerLevel<f64>,
+    in_vain: f64,
+    ramped_in_vain: f64,
+}
+
+impl Stays {
+    fn of(played: &Played<'_>) -> Self {
+        let Played { scenario, world, start, control, .. } = *played;
+        let mut stays = Self::default();
+        for second in 0..scenario.seconds() {
+            let at = start + seconds(f64::from(second) + 0.5);
+            let state = control.and_then(|control| control.state_at(at));
+            let level = state.map_or(Level::Full, |state| state.current_level);
+            *stays.at_level.of_mut(level) += 1.0;
+            if !world.is_healthy(second) {
+                continue;
+            }
+            if level > Level::Full {
+                stays.in_vain += 1.0;
+            } else if let Some(ramp) = state.and_then(|state| state.active_ramp(at)) {
+                stays.ramped_in_vain += 1.0 - f64::from(ramp.share(at)) / f64::from(DRAWS);
+            }
+        }
+        stays
+    }
+}
+
+impl Report {
+    pub(crate) fn new(played: &Played<'_>, mut tally: Tally) -> Self {
+        let Played { scenario, contender, seed, world, control, .. } = *played;
+        for point in &mut tally.timeline {
+            point.healthy = world.is_healthy(point.second);
+        }
+        let sum = |of: fn(&Point) -> u64| tally.timeline.iter().map(of).sum::<u64>();
+        let (requests, failed) = (sum(|point| point.requests), sum(|point| point.failed));
+        let declined = sum(|point| point.declined);
+        let stays = Stays::of(played);
+        let moves = control.map(|control| control.moves.clone()).unwrap_or_default();
+        let overrides = contender.policy.map(|policy| policy.settings().overrides()).unwrap_or_default();
+        Self {
+            policy: contender.name.clone(),
+            overrides: overrides.into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            requests_per_second: scenario.requests_per_second,
+            seed,
+            seconds: scenario.seconds(),
+            requests,
+            answered: requests - failed - declined,
+            failed,
+            declined,
+            failed_percent: percent(failed, requests),
+            declined_percent: percent(declined, requests),
+            p99_wait_milliseconds: tally.p99(),
+            transitions: u32::try_from(moves.len()).unwrap_or(u32::MAX),
+            seconds_at_level: stays.at_level,
+            degraded_in_vain_seconds: stays.in_vain,
+            ramped_in_vain_seconds: stays.ramped_in_vain,
+            probes: tally.probes,
+            failed_probes: tally.failed_probes,
+            looks: control.map_or(0, |control| control.looks),
+            moves,
+            timeline: tally.timeline,
+        }
+    }
+}
+
+/// `part` of `whole` in percent; 0 of nothing.
+#[expect(clippy::cast_precision_loss, reason = "exact far beyond any number of requests")]
+pub(crate) fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
+}

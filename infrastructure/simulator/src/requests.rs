@@ -1,0 +1,109 @@
+//! The requests, as chance sends them.
+
+use std::fmt::Write;
+
+use fastrand::Rng;
+
+use crate::levels::PerLevel;
+use crate::scenario::Scenario;
+use crate::world::World;
+
+/// What chance holds ready for one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Luck {
+    pub outcome: f64,
+    pub latency: f64,
+    pub declining: f64,
+}
+
+/// One request, with all its luck: whatever the policy does, the same request meets the same fate at a level.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// When it arrives, in milliseconds from the scenario's start.
+    pub at: i64,
+    /// What its id is made of.
+    pub id: u64,
+    /// Whether it may be sent twice.
+    pub safe: bool,
+    /// How old the controller's state is, of the longest that it gets.
+    pub cache_age: f64,
+    /// Which of the controllers answers it, as a share of them.
+    pub environment: f64,
+    pub luck: PerLevel<Luck>,
+}
+
+/// The requests of a scenario in the order of their arrival.
+#[derive(Debug)]
+pub struct Requests<'a> {
+    world: &'a World<'a>,
+    scenario: &'a Scenario,
+    rng: Rng,
+    second: u32,
+    /// How much of the second is over.
+    passed: f64,
+    /// Arrivals that are still to be expected before the next one comes.
+    until_next: f64,
+}
+
+impl<'a> Requests<'a> {
+    pub fn new(world: &'a World<'a>, scenario: &'a Scenario, mut rng: Rng) -> Self {
+        let until_next = exponential(&mut rng);
+        Self { world, scenario, rng, second: 0, passed: 0.0, until_next }
+    }
+
+    fn luck(&mut self) -> Luck {
+        Luck { outcome: self.rng.f64(), latency: self.rng.f64(), declining: self.rng.f64() }
+    }
+}
+
+impl Iterator for Requests<'_> {
+    type Item = Request;
+
+    fn next(&mut self) -> Option<Request> {
+        while self.second < self.scenario.seconds() {
+            let rate = self.world.traffic(self.second);
+            let rest = (1.0 - self.passed) * rate;
+            if self.until_next >= rest {
+                self.until_next -= rest;
+                self.second += 1;
+                self.passed = 0.0;
+                continue;
+            }
+            self.passed += self.until_next / rate;
+            self.until_next = exponential(&mut self.rng);
+            return Some(Request {
+                at: i64::from(self.second) * 1_000 + milliseconds(self.passed),
+                id: self.rng.u64(..),
+                safe: self.rng.f64() * 100.0 < self.scenario.safe_percent,
+                cache_age: self.rng.f64(),
+                environment: self.rng.f64(),
+                luck: PerLevel { full: self.luck(), degraded: self.luck(), maintenance: self.luck() },
+            });
+        }
+        None
+    }
+}
+
+/// A share of a second in whole milliseconds, never a whole second.
+#[expect(clippy::cast_possible_truncation, reason = "below 1,000")]
+fn milliseconds(share: f64) -> i64 {
+    ((share * 1_000.0) as i64).min(999)
+}
+
+/// The next gap of arrivals that know nothing of each other, where one is expected in a unit of time.
+fn exponential(rng: &mut Rng) -> f64 {
+    -(1.0 - rng.f64()).ln()
+}
+
+/// Writes ids of requests, which look as API Gateway's do in that they are all different.
+#[derive(Debug, Default)]
+pub struct Ids(String);
+
+impl Ids {
+    pub fn of(&mut self, request: &Request) -> &str {
+        self.0.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, "{:016x}", request.id);
+        &self.0
+    }
+}

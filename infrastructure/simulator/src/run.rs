@@ -1,0 +1,162 @@
+//! One policy in one scenario.
+
+use std::collections::HashMap;
+
+use breaker::{Level, Policy, Route, draw, route};
+use fastrand::Rng;
+use jiff::Timestamp;
+
+use crate::control::{ControlPlane, Look, seconds};
+use crate::metrics::{Counts, Metrics};
+use crate::report::{Played, Report, Tally};
+use crate::requests::{Ids, Request, Requests};
+use crate::scenario::Scenario;
+use crate::world::{Attempt, Outcome, World};
+
+/// 2026-01-01: a whole minute, as good as any.
+const MIDNIGHT: i64 = 1_767_225_600;
+/// A state is routed by for at most 1.2 of the time that it is cached.
+const CACHE_JITTER: f64 = 1.2;
+/// For how long a request occupies a controller, on average: Lambda starts so many of them.
+const SECONDS_A_REQUEST: f64 = 0.25;
+
+/// A policy that is put to the test.
+#[derive(Clone, Debug)]
+pub struct Contender {
+    /// Its name in tables and charts.
+    pub name: String,
+    /// The rules; `None` is no breaker at all: every request goes to level 1.
+    pub policy: Option<Policy>,
+    /// Whether a safe request that fails is answered by the next level within the same request.
+    pub request_fallback: bool,
+}
+
+/// What `contender` makes of `scenario`.
+#[must_use]
+pub fn simulate(scenario: &Scenario, contender: &Contender, seed: u64) -> Report {
+    simulate_watched(scenario, contender, seed, &mut |_| ())
+}
+
+/// The same; `watch` sees each evaluation.
+#[must_use]
+pub fn simulate_watched(
+    scenario: &Scenario,
+    contender: &Contender,
+    seed: u64,
+    watch: &mut dyn FnMut(&Look<'_>),
+) -> Report {
+    let world = World::new(scenario);
+    let mut rng = Rng::with_seed(seed);
+    // So that schedule, alarms and the scenario's minutes do not beat in step.
+    let start = Timestamp::from_second(MIDNIGHT + rng.i64(0..60)).unwrap_or(Timestamp::UNIX_EPOCH);
+    let control = contender.policy.map(|policy| ControlPlane::new(policy, scenario, start, &mut rng, watch));
+    let requests = Requests::new(&world, scenario, rng.fork());
+    let mut bank = Bank {
+        scenario,
+        contender,
+        world: &world,
+        start,
+        control,
+        metrics: Metrics::new(start),
+        tally: Tally::new(scenario.seconds()),
+        ids: Ids::default(),
+        environments: environments(scenario),
+        probes: HashMap::new(),
+    };
+    for request in requests {
+        bank.answer(&request);
+    }
+    let end = start + seconds(scenario.seconds().into());
+    if let Some(control) = &mut bank.control {
+        control.advance(end, &bank.metrics);
+    }
+    Report::new(&Played { scenario, contender, seed, world: &world, start, control: bank.control.as_ref() }, bank.tally)
+}
+
+/// How many controllers there are at the busiest time.
+fn environments(scenario: &Scenario) -> f64 {
+    let factor = scenario.traffic.iter().map(|point| point.factor).reduce(f64::max).unwrap_or(1.0);
+    (scenario.requests_per_second * factor * SECONDS_A_REQUEST).ceil().max(1.0)
+}
+
+struct Bank<'a> {
+    scenario: &'a Scenario,
+    contender: &'a Contender,
+    world: &'a World<'a>,
+    start: Timestamp,
+    control: Option<ControlPlane<'a>>,
+    metrics: Metrics,
+    tally: Tally,
+    ids: Ids,
+    environments: f64,
+    /// When each controller sent its newest probes, in milliseconds.
+    probes: HashMap<u64, Vec<i64>>,
+}
+
+impl Bank<'_> {
+    /// Answers one request, as the controller does.
+    fn answer(&mut self, request: &Request) {
+        let now = self.start + jiff::SignedDuration::from_millis(request.at);
+        if let Some(control) = &mut self.control {
+            control.advance(now, &self.metrics);
+        }
+        let age = seconds(request.cache_age * CACHE_JITTER * self.scenario.control_plane.cache_seconds);
+        let state = self.control.as_ref().and_then(|control| control.state_at(now - age));
+        let (current, planned) = match state {
+            Some(state) => (state.current_level, route(state, draw(self.ids.of(request)), request.safe, now)),
+            None => (Level::Full, Route { level: Level::Full, probe: false }),
+        };
+        let mut waited = 0.0;
+        if planned.probe && self.may_probe(request) {
+            let cut_off = self.slow_call();
+            let probe = self.attempt(planned.level, request, now, cut_off);
+            let good = probe.outcome != Outcome::Failed;
+            self.tally.probe(good);
+            waited = probe.milliseconds;
+            if good {
+                return self.tally.request(request.at, probe.outcome, waited, planned.level);
+            }
+        }
+        let level = if planned.probe { current } else { planned.level };
+        let first = self.attempt(level, request, now, None);
+        waited += first.milliseconds;
+        let next = level.worse().filter(|_| request.safe && self.contender.request_fallback);
+        if let (Outcome::Failed, Some(next)) = (first.outcome, next) {
+            let second = self.attempt(next, request, now, None);
+            waited += second.milliseconds;
+            if second.outcome != Outcome::Failed {
+                return self.tally.request(request.at, second.outcome, waited, next);
+            }
+        }
+        self.tally.request(request.at, first.outcome, waited, level);
+    }
+
+    /// Calls a service and records the one outcome that each call has.
+    fn attempt(&mut self, level: Level, request: &Request, now: Timestamp, cut_off: Option<f64>) -> Attempt {
+        let second = u32::try_from(request.at / 1_000).unwrap_or(u32::MAX);
+        let attempt = self.world.call(level, request, second, cut_off);
+        let failed = u64::from(attempt.outcome == Outcome::Failed);
+        let slow = self.slow_call().is_some_and(|slow| attempt.milliseconds > slow);
+        let counts = Counts { successes: 1 - failed, errors: failed, slow_calls: slow.into() };
+        self.metrics.record(level, now + seconds(attempt.milliseconds / 1_000.0), counts);
+        attempt
+    }
+
+    /// What makes a call slow, in milliseconds.
+    fn slow_call(&self) -> Option<f64> {
+        self.contender.policy.and_then(|policy| policy.slow_call()).map(|slow| slow.as_secs_f64() * 1_000.0)
+    }
+
+    /// Whether the controller that answers may send another probe: so many in any second.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither negative nor near the limit")]
+    fn may_probe(&mut self, request: &Request) -> bool {
+        let limit = self.contender.policy.map_or(0, |policy| policy.probe_limit_per_second());
+        let sent = self.probes.entry((request.environment * self.environments) as u64).or_default();
+        sent.retain(|at| request.at - at < 1_000);
+        let allowed = u32::try_from(sent.len()).is_ok_and(|sent| sent < limit);
+        if allowed {
+            sent.push(request.at);
+        }
+        allowed
+    }
+}

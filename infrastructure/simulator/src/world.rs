@@ -1,0 +1,128 @@
+//! What the services do, second by second.
+
+use breaker::Level;
+
+use crate::levels::PerLevel;
+use crate::requests::{Luck, Request};
+use crate::scenario::{Event, LevelBehaviour, Scenario};
+
+/// Level 1 is healthy where it fails less than this share of its calls: below, nobody would want to be
+/// degraded, however the policy is set.
+const HEALTHY_BELOW: f64 = 0.05;
+
+/// What one call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The level did what it is there for.
+    Answered,
+    /// It declined by design, which is a success too.
+    Declined,
+    /// It failed, or took too long.
+    Failed,
+}
+
+/// One call of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    pub outcome: Outcome,
+    pub milliseconds: f64,
+}
+
+/// What a service does in one second.
+#[derive(Clone, Copy, Debug)]
+struct Doing {
+    failing: f64,
+    hanging: f64,
+    shortest: f64,
+    span: f64,
+}
+
+impl Doing {
+    fn in_health(service: &LevelBehaviour) -> Self {
+        let [shortest, longest] = service.latency_milliseconds;
+        Self { failing: service.failure_percent / 100.0, hanging: 0.0, shortest, span: longest - shortest }
+    }
+
+    fn during(self, event: &Event, second: u32) -> Self {
+        let begin = event.failure_percent.map_or(self.failing, |percent| percent / 100.0);
+        let end = event.failure_percent_at_end.map_or(begin, |percent| percent / 100.0);
+        let passed = f64::from(second - event.from_second) / f64::from(event.until_second - event.from_second);
+        Self {
+            failing: begin + (end - begin) * passed,
+            hanging: event.hang_percent / 100.0,
+            shortest: self.shortest * event.latency_factor,
+            span: self.span * event.latency_factor,
+        }
+    }
+}
+
+/// The services over the time of a scenario.
+#[derive(Debug)]
+pub struct World<'a> {
+    scenario: &'a Scenario,
+    seconds: Vec<PerLevel<Doing>>,
+}
+
+impl<'a> World<'a> {
+    pub fn new(scenario: &'a Scenario) -> Self {
+        let at = |level: Level, second: u32| {
+            let health = Doing::in_health(scenario.service(level));
+            let during =
+                |event: &&Event| event.level == level && (event.from_second..event.until_second).contains(&second);
+            scenario.events.iter().rfind(during).map_or(health, |event| health.during(event, second))
+        };
+        let seconds = (0..scenario.seconds()).map(|second| PerLevel {
+            full: at(Level::Full, second),
+            degraded: at(Level::Degraded, second),
+            maintenance: at(Level::Maintenance, second),
+        });
+        Self { scenario, seconds: seconds.collect() }
+    }
+
+    /// Requests a second.
+    pub fn traffic(&self, second: u32) -> f64 {
+        let minute = f64::from(second) / 60.0;
+        let points = &self.scenario.traffic;
+        let next = points.partition_point(|point| point.at_minute <= minute);
+        let before = next.checked_sub(1).and_then(|before| points.get(before));
+        let factor = match (before, points.get(next)) {
+            (Some(a), Some(b)) => {
+                a.factor + (b.factor - a.factor) * (minute - a.at_minute) / (b.at_minute - a.at_minute)
+            }
+            (Some(point), None) | (None, Some(point)) => point.factor,
+            (None, None) => 1.0,
+        };
+        factor * self.scenario.requests_per_second
+    }
+
+    /// Whether level 1 does what it should.
+    pub fn is_healthy(&self, second: u32) -> bool {
+        self.at(second).is_none_or(|doing| doing.full.failing + doing.full.hanging < HEALTHY_BELOW)
+    }
+
+    /// Calls the service of `level`. Where `cut_off` is given, the caller gives up after so many milliseconds.
+    pub fn call(&self, level: Level, request: &Request, second: u32, cut_off: Option<f64>) -> Attempt {
+        let service = self.scenario.service(level);
+        let doing = self.at(second).map_or_else(|| Doing::in_health(service), |doing| *doing.of(level));
+        let Luck { outcome, latency, declining } = *request.luck.of(level);
+        let longest = cut_off.map_or(service.timeout_milliseconds, |cut_off| cut_off.min(service.timeout_milliseconds));
+        let milliseconds = doing.shortest + doing.span * latency;
+        if outcome < doing.hanging || milliseconds > longest {
+            return Attempt { outcome: Outcome::Failed, milliseconds: longest };
+        }
+        let declined =
+            if request.safe { service.declines_safe_percent } else { service.declines_unsafe_percent } / 100.0;
+        let outcome = if outcome < doing.hanging + doing.failing {
+            Outcome::Failed
+        } else if declining < declined {
+            Outcome::Declined
+        } else {
+            Outcome::Answered
+        };
+        Attempt { outcome, milliseconds }
+    }
+
+    fn at(&self, second: u32) -> Option<&PerLevel<Doing>> {
+        self.seconds.get(usize::try_from(second).unwrap_or(usize::MAX))
+    }
+}

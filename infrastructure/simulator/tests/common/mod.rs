@@ -1,0 +1,26 @@
+//! What the simulator's tests share.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use breaker::{Policy, PolicySettings};
+use simulator::{Contender, Scenario};
+
+/// A preset as it is.
+pub fn contender(settings: PolicySettings) -> Contender {
+    let policy = Policy::new(settings).unwrap();
+    Contender { name: settings.preset.to_string(), policy: Some(policy), request_fallback: true }
+}
+
+/// No breaker at all.
+pub fn no_breaker() -> Contender {
+    Contender { name: "no breaker".to_owned(), policy: None, request_fallback: false }
+}
+
+/// All contenders that there are.
+pub fn contenders() -> [Contender; 3] {
+    [no_breaker(), contender(PolicySettings::classic()), contender(PolicySettings::production())]
+}
+
+/// The scenario `outage` with so many requests a second.
+pub fn outage(requests_per_second: f64) -> Scenario {
+    Scenario { requests_per_second, ..Scenario::built_in("outage").unwrap() }
+}

@@ -1,0 +1,198 @@
+//! What a run tells, held against what must be so.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+mod common;
+
+use breaker::{Level, PolicySettings, TransitionRequest, decide};
+use common::{contender, contenders, no_breaker, outage};
+use proptest::prelude::*;
+use simulator::{BUILT_IN, Event, Report, Scenario, chart, simulate, simulate_watched, table};
+
+/// Enough for the shares to settle, quick enough for a test.
+const REQUESTS_PER_SECOND: f64 = 20.0;
+
+fn check(report: &Report) {
+    assert_eq!(report.answered + report.failed + report.declined, report.requests);
+    let of_points: u64 = report.timeline.iter().map(|point| point.requests).sum();
+    assert_eq!(of_points, report.requests);
+    let stay = &report.seconds_at_level;
+    assert!((stay.full + stay.degraded + stay.maintenance - f64::from(report.seconds)).abs() < 0.5);
+    assert!(report.degraded_in_vain_seconds <= stay.degraded + stay.maintenance);
+    assert!(report.failed_probes <= report.probes && report.probes <= report.requests);
+    let mut level = Level::Full;
+    for step in &report.moves {
+        assert_eq!(step.from, level, "{step:?}");
+        assert_eq!(step.from.number().abs_diff(step.to.number()), 1, "{step:?}");
+        level = step.to;
+    }
+}
+
+#[test]
+fn every_built_in_scenario_runs_and_no_request_is_lost() {
+    for (name, _) in BUILT_IN {
+        let scenario = Scenario { requests_per_second: 2.0, ..Scenario::built_in(name).unwrap() };
+        for contender in contenders() {
+            let report = simulate(&scenario, &contender, 1);
+            assert!(report.requests > 1_000, "{name}");
+            check(&report);
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_result_and_another_seed_another_one() {
+    for contender in contenders() {
+        let scenario = outage(REQUESTS_PER_SECOND);
+        let report = simulate(&scenario, &contender, 7);
+        assert_eq!(report, simulate(&scenario, &contender, 7));
+        assert_ne!(report, simulate(&scenario, &contender, 8));
+    }
+}
+
+#[test]
+fn without_a_breaker_the_share_that_fails_is_that_of_the_scenario() {
+    // Ten minutes of all, five of 30 %, and 0.1 % of the rest, of forty.
+    let expected = (10.0 * 100.0 + 5.0 * 30.0 + 25.0 * 0.1) / 40.0;
+    let report = simulate(&outage(100.0), &no_breaker(), 1);
+    assert!((report.failed_percent - expected).abs() < 0.5, "{}", report.failed_percent);
+    assert_eq!((report.transitions, report.looks, report.declined), (0, 0, 0));
+}
+
+#[test]
+fn with_production_few_callers_fail_and_the_level_moves_with_the_outages_alone() {
+    for requests_per_second in [20.0, 200.0] {
+        let report = simulate(&outage(requests_per_second), &contender(PolicySettings::production()), 1);
+        assert!(report.failed_percent <= 0.3, "{}", report.failed_percent);
+        assert!((4..=8).contains(&report.transitions), "{:?}", report.moves);
+        assert!(report.declined > 0 && report.probes > 0);
+    }
+}
+
+#[test]
+fn each_evaluation_is_what_decide_makes_of_what_it_read() {
+    for contender in contenders() {
+        let (mut looks, mut alarms, mut epoch) = (0, 0, 0);
+        let report = simulate_watched(&outage(REQUESTS_PER_SECOND), &contender, 3, &mut |look| {
+            looks += 1;
+            alarms += u64::from(matches!(look.request, TransitionRequest::Alarm(_)));
+            let again = decide(look.state, look.policy, look.request, look.evidence, look.now).unwrap();
+            assert_eq!(again, *look.decision);
+            // What the state machine would store and read again.
+            assert_eq!(look.state.epoch, epoch);
+            look.state.check_at(look.now).unwrap();
+            if let Some(next) = &look.decision.next {
+                next.check().unwrap();
+                epoch = next.epoch;
+            }
+        });
+        assert_eq!((looks, epoch), (report.looks, u64::from(report.transitions)));
+        // Forty looks of the schedule, and the alarms' hints beside them.
+        let scheduled = if contender.policy.is_some() { 40 } else { 0 };
+        assert_eq!(looks - alarms, scheduled);
+        assert!(alarms > 0 || scheduled == 0);
+    }
+}
+
+#[test]
+fn no_safe_request_fails_while_the_level_below_answers() {
+    let scenario = Scenario { safe_percent: 100.0, ..outage(REQUESTS_PER_SECOND) };
+    let mut mended = scenario.clone();
+    (mended.level2.failure_percent, mended.level3.failure_percent) = (0.0, 0.0);
+    let report = simulate(&mended, &contender(PolicySettings::production()), 1);
+    assert!(report.failed_probes > 0);
+    assert_eq!((report.failed, report.declined), (0, 0));
+}
+
+#[test]
+fn without_fallback_within_the_request_callers_see_what_the_level_fails() {
+    let mut contender = contender(PolicySettings::production());
+    let with = simulate(&outage(REQUESTS_PER_SECOND), &contender, 1);
+    contender.request_fallback = false;
+    let without = simulate(&outage(REQUESTS_PER_SECOND), &contender, 1);
+    assert!(without.failed > 2 * with.failed, "{} and {}", without.failed, with.failed);
+}
+
+#[test]
+fn a_healthy_day_moves_nothing_and_is_degraded_for_nobody() {
+    let quiet = Scenario { events: Vec::new(), ..outage(REQUESTS_PER_SECOND) };
+    let report = simulate(&quiet, &contender(PolicySettings::production()), 1);
+    assert_eq!((report.transitions, report.declined, report.probes), (0, 0, 0));
+    assert!((report.seconds_at_level.full - 2_400.0).abs() < 0.5);
+}
+
+#[test]
+fn calls_that_hang_cost_their_callers_the_timeout_and_then_the_fallback_answers() {
+    let hanging = Event {
+        level: Level::Full,
+        from_second: 0,
+        until_second: 60,
+        failure_percent: None,
+        failure_percent_at_end: None,
+        hang_percent: 100.0,
+        latency_factor: 1.0,
+    };
+    let scenario = Scenario { minutes: 1, safe_percent: 100.0, events: vec![hanging], ..outage(1.0) };
+    let observing = PolicySettings { mode: breaker::Mode::ObserveOnly, ..PolicySettings::production() };
+    let report = simulate(&scenario, &contender(observing), 1);
+    assert_eq!((report.failed, report.transitions), (0, 0));
+    assert!((5_020..=5_070).contains(&report.p99_wait_milliseconds), "{}", report.p99_wait_milliseconds);
+}
+
+#[test]
+fn a_daily_curve_is_the_traffic_that_comes() {
+    let scenario = Scenario::built_in("day").unwrap();
+    let report = simulate(&scenario, &no_breaker(), 1);
+    let share = |hour: u32| {
+        let within = |second: u32| (hour * 3_600..(hour + 1) * 3_600).contains(&second);
+        report.timeline.iter().filter(|point| within(point.second)).map(|point| point.requests).sum::<u64>()
+    };
+    assert!(share(12) > 8 * share(4), "{} at noon, {} at night", share(12), share(4));
+}
+
+#[test]
+fn the_chart_names_each_policy_and_the_table_has_a_row_for_each() {
+    let reports: Vec<_> = contenders().iter().map(|contender| simulate(&outage(2.0), contender, 1)).collect();
+    let drawn = chart("two requests a second", &reports).unwrap();
+    assert!(drawn.starts_with("<svg") && drawn.trim_end().ends_with("</svg>"));
+    let shown = table(&reports);
+    for policy in ["no breaker", "classic", "production"] {
+        assert!(drawn.contains(policy), "{policy}");
+        assert_eq!(shown.lines().filter(|line| line.contains(policy)).count(), 1, "{shown}");
+    }
+    assert!(shown.contains(&format!("{:.2}", reports[1].failed_percent)), "{shown}");
+}
+
+#[test]
+fn of_several_seeds_the_table_shows_mean_and_highest() {
+    let classic = contender(PolicySettings::classic());
+    let mut reports: Vec<_> = [1, 2].map(|seed| simulate(&outage(1.0), &classic, seed)).into();
+    (reports[0].transitions, reports[1].transitions) = (4, 9);
+    assert!(table(&reports).contains("6.5 (9)"), "{}", table(&reports));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_goes_wrong_no_request_is_lost_and_the_level_moves_a_step_at_a_time(
+        seed: u64, safe_percent in 0.0..100.0, requests_per_second in 0.1..30.0,
+        level in 1_u8..=3, from_second in 0_u32..500, length in 1_u32..600,
+        failure_percent in 0.0..100.0, hang_percent in 0.0..100.0, latency_factor in 0.1..100.0,
+    ) {
+        let event = Event {
+            level: Level::try_from(level).unwrap(),
+            from_second,
+            until_second: (from_second + length).min(1_200),
+            failure_percent: Some(failure_percent),
+            failure_percent_at_end: None,
+            hang_percent,
+            latency_factor,
+        };
+        let scenario = Scenario { minutes: 20, safe_percent, events: vec![event], ..outage(requests_per_second) };
+        scenario.check().unwrap();
+        for contender in contenders() {
+            check(&simulate(&scenario, &contender, seed));
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Probes of the better level, the ramp after a recovery, and slow calls.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+#![allow(clippy::unnecessary_wraps, reason = "what a double is told to answer")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use breaker::{Hold, Level, Policy, PolicySettings, Probing, Ramp, SystemState, draw};
+use common::{Answer, TestController, answer, ask, at_once, event, with_answers};
+use controller::{InvokeError, PerLevel, ProbeLimit, StoredLevel};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+fn production() -> Policy {
+    Policy::new(PolicySettings::production()).unwrap()
+}
+
+fn seconds(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}
+
+/// A state at `level` that is as old as its probing: a minute.
+fn state(level: u8) -> SystemState {
+    let then = Timestamp::now() - seconds(60);
+    SystemState {
+        current_level: Level::try_from(level).unwrap(),
+        version: 3,
+        ..SystemState::initial(&production(), then)
+    }
+}
+
+/// Of the safe requests so many percent probe, since half a minute.
+fn probing(level: u8, percent: u32) -> SystemState {
+    let from = Timestamp::now() - seconds(30);
+    SystemState { probing: Some(Probing { from, percent, percent_since: from, idle_since: None }), ..state(level) }
+}
+
+/// A ramp that began so many seconds ago, of 100.
+fn ramping(level: u8, ago: i64) -> SystemState {
+    let from = Timestamp::now() - seconds(ago);
+    SystemState { ramp: Some(Ramp { from, until: from + seconds(100), first_percent: 10 }), ..state(level) }
+}
+
+fn controller(state: SystemState, answers: [Answer; 3]) -> TestController {
+    let stored = StoredLevel::Known(state.current_level, Some(Arc::new(state)));
+    let unlimited = ProbeLimit::new(1_000_000);
+    TestController { policy: Some(production()), probe_limit: unlimited, ..with_answers(Ok(stored), answers) }
+}
+
+fn all_well() -> [Answer; 3] {
+    [answer(200), answer(200), answer(200)]
+}
+
+fn request(method: &str, id: &str) -> Value {
+    let mut event = event(method, "/account/1");
+    event["requestContext"]["requestId"] = json!(id);
+    event
+}
+
+fn outcomes(expected: &[(u8, Option<&'static str>)]) -> Vec<(String, Option<&'static str>)> {
+    expected.iter().map(|(level, outcome)| (level.to_string(), *outcome)).collect()
+}
+
+#[tokio::test]
+async fn a_probe_is_answered_by_the_better_level_marked_and_counted_there() {
+    for (level, better, service) in [(2, 1, "full-service"), (3, 2, "degraded-service")] {
+        let controller = controller(probing(level, 100), all_well());
+        let answer = ask(&controller, &request("GET", "r")).await;
+        assert_eq!((&answer["statusCode"], controller.services.asked()), (&json!(200), vec![better]));
+        assert_eq!(answer["headers"]["X-Routed-To"], format!("{service}; probe"));
+        assert_eq!(answer["headers"]["X-Circuit-Breaker-Level"], level.to_string());
+        assert_eq!(answer["headers"]["X-Fallback-From"], Value::Null);
+        assert_eq!(controller.metrics.outcomes(), outcomes(&[(better, Some("Success"))]));
+        let context = controller.services.sent()[0].json()["circuitBreaker"].clone();
+        assert_eq!((&context["level"], &context["probe"]), (&json!(better), &json!(true)));
+        assert_eq!(context["fallbackFrom"], Value::Null);
+    }
+}
+
+/// Each way in which a probe is not good enough for its caller, what it counts as, and what it is called.
+fn bad_probes() -> Vec<(Answer, Option<&'static str>, &'static str)> {
+    vec![
+        (answer(500), Some("Error"), "status-500"),
+        (answer(503), Some("Error"), "status-503"),
+        (Err(InvokeError::Crashed("Unhandled".into())), Some("Error"), "crash"),
+        (Err(InvokeError::TimedOut), Some("Error"), "timeout"),
+        (Err(InvokeError::Lost("connection closed".into())), Some("Error"), "lost"),
+        (Err(InvokeError::Throttled), Some("Error"), "throttled"),
+        (Err(InvokeError::NotInvoked("no such function".into())), Some("Error"), "not-invoked"),
+        (Ok(b"nonsense".to_vec()), Some("Error"), "nonsense"),
+        (Err(InvokeError::AnswerTooLarge), None, "answer-too-large"),
+    ]
+}
+
+#[tokio::test]
+async fn a_probe_that_fails_is_answered_by_the_current_level_and_counts_where_it_failed() {
+    for (failure, outcome, why) in bad_probes() {
+        for method in ["GET", "HEAD"] {
+            let controller = controller(probing(2, 100), [failure.clone(), answer(200), answer(200)]);
+            let answer = ask(&controller, &request(method, "r")).await;
+            assert_eq!((&answer["statusCode"], controller.services.asked()), (&json!(200), vec![1, 2]), "{why}");
+            assert_eq!(answer["headers"]["X-Routed-To"], "degraded-service");
+            assert_eq!(answer["headers"]["X-Fallback-From"], format!("full-service; {why}; probe"));
+            assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, outcome), (2, Some("Success"))]), "{why}");
+            assert_eq!(controller.services.sent()[1].json()["circuitBreaker"]["fallbackFrom"], 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_probe_answers_by_design_or_because_of_the_caller_is_the_answer() {
+    let declined = json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true" } });
+    let declined = Ok(declined.to_string().into_bytes());
+    for (answered, status, outcome) in [(answer(404), 404, None), (declined, 503, Some("Success"))] {
+        let controller = controller(probing(2, 100), [answered, answer(200), answer(200)]);
+        let answer = ask(&controller, &request("GET", "r")).await;
+        assert_eq!(
+            (&answer["statusCode"], &answer["headers"]["X-Routed-To"]),
+            (&json!(status), &json!("full-service; probe"))
+        );
+        assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, outcome)]));
+    }
+}
+
+#[tokio::test]
+async fn where_the_current_level_fails_too_it_is_as_if_there_had_been_no_probe() {
+    for fallback in [true, false] {
+        let controller = TestController {
+            request_fallback: fallback,
+            ..controller(probing(2, 100), [answer(500), answer(502), answer(200)])
+        };
+        let answer = ask(&controller, &request("GET", "r")).await;
+        let (status, routed_to) = if fallback { (200, "maintenance-service") } else { (502, "degraded-service") };
+        assert_eq!((&answer["statusCode"], &answer["headers"]["X-Routed-To"]), (&json!(status), &json!(routed_to)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_probe_is_cut_off_and_the_current_level_answers_at_once() {
+    for delay in [3_001, 60_000] {
+        let mut controller = controller(probing(2, 100), all_well());
+        controller.services.delays = PerLevel { full: Duration::from_millis(delay), ..at_once() };
+        let begun = tokio::time::Instant::now();
+        let answer = ask(&controller, &request("GET", "r")).await;
+        assert_eq!(begun.elapsed().as_secs(), 3, "the preset's limit of 3 s, and not the service's timeout of 5 s");
+        assert_eq!(
+            (&answer["statusCode"], &answer["headers"]["X-Fallback-From"]),
+            (&json!(200), &json!("full-service; timeout; probe"))
+        );
+        assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, Some("Error")), (2, Some("Success"))]));
+        assert_eq!(controller.metrics.slow_calls(), ["1"]);
+        assert_eq!(controller.services.sent()[1].time, Duration::from_secs(5), "the current level has its whole time");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_call_is_slow_a_probe_has_the_levels_own_timeout() {
+    let settings =
+        PolicySettings { slow_call_milliseconds: 0, slow_call_rate_percent: 0, ..PolicySettings::production() };
+    let mut controller = controller(probing(2, 100), all_well());
+    controller.policy = Some(Policy::new(settings).unwrap());
+    controller.services.delays = PerLevel { full: Duration::from_secs(9), ..at_once() };
+    let answer = ask(&controller, &request("GET", "r")).await;
+    assert_eq!(answer["headers"]["X-Fallback-From"], "full-service; timeout; probe");
+    assert_eq!(controller.services.sent()[0].time, Duration::from_secs(5));
+    assert!(controller.metrics.slow_calls().is_empty());
+}
+
+#[tokio::test]
+async fn without_time_for_the_current_level_after_it_no_probe_is_sent() {
+    let controller = controller(probing(2, 100), all_well());
+    let event = serde_json::value::RawValue::from_string(request("GET", "r").to_string()).unwrap();
+    let by = tokio::time::Instant::now() + Duration::from_secs(7);
+    controller.handle(&event, by).await.unwrap();
+    assert_eq!(controller.services.asked(), [2]);
+}
+
+#[tokio::test]
+async fn only_get_and_head_probe() {
+    for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "get"] {
+        let controller = controller(probing(2, 100), all_well());
+        ask(&controller, &request(method, "r")).await;
+        assert_eq!(controller.services.asked(), [2], "{method}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_sends_no_more_probes_a_second_than_it_may() {
+    let controller = TestController { probe_limit: ProbeLimit::new(3), ..controller(probing(2, 100), all_well()) };
+    let ask_ten = async || {
+        for n in 0..10 {
+            ask(&controller, &request("GET", &n.to_string())).await;
+        }
+        std::mem::take(&mut *controller.services.sent.lock().unwrap()).iter().map(|sent| sent.level).collect::<Vec<_>>()
+    };
+    assert_eq!(ask_ten().await, [1, 1, 1, 2, 2, 2, 2, 2, 2, 2]);
+    assert_eq!(ask_ten().await, [2; 10]);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(ask_ten().await[..4], [1, 1, 1, 2]);
+}
+
+#[tokio::test]
+async fn the_share_of_probes_is_the_states_and_each_request_is_chosen_by_its_id_alone() {
+    let controller = controller(probing(2, 25), all_well());
+    let mut probes = 0;
+    for n in 0..2_000 {
+        let id = format!("request-{n}=");
+        ask(&controller, &request("GET", &id)).await;
+        let level = controller.services.sent.lock().unwrap().pop().unwrap().level;
+        assert_eq!(level == 1, draw(&id) < 2_500, "{id}");
+        probes += u32::from(level == 1);
+    }
+    // Five standard deviations.
+    assert!((403..=597).contains(&probes), "{probes} of 2,000 at 25 %");
+}
+
+fn hold(level: Level, minutes: i64) -> Hold {
+    let expires_at = Timestamp::now() + SignedDuration::from_mins(minutes);
+    Hold { level, reason: "a drill".into(), requested_by: "alice".into(), expires_at }
+}
+
+#[tokio::test]
+async fn nothing_probes_during_a_hold_or_before_its_time_or_where_the_state_does_not_say_so() {
+    let begins = |seconds_from_now| {
+        let from = Timestamp::now() + seconds(seconds_from_now);
+        Some(Probing { from, percent: 100, percent_since: from, idle_since: None })
+    };
+    for (what, state, level) in [
+        ("held", SystemState { hold: Some(hold(Level::Degraded, 5)), ..probing(2, 100) }, 2),
+        ("a hold that is over", SystemState { hold: Some(hold(Level::Degraded, -5)), ..probing(2, 100) }, 1),
+        ("the cooldown lasts", SystemState { probing: begins(20), ..state(2) }, 2),
+        ("not probing", state(2), 2),
+        ("during a ramp", SystemState { ramp: ramping(2, 99).ramp, ..probing(2, 100) }, 2),
+        ("at level 1", SystemState { probing: begins(-20), ..state(1) }, 1),
+    ] {
+        let controller = controller(state, all_well());
+        // During the ramp: one that the level itself takes.
+        let id = (0..1_000).map(|n: u32| n.to_string()).find(|id| draw(id) < 5_000).unwrap();
+        ask(&controller, &request("GET", &id)).await;
+        assert_eq!(controller.services.asked(), [level], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn with_nothing_known_but_the_level_there_are_neither_probes_nor_a_ramp() {
+    let controller = with_answers(Ok(StoredLevel::Known(Level::Degraded, None)), all_well());
+    ask(&controller, &request("GET", "r")).await;
+    assert_eq!(controller.services.asked(), [2]);
+}
+
+#[tokio::test]
+async fn during_a_ramp_the_level_takes_a_share_of_all_requests_that_grows_with_the_time() {
+    for (ago, percent) in [(0, 10), (5, 10), (25, 25), (50, 50), (90, 90), (100, 100)] {
+        for method in ["GET", "POST"] {
+            let controller = controller(ramping(1, ago), all_well());
+            let mut taken = 0;
+            for n in 0..1_000 {
+                let answer = ask(&controller, &request(method, &format!("{n}="))).await;
+                let level = controller.services.sent.lock().unwrap().pop().unwrap().level;
+                taken += i32::from(level == 1);
+                let service = if level == 1 { "full-service" } else { "degraded-service" };
+                assert_eq!(answer["headers"]["X-Routed-To"], service);
+                assert_eq!(answer["headers"]["X-Circuit-Breaker-Level"], "1");
+            }
+            // Five standard deviations, and what the share grows by while the test runs.
+            assert!((taken - percent * 10).abs() <= 90, "{taken} of 1,000 after {ago} s");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hold_ends_a_ramp_and_all_requests_go_to_the_level() {
+    let controller = controller(SystemState { hold: Some(hold(Level::Full, 5)), ..ramping(1, 0) }, all_well());
+    for n in 0..100 {
+        ask(&controller, &request("POST", &n.to_string())).await;
+    }
+    assert_eq!(controller.services.asked(), [1; 100]);
+}
+
+#[tokio::test]
+async fn what_a_ramp_sends_down_counts_there_and_falls_back_from_there() {
+    let id = (0..1_000).map(|n: u32| n.to_string()).find(|id| draw(id) > 9_000).unwrap();
+    let controller = controller(ramping(1, 0), [answer(200), Err(InvokeError::TimedOut), answer(200)]);
+    let answer = ask(&controller, &request("GET", &id)).await;
+    assert_eq!(answer["headers"]["X-Routed-To"], "maintenance-service");
+    assert_eq!(answer["headers"]["X-Fallback-From"], "degraded-service; timeout");
+    assert_eq!(controller.metrics.outcomes(), outcomes(&[(2, Some("Error")), (3, Some("Success"))]));
+    let answer = ask(&controller, &request("POST", &id)).await;
+    assert_eq!((&answer["statusCode"], &answer["headers"]["X-Routed-To"]), (&json!(504), &json!("degraded-service")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_is_told_beside_its_outcome_in_the_same_line() {
+    let well = |status| answer(status);
+    for (delay, answered, outcome, slow) in [
+        (2_999, well(200), Some("Success"), false),
+        (3_000, well(200), Some("Success"), true),
+        (3_000, well(500), Some("Error"), true),
+        (3_000, well(404), None, false),
+    ] {
+        let mut controller = controller(state(1), [answered, well(200), well(200)]);
+        controller.services.delays = PerLevel { full: Duration::from_millis(delay), ..at_once() };
+        ask(&controller, &request("POST", "r")).await;
+        assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, outcome)]));
+        assert_eq!(!controller.metrics.slow_calls().is_empty(), slow, "{delay} ms, {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_counts_as_slow_no_call_is_told_to_be() {
+    let mut controller = controller(state(1), all_well());
+    controller.policy = Some(common::policy());
+    controller.services.delays = PerLevel { full: Duration::from_secs(4), ..at_once() };
+    ask(&controller, &request("GET", "r")).await;
+    assert!(controller.metrics.slow_calls().is_empty());
+}
+
+async fn status(state: SystemState, policy: Policy) -> Value {
+    let controller = TestController { policy: Some(policy), ..controller(state, all_well()) };
+    let answer = ask(&controller, &event("GET", "/circuit-breaker")).await;
+    serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap()["circuitBreaker"].clone()
+}
+
+#[tokio::test]
+async fn the_status_names_the_preset_what_differs_from_it_and_every_threshold() {
+    let settings = PolicySettings { failure_rate_percent: 35, ..PolicySettings::production() };
+    let settings = PolicySettings { mode: breaker::Mode::ObserveOnly, ..settings };
+    let told = status(state(1), Policy::new(settings).unwrap()).await;
+    assert_eq!(
+        told["policy"],
+        json!({
+            "preset": "production", "mode": "observe-only", "recoveryEvidence": "probes", "tripWhen": "any",
+            "overrides": { "MODE": "observe-only", "FAILURE_RATE_PERCENT": "35" }
+        })
+    );
+    let thresholds = &told["thresholds"];
+    assert_eq!((&thresholds["failureRatePercent"], &thresholds["level1To2Failures"]), (&json!(35), &Value::Null));
+    assert_eq!((&thresholds["slowCallMilliseconds"], &thresholds["probeCalls"]), (&json!(3_000), &json!(20)));
+
+    let told = status(state(1), common::policy()).await;
+    let thresholds = &told["thresholds"];
+    assert_eq!((&told["policy"]["preset"], &told["policy"]["overrides"]), (&json!("classic"), &json!({})));
+    assert_eq!((&thresholds["level1To2Failures"], &thresholds["failureRatePercent"]), (&json!(5), &Value::Null));
+    assert_eq!((&thresholds["probeCalls"], &thresholds["rampSeconds"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn the_status_tells_of_probes_and_the_ramp() {
+    let told = status(probing(2, 7), production()).await;
+    let told = &told["state"]["probing"];
+    assert_eq!((&told["active"], &told["level"], &told["percentOfSafeRequests"]), (&json!(true), &json!(1), &json!(7)));
+    assert_eq!((&told["idleSince"], &told["note"]), (&Value::Null, &Value::Null));
+
+    let mut idle = probing(2, 7);
+    idle.probing.as_mut().unwrap().idle_since = Some("2026-01-02T03:04:05Z".parse().unwrap());
+    let told = status(idle, production()).await;
+    let note = told["state"]["probing"]["note"].as_str().unwrap();
+    assert!(
+        note.contains("no probe was seen since 2026-01-02T03:04:05Z") && note.contains("rest on level 2"),
+        "{note}"
+    );
+
+    let told = status(ramping(1, 50), production()).await;
+    let ramp = &told["state"]["ramp"];
+    let share = ramp["percentOfRequests"].as_f64().unwrap();
+    assert!((50.0..60.0).contains(&share) && ramp["restToLevel"] == 2, "{ramp}");
+    assert_eq!(told["state"]["probing"], Value::Null);
+    let over = status(ramping(1, 100), production()).await;
+    assert_eq!(over["state"]["ramp"], Value::Null);
+}

@@ -1,0 +1,81 @@
+//! What the parameters must be together, which `CloudFormation` cannot check.
+
+use std::fs;
+
+use local::deployment::DeployOptions;
+
+use crate::{Bench, copy_project, hollow_artifacts};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_that_make_no_sense_together_are_refused_by_name_before_anything_changes() {
+    let bench = Bench::start().await;
+    let artifacts = hollow_artifacts();
+    for (parameters, expected) in [
+        (&["Level1FailureThreshold=10"][..], "Level2FailureThreshold: 10 is not above Level1FailureThreshold (10)"),
+        (&["Level1FailureThreshold=5.5"], "Level1FailureThreshold: \"5.5\" is not a whole number"),
+        (&["OldestAlarmSeconds=1e2"], "OldestAlarmSeconds: \"1e2\" is not a whole number"),
+        (&["Level1FailureThreshold=8", "Level2ErrorAlarmThreshold=5"], "Level2ErrorAlarmThreshold: 5 is not 2"),
+        (&["RecoveryCooldownSeconds=900"], "RecoveryCooldownMaxSeconds: 600 is below RecoveryCooldownSeconds (900)"),
+        (&["StateCacheTtlMilliseconds=60000"], "StaleStateSeconds: 60 s"),
+        (&["ControlPlaneReservedConcurrency=1"], "ControlPlaneReservedConcurrency: 1 is less than"),
+        (&["StatusAuthorization=JWT", "JwtAudience=bank"], "JwtIssuer: it is empty, and StatusAuthorization=JWT"),
+        (&["ApiAuthorization=JWT", "JwtIssuer=https://bank.example"], "JwtAudience: it is empty"),
+        (&["VpcSubnetIds=subnet-1"], "VpcSecurityGroupIds: it is empty"),
+        (&["VpcSecurityGroupIds=sg-1"], "VpcSubnetIds: it is empty"),
+    ] {
+        let pairs: Vec<_> = parameters.iter().map(|pair| pair.split_once('=').unwrap()).collect();
+        let said = bench.deploy_from(artifacts.path(), &pairs, &["--architecture", "arm64"]).await.failed();
+        assert!(said.contains(&format!("parameter {expected}")), "{parameters:?}: {said}");
+    }
+    let stacks = bench.aws(&["cloudformation", "list-stacks", "--query", "StackSummaries[].StackName"]).await.unwrap();
+    assert_eq!(stacks, "", "something was changed");
+
+    // A share is no whole number, and the threshold of the alarm follows from the others.
+    let sound = [
+        ("Level1FailureThreshold", "8"),
+        ("FullServiceFailureRate", "0.5"),
+        ("RecoveryCooldownSeconds", "900"),
+        ("RecoveryCooldownMaxSeconds", "0"),
+    ];
+    bench.deploy_from(artifacts.path(), &sound, &["--skip-canary"]).await.succeeded();
+    assert_eq!(bench.parameter("Level2ErrorAlarmThreshold").await, "2");
+    bench.deploy_from(artifacts.path(), &[("Level2FailureThreshold", "20")], &["--skip-canary"]).await.succeeded();
+    assert_eq!(bench.parameter("Level2ErrorAlarmThreshold").await, "12");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_for_customers_whose_alarms_link_nowhere_says_so() {
+    let bench = Bench::start().await;
+    let artifacts = hollow_artifacts();
+    let options = DeployOptions { environment: "prod".to_owned(), ..bench.options.clone() };
+    let arguments = ["--artifacts", artifacts.path().to_str().unwrap(), "--dry-run"];
+    let said = bench.run(&options, &arguments).await.succeeded();
+    assert!(said.contains("RunbookUrl is no https:// address"), "{said}");
+    let linked = options.with("RunbookUrl", "https://bank.example/runbook");
+    let said = bench.run(&linked, &arguments).await.succeeded();
+    assert!(!said.contains("RunbookUrl"), "{said}");
+}
+
+#[test]
+fn a_mistake_in_an_environments_file_is_refused_with_the_file_and_the_name() {
+    let project = copy_project();
+    for (line, expected) in [
+        ("LogLevle=debug", "LogLevle: the template has no such parameter"),
+        ("LogLevel = debug", "LogLevel = debug: not of the form Key=Value"),
+        ("LogLevel", "not of the form Key=Value"),
+        ("ReleaseId=1", "ReleaseId: it follows from the code"),
+        ("Architecture=arm64", "Architecture: use --architecture"),
+    ] {
+        let file = project.path().join("infrastructure/environments/test.parameters");
+        fs::write(file, format!("# A comment\n\nLogRetentionDays=7\n{line}\n")).unwrap();
+        let output = std::process::Command::new("/bin/bash")
+            .arg(project.path().join("infrastructure/deploy.sh"))
+            .args(["--environment", "test", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:9"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let expected = format!("infrastructure/environments/test.parameters: {expected}");
+        let expected = if line == "LogLevel" { "test.parameters: LogLevel: not of the form" } else { &expected };
+        assert!(!output.status.success() && said.contains(expected), "{line}: {said}");
+    }
+}

@@ -1,0 +1,161 @@
+//! What people are told through the alerts topic: each transition, once, by its own record.
+
+use std::collections::BTreeMap;
+
+use breaker::TransitionRecord;
+use serde_json::{Value, json};
+
+use crate::common::{System, eventually, force_to, with};
+use crate::proxy::{Calls, Fault};
+use crate::rig::alone;
+
+/// A queue that gets what the alerts topic gets, from now on.
+struct Inbox<'a> {
+    system: &'a System,
+    queue: String,
+    subscription: String,
+}
+
+/// A message as people see it.
+#[derive(Clone, Debug, PartialEq)]
+struct Told {
+    subject: String,
+    message: Value,
+}
+
+impl<'a> Inbox<'a> {
+    async fn open(system: &'a System) -> Self {
+        let created = system.queues().create_queue().queue_name(format!("inbox-{:016x}", rand::random::<u64>()));
+        let queue = created.send().await.unwrap().queue_url.unwrap();
+        let name = aws_sdk_sqs::types::QueueAttributeName::QueueArn;
+        let asked = system.queues().get_queue_attributes().queue_url(&queue).attribute_names(name.clone());
+        let arn = asked.send().await.unwrap().attributes.unwrap()[&name].clone();
+        let topics = aws_sdk_sns::Client::new(system.stack.sdk());
+        let subscribed = topics.subscribe().topic_arn(system.deployment.output("AlertTopicArn"));
+        let subscription = subscribed.protocol("sqs").endpoint(arn).send().await.unwrap().subscription_arn.unwrap();
+        Self { system, queue, subscription }
+    }
+
+    /// Waits for the message about the transition to `epoch`; everything that came until then, by epoch.
+    async fn until(&self, epoch: u64) -> BTreeMap<u64, Vec<Told>> {
+        let mut all: BTreeMap<u64, Vec<Told>> = BTreeMap::new();
+        eventually(&format!("the message about epoch {epoch}"), async || {
+            let received = self.system.queues().receive_message().queue_url(&self.queue).max_number_of_messages(10);
+            for message in received.send().await.unwrap().messages() {
+                let told = told(message.body().unwrap());
+                // Alarms come through the same topic.
+                if let Some(epoch) = told.message["epoch"].as_u64() {
+                    all.entry(epoch).or_default().push(told);
+                }
+                let receipt = message.receipt_handle().unwrap();
+                self.system
+                    .queues()
+                    .delete_message()
+                    .queue_url(&self.queue)
+                    .receipt_handle(receipt)
+                    .send()
+                    .await
+                    .unwrap();
+            }
+            all.contains_key(&epoch).then_some(())
+        })
+        .await;
+        all
+    }
+
+    async fn close(self) {
+        let topics = aws_sdk_sns::Client::new(self.system.stack.sdk());
+        topics.unsubscribe().subscription_arn(self.subscription).send().await.unwrap();
+        self.system.queues().delete_queue().queue_url(self.queue).send().await.unwrap();
+    }
+}
+
+fn told(body: &str) -> Told {
+    let envelope: Value = serde_json::from_str(body).unwrap();
+    let text = |name: &str| envelope[name].as_str().unwrap_or_default().to_owned();
+    Told { subject: text("Subject"), message: serde_json::from_str(&text("Message")).unwrap_or_default() }
+}
+
+/// What must be told of the transition that left `record`.
+fn tells(told: &Told, system: &System, record: &TransitionRecord) {
+    let (from, to) = (record.from.number(), record.to.number());
+    assert_eq!(told.subject, format!("{}: level {from} to level {to}", system.deployment.name));
+    let Told { message, .. } = told;
+    for (member, expected) in [
+        ("deployment", json!(system.deployment.name)),
+        ("summary", json!(format!("Level {from} to level {to}: {}", record.reason))),
+        ("from", json!(from)),
+        ("to", json!(to)),
+        ("reason", json!(record.reason)),
+        ("at", json!(record.at)),
+        ("epoch", json!(record.epoch)),
+        ("request", json!(record.request)),
+        ("trigger", json!(record.request)["trigger"].clone()),
+        ("evidence", record.evidence.map_or(json!({}), |evidence| json!(evidence))),
+        ("execution", json!(record.execution)),
+    ] {
+        assert_eq!(message[member], expected, "{member} in {message:#}");
+    }
+    assert_eq!(message.as_object().unwrap().len(), 11, "{message:#}");
+}
+
+async fn evaluations(system: &System) -> f64 {
+    system.sum("CircuitBreaker/Transitions", "Evaluation", &[]).await
+}
+
+#[test]
+fn an_automatic_and_a_forced_transition_are_each_announced_once_and_a_rehearsal_never() {
+    alone(async |system, _| {
+        let before = system.epoch().await;
+        let inbox = Inbox::open(system).await;
+        system.fail_until_an_alarm().await;
+        system.transition(before + 1).await;
+        system.queue_is_empty().await;
+        assert_eq!(system.force(3).await.unwrap()["outcome"], "transition");
+
+        let emitted = evaluations(system).await;
+        let rehearsal = with(force_to(1), json!({"dryRun": true}));
+        assert_eq!(system.execute(&rehearsal).await.unwrap()["outcome"], "transition");
+        assert_eq!(system.rehearse().await["dryRun"], true);
+        assert!((evaluations(system).await - emitted).abs() < 0.5, "a rehearsal emits nothing");
+        assert_eq!(system.epoch().await, before + 2);
+
+        // The messages of the rehearsals, if there were any, would have been sent before this one.
+        assert_eq!(system.force(2).await.unwrap()["outcome"], "transition");
+        let told = inbox.until(before + 3).await;
+        inbox.close().await;
+        let history = system.history().await;
+        let moved: Vec<_> = history.iter().skip_while(|record| record.epoch <= before).collect();
+        assert_eq!(told.keys().copied().collect::<Vec<_>>(), [before + 1, before + 2, before + 3]);
+        for record in moved {
+            let [once] = told[&record.epoch].as_slice() else { panic!("not once: {:#?}", told[&record.epoch]) };
+            tells(once, system, record);
+        }
+    });
+}
+
+#[test]
+fn a_transition_whose_writer_lost_its_reply_is_announced_with_its_own_epoch_though_the_level_has_moved_on() {
+    alone(async |system, proxy| {
+        let before = system.epoch().await;
+        let inbox = Inbox::open(system).await;
+        let writes = || Calls::to("dynamodb", "TransactWriteItems").saying("operator-one");
+        let lost = proxy.inject(writes(), Fault::LoseAnswer, Some(1));
+        let again = proxy.inject(writes(), Fault::Hold, None);
+        let command = with(force_to(2), json!({"requestedBy": "operator-one"}));
+        let meanwhile = async {
+            lost.hit(1).await;
+            again.hit(1).await;
+            system.force(3).await.unwrap();
+            drop(again);
+        };
+        let (one, ()) = tokio::join!(system.execute(&command), meanwhile);
+        assert_eq!(one.unwrap()["outcome"], "transition");
+
+        let told = inbox.until(before + 1).await;
+        inbox.close().await;
+        let history = system.history().await;
+        let record = history.iter().find(|record| record.epoch == before + 1).unwrap();
+        tells(&told[&(before + 1)][0], system, record);
+    });
+}

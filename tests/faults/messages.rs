@@ -1,0 +1,89 @@
+//! What became of alarm messages: told from the alarm processor's log, message by message.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::common::{System, alarm_message, eventually};
+
+/// The messages that the alarm processor dealt with, as its log names them: by the alarm, their ids.
+pub type Handled = BTreeMap<String, BTreeSet<String>>;
+
+/// An alarm message with a name of its own, so that it can be told from all others. Copies of it share the name.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub name: String,
+    pub body: String,
+}
+
+impl Sent {
+    /// The message of an alarm whose name has this part, about a change so long ago.
+    pub fn about(system: &System, part: &str, minutes_ago: i64) -> Self {
+        let mut message: Value = serde_json::from_str(&alarm_message(system, part, minutes_ago)).unwrap();
+        let name = format!("{} {:016x}", message["AlarmName"].as_str().unwrap(), rand::random::<u64>());
+        message["AlarmName"] = name.clone().into();
+        Self { name, body: message.to_string() }
+    }
+}
+
+/// The messages that were dealt with since a time; those that went back to the queue are not among them.
+pub async fn handled(system: &System, since: Timestamp) -> Handled {
+    let (project, environment) = system.deployment.name.rsplit_once('-').unwrap();
+    let group = format!("/aws/lambda/{project}-alarm-processor-{environment}");
+    let logs = aws_sdk_cloudwatchlogs::Client::new(system.stack.sdk());
+    let mut handled = Handled::new();
+    let mut from = since.as_millisecond();
+    loop {
+        let mut last = from;
+        let mut pages = logs.filter_log_events().log_group_name(&group).start_time(from).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for event in page.unwrap().events() {
+                last = last.max(event.timestamp().unwrap());
+                let Ok(line) = serde_json::from_str::<Value>(event.message().unwrap()) else { continue };
+                let said = line["message"].as_str().unwrap_or_default();
+                if ["an alarm was evaluated", "an alarm that did not go off is acknowledged"].contains(&said) {
+                    let text = |field: &str| line[field].as_str().unwrap().to_owned();
+                    handled.entry(text("alarm.name")).or_default().insert(text("message.id"));
+                }
+            }
+        }
+        // The local server cuts a long answer off without saying so: go on from its last event.
+        if last == from {
+            return handled;
+        }
+        from = last;
+    }
+}
+
+/// What became of messages that were sent, each copy of its own: all dealt with, none given up.
+pub async fn none_is_lost(system: &System, sent: &[Sent], since: Timestamp) {
+    let mut copies: BTreeMap<&str, usize> = BTreeMap::new();
+    for message in sent {
+        *copies.entry(&message.name).or_default() += 1;
+    }
+    system.queue_is_empty().await;
+    assert_eq!(system.dead_letters().await, 0, "nothing was given up");
+    let mut lost = sent.len();
+    let all_found = eventually("the end of every message", async || {
+        let handled = handled(system, since).await;
+        let found = |name: &str| handled.get(name).map_or(0, BTreeSet::len);
+        lost = copies.iter().map(|(name, copies)| copies.saturating_sub(found(name))).sum();
+        (lost == 0).then(|| handled.values().map(BTreeSet::len).sum::<usize>())
+    });
+    let all = all_found.await;
+    println!("{} messages sent, {lost} lost; {all} dealt with, those of the alarms themselves included", sent.len());
+}
+
+/// The message that an alarm itself sent was dealt with, however often it had to come.
+pub async fn the_alarms_own_is_not_lost(system: &System, part: &str, since: Timestamp) {
+    system.queue_is_empty().await;
+    assert_eq!(system.dead_letters().await, 0, "nothing was given up");
+    let ids = eventually("the end of the alarm's message", async || {
+        let handled = handled(system, since).await;
+        // Those that a test made up have a word of their own at the end.
+        handled.into_iter().find(|(name, _)| name.contains(part) && !name.contains(' ')).map(|(_, ids)| ids)
+    })
+    .await;
+    println!("{} messages of the alarm, all dealt with", ids.len());
+}

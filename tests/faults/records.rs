@@ -1,0 +1,82 @@
+//! The audit trail in the table: how long records stay, who sees them, and what garbles a repair.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use breaker::{command_key, transition_key};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::common::{STATE, System, eventually, force_to, with};
+use crate::rig::alone;
+
+/// When the item expires, in days after `at`; `None` where it never does.
+async fn days_kept(system: &System, key: &str) -> Option<f64> {
+    let item = system.item(key).await.unwrap();
+    let at: Timestamp = item["at"].as_s().unwrap().parse().unwrap();
+    let ttl: i64 = item.get("ttl")?.as_n().unwrap().parse().unwrap();
+    Some(
+        Timestamp::from_second(ttl).unwrap().duration_since(at).as_secs_f64()
+            / SignedDuration::from_hours(24).as_secs_f64(),
+    )
+}
+
+#[test]
+fn records_are_kept_400_days_and_the_state_and_record_0_for_ever() {
+    alone(async |system, _| {
+        let name = format!("kept-{:016x}", rand::random::<u64>());
+        system.execute_as(Some(&name), &force_to(2)).await.unwrap();
+        for key in [transition_key(system.epoch().await), command_key(&name)] {
+            let days = days_kept(system, &key).await.unwrap();
+            assert!((days - 400.0).abs() < 0.01, "{key}: {days} days");
+        }
+        assert_eq!(days_kept(system, &transition_key(0)).await, None);
+        assert!(!system.item(STATE).await.unwrap().contains_key("ttl"));
+    });
+}
+
+#[test]
+fn the_status_lists_the_newest_transitions_as_they_are_in_the_table() {
+    alone(async |system, _| {
+        for level in [2, 3, 1] {
+            system.force(level).await.unwrap();
+        }
+        let newest = system.epoch().await;
+        eventually("the newest epoch in the status", async || {
+            (system.status().await["circuitBreaker"]["state"]["epoch"] == newest).then_some(())
+        })
+        .await;
+        let mut recorded: Vec<Value> = system.history().await.iter().map(|record| json!(record)).collect();
+        recorded.reverse();
+        for count in [1, 3, 100] {
+            // A busy machine may take longer than a request may wait for the table.
+            let shown = eventually("a history without an error", async || {
+                let mut status = system.status_with(&format!("history={count}")).await;
+                println!("history={count}: {}", status["historyError"]);
+                status.get("historyError").is_none().then(|| status["history"].take())
+            })
+            .await;
+            let wanted: Vec<_> = recorded.iter().take(count).cloned().collect();
+            assert_eq!(shown, json!(wanted), "history={count}");
+        }
+    });
+}
+
+#[test]
+fn a_garbled_record_keeps_nobody_from_a_repair_and_no_epoch_is_given_twice() {
+    alone(async |system, _| {
+        system.force(2).await.unwrap();
+        system.force(3).await.unwrap();
+        let newest = system.epoch().await;
+        let whole = system.item(&transition_key(newest)).await.unwrap();
+        let mut garbled = whole.clone();
+        garbled.insert("to".to_owned(), AttributeValue::S("three".to_owned()));
+        garbled.remove("epoch");
+        system.put_item(garbled).await;
+        system.delete_state().await;
+
+        let repaired = system.execute(&with(force_to(1), json!({"repair": true}))).await.unwrap();
+        assert_eq!(repaired["newState"]["epoch"], newest + 1, "{repaired}");
+        system.put_item(whole).await;
+        assert_eq!(system.epoch().await, newest + 1);
+        assert_eq!(system.force(2).await.unwrap()["newState"]["epoch"], newest + 2);
+    });
+}

@@ -1,0 +1,194 @@
+//! Recovery by proof on a local AWS: probes, the ramp, and automation that only observes.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use breaker::{Level, TransitionRecord};
+use local::demo::options;
+use local::deployment::DeployOptions;
+use serde_json::{Value, json};
+
+use common::{Answer, DEADLINE, System, eventually};
+
+mod common;
+
+/// The production preset with small numbers, so that little traffic proves what much traffic does.
+fn production() -> DeployOptions {
+    [
+        ("PolicyPreset", "production"),
+        ("MinimumCalls", "5"),
+        ("FailureRateWindowSeconds", "10"),
+        ("ConsecutiveFailures", "0"),
+        ("RecoveryCooldownSeconds", "2"),
+        ("EvidenceSettleSeconds", "1"),
+        ("ProbePercent", "50"),
+        ("ProbeCalls", "5"),
+        ("RampSeconds", "30"),
+        ("RampMinimumCalls", "3"),
+    ]
+    .into_iter()
+    .fold(options(), |options, (name, value)| options.with(name, value))
+}
+
+/// Reads an account until `condition` gives something, while an evaluation looks each second. `broken` is the
+/// level whose service fails, if any. Whatever happens, no read fails for its caller.
+async fn reads<T>(
+    system: &System,
+    broken: &str,
+    what: &str,
+    mut condition: impl AsyncFnMut(&Answer) -> Option<T>,
+) -> T {
+    let traffic = async {
+        let begun = Instant::now();
+        loop {
+            let answer = system.ask("GET", "/account/12345", broken).await;
+            assert_eq!(answer.status, 200, "a read failed: {answer:?}");
+            if let Some(found) = condition(&answer).await {
+                return found;
+            }
+            assert!(begun.elapsed() < DEADLINE, "{what} did not happen");
+        }
+    };
+    tokio::select! {
+        found = traffic => found,
+        () = system.looks() => unreachable!("looking never ends"),
+    }
+}
+
+/// Reads until the transition of `epoch`, and gives its record.
+async fn transition(system: &System, broken: &str, epoch: u64) -> TransitionRecord {
+    let watch = system.watch();
+    let what = format!("the transition of epoch {epoch}");
+    reads(system, broken, &what, async |_| watch.record(epoch).await.unwrap()).await
+}
+
+fn alarms(system: &System) -> BTreeSet<String> {
+    let names = system.stack.alarms().into_iter().map(|alarm| alarm.name);
+    let ours = names.filter(|name| name.contains("-level-") && !name.contains("degraded-level"));
+    ours.map(|name| name.trim_start_matches("bank-circuit-breaker-").trim_end_matches("-dev").to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_level_1_broken_probes_fail_and_no_read_does_and_probes_alone_bring_it_back_once_it_is_mended() {
+    let system = System::start(&production()).await;
+    let rules = ["level-1-failure-rate", "level-2-failure-rate", "level-1-slow-calls", "level-2-slow-calls"];
+    let recoveries = ["level-3-recovery", "level-2-recovery"];
+    let expected: BTreeSet<_> = rules.iter().chain(&recoveries).map(ToString::to_string).collect();
+    assert_eq!(alarms(&system), expected, "an alarm for each rule that is on, and none for another");
+
+    let fall = transition(&system, "1", 1).await;
+    assert_eq!((fall.from, fall.to), (Level::Full, Level::Degraded));
+    assert!(fall.reason.starts_with("failure rate "), "{}", fall.reason);
+
+    let mut failed_probes = 0;
+    reads(&system, "1", "five failed probes", async |answer| {
+        assert!(!answer.routed_to.ends_with("; probe"), "a failed probe was answered by its own service");
+        failed_probes += u32::from(answer.fallback_from == "full-service; status-500; probe");
+        (failed_probes >= 5).then_some(())
+    })
+    .await;
+    let look = system.rehearse().await;
+    assert!(look["evidence"]["successStreak"].as_u64().unwrap() >= 5, "level 2 alone would bring level 1 back: {look}");
+    assert_eq!((&look["outcome"], &look["to"]), (&json!("none"), &json!(2)), "{look}");
+    let status = system.status().await;
+    assert_eq!(status["circuitBreaker"]["state"]["probing"]["active"], true);
+    assert_eq!(status["circuitBreaker"]["policy"]["preset"], "production");
+
+    let mut probes = 0;
+    let watch = system.watch();
+    let recovery = reads(&system, "", "the recovery", async |answer| {
+        probes += u32::from(answer.routed_to == "full-service; probe");
+        watch.record(2).await.unwrap()
+    })
+    .await;
+    assert_eq!((recovery.from, recovery.to), (Level::Degraded, Level::Full));
+    assert!(recovery.reason.contains("probes of level 1 of which 0 failed"), "{}", recovery.reason);
+    assert!(probes >= 5, "{probes} probes were answered by level 1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ramp_that_is_broken_half_way_falls_again_and_no_read_fails() {
+    let system = System::start(&production()).await;
+    assert_eq!(transition(&system, "1", 1).await.to, Level::Degraded);
+    assert_eq!(transition(&system, "", 2).await.to, Level::Full);
+
+    let mut answered_by = BTreeSet::new();
+    reads(&system, "", "half of the ramp", async |answer| {
+        if answer.level == "1" {
+            answered_by.insert(answer.routed_to.clone());
+        }
+        let ramp = system.status().await["circuitBreaker"]["state"]["ramp"].clone();
+        ramp["percentOfRequests"].as_f64().filter(|share| *share >= 45.0)
+    })
+    .await;
+    let both = ["full-service", "degraded-service"].map(str::to_owned);
+    assert_eq!(answered_by, both.into(), "the ramp shares the requests");
+
+    let fall = transition(&system, "1", 3).await;
+    assert_eq!((fall.from, fall.to), (Level::Full, Level::Degraded));
+    assert!(fall.reason.contains("during the ramp"), "{}", fall.reason);
+    assert!(fall.reason.contains("the next one waits 4 s"), "{}", fall.reason);
+    system.routed(2, "table").await;
+    let status = system.status().await;
+    assert_eq!(status["circuitBreaker"]["state"]["ramp"], Value::Null);
+}
+
+/// The messages in a queue that take a part in no test but are about this.
+async fn received(system: &System, queue: &str, about: &str, seen: &mut Vec<String>) {
+    let received = system.queues().receive_message().queue_url(queue).max_number_of_messages(10).send().await.unwrap();
+    for message in received.messages() {
+        let body: Value = serde_json::from_str(message.body().unwrap()).unwrap();
+        if body["Subject"].as_str().is_some_and(|subject| subject.contains(about)) {
+            seen.push(body["Message"].as_str().unwrap().to_owned());
+        }
+        let receipt = message.receipt_handle().unwrap();
+        system.queues().delete_message().queue_url(queue).receipt_handle(receipt).send().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn automation_that_only_observes_tells_once_what_it_would_do_and_operators_alone_move_the_level() {
+    let system = System::start(&production().with("Mode", "observe-only")).await;
+    system.without_schedule().await;
+    let queue = system.queues().create_queue().queue_name("alerts").send().await.unwrap().queue_url.unwrap();
+    let arn = aws_sdk_sqs::types::QueueAttributeName::QueueArn;
+    let attributes = system.queues().get_queue_attributes().queue_url(&queue).attribute_names(arn.clone());
+    let arn = attributes.send().await.unwrap().attributes.unwrap()[&arn].clone();
+    let topics = aws_sdk_sns::Client::new(system.stack.sdk());
+    let subscribe = topics.subscribe().topic_arn(system.deployment.output("AlertTopicArn")).protocol("sqs");
+    subscribe.endpoint(arn).send().await.unwrap();
+
+    let would_move = async || system.sum("CircuitBreaker/Transitions", "WouldTransition", &[]).await;
+    reads(&system, "1", "three looks at what would happen", async |answer| {
+        assert_eq!((answer.level.as_str(), answer.routed_to.as_str()), ("1", "degraded-service"));
+        (would_move().await > 2.5).then_some(())
+    })
+    .await;
+    let mut told = Vec::new();
+    eventually("the announcement", async || {
+        received(&system, &queue, "level 1 would have gone to level 2", &mut told).await;
+        (!told.is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(system.epoch().await, 0, "nothing has moved");
+    let status = system.status().await;
+    assert_eq!(status["circuitBreaker"]["state"]["prevented"], 2);
+    assert_eq!(status["circuitBreaker"]["policy"]["mode"], "observe-only");
+
+    system.force(3).await.unwrap();
+    assert_eq!(system.transition(1).await.to, Level::Maintenance);
+    eventually("the announcement of the operator's move", async || {
+        let mut newer = Vec::new();
+        received(&system, &queue, "level 1", &mut newer).await;
+        let (prevented, moved): (Vec<_>, Vec<_>) = newer.into_iter().partition(|told| told.contains("\"prevented\""));
+        told.extend(prevented);
+        (!moved.is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(told.len(), 1, "it is told once while it lasts, not at each look: {told:#?}");
+    let told: Value = serde_json::from_str(&told[0]).unwrap();
+    assert_eq!((&told["from"], &told["to"], &told["prevented"]), (&json!(1), &json!(1), &json!(2)));
+    assert!(told["reason"].as_str().unwrap().starts_with("observing only; would have gone to level 2: "), "{told}");
+}
