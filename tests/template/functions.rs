@@ -138,17 +138,14 @@ async fn a_gradual_deployment_stops_at_errors_of_the_new_version_and_of_its_leve
 #[tokio::test]
 async fn the_brake_of_each_level_holds_for_thirty_periods() {
     let template = Template::plain().await;
-    for (level, service_type, threshold) in [
-        ("1", "full", "Level1FailureThreshold"),
-        ("2", "degraded", "Level2ErrorAlarmThreshold"),
-        ("3", "maintenance", "Level1FailureThreshold"),
-    ] {
+    for (level, service_type) in [("1", "full"), ("2", "degraded"), ("3", "maintenance")] {
         let brake = &template.resource(&format!("Level{level}BrakeAlarm"))["Properties"];
         assert_eq!((&brake["Namespace"], &brake["MetricName"]), (&json!("CircuitBreaker/Service"), &json!("Error")));
         let values: Vec<_> = list(&brake["Dimensions"]).into_iter().map(|dimension| &dimension["Value"]).collect();
         assert_eq!(values[1..], [level, service_type]);
         assert_eq!((&brake["EvaluationPeriods"], &brake["DatapointsToAlarm"]), (&json!(30), &json!(1)));
-        assert_eq!(brake["Threshold"], json!({"Ref": threshold}));
+        // Not that of a rule: which may be off, or the preset's while it is empty.
+        assert_eq!(brake["Threshold"], json!({"Ref": "BrakeAlarmThreshold"}));
     }
 }
 

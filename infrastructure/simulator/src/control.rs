@@ -6,7 +6,6 @@ use breaker::{
     AlarmHint, AlarmRequest, Decision, Evidence, EvidenceQuery, Level, Outcome, Policy, ScheduleRequest, SystemState,
     TransitionRequest, decide,
 };
-use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alarms::{Alarm, alarms};
@@ -60,12 +59,12 @@ pub struct ControlPlane<'a> {
 }
 
 impl<'a> ControlPlane<'a> {
-    /// A control plane that has just been deployed.
+    /// A control plane that has just been deployed; the schedule first looks after that share of its period.
     pub fn new(
         policy: Policy,
         scenario: &Scenario,
         start: Timestamp,
-        rng: &mut Rng,
+        first_look: f64,
         watch: &'a mut dyn FnMut(&Look<'_>),
     ) -> Self {
         let timing = scenario.control_plane;
@@ -84,7 +83,7 @@ impl<'a> ControlPlane<'a> {
             start,
             watch,
         };
-        let first_look = seconds(rng.f64() * f64::from(timing.schedule_seconds));
+        let first_look = seconds(first_look * f64::from(timing.schedule_seconds));
         control.plan(start + first_look, Due::Schedule);
         let period = i64::from(timing.alarm_period_seconds);
         let first_period = (start.as_second().div_euclid(period) + 1) * period;

@@ -49,7 +49,9 @@ pub fn simulate_watched(
     let mut rng = Rng::with_seed(seed);
     // So that schedule, alarms and the scenario's minutes do not beat in step.
     let start = Timestamp::from_second(MIDNIGHT + rng.i64(0..60)).unwrap_or(Timestamp::UNIX_EPOCH);
-    let control = contender.policy.map(|policy| ControlPlane::new(policy, scenario, start, &mut rng, watch));
+    // Drawn for every contender, so that the same requests meet each.
+    let first_look = rng.f64();
+    let control = contender.policy.map(|policy| ControlPlane::new(policy, scenario, start, first_look, watch));
     let requests = Requests::new(&world, scenario, rng.fork());
     let mut bank = Bank {
         scenario,
