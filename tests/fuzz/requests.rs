@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use breaker::{Level, TransitionRecord};
-use controller::{Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel};
+use controller::{
+    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
+};
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet};
 use platform::state_store::{HistoryReader, StoreError};
@@ -61,6 +63,7 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Value, TestCaseError> {
         metrics: Unrecorded,
         deployment: "bank-test".to_owned(),
         policy: Some(states::policy()),
+        commands: CommandTarget::default(),
     };
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let told = runtime.block_on(controller.handle(event, Instant::now() + five));

@@ -53,6 +53,17 @@ async fn the_state_machine_logs_everything_and_takes_part_in_traces() {
 }
 
 #[tokio::test]
+async fn the_controller_knows_the_state_machine_by_its_name_and_needs_nothing_of_it() {
+    let template = Template::plain().await;
+    let name = template.resource("LevelTransitionStateMachine")["Properties"]["StateMachineName"]["Fn::Sub"].as_str();
+    let controller = template.resource("ControllerFunction");
+    let arn = &controller["Properties"]["Environment"]["Variables"]["STATE_MACHINE_ARN"]["Fn::Sub"];
+    let prefix = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:";
+    assert_eq!(arn, &json!([prefix, name.unwrap()].concat()));
+    assert!(!names(controller, "LevelTransitionStateMachine"), "the request path would wait for the control plane");
+}
+
+#[tokio::test]
 async fn the_request_path_has_versions_and_the_control_plane_has_none() {
     let template = Template::with(&["ReleaseId=abcdef0123"]).await;
     let with_versions: BTreeSet<String> = template

@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 
 use breaker::Level;
+use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,6 +28,56 @@ pub const FALLBACK_HEADER: &str = "X-Fallback-From";
 pub const PROBE_MARK: &str = "; probe";
 /// Seconds after which a caller may try again.
 const RETRY_AFTER_SECONDS: &str = "5";
+
+/// What is wrong, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "BreakerErrorCode")]
+pub enum ErrorCode {
+    /// The function was not invoked with an HTTP API event.
+    BadEvent,
+    /// The query asks for a history that cannot be had.
+    BadHistory,
+    /// Nothing is at this path; the status is at one spelled a little differently.
+    NotFound,
+    /// The route does not take this method.
+    MethodNotAllowed,
+    /// The request is larger than a function can be sent.
+    RequestTooLarge,
+    /// The service's answer is larger than a function can give.
+    AnswerTooLarge,
+    /// Nobody knows whether the service carried the request out.
+    OutcomeUnknown,
+    /// The service did not answer; the request may be repeated.
+    ServiceUnavailable,
+}
+
+/// The body of every answer that is an error of the breaker's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "BreakerError")]
+pub struct ErrorBody {
+    /// For programs.
+    pub error: ErrorCode,
+    /// For people.
+    pub message: String,
+    /// The level whose service was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Level")]
+    pub level: Option<Level>,
+}
+
+/// An answer that is an error of the breaker's own.
+///
+/// # Errors
+/// Never in practice.
+pub fn error_answer(
+    status: u16,
+    headers: BTreeMap<&'static str, String>,
+    error: ErrorCode,
+    message: impl Into<String>,
+) -> Result<Box<RawValue>, serde_json::Error> {
+    json_answer(status, headers, &ErrorBody { error, message: message.into(), level: None })
+}
 
 /// What the breaker's headers tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,27 +290,33 @@ impl Serialize for Merged<'_> {
 ///
 /// # Errors
 /// Never in practice.
-pub fn without_service(error: &InvokeError, route: &Route, safe: bool) -> Result<Box<RawValue>, serde_json::Error> {
+pub fn without_service(problem: &InvokeError, route: &Route, safe: bool) -> Result<Box<RawValue>, serde_json::Error> {
     let limit = format!("{PAYLOAD_LIMIT} bytes as JSON, about 4.4 MB of binary data");
-    let (status, code, message) = match error {
-        InvokeError::TooLarge => (413, "requestTooLarge", format!("A request may have at most {limit}.")),
-        InvokeError::AnswerTooLarge => {
-            (502, "answerTooLarge", format!("The answer is too large to be sent: at most {limit}. Ask for less."))
-        }
+    let (status, error, message) = match problem {
+        InvokeError::TooLarge => (413, ErrorCode::RequestTooLarge, format!("A request may have at most {limit}.")),
+        InvokeError::AnswerTooLarge => (
+            502,
+            ErrorCode::AnswerTooLarge,
+            format!("The answer is too large to be sent: at most {limit}. Ask for less."),
+        ),
         InvokeError::TimedOut | InvokeError::Lost(_) if !safe => (
             504,
-            "outcomeUnknown",
+            ErrorCode::OutcomeUnknown,
             "The service did not answer in time. Whether the request was carried out is unknown: look before you \
              send it again."
                 .to_owned(),
         ),
-        _ => (503, "serviceUnavailable", "The service did not answer this request. Try again shortly.".to_owned()),
+        _ => (
+            503,
+            ErrorCode::ServiceUnavailable,
+            "The service did not answer this request. Try again shortly.".to_owned(),
+        ),
     };
     let mut headers = route.headers();
     if status == 503 {
         headers.insert("Retry-After", RETRY_AFTER_SECONDS.to_owned());
     }
-    json_answer(status, headers, &json!({ "error": code, "message": message, "level": route.level }))
+    json_answer(status, headers, &ErrorBody { error, message, level: Some(route.level) })
 }
 
 /// An answer with a JSON body.
@@ -268,14 +325,22 @@ pub fn without_service(error: &InvokeError, route: &Route, safe: bool) -> Result
 /// Never in practice.
 pub fn json_answer(
     status: u16,
-    mut headers: BTreeMap<&'static str, String>,
-    body: &serde_json::Value,
+    headers: BTreeMap<&'static str, String>,
+    body: &impl Serialize,
 ) -> Result<Box<RawValue>, serde_json::Error> {
-    headers.insert("Content-Type", "application/json".to_owned());
-    to_raw_value(&json!({
-        "statusCode": status,
-        "headers": headers,
-        "body": body.to_string(),
-        "isBase64Encoded": false,
-    }))
+    text_answer(status, headers, "application/json", &serde_json::to_string(body)?)
+}
+
+/// An answer with a text for its body.
+///
+/// # Errors
+/// Never in practice.
+pub fn text_answer(
+    status: u16,
+    mut headers: BTreeMap<&'static str, String>,
+    content_type: &str,
+    body: &str,
+) -> Result<Box<RawValue>, serde_json::Error> {
+    headers.insert("Content-Type", content_type.to_owned());
+    to_raw_value(&json!({ "statusCode": status, "headers": headers, "body": body, "isBase64Encoded": false }))
 }

@@ -1,6 +1,7 @@
 //! HTTP API events, payload format 2.0: read as little as possible, pass the rest on as it came.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use breaker::{DRAWS, Level, draw};
 use serde::de::{Error, IgnoredAny};
@@ -23,6 +24,9 @@ pub struct Request<'a> {
     /// The query string, without its question mark.
     #[serde(default, borrow)]
     pub raw_query_string: Cow<'a, str>,
+    /// Looked into only where one of them matters.
+    #[serde(default, borrow)]
+    headers: Option<&'a RawValue>,
     #[serde(rename = "requestContext", borrow)]
     context: Context<'a>,
     /// Must not be there: a service would see two.
@@ -43,6 +47,10 @@ struct Http<'a> {
     #[serde(borrow)]
     method: Cow<'a, str>,
 }
+
+/// A text that is borrowed where it can be, also in a map.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn presence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| true)
@@ -71,6 +79,13 @@ impl<'a> Request<'a> {
         &self.context.http.method
     }
 
+    /// A header's value, several of them joined by commas; names are compared without case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<Cow<'a, str>> {
+        let headers: BTreeMap<Cow<'a, str>, Text<'a>> = serde_json::from_str(self.headers?.get()).ok()?;
+        headers.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, Text(value))| value)
+    }
+
     /// Whether repeating the request, or not knowing what became of it, does no harm (RFC 9110, 9.2.1).
     #[must_use]
     pub fn is_safe(&self) -> bool {
@@ -80,6 +95,12 @@ impl<'a> Request<'a> {
     /// Whether the caller asks for data, so that another service may answer where one has failed.
     #[must_use]
     pub fn may_be_sent_twice(&self) -> bool {
+        self.is_read()
+    }
+
+    /// Whether the method is one of those that routes take which can only be read.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
         matches!(self.method(), "GET" | "HEAD")
     }
 

@@ -6,6 +6,7 @@ mod forward;
 mod http_event;
 mod invoke;
 mod outcome;
+mod page;
 mod probe_limit;
 mod rules;
 mod settings;
@@ -20,25 +21,31 @@ use breaker::Policy;
 use jiff::Timestamp;
 use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
 use platform::state_store::HistoryReader;
-use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use answer::{Route, json_answer, place_of_error};
+pub use answer::{ErrorBody, ErrorCode, PROBE_MARK};
+use answer::{Route, error_answer, json_answer, place_of_error, text_answer};
 pub use deadline::answer_by;
 use http_event::Request;
 pub use invoke::{InvokeError, LambdaServices, PAYLOAD_LIMIT, ServiceInvoker};
 pub use outcome::ServiceOutcome;
+pub use page::CommandTarget;
 pub use probe_limit::ProbeLimit;
 pub use settings::{PerLevel, Settings};
 pub use state_cache::{Current, Routing, Source, StateCache};
 pub use state_reader::{LevelReader, StoredLevel, level_of};
-use status::{History, history_count};
+pub use status::Status;
+use status::{History, View, history_count};
 
 /// The path that tells about the breaker itself.
 const STATUS_PATH: &str = "/circuit-breaker";
 /// Its route, which has callers and a limit of its own: what the gateway let in through any other is not shown it.
 const STATUS_ROUTE: &str = "GET /circuit-breaker";
+/// The path that describes the API. It tells nothing of the breaker's state, so every route may show it.
+const DESCRIPTION_PATH: &str = "/openapi.json";
+/// What it answers. A test writes it from the types and holds it to them.
+const DESCRIPTION: &str = include_str!("../../../infrastructure/openapi.json");
 
 /// The controller, with its ports.
 #[derive(Debug)]
@@ -61,6 +68,8 @@ pub struct Controller<R, I, M, H> {
     pub deployment: String,
     /// When a call is slow; and the rules, for the status. `None` where they make no sense: then no call is slow.
     pub policy: Option<Policy>,
+    /// Where operators' commands go, for the status.
+    pub commands: CommandTarget,
 }
 
 impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controller<R, I, M, H> {
@@ -91,12 +100,13 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
             Err(error) => {
                 tracing::warn!(error.message = place_of_error(&error), "not an HTTP API event of payload format 2.0");
                 let message = "This function answers HTTP API events, payload format 2.0.";
-                json_answer(400, BTreeMap::new(), &json!({ "error": "badEvent", "message": message }))
+                error_answer(400, BTreeMap::new(), ErrorCode::BadEvent, message)
             }
             Ok(request) if request.route_key == STATUS_ROUTE => self.status(&request, current, answer_by).await,
             Ok(request) if request.raw_path.trim_matches('/') == STATUS_PATH.trim_matches('/') => {
                 no_status(&request, current)
             }
+            Ok(request) if request.raw_path.trim_end_matches('/') == DESCRIPTION_PATH => description(&request, current),
             Ok(request) => self.forward(event, &request, current, answer_by).await,
         }
     }
@@ -111,11 +121,26 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         headers.insert("Cache-Control", "no-store".to_owned());
         let count = match history_count(&request.raw_query_string) {
             Ok(count) => count,
-            Err(message) => return json_answer(400, headers, &json!({ "error": "badHistory", "message": message })),
+            Err(message) => return error_answer(400, headers, ErrorCode::BadHistory, message),
         };
+        // One address, two answers: what stands between must not mix them up.
+        headers.insert("Vary", "Accept".to_owned());
+        let as_page = request.header("accept").is_some_and(|accept| page::prefers_html(&accept));
+        let count = if as_page { page::TRANSITIONS } else { count };
         let history = self.history(current, count, answer_by).await;
-        let body = status::status(current, history.as_ref(), self.policy.as_ref(), &self.deployment, Timestamp::now());
-        json_answer(200, headers, &body)
+        let view = View {
+            current,
+            history: history.as_ref(),
+            policy: self.policy.as_ref(),
+            deployment: &self.deployment,
+            commands: &self.commands,
+            now: Timestamp::now(),
+        };
+        if as_page {
+            headers.extend(page::headers());
+            return text_answer(200, headers, "text/html; charset=utf-8", &page::page(&view).into_string());
+        }
+        json_answer(200, headers, &Status::of(&view))
     }
 
     /// The newest transitions, where some are asked for. The status is worth having without them.
@@ -166,16 +191,27 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     }
 }
 
+/// The description of the API, as it was built in.
+fn description(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
+    let mut headers = Route::direct(current.level).headers();
+    if !request.is_read() {
+        headers.insert("Allow", "GET, HEAD".to_owned());
+        let message = "The description of the API can only be read.";
+        return error_answer(405, headers, ErrorCode::MethodNotAllowed, message);
+    }
+    text_answer(200, headers, "application/json", DESCRIPTION)
+}
+
 /// What almost asks for the status: not as the one route that shows it.
 fn no_status(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
     let mut headers = Route::direct(current.level).headers();
     if request.method() == "GET" {
         let message = "There is nothing here; the breaker's status is at GET /circuit-breaker, spelled exactly so.";
-        return json_answer(404, headers, &json!({ "error": "notFound", "message": message }));
+        return error_answer(404, headers, ErrorCode::NotFound, message);
     }
     headers.insert("Allow", "GET".to_owned());
     let message = "The status is read with GET; the level is forced by starting the state machine, not over HTTP.";
-    json_answer(405, headers, &json!({ "error": "methodNotAllowed", "message": message }))
+    error_answer(405, headers, ErrorCode::MethodNotAllowed, message)
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -36,6 +36,7 @@ async fn main() -> ExitCode {
             metrics: EmbeddedMetricLog,
             deployment: settings.deployment,
             policy: settings.policy,
+            commands: settings.commands,
         };
         let ahead = async { tokio::join!(controller.states.prime(), connect_to_lambda(&client)) };
         let handler = |event: LambdaEvent<Box<RawValue>>| {

@@ -6,6 +6,7 @@ use breaker::{Level, Policy};
 use platform::settings::{Environment, SettingError};
 
 use crate::deadline::LONGEST_SERVICE_TIMEOUT_MS;
+use crate::page::CommandTarget;
 
 /// The controller's settings.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Settings {
     /// When a call is slow and how many probes may be sent; the rules, for the status. `None` where they make no
     /// sense: then no call is slow, nothing is probed, and everybody is served.
     pub policy: Option<Policy>,
+    /// `STATE_MACHINE_ARN` and `AWS_ENDPOINT_URL`, for the commands that the status page offers.
+    pub commands: CommandTarget,
 }
 
 /// One of something for each level.
@@ -86,6 +89,10 @@ impl Settings {
             policy: platform::policy::from_environment(environment)
                 .inspect_err(|error| tracing::error!(error.message = %error, "no policy: nothing is probed, and the status shows no thresholds"))
                 .ok(),
+            commands: CommandTarget {
+                state_machine_arn: environment.optional("STATE_MACHINE_ARN"),
+                endpoint_url: environment.optional("AWS_ENDPOINT_URL"),
+            },
         })
     }
 }

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use breaker::{Level, SystemState};
 use platform::state_store::StoreError;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
@@ -47,7 +48,7 @@ const FIRST_BACK_OFF: Duration = Duration::from_millis(250);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 
 /// Where a level comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
     /// From the table, not longer ago than the time to live and its jitter.

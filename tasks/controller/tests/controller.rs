@@ -298,6 +298,18 @@ async fn the_history_lists_the_newest_transitions_and_says_so_where_it_cannot() 
 }
 
 #[tokio::test]
+async fn the_description_of_the_api_is_read_and_cannot_be_changed() {
+    let controller = controller(Ok(stored(2)), answer(200));
+    let read = ask(&controller, &event("GET", "/openapi.json")).await;
+    assert_eq!((&read["statusCode"], &read["headers"]["Content-Type"]), (&json!(200), &json!("application/json")));
+    let description: Value = serde_json::from_str(read["body"].as_str().unwrap()).unwrap();
+    assert_eq!(description["openapi"], "3.1.0");
+    let written = ask(&controller, &event("PUT", "/openapi.json")).await;
+    assert_eq!((&written["statusCode"], &written["headers"]["Allow"]), (&json!(405), &json!("GET, HEAD")));
+    assert!(controller.services.asked().is_empty());
+}
+
+#[tokio::test]
 async fn whoever_asks_for_the_history_gets_one_or_the_reason_why_there_is_none() {
     let mut event = event("GET", "/circuit-breaker");
     event["rawQueryString"] = json!("history=5");

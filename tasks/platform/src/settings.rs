@@ -44,12 +44,18 @@ impl Environment {
         self.get(name).unwrap_or(default).to_owned()
     }
 
+    /// The variable's value, if it is set.
+    #[must_use]
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
     /// The value of a variable that can have no default.
     ///
     /// # Errors
     /// Names the variable when it is unset.
     pub fn required(&self, name: &str) -> Result<String, SettingError> {
-        self.get(name).map(str::to_owned).ok_or_else(|| SettingError::new(name, "is not set, and has no default"))
+        self.optional(name).ok_or_else(|| SettingError::new(name, "is not set, and has no default"))
     }
 
     /// The value of a variable that must lie in `range`, or `default` where it is unset.

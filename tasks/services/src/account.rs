@@ -1,11 +1,12 @@
 //! Sample accounts: the same for the same id, at every level.
 
 use breaker::Level;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// An account id: 1 to 34 letters, digits or hyphens, as long as an IBAN may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountId(String);
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+pub struct AccountId(#[schemars(length(min = 1, max = 34), regex(pattern = r"^[A-Za-z0-9-]+$"))] String);
 
 impl AccountId {
     /// Reads an id.
@@ -32,52 +33,146 @@ impl AccountId {
     }
 }
 
+/// Where data comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DataSource {
+    /// The back end.
+    Live,
+    /// A view that may be some minutes old.
+    Cache,
+}
+
+/// An account, as much of it as the level shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Its id.
+    pub account_id: String,
+    /// Always true: the account is made up.
+    pub sample_data: bool,
+    /// The level that shows it.
+    pub level: Level,
+    /// Where the data comes from. Not at level 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DataSource")]
+    pub data_source: Option<DataSource>,
+    /// The balance, a decimal number. Not at level 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = r"^[0-9]+\.[0-9]{2}$"))]
+    pub balance: Option<String>,
+    /// The currency of the balance. Not at level 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub currency: Option<&'static str>,
+    /// Whether the account may be used. At level 1 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub status: Option<&'static str>,
+    /// What kind of account it is. At level 1 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub account_type: Option<&'static str>,
+    /// What the level cannot do. At level 2 only.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub limitations: &'static [&'static str],
+    /// What to tell the customer. At level 3 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub message: Option<&'static str>,
+}
+
+/// The newest transactions of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Transactions {
+    /// The account's id.
+    pub account_id: String,
+    /// Always true: they are made up.
+    pub sample_data: bool,
+    /// The level that shows them.
+    pub level: Level,
+    /// Where the data comes from.
+    pub data_source: DataSource,
+    /// The newest, 10 at level 1 and 3 at level 2.
+    pub transactions: Vec<Transaction>,
+    /// What the level cannot do. At level 2 only.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub limitations: &'static [&'static str],
+}
+
+/// A transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Transaction {
+    /// Its id.
+    pub id: String,
+    /// The amount, a decimal number.
+    #[schemars(regex(pattern = r"^[0-9]+\.[0-9]{2}$"))]
+    pub amount: String,
+    /// Which way the money went.
+    #[serde(rename = "type")]
+    pub direction: Direction,
+}
+
+/// Which way money went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Direction {
+    /// Into the account.
+    Credit,
+    /// Out of it.
+    Debit,
+}
+
 /// What `level` shows of an account.
 #[must_use]
-pub fn account(id: &AccountId, level: Level) -> Value {
-    let balance = id.cents("balance", 5_000_000);
+pub fn account(id: &AccountId, level: Level) -> Account {
+    let shown = Account {
+        account_id: id.0.clone(),
+        sample_data: true,
+        level,
+        data_source: Some(DataSource::Live),
+        balance: Some(id.cents("balance", 5_000_000)),
+        currency: Some("USD"),
+        status: None,
+        account_type: None,
+        limitations: &[],
+        message: None,
+    };
     match level {
-        Level::Full => json!({
-            "accountId": id.0, "sampleData": true, "level": level, "dataSource": "live",
-            "balance": balance, "currency": "USD", "status": "active",
-            "accountType": if id.number("type").is_multiple_of(2) { "checking" } else { "savings" },
-        }),
-        Level::Degraded => json!({
-            "accountId": id.0, "sampleData": true, "level": level, "dataSource": "cache",
-            "balance": balance, "currency": "USD",
-            "limitations": ["The balance may be some minutes old", "Transfers are not available"],
-        }),
-        Level::Maintenance => json!({
-            "accountId": id.0, "sampleData": true, "level": level,
-            "message": "The bank is under maintenance. Your account is safe; its data is shown again soon.",
-        }),
+        Level::Full => {
+            let account_type = if id.number("type").is_multiple_of(2) { "checking" } else { "savings" };
+            Account { status: Some("active"), account_type: Some(account_type), ..shown }
+        }
+        Level::Degraded => Account {
+            data_source: Some(DataSource::Cache),
+            limitations: &["The balance may be some minutes old", "Transfers are not available"],
+            ..shown
+        },
+        Level::Maintenance => {
+            let message = "The bank is under maintenance. Your account is safe; its data is shown again soon.";
+            Account { data_source: None, balance: None, currency: None, message: Some(message), ..shown }
+        }
     }
 }
 
 /// What `level` shows of an account's transactions; `None` where it declines.
 #[must_use]
-pub fn transactions(id: &AccountId, level: Level) -> Option<Value> {
-    let (count, source) = match level {
-        Level::Full => (10, "live"),
-        Level::Degraded => (3, "cache"),
+pub fn transactions(id: &AccountId, level: Level) -> Option<Transactions> {
+    let (count, data_source, limitations): (_, _, &[_]) = match level {
+        Level::Full => (10, DataSource::Live, &[]),
+        Level::Degraded => (3, DataSource::Cache, &["Only the newest transactions, possibly some minutes old"]),
         Level::Maintenance => return None,
     };
-    let transactions: Vec<_> = (1..=count)
-        .map(|index| {
-            let purpose = format!("transaction {index}");
-            let credit = id.number(&purpose).is_multiple_of(3);
-            json!({
-                "id": format!("sample-{index}"),
-                "amount": id.cents(&purpose, 50_000),
-                "type": if credit { "credit" } else { "debit" },
-            })
-        })
-        .collect();
-    let mut answer = json!({
-        "accountId": id.0, "sampleData": true, "level": level, "dataSource": source, "transactions": transactions,
+    let transactions = (1..=count).map(|index| {
+        let purpose = format!("transaction {index}");
+        let is_credit = id.number(&purpose).is_multiple_of(3);
+        Transaction {
+            id: format!("sample-{index}"),
+            amount: id.cents(&purpose, 50_000),
+            direction: if is_credit { Direction::Credit } else { Direction::Debit },
+        }
     });
-    if let (Level::Degraded, Some(members)) = (level, answer.as_object_mut()) {
-        members.insert("limitations".to_owned(), json!(["Only the newest transactions, possibly some minutes old"]));
-    }
-    Some(answer)
+    let transactions = transactions.collect();
+    Some(Transactions { account_id: id.0.clone(), sample_data: true, level, data_source, transactions, limitations })
 }

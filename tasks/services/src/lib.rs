@@ -8,8 +8,10 @@ mod service;
 mod settings;
 mod transfer;
 
+pub use account::{Account, AccountId, Transactions};
 pub use chance::{Chance, Simulation};
 pub use request::Request;
-pub use response::Response;
-pub use service::{Crash, Service, run};
+pub use response::{ErrorBody, ErrorCode, Response};
+pub use service::{Crash, Service, TestBody, TestResult, run};
 pub use settings::Settings;
+pub use transfer::{Receipt, TransferBody};

@@ -3,11 +3,51 @@
 use std::collections::BTreeMap;
 
 use breaker::Level;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Marks an answer that declines by design; the controller strips it.
 const DECLINED: &str = "X-Circuit-Breaker-Declined";
+
+/// What is wrong, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ServiceErrorCode")]
+pub enum ErrorCode {
+    /// The function was not invoked with an HTTP API event.
+    BadEvent,
+    /// The account id is none.
+    BadAccountId,
+    /// The body is no transfer.
+    BadTransfer,
+    /// The body is not what the route takes.
+    BadBody,
+    /// Failing on purpose is not allowed here.
+    FaultInjectionDisabled,
+    /// Nothing is at this path.
+    NotFound,
+    /// The route does not take this method.
+    MethodNotAllowed,
+    /// Failed on purpose or by chance.
+    SimulatedFailure,
+    /// The level declines by design.
+    Declined,
+}
+
+/// The body of every answer of a service that is an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ServiceError")]
+pub struct ErrorBody {
+    /// For programs.
+    pub error: ErrorCode,
+    /// For people.
+    pub message: String,
+    /// The level that declines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Level")]
+    pub level: Option<Level>,
+}
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,8 +73,8 @@ impl Response {
 
     /// A refusal: a code for programs and a sentence for people.
     #[must_use]
-    pub fn error(status_code: u16, code: &str, message: impl Into<String>) -> Self {
-        Self::json(status_code, &json!({ "error": code, "message": message.into() }))
+    pub fn error(status_code: u16, error: ErrorCode, message: impl Into<String>) -> Self {
+        Self::json(status_code, &json!(ErrorBody { error, message: message.into(), level: None }))
     }
 
     /// Whether the caller is at fault, which says nothing about the service.
@@ -53,7 +93,7 @@ impl Response {
     #[must_use]
     pub fn declined(level: Level, what: &str) -> Self {
         let message = format!("{what} not available at level {level} ({}). Try again later.", level.status());
-        Self::json(503, &json!({ "error": "declined", "message": message, "level": level }))
+        Self::json(503, &json!(ErrorBody { error: ErrorCode::Declined, message, level: Some(level) }))
             .with_header("Retry-After", "60")
             .with_header(DECLINED, "true")
     }

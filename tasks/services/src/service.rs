@@ -7,13 +7,14 @@ use breaker::Level;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use platform::metrics::{EmbeddedMetricLog, Metric, MetricLog, MetricSet};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::account::{AccountId, account, transactions};
 use crate::chance::{Chance, Simulation};
 use crate::transfer::Transfer;
-use crate::{Request, Response, Settings};
+use crate::{ErrorCode, Request, Response, Settings};
 
 /// A sample service, with its ports.
 #[derive(Debug)]
@@ -40,11 +41,22 @@ impl From<Crash> for Diagnostic {
     }
 }
 
-#[derive(Deserialize)]
+/// What `POST /test` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct TestBody {
+pub struct TestBody {
+    /// Whether to fail.
     #[serde(default)]
-    error: bool,
+    pub error: bool,
+}
+
+/// What `POST /test` answers where it does not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TestResult {
+    /// Always `ok`.
+    pub status: &'static str,
+    /// The level that answered.
+    pub level: Level,
 }
 
 impl<C: Simulation, M: MetricLog> Service<C, M> {
@@ -56,7 +68,11 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
         let request: Request = match serde_json::from_value(event) {
             Ok(request) => request,
             Err(_) => {
-                return Ok(Response::error(400, "badEvent", "This function answers HTTP API events, format 2.0."));
+                return Ok(Response::error(
+                    400,
+                    ErrorCode::BadEvent,
+                    "This function answers HTTP API events, format 2.0.",
+                ));
             }
         };
         let begun = Instant::now();
@@ -85,7 +101,11 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
         let response = self.route(request);
         // A caller's mistake stays one whatever chance says, or bad requests could trip the breaker.
         if !response.is_refusal() && self.simulation.fails() {
-            return Ok(Response::error(500, "simulatedFailure", "Failed by chance, as the failure rate says."));
+            return Ok(Response::error(
+                500,
+                ErrorCode::SimulatedFailure,
+                "Failed by chance, as the failure rate says.",
+            ));
         }
         Ok(response)
     }
@@ -93,9 +113,9 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     fn route(&self, request: &Request) -> Response {
         let path: Vec<_> = request.raw_path.trim_matches('/').split('/').collect();
         match (request.method(), path.as_slice()) {
-            ("GET", ["account", id]) => with_account(id, |id| Response::json(200, &account(id, self.level))),
+            ("GET", ["account", id]) => with_account(id, |id| Response::json(200, &json!(account(id, self.level)))),
             ("GET", ["account", id, "transactions"]) => with_account(id, |id| match transactions(id, self.level) {
-                Some(transactions) => Response::json(200, &transactions),
+                Some(transactions) => Response::json(200, &json!(transactions)),
                 None => Response::declined(self.level, "Transactions are"),
             }),
             ("POST", ["transfer"]) if self.level == Level::Full => transfer(request),
@@ -103,7 +123,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
             ("POST", ["test"]) => self.test(request),
             (_, ["account", _] | ["account", _, "transactions"]) => not_allowed("GET"),
             (_, ["transfer" | "test"]) => not_allowed("POST"),
-            _ => Response::error(404, "notFound", "There is nothing at this path."),
+            _ => Response::error(404, ErrorCode::NotFound, "There is nothing at this path."),
         }
     }
 
@@ -115,19 +135,21 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
                 Err(error) => {
                     return Response::error(
                         400,
-                        "badBody",
+                        ErrorCode::BadBody,
                         format!("The body is not {{\"error\": true or false}}: {error}"),
                     );
                 }
             },
-            Err(problem) => return Response::error(400, "badBody", problem),
+            Err(problem) => return Response::error(400, ErrorCode::BadBody, problem),
         };
         match (body.error, self.fault_injection) {
-            (false, _) => Response::json(200, &json!({ "status": "ok", "level": self.level })),
+            (false, _) => Response::json(200, &json!(TestResult { status: "ok", level: self.level })),
             (true, true) => failed_on_purpose(),
-            (true, false) => {
-                Response::error(403, "faultInjectionDisabled", "Set FAULT_INJECTION=enabled to fail on purpose.")
-            }
+            (true, false) => Response::error(
+                403,
+                ErrorCode::FaultInjectionDisabled,
+                "Set FAULT_INJECTION=enabled to fail on purpose.",
+            ),
         }
     }
 
@@ -145,25 +167,25 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
 }
 
 fn failed_on_purpose() -> Response {
-    Response::error(500, "simulatedFailure", "Failed on purpose.")
+    Response::error(500, ErrorCode::SimulatedFailure, "Failed on purpose.")
 }
 
 fn with_account(id: &str, answer: impl FnOnce(&AccountId) -> Response) -> Response {
     match AccountId::parse(id) {
         Ok(id) => answer(&id),
-        Err(rule) => Response::error(400, "badAccountId", format!("The account id {rule}.")),
+        Err(rule) => Response::error(400, ErrorCode::BadAccountId, format!("The account id {rule}.")),
     }
 }
 
 fn transfer(request: &Request) -> Response {
     match request.body().and_then(|body| Transfer::parse(&body)) {
-        Ok(transfer) => Response::json(200, &transfer.receipt()),
-        Err(problem) => Response::error(400, "badTransfer", problem),
+        Ok(transfer) => Response::json(200, &json!(transfer.receipt())),
+        Err(problem) => Response::error(400, ErrorCode::BadTransfer, problem),
     }
 }
 
 fn not_allowed(method: &str) -> Response {
-    Response::error(405, "methodNotAllowed", format!("Use {method} here.")).with_header("Allow", method)
+    Response::error(405, ErrorCode::MethodNotAllowed, format!("Use {method} here.")).with_header("Allow", method)
 }
 
 /// The whole `main` of the service of `level`.

@@ -1,21 +1,63 @@
 //! Transfers, checked before anything is done.
 
-use serde::Deserialize;
+use breaker::Level;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use crate::account::AccountId;
 
 /// One million, in cents.
 const MOST_CENTS: u64 = 100_000_000;
 
-#[derive(Deserialize)]
+/// What `POST /transfer` takes.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Fields {
+#[schemars(rename = "Transfer")]
+pub struct TransferBody {
+    /// The account that the money comes from.
+    #[schemars(with = "AccountId")]
     from_account: String,
+    /// The account that it goes to, another one.
+    #[schemars(with = "AccountId")]
     to_account: String,
+    /// How much: a decimal number from 0.01 to 1000000.00 with at most two decimals, as a text or as a number
+    /// without an exponent.
     // As written: a number that passed through a float could be another amount.
+    #[schemars(with = "Amount")]
     amount: Box<RawValue>,
+}
+
+/// An amount as callers may write it.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "it is only described")]
+enum Amount {
+    Text(
+        #[schemars(regex(
+            pattern = r"^(0+\.(0[1-9]|[1-9][0-9]?)|0*[1-9][0-9]{0,5}(\.[0-9]{1,2})?|0*1000000(\.00?)?)$"
+        ))]
+        String,
+    ),
+    Number(#[schemars(range(min = 0.01, max = 1_000_000))] f64),
+}
+
+/// What a caller is told of a transfer that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// Always `completed`.
+    pub status: &'static str,
+    /// Always true: the accounts are made up.
+    pub sample_data: bool,
+    /// The level that made it, 1.
+    pub level: Level,
+    /// The account that the money came from.
+    pub from_account: String,
+    /// The account that it went to.
+    pub to_account: String,
+    /// How much, with two decimals.
+    pub amount: String,
 }
 
 /// A transfer that makes sense.
@@ -36,7 +78,7 @@ impl Transfer {
             return Err("The body is missing: send JSON with `fromAccount`, `toAccount` and `amount`".to_owned());
         }
         let mut reader = serde_json::Deserializer::from_str(body);
-        let fields: Fields = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let fields: TransferBody = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
             let problem = error.into_inner();
             format!(
@@ -60,12 +102,15 @@ impl Transfer {
 
     /// What the caller is told of it.
     #[must_use]
-    pub fn receipt(&self) -> Value {
-        json!({
-            "status": "completed", "sampleData": true, "level": 1,
-            "fromAccount": self.from, "toAccount": self.to,
-            "amount": format!("{}.{:02}", self.cents / 100, self.cents % 100),
-        })
+    pub fn receipt(&self) -> Receipt {
+        Receipt {
+            status: "completed",
+            sample_data: true,
+            level: Level::Full,
+            from_account: self.from.clone(),
+            to_account: self.to.clone(),
+            amount: format!("{}.{:02}", self.cents / 100, self.cents % 100),
+        }
     }
 }
 

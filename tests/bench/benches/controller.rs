@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use breaker::{Level, Policy, PolicySettings, Stored, SystemState, TransitionRecord};
 use controller::{
-    Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel, level_of,
+    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
+    level_of,
 };
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
@@ -90,6 +91,7 @@ fn main() -> Result<()> {
             metrics: Lines,
             deployment: "bank-bench".to_owned(),
             policy: Some(policy),
+            commands: CommandTarget::default(),
         };
         let event = event(&body)?;
         group.throughput(Throughput::Bytes(event.get().len() as u64));

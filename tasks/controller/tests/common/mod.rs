@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use breaker::{Level, Policy, PolicySettings, SystemState, TransitionRecord};
-use controller::{Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel};
+use controller::{
+    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
+};
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet};
 use platform::state_store::{HistoryReader, StoreError};
@@ -207,6 +209,7 @@ pub fn with_answers(stored: Result<StoredLevel, StoreError>, answers: [Answer; 3
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
         policy: Some(policy()),
+        commands: CommandTarget::default(),
     }
 }
 

@@ -15,7 +15,7 @@ use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use axum::serve::ListenerExt;
 use breaker::Level;
-use controller::{Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
+use controller::{CommandTarget, Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
 use platform::clients::{ROUTING_TIMEOUTS, dynamodb_for_routing, lambda_without_retries, sdk_config};
 use platform::https::Https;
 use platform::settings::Environment;
@@ -297,5 +297,6 @@ pub async fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealContro
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
         policy: Some(policy()),
+        commands: CommandTarget::default(),
     }
 }

@@ -1,0 +1,106 @@
+//! Times, spans and long texts, as people read them.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+/// A time to the second, with the offset that it is in.
+pub fn moment(at: Timestamp) -> Markup {
+    html! { time datetime=(at) { (at.strftime("%Y-%m-%d %H:%M:%S UTC")) } }
+}
+
+/// A time, and how far it is from now.
+pub fn moment_and_distance(at: Timestamp, now: Timestamp) -> Markup {
+    let seconds = now.as_second().saturating_sub(at.as_second());
+    let distance = span(seconds.unsigned_abs());
+    html! {
+        (moment(at)) " ("
+        @if seconds < 0 { "in " (distance) } @else { (distance) " ago" }
+        ")"
+    }
+}
+
+/// A length of time in its two largest units.
+pub fn span(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// An age, to the tenth while that matters.
+pub fn age(age: Duration) -> String {
+    if age < Duration::from_secs(10) { format!("{:.1} s", age.as_secs_f64()) } else { span(age.as_secs()) }
+}
+
+/// As much of `text` as takes at most `budget` bytes once it is escaped, and an ellipsis where more was there.
+/// In bytes, because the size of the page is what is limited.
+pub fn clipped(text: &str, budget: usize) -> Cow<'_, str> {
+    let mut left = budget;
+    let end = text.char_indices().find_map(|(at, character)| {
+        let cost = escaped_length(character);
+        let fits = cost <= left;
+        left = left.saturating_sub(cost);
+        (!fits).then_some(at)
+    });
+    match end.and_then(|end| text.get(..end)) {
+        None => Cow::Borrowed(text),
+        Some(part) => Cow::Owned(format!("{part}…")),
+    }
+}
+
+const fn escaped_length(character: char) -> usize {
+    match character {
+        '&' => "&amp;".len(),
+        '<' | '>' => "&lt;".len(),
+        '"' => "&quot;".len(),
+        other => other.len_utf8(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn spans_have_their_two_largest_units() {
+        for (seconds, expected) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min 0 s"),
+            (3_599, "59 min 59 s"),
+            (3_600, "1 h 0 min"),
+            (86_399, "23 h 59 min"),
+            (90_000, "1 d 1 h"),
+        ] {
+            assert_eq!(span(seconds), expected);
+        }
+        assert_eq!(age(Duration::from_millis(420)), "0.4 s");
+        assert_eq!(age(Duration::from_secs(75)), "1 min 15 s");
+    }
+
+    #[test]
+    fn a_distance_says_which_way() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        let at = |second| moment_and_distance(Timestamp::from_second(second).unwrap(), now).into_string();
+        assert!(at(970).ends_with("00:16:10 UTC</time> (30 s ago)"), "{}", at(970));
+        assert!(at(1_030).ends_with("(in 30 s)"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_clipped_text_fits_once_it_is_escaped(text in "[a<>&\"é😀]{0,60}", budget in 0_usize..80) {
+            let clipped = clipped(&text, budget);
+            let escaped = html! { (clipped) }.into_string();
+            prop_assert!(escaped.trim_end_matches('…').len() <= budget);
+            prop_assert!(clipped == text || text.starts_with(clipped.trim_end_matches('…')));
+            prop_assert_eq!(clipped == text, html! { (text) }.into_string().len() <= budget);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The local API against its description: schemathesis makes requests of every kind from it, right and wrong ones,
+//! at each level, and no answer may be one that is not described, nor a 500 that was not injected.
+//!
+//! Needs schemathesis: `.ci/api-tester` installs it. Without it the test says so and passes, unless `API_TESTS` is
+//! `required`.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+mod common;
+
+use local::demo::options;
+use local::folders;
+use serde_json::json;
+use tokio::process::Command;
+
+use common::{System, force_to, with};
+
+/// Which checks are left out, and why, is in `.ci/schemathesis.toml`.
+async fn tested(address: &str) -> (bool, String) {
+    let mut command = Command::new(folders::target().join("api-tester/bin/schemathesis"));
+    local::server::isolate(&mut command);
+    let ran = command
+        .arg("--config-file")
+        .arg(folders::project().join(".ci/schemathesis.toml"))
+        .args(["run", &format!("{address}/openapi.json"), "--url", address, "--seed", "1", "--workers", "2"])
+        // What it remembers of failures would be in the project.
+        .current_dir(folders::local())
+        .output()
+        .await
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+    (ran.status.success(), told)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_every_level_each_answer_is_one_that_the_description_has() {
+    if !folders::target().join("api-tester/requirements.installed").exists() {
+        let missing = "schemathesis is not installed: run .ci/api-tester, which installs it";
+        assert!(std::env::var_os("API_TESTS").is_none_or(|wish| wish != "required"), "{missing}");
+        println!("NOT TESTED: {missing}");
+        return;
+    }
+    // Failures by chance on the way, as a bank has them.
+    let system = System::start(&options().with("FullServiceFailureRate", "0.05")).await;
+    for level in 1..=3 {
+        system.execute(&with(force_to(level), json!({ "holdMinutes": 60 }))).await.unwrap();
+        system.routed(level, "table").await;
+        let (passed, told) = tested(system.gateway.address()).await;
+        let summary = told.split_once("SUMMARY").map_or(told.as_str(), |(_, summary)| summary);
+        println!("level {level}:{summary}");
+        assert!(passed, "level {level}: {told}");
+    }
+}

@@ -1,0 +1,220 @@
+//! A headless browser, driven through its driver.
+
+use std::fs;
+use std::future::Future;
+use std::os::unix::fs::MetadataExt;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use fantoccini::wd::{Capabilities, TimeoutConfiguration, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator};
+use futures::FutureExt;
+use hyper_util::client::legacy::connect::HttpConnector;
+use local::folders;
+use reqwest::{Method, Url};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::common::eventually;
+
+/// Longer than a script of a test takes on a busy machine.
+const SCRIPT_LIMIT: Duration = Duration::from_mins(2);
+
+/// What a test needs beside the system.
+pub struct Tools {
+    driver: PathBuf,
+    /// The accessibility audit.
+    audit: String,
+}
+
+impl Tools {
+    /// Finds what is installed.
+    ///
+    /// # Errors
+    /// Says what is missing and how to get it.
+    pub fn find() -> Result<Self, String> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let driver = std::env::split_paths(&path).map(|folder| folder.join("chromedriver")).find(|file| file.exists());
+        let driver = driver.ok_or("there is no chromedriver in the PATH: run .ci/browser-tools, which installs it")?;
+        let audit = folders::target().join("browser-tools/node_modules/axe-core/axe.min.js");
+        let audit = fs::read_to_string(&audit)
+            .map_err(|error| format!("{}: {error}: run .ci/browser-tools, which installs it", audit.display()))?;
+        Ok(Self { driver, audit })
+    }
+
+    /// Runs a test with a browser of its own, and ends the browser whatever the test does.
+    pub async fn with_browser<F: Future<Output = ()>>(&self, test: impl FnOnce(Browser) -> F) {
+        let profile = tempfile::tempdir().unwrap();
+        let mut driver = Command::new(&self.driver)
+            .args(["--port=0", "--log-level=SEVERE"])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = loop {
+            let line = lines.next_line().await.unwrap().expect("the driver says its port");
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                break port.trim_end_matches('.').to_owned();
+            }
+        };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(&profile))
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        let limits = TimeoutConfiguration::new(Some(SCRIPT_LIMIT), Some(SCRIPT_LIMIT), Some(Duration::ZERO));
+        client.update_timeouts(limits).await.unwrap();
+        let browser = Browser { client: client.clone(), audit: self.audit.clone() };
+        let ended = AssertUnwindSafe(test(browser)).catch_unwind().await;
+        client.close().await.unwrap();
+        if let Err(panic) = ended {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// A browser that talks to nobody but the page, and runs where everybody is root.
+fn capabilities(profile: &TempDir) -> Capabilities {
+    let mut arguments = vec![
+        "--headless".to_owned(),
+        "--disable-gpu".to_owned(),
+        "--disable-quic".to_owned(),
+        "--disable-dev-shm-usage".to_owned(),
+        "--disable-background-networking".to_owned(),
+        "--disable-component-update".to_owned(),
+        "--disable-sync".to_owned(),
+        "--no-first-run".to_owned(),
+        "--no-proxy-server".to_owned(),
+        "--window-size=1000,1800".to_owned(),
+        format!("--user-data-dir={}", profile.path().display()),
+    ];
+    if fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
+        // It refuses to be root inside a sandbox of its own.
+        arguments.push("--no-sandbox".to_owned());
+    }
+    let options = json!({
+        "goog:chromeOptions": { "args": arguments },
+        "goog:loggingPrefs": { "browser": "ALL" },
+    });
+    options.as_object().cloned().unwrap()
+}
+
+/// A command that the client has no method for.
+#[derive(Debug)]
+struct Raw {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+}
+
+impl WebDriverCompatibleCommand for Raw {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as std::str::FromStr>::Err> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (self.method.clone(), self.body.as_ref().map(Value::to_string))
+    }
+}
+
+/// A running browser.
+pub struct Browser {
+    pub client: Client,
+    audit: String,
+}
+
+impl Browser {
+    pub async fn open(&self, address: &str) {
+        self.client.goto(address).await.unwrap();
+    }
+
+    /// What a script gives.
+    pub async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// The text that a person sees in the one element that `selector` finds first.
+    pub async fn text(&self, selector: &str) -> String {
+        // In one step: the page may replace the element between two.
+        let script = "const found = document.querySelector(arguments[0]); return found ? found.innerText : ''";
+        self.client.execute(script, vec![json!(selector)]).await.unwrap().as_str().unwrap().to_owned()
+    }
+
+    /// Clicks what `selector` finds, again where the page replaced it between the finding and the clicking.
+    pub async fn click(&self, selector: &str) {
+        eventually(&format!("a click on {selector}"), async || {
+            self.client.find(Locator::Css(selector)).await.ok()?.click().await.ok()
+        })
+        .await;
+    }
+
+    /// Presses a key, wherever the focus is.
+    pub async fn press(&self, key: &str) {
+        self.client.active_element().await.unwrap().send_keys(key).await.unwrap();
+    }
+
+    /// The text of what has the focus.
+    pub async fn focused(&self) -> String {
+        self.client.active_element().await.unwrap().text().await.unwrap()
+    }
+
+    /// A command to the browser itself.
+    pub async fn devtools(&self, command: &str, parameters: Value) {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.raw(Method::POST, "goog/cdp/execute".to_owned(), Some(body)).await;
+    }
+
+    async fn raw(&self, method: Method, path: String, body: Option<Value>) -> Value {
+        self.client.issue_cmd(Raw { method, path, body }).await.unwrap()
+    }
+
+    /// The role and the name that the browser tells to a screen reader.
+    pub async fn role_and_name(&self, selector: &str) -> (String, String) {
+        eventually(&format!("role and name of {selector}"), async || {
+            let id = self.client.find(Locator::Css(selector)).await.unwrap().element_id();
+            // Fails where the page replaced the element meanwhile.
+            let computed = async |what: &str| {
+                let asked = Raw { method: Method::GET, path: format!("element/{id}/computed{what}"), body: None };
+                self.client.issue_cmd(asked).await.ok().map(|told| told.as_str().unwrap().to_owned())
+            };
+            Some((computed("role").await?, computed("label").await?))
+        })
+        .await
+    }
+
+    /// What the page complained of, such as a script that its policy stops.
+    pub async fn complaints(&self) -> Vec<String> {
+        let log = self.raw(Method::POST, "se/log".to_owned(), Some(json!({ "type": "browser" }))).await;
+        log.as_array().unwrap().iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What the audit finds wrong, each with the rule and the elements, and how many rules the page keeps.
+    pub async fn audit(&self) -> (Vec<String>, usize) {
+        self.run(&self.audit).await;
+        let rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+        let script = "const done = arguments[1]; \
+             axe.run(document, { runOnly: { type: 'tag', values: arguments[0] } }).then( \
+                 (found) => done({ broken: found.violations, kept: found.passes.length }), \
+                 (error) => done({ error: String(error) }))";
+        let found = self.client.execute_async(script, vec![json!(rules)]).await.unwrap();
+        let broken = found["broken"].as_array().unwrap_or_else(|| panic!("{found}"));
+        let told = |rule: &Value| {
+            let places: Vec<_> =
+                rule["nodes"].as_array().unwrap().iter().map(|node| node["html"].to_string()).collect();
+            format!("{}: {}: {}", rule["id"], rule["help"], places.join(", "))
+        };
+        (broken.iter().map(told).collect(), found["kept"].as_u64().unwrap().try_into().unwrap())
+    }
+
+    /// A picture of the whole page.
+    pub async fn picture(&self, file: &Path) {
+        let picture = self.client.screenshot().await.unwrap();
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, picture).unwrap();
+    }
+}

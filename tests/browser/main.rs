@@ -1,0 +1,175 @@
+//! The status page of a running system in a real browser: what is seen, what a screen reader is told, what an
+//! accessibility audit finds, and how the page follows a transition. Pictures go to `target/status-page/`.
+//!
+//! Needs Chromium with its driver, and axe-core: `.ci/browser-tools` installs them. Without them the tests say so
+//! and pass, unless `BROWSER_TESTS` is `required`.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+#![allow(clippy::expect_used, reason = "a test may fail where it stands")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod driver;
+
+use std::path::PathBuf;
+
+use fantoccini::Locator;
+use local::folders;
+use serde_json::json;
+
+use common::{System, eventually, force_to, quick, with};
+use driver::{Browser, Tools};
+
+/// The tools, or none where the tests may be left out.
+fn tools() -> Option<Tools> {
+    match Tools::find() {
+        Ok(tools) => Some(tools),
+        Err(missing) if std::env::var_os("BROWSER_TESTS").is_some_and(|wish| wish == "required") => panic!("{missing}"),
+        Err(missing) => {
+            println!("NOT TESTED: {missing}");
+            None
+        }
+    }
+}
+
+fn picture(name: &str) -> PathBuf {
+    folders::target().join(format!("status-page/{name}.png"))
+}
+
+/// Waits until the page says something, by itself.
+async fn says(browser: &Browser, selector: &str, expected: &str) {
+    eventually(&format!("{selector} with \"{expected}\""), async || {
+        browser.text(selector).await.contains(expected).then_some(())
+    })
+    .await;
+}
+
+/// The audit finds nothing in the light and in the dark, on a desk and on a phone, where the page fits.
+async fn is_accessible(browser: &Browser, name: &str) {
+    for (scheme, width) in [("light", 1000), ("dark", 1000), ("light", 360), ("dark", 360)] {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        browser.devtools("Emulation.setEmulatedMedia", features).await;
+        let screen = json!({ "width": width, "height": 1800, "deviceScaleFactor": 1, "mobile": width < 500 });
+        browser.devtools("Emulation.setDeviceMetricsOverride", screen).await;
+        let (broken, kept) = browser.audit().await;
+        assert!(broken.is_empty(), "{name}, {scheme}, {width} px: {broken:#?}");
+        println!("{name}, {scheme}, {width} px: the audit finds nothing; {kept} rules are kept");
+        let needed = browser.run("return document.documentElement.scrollWidth").await;
+        assert!(needed.as_u64().unwrap() <= width, "{name}: {needed} px wide on a screen of {width} px");
+        let place = if width < 500 { "phone" } else { "desk" };
+        browser.picture(&picture(&format!("{name}-{place}-{scheme}"))).await;
+    }
+    browser.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+    browser.devtools("Emulation.setEmulatedMedia", json!({ "features": [] })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_right_at_every_level_and_under_a_hold_and_follows_without_a_reload_by_hand() {
+    let Some(tools) = tools() else { return };
+    let system = System::start(&quick()).await;
+    system.without_schedule().await;
+    // The first look writes the state.
+    system.evaluate().await.unwrap();
+    system.routed(1, "table").await;
+    tools.with_browser(async |browser| follows(&system, &browser).await).await;
+}
+
+async fn follows(system: &System, browser: &Browser) {
+    browser.open(&format!("{}/circuit-breaker", system.gateway.address())).await;
+    // Gone after a reload.
+    browser.run("window.loadedOnce = true").await;
+    for (level, name) in [(1, "full"), (2, "degraded"), (3, "maintenance")] {
+        system.force(level).await.unwrap();
+        says(browser, "h1", &format!("Level {level}\n{name}")).await;
+        let (title, named) = (browser.client.title().await.unwrap(), format!("Level {level} {name}"));
+        assert_eq!(title, format!("{named} – {}", system.deployment.name));
+        let caption = format!("Newest first, {level} in all. Long texts are cut; the records have all.");
+        for (selector, role, name) in [
+            ("header", "banner", ""),
+            ("main", "main", ""),
+            ("footer", "contentinfo", ""),
+            ("h1", "heading", named.as_str()),
+            ("#level", "region", named.as_str()),
+            ("#counts", "region", "What would move the level"),
+            ("#news", "status", ""),
+            ("#trouble", "alert", ""),
+            ("#pause", "button", "Pause refreshing"),
+            ("figure > div", "region", "Timeline of transitions"),
+            ("table", "table", caption.as_str()),
+            ("#do-force-1-region", "region", "Force level 1, full"),
+        ] {
+            assert_eq!(browser.role_and_name(selector).await, (role.to_owned(), name.to_owned()), "{selector}");
+        }
+        if level > 1 {
+            assert_eq!(browser.text("#news").await, format!("Now {named}"), "what a screen reader says");
+        }
+        assert_eq!(browser.text("#trouble").await, "");
+        is_accessible(browser, &format!("level-{level}")).await;
+    }
+    assert_eq!(browser.text("tbody .moves").await, "2 → 3");
+    let meter = browser.role_and_name("meter").await;
+    assert_eq!(meter, ("meter".to_owned(), "Successes in a row: 0 of 3".to_owned()));
+
+    let hold = with(force_to(2), json!({ "holdMinutes": 30, "reason": "<script>alert(1)</script>" }));
+    system.execute(&hold).await.unwrap();
+    says(browser, "#hold h2", "Held at level 2, degraded").await;
+    let told = browser.text("#hold").await;
+    assert!(told.contains("an operator") && told.contains("<script>alert(1)</script>"), "{told}");
+    is_accessible(browser, "hold").await;
+    assert_eq!(browser.run("return window.loadedOnce").await, true, "the page was never loaded again");
+    let complaints = browser.complaints().await;
+    assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_can_be_paused_works_by_keyboard_and_says_when_it_is_old() {
+    let Some(tools) = tools() else { return };
+    let system = System::start(&quick()).await;
+    tools.with_browser(async |browser| grows_old(system, &browser).await).await;
+}
+
+async fn grows_old(system: System, browser: &Browser) {
+    let address = format!("{}/circuit-breaker", system.gateway.address());
+    browser.open(&address).await;
+    // The first thing that the keyboard reaches leads past the controls.
+    browser.press("\u{e004}").await;
+    assert_eq!(browser.focused().await, "To the content");
+    browser.press("\u{e004}").await;
+    assert_eq!(browser.focused().await, "Pause refreshing");
+
+    // Counts what the page asks for; it asks at once when it is shown, unless it is paused.
+    browser
+        .run("const ask = window.fetch; window.asked = 0; window.fetch = (...all) => (window.asked++, ask(...all))")
+        .await;
+    let asked = async || {
+        let script = "document.dispatchEvent(new Event('visibilitychange')); return window.asked";
+        browser.run(script).await.as_u64().unwrap()
+    };
+    browser.press("\u{e007}").await;
+    assert_eq!(browser.focused().await, "Go on refreshing");
+    let before = asked().await;
+    system.force(2).await.unwrap();
+    system.routed(2, "table").await;
+    assert_eq!(asked().await, before, "a paused page asks for nothing");
+    assert!(browser.text("h1").await.starts_with("Level 1"));
+    browser.press("\u{e007}").await;
+    says(browser, "h1", "Level 2").await;
+
+    browser.click("#copy-release").await;
+    says(browser, "#news", "Copied: Release the hold").await;
+
+    // What the script fetches for people behind IAM: it cannot refresh, and says so.
+    let saved = tempfile::Builder::new().suffix(".html").tempfile().unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let page = client.get(&address).header("Accept", "text/html").send().await.unwrap().bytes().await.unwrap();
+    std::fs::write(&saved, page).unwrap();
+
+    let System { stack, gateway, .. } = system;
+    drop(stack);
+    says(browser, "#trouble", "The page cannot be refreshed (status 502)").await;
+    assert!(browser.text("h1").await.starts_with("Level 2"), "what was true last stays");
+    drop(gateway);
+    browser.open(&format!("file://{}", saved.path().display())).await;
+    says(browser, "#trouble", "A saved page: it does not refresh").await;
+    assert!(!browser.client.find(Locator::Css("#pause")).await.unwrap().is_displayed().await.unwrap());
+}

@@ -1,0 +1,109 @@
+//! What operations can answer.
+
+use std::collections::BTreeMap;
+
+use controller::ErrorCode as BreakerCode;
+use serde::Serialize;
+use serde_json::{Value, json};
+use services::ErrorCode as ServiceCode;
+
+/// The errors of one operation, by status: for each the schema of its body and the codes in it.
+#[derive(Default)]
+pub struct Answers {
+    by_status: BTreeMap<u16, Vec<Value>>,
+    descriptions: BTreeMap<u16, Vec<String>>,
+    /// Another document than JSON, for the same status.
+    page: Option<u16>,
+}
+
+impl Answers {
+    /// What is answered where all is well.
+    pub fn ok(schema: Value, description: &str) -> Self {
+        Self::default().with(200, schema, description)
+    }
+
+    pub fn with(mut self, status: u16, schema: Value, description: &str) -> Self {
+        self.by_status.entry(status).or_default().push(schema);
+        self.descriptions.entry(status).or_default().push(description.to_owned());
+        self
+    }
+
+    /// The answer of this status may be a page instead.
+    pub fn or_page(self, status: u16) -> Self {
+        Self { page: Some(status), ..self }
+    }
+
+    pub fn service_error(self, status: u16, code: ServiceCode, description: &str) -> Self {
+        self.with(status, error("ServiceError", code), description)
+    }
+
+    pub fn breaker_error(self, status: u16, code: BreakerCode, description: &str) -> Self {
+        self.with(status, error("BreakerError", code), description)
+    }
+
+    /// What a service that is invoked can lead to, whatever the route.
+    pub fn of_a_service(self) -> Self {
+        self.breaker_error(413, BreakerCode::RequestTooLarge, "The request is larger than a function can be sent.")
+            .service_error(
+                500,
+                ServiceCode::SimulatedFailure,
+                "The sample service failed by chance or on purpose. No other error is a 500.",
+            )
+            .breaker_error(502, BreakerCode::AnswerTooLarge, "The answer is larger than a function can give.")
+            .breaker_error(
+                503,
+                BreakerCode::ServiceUnavailable,
+                "The service crashed, was throttled, answered nonsense or, to what may be repeated, nothing at all.",
+            )
+    }
+
+    /// The answers as the description has them.
+    pub fn described(self) -> Value {
+        let answers = self.by_status.into_iter().map(|(status, mut schemas)| {
+            let schema = if schemas.len() == 1 { schemas.remove(0) } else { json!({ "anyOf": schemas }) };
+            let mut content = json!({ "application/json": { "schema": schema } });
+            if self.page == Some(status) {
+                content["text/html"] = json!({ "schema": { "type": "string" } });
+            }
+            let mut headers = json!({
+                "X-Circuit-Breaker-Level": { "$ref": "#/components/headers/Level" },
+                "X-Routed-To": { "$ref": "#/components/headers/RoutedTo" },
+                "X-Fallback-From": { "$ref": "#/components/headers/FallbackFrom" },
+            });
+            match status {
+                503 => headers["Retry-After"] = json!({ "$ref": "#/components/headers/RetryAfter" }),
+                405 => headers["Allow"] = json!({ "$ref": "#/components/headers/Allow" }),
+                _ => {}
+            }
+            let description = self.descriptions[&status].join(" Or: ");
+            (status.to_string(), json!({ "description": description, "headers": headers, "content": content }))
+        });
+        let mut answers: BTreeMap<String, Value> = answers.collect();
+        // The API's own, before the controller is asked.
+        let of_the_gateway = |description: &str| {
+            let schema = json!({ "$ref": "#/components/schemas/GatewayError" });
+            json!({ "description": description, "content": { "application/json": { "schema": schema } } })
+        };
+        answers.entry("401".to_owned()).or_insert_with(|| of_the_gateway("The token is missing or not accepted."));
+        let forbidden = of_the_gateway("The signature is missing, or whoever signed may not call.");
+        match answers.get_mut("403") {
+            None => {
+                answers.insert("403".to_owned(), forbidden);
+            }
+            Some(answer) => {
+                let ours = answer["content"]["application/json"]["schema"].take();
+                let theirs = forbidden["content"]["application/json"]["schema"].clone();
+                answer["content"]["application/json"]["schema"] = json!({ "anyOf": [ours, theirs] });
+            }
+        }
+        answers.entry("429".to_owned()).or_insert_with(|| of_the_gateway("More requests than the API's limit."));
+        json!(answers)
+    }
+}
+
+fn error(schema: &str, code: impl Serialize) -> Value {
+    json!({ "allOf": [
+        { "$ref": format!("#/components/schemas/{schema}") },
+        { "properties": { "error": { "enum": [code] } } },
+    ] })
+}

@@ -1,0 +1,203 @@
+//! The description of the API: routes by hand, bodies from the types.
+
+use controller::{ErrorBody as BreakerError, ErrorCode as BreakerCode, PROBE_MARK, Status};
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+use services::{
+    Account, AccountId, ErrorBody as ServiceError, ErrorCode as ServiceCode, Receipt, TestBody, TestResult,
+    Transactions, TransferBody,
+};
+
+use crate::answers::Answers;
+
+/// What the API itself answers before the controller is asked.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it is only described")]
+struct GatewayError {
+    /// For people.
+    message: String,
+}
+
+const INTRODUCTION: &str = "Answers at three levels: 1 full, 2 degraded, 3 maintenance. The header \
+    `X-Circuit-Breaker-Level` of each answer says at which. The bank's routes are those of the sample services; a \
+    service of your own may have others, which pass through. Who may call is set with the deployment: requests \
+    signed for AWS (`execute-api`), tokens, or everybody.";
+
+/// The whole description.
+pub fn description() -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    settings.meta_schema = None;
+    let mut types = Types(settings.into_generator());
+    let paths = paths(&mut types);
+    types.of::<GatewayError>();
+    types.of::<ServiceError>();
+    types.of::<BreakerError>();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Bank circuit breaker",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "MIT", "identifier": "MIT" },
+            "description": INTRODUCTION,
+        },
+        "servers": [{ "url": "/" }],
+        "tags": [
+            { "name": "bank", "description": "Answered by the service of the current level." },
+            { "name": "breaker", "description": "Answered by the controller, whatever the level." },
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": types.0.take_definitions(true),
+            "headers": headers(),
+            // Of paths and methods that nothing above describes.
+            "responses": {
+                "NotFound": Answers::default()
+                    .service_error(404, ServiceCode::NotFound, "Nothing is at this path.")
+                    .breaker_error(404, BreakerCode::NotFound, "The status is not at this path, but at one like it.")
+                    .described()["404"],
+                "MethodNotAllowed": Answers::default()
+                    .service_error(405, ServiceCode::MethodNotAllowed, "The route does not take this method.")
+                    .breaker_error(405, BreakerCode::MethodNotAllowed, "Nor does a route of the breaker's own.")
+                    .described()["405"],
+            },
+            "parameters": {
+                "accountId": {
+                    "name": "accountId", "in": "path", "required": true,
+                    "description": "The account's id.", "schema": types.inline::<AccountId>(),
+                },
+            },
+        },
+    })
+}
+
+/// The types that the description names.
+struct Types(SchemaGenerator);
+
+impl Types {
+    /// A reference to the schema of a type.
+    fn of<T: JsonSchema>(&mut self) -> Value {
+        self.0.subschema_for::<T>().to_value()
+    }
+
+    /// The schema itself.
+    fn inline<T: JsonSchema>(&mut self) -> Schema {
+        T::json_schema(&mut self.0)
+    }
+}
+
+fn paths(types: &mut Types) -> Value {
+    let account = json!([{ "$ref": "#/components/parameters/accountId" }]);
+    let bad_account = "The account id is none.";
+    json!({
+        "/account/{accountId}": {
+            "parameters": account,
+            "get": operation(
+                "getAccount", "bank", "An account: live at level 1, cached at 2, without data at 3.", &json!({}),
+                Answers::ok(types.of::<Account>(), "The account, as much of it as the level shows.")
+                    .service_error(400, ServiceCode::BadAccountId, bad_account)
+                    .of_a_service(),
+            ),
+        },
+        "/account/{accountId}/transactions": {
+            "parameters": account,
+            "get": operation(
+                "getTransactions", "bank", "The newest transactions: 10 at level 1, 3 at level 2, declined at level 3.",
+                &json!({}),
+                Answers::ok(types.of::<Transactions>(), "The newest transactions.")
+                    .service_error(400, ServiceCode::BadAccountId, bad_account)
+                    .service_error(503, ServiceCode::Declined, "The level declines by design.")
+                    .of_a_service(),
+            ),
+        },
+        "/transfer": {
+            "post": operation(
+                "makeTransfer", "bank", "A transfer. Declined at levels 2 and 3.", &body::<TransferBody>(types, true),
+                Answers::ok(types.of::<Receipt>(), "The transfer was made.")
+                    .service_error(400, ServiceCode::BadTransfer, "The body is no transfer; the message says why.")
+                    .service_error(503, ServiceCode::Declined, "The level declines by design.")
+                    .breaker_error(
+                        504,
+                        BreakerCode::OutcomeUnknown,
+                        "The service did not answer in time, or its answer was lost. Whether the transfer was made is \
+                         unknown: look before you send it again.",
+                    )
+                    .of_a_service(),
+            ),
+        },
+        "/test": {
+            "post": operation(
+                "fail", "bank", "Fails where the body asks for it and `FAULT_INJECTION` is `enabled`.",
+                &body::<TestBody>(types, false),
+                Answers::ok(types.of::<TestResult>(), "It did not fail.")
+                    .service_error(400, ServiceCode::BadBody, "The body is something else.")
+                    .service_error(403, ServiceCode::FaultInjectionDisabled, "Nobody may make services fail here.")
+                    .breaker_error(504, BreakerCode::OutcomeUnknown, "The service did not answer in time.")
+                    .of_a_service(),
+            ),
+        },
+        "/circuit-breaker": {
+            "get": operation(
+                "getStatus", "breaker", "The breaker's own status: a page where `Accept` prefers `text/html`.",
+                &json!({ "parameters": [{
+                    "name": "history", "in": "query", "required": false,
+                    "description": "How many of the newest transitions to list. The page lists 20, whatever this says.",
+                    "schema": { "type": "integer", "minimum": 0, "maximum": platform::state_store::MOST_TRANSITIONS },
+                }] }),
+                Answers::ok(types.of::<Status<'static>>(), "The status.")
+                    .or_page(200)
+                    .breaker_error(400, BreakerCode::BadHistory, "`history` is no number from 0 to 100."),
+            ),
+        },
+        "/openapi.json": {
+            "get": operation(
+                "getDescription", "breaker", "This description.", &json!({}),
+                Answers::ok(json!({ "type": "object", "required": ["openapi"] }), "The description, OpenAPI 3.1."),
+            ),
+        },
+    })
+}
+
+/// What an operation takes in its body.
+fn body<T: JsonSchema>(types: &mut Types, required: bool) -> Value {
+    let content = json!({ "application/json": { "schema": types.of::<T>() } });
+    json!({ "requestBody": { "required": required, "content": content } })
+}
+
+/// An operation: with errors that go with every one of them.
+fn operation(id: &str, tag: &str, summary: &str, takes: &Value, answers: Answers) -> Value {
+    let mut operation = json!({ "operationId": id, "tags": [tag], "summary": summary });
+    let members = operation.as_object_mut().unwrap();
+    members.extend(takes.as_object().cloned().unwrap_or_default());
+    members.insert("responses".to_owned(), answers.described());
+    operation
+}
+
+fn headers() -> Map<String, Value> {
+    let header = |description: &str, schema: Value| json!({ "description": description, "schema": schema });
+    // Nothing is worse than the worst level, so nobody probes that.
+    let better = breaker::Level::ALL.into_iter().filter(|level| level.worse().is_some());
+    let probes = better.map(|level| format!("{}{PROBE_MARK}", level.service()));
+    let services: Vec<_> =
+        breaker::Level::ALL.map(|level| level.service().to_owned()).into_iter().chain(probes).collect();
+    let levels = breaker::Level::ALL.map(|level| level.to_string());
+    let mut level = header("The current level.", json!({ "type": "string", "enum": levels }));
+    let mut routed_to =
+        header("The service that answered, or that was asked; whether as a probe.", json!({ "enum": services }));
+    // On everything that the controller answers; what the API answers itself is described without them.
+    for header in [&mut level, &mut routed_to] {
+        header["required"] = json!(true);
+    }
+    let text = json!({ "type": "string" });
+    [
+        ("Level", level),
+        ("RoutedTo", routed_to),
+        ("FallbackFrom", header("The service that failed this request before, and how.", text.clone())),
+        ("RetryAfter", header("Seconds after which to try again.", json!({ "type": "string", "pattern": "^[0-9]+$" }))),
+        ("Allow", header("The methods that the route takes.", text)),
+    ]
+    .map(|(name, header)| (name.to_owned(), header))
+    .into_iter()
+    .collect()
+}

@@ -1,0 +1,87 @@
+//! The committed description of the API is that of the Rust types. `UPDATE_OPENAPI=1 cargo test --test openapi`
+//! writes it anew.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+mod answers;
+mod description;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use controller::ErrorCode as BreakerCode;
+use serde_json::{Value, json};
+use services::ErrorCode as ServiceCode;
+
+use description::description;
+
+fn committed() -> PathBuf {
+    local::folders::project().join("infrastructure/openapi.json")
+}
+
+#[test]
+fn the_committed_description_is_that_of_the_types() {
+    let expected = serde_json::to_string_pretty(&description()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        fs::write(committed(), &expected).unwrap();
+    }
+    let written = fs::read_to_string(committed()).unwrap_or_default();
+    assert!(written == expected, "infrastructure/openapi.json differs: run UPDATE_OPENAPI=1 cargo test --test openapi");
+}
+
+/// Every value of a member called `name`, however deep.
+fn members<'a>(value: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| {
+            if key == name {
+                found.push(value);
+            }
+            members(value, name, found);
+        }),
+        Value::Array(values) => values.iter().for_each(|value| members(value, name, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_component_is_used() {
+    let description = description();
+    let mut references = Vec::new();
+    members(&description, "$ref", &mut references);
+    let references: BTreeSet<&str> = references.into_iter().map(|reference| reference.as_str().unwrap()).collect();
+    for reference in &references {
+        assert!(description.pointer(reference.strip_prefix('#').unwrap()).is_some(), "{reference} leads nowhere");
+    }
+    for kind in ["schemas", "headers", "parameters"] {
+        for name in description["components"][kind].as_object().unwrap().keys() {
+            let reference = format!("#/components/{kind}/{name}");
+            assert!(references.contains(reference.as_str()), "{reference} is not used");
+        }
+    }
+}
+
+/// The codes that the description says go with errors of a schema.
+fn described_codes(schema: &str) -> BTreeSet<String> {
+    let description = description();
+    let mut parts = Vec::new();
+    members(&description, "allOf", &mut parts);
+    let of_schema = parts.into_iter().filter(|part| part[0]["$ref"] == format!("#/components/schemas/{schema}"));
+    let codes = of_schema.flat_map(|part| part[1]["properties"]["error"]["enum"].as_array().unwrap());
+    codes.map(|code| code.as_str().unwrap().to_owned()).collect()
+}
+
+/// All codes of a type of codes; those in `inside` reach nobody through the API.
+fn all_codes<T: schemars::JsonSchema>(inside: impl serde::Serialize) -> BTreeSet<String> {
+    let schema = schemars::schema_for!(T);
+    let variants = schema.as_value()["oneOf"].as_array().unwrap().clone();
+    let codes = variants.iter().map(|variant| variant["const"].as_str().unwrap().to_owned());
+    codes.filter(|code| json!(inside) != json!(code)).collect()
+}
+
+#[test]
+fn every_error_that_a_caller_can_get_is_described() {
+    // An HTTP API sends nothing but its own events.
+    assert_eq!(described_codes("BreakerError"), all_codes::<BreakerCode>(BreakerCode::BadEvent));
+    assert_eq!(described_codes("ServiceError"), all_codes::<ServiceCode>(ServiceCode::BadEvent));
+}
