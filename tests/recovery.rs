@@ -66,7 +66,7 @@ async fn transition(system: &System, broken: &str, epoch: u64) -> TransitionReco
 
 fn alarms(system: &System) -> BTreeSet<String> {
     let names = system.stack.alarms().into_iter().map(|alarm| alarm.name);
-    let ours = names.filter(|name| name.contains("-level-") && !name.contains("degraded-level"));
+    let ours = names.filter(|name| name.contains("-level-") && !name.ends_with("-level-dev"));
     ours.map(|name| name.trim_start_matches("bank-circuit-breaker-").trim_end_matches("-dev").to_owned()).collect()
 }
 

@@ -154,7 +154,7 @@ async fn while_level_1_is_probed_its_outcomes_and_the_slow_calls_are_read_and_de
         let start = "2026-09-10T14:05:30Z".parse().unwrap();
         vec![Bucket { successes, errors, ..Bucket::empty(start, 1) }]
     };
-    for (successes, errors, to) in [(17, 3, Level::Full), (16, 4, Level::Degraded), (19, 0, Level::Degraded)] {
+    for (successes, errors, to) in [(19, 1, Level::Full), (18, 2, Level::Degraded), (19, 0, Level::Degraded)] {
         let mut task = task(stored(degraded.clone()), failures(0));
         task.policy = Policy::new(PolicySettings::production()).unwrap();
         task.evidence.probes = probes(successes, errors);
