@@ -91,7 +91,9 @@ async fn with_level_1_broken_probes_fail_and_no_read_does_and_probes_alone_bring
     .await;
     let look = system.rehearse().await;
     assert!(look["evidence"]["successStreak"].as_u64().unwrap() >= 5, "level 2 alone would bring level 1 back: {look}");
-    assert_eq!((&look["outcome"], &look["to"]), (&json!("none"), &json!(2)), "{look}");
+    // It may write down counts that have changed.
+    assert_ne!(look["outcome"], "transition", "{look}");
+    assert_eq!(look["to"], 2, "{look}");
     let status = system.status().await;
     assert_eq!(status["circuitBreaker"]["state"]["probing"]["active"], true);
     assert_eq!(status["circuitBreaker"]["policy"]["preset"], "production");
