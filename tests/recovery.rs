@@ -137,6 +137,31 @@ async fn a_ramp_that_is_broken_half_way_falls_again_and_no_read_fails() {
     assert_eq!(status["circuitBreaker"]["state"]["ramp"], Value::Null);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_recovery_rests_on_probes_the_schedules_execution_looks_again_and_else_once() {
+    let system = System::start(&production()).await;
+    system.without_schedule().await;
+    let looks = json!({"trigger": "schedule", "looks": 2});
+    let evaluations = async || {
+        let sum = system.sum("CircuitBreaker/Transitions", "Evaluation", &[]).await;
+        format!("{sum:.0}").parse::<u32>().unwrap()
+    };
+    let before = evaluations().await;
+    system.execute(&looks).await.unwrap();
+    assert_eq!(evaluations().await - before, 1, "at level 1");
+
+    system.force(3).await.unwrap();
+    let before = evaluations().await;
+    let command = async {
+        eventually("the first look", async || (evaluations().await > before).then_some(())).await;
+        system.force(2).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(system.execute(&looks), command);
+    assert_eq!(answer.unwrap()["from"], 2, "its answer is what it saw last");
+    assert_eq!(evaluations().await - before, 3, "two looks, and what the command told");
+    assert_eq!(system.epoch().await, 2);
+}
+
 /// The messages in a queue that take a part in no test but are about this.
 async fn received(system: &System, queue: &str, about: &str, seen: &mut Vec<String>) {
     let received = system.queues().receive_message().queue_url(queue).max_number_of_messages(10).send().await.unwrap();

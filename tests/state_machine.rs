@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use breaker::contract::{self, ErrorName};
+use breaker::{LOOKS, SECONDS_BETWEEN_LOOKS, TransitionRequest};
 use serde_json::{Map, Value};
 
 fn definition() -> Value {
@@ -136,6 +137,22 @@ fn only_a_conflict_of_the_writer_leads_to_another_evaluation() {
         let conflict = catch["ErrorEquals"] == serde_json::json!(["StateConflict"]);
         assert_eq!(catch["Next"] == "EvaluateAgain?", conflict);
     }
+}
+
+#[test]
+fn the_schedules_looks_fit_in_its_minute_and_in_the_machines_timeout() {
+    let waits = of_type("Wait");
+    assert_eq!(waits.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["UntilNextLook"]);
+    assert_eq!(waits[0].1["Seconds"], SECONDS_BETWEEN_LOOKS);
+    let waited = u32::from(*LOOKS.end() - 1) * SECONDS_BETWEEN_LOOKS;
+    assert!(waited < 60, "the next minute's execution would look at the same time");
+
+    let template = fs::read_to_string("infrastructure/circuit-breaker-infrastructure.yaml").unwrap();
+    let inputs: Vec<_> = template.lines().filter_map(|line| line.trim().strip_prefix("Input: ")).collect();
+    let [input] = inputs[..] else { panic!("not one schedule: {inputs:?}") };
+    let input: Value = serde_json::from_str(input.trim_matches('\'')).unwrap();
+    let request = TransitionRequest::parse(input).unwrap();
+    assert!(matches!(request, TransitionRequest::Schedule(schedule) if schedule.looks == Some(*LOOKS.end())));
 }
 
 #[test]

@@ -41,9 +41,9 @@ pub struct SimulateArgs {
     /// Plays it so many times, each with the next seed; the table has the means and, in brackets, the highest
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     runs: u64,
-    /// Seconds between two looks of the schedule, instead of the scenario's (60, as deployed)
-    #[arg(long, value_name = "SECONDS")]
-    look_seconds: Option<u32>,
+    /// Looks of the schedule in a minute while a recovery rests on probes, instead of the scenario's (4, as deployed)
+    #[arg(long)]
+    looks: Option<u8>,
     /// Prints everything as JSON, transitions and timeline included
     #[arg(long)]
     json: bool,
@@ -64,9 +64,9 @@ pub fn run(args: &SimulateArgs) -> Result<String> {
         return Ok(list());
     }
     let mut scenario = read(&args.scenario)?;
-    if let Some(seconds) = args.look_seconds {
-        scenario.control_plane.schedule_seconds = seconds;
-        scenario.check().context("--look-seconds")?;
+    if let Some(looks) = args.looks {
+        scenario.control_plane.looks = looks;
+        scenario.check().context("--looks")?;
     }
     let contenders = contenders(args)?;
     let rates = if args.rps.is_empty() { vec![scenario.requests_per_second] } else { args.rps.clone() };
@@ -211,7 +211,7 @@ mod tests {
             ("--set FAILURE_RATE_PERCENT=0", "FAILURE_RATE_PERCENT"),
             ("--set REQUEST_FALLBACK=off", "--set REQUEST_FALLBACK: \"off\" is not one of: enabled, disabled"),
             ("--rps 0", "--rps: requestsPerSecond: 0 is not a number from 0.001"),
-            ("--look-seconds 0", "--look-seconds: controlPlane.scheduleSeconds: 0 is not a number from 1"),
+            ("--looks 0", "--looks: controlPlane.looks: 0 is not a number from 1 to 4"),
             ("--runs 0", "--runs"),
         ] {
             let error = format!("{:#}", simulated(line).unwrap_err());

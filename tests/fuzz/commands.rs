@@ -12,7 +12,7 @@ use crate::{Answer, fuzz, fuzz_both};
 pub fn good() -> Vec<Value> {
     vec![
         json!({"trigger": "schedule"}),
-        json!({"trigger": "schedule", "dryRun": true}),
+        json!({"trigger": "schedule", "looks": 4, "dryRun": true}),
         json!({"trigger": "alarm", "alarm": {"name": "level-1-error-rate"}}),
         json!({"trigger": "alarm", "alarm": {"name": "a", "arn": "arn:a", "stateChangeTime": "2026-09-10T14:06:12Z"}}),
         json!({"trigger": "force", "targetLevel": 2, "reason": "drill", "requestedBy": "alice"}),
@@ -29,7 +29,7 @@ fn keeps_the_bounds(request: &TransitionRequest) -> bool {
     };
     let plain = |said: &str, most| text(said, most) && !said.contains(['\u{202e}', '\u{200b}', '\u{2028}', '\u{feff}']);
     match request {
-        TransitionRequest::Schedule(_) => true,
+        TransitionRequest::Schedule(request) => request.looks.is_none_or(|looks| (1..=4).contains(&looks)),
         TransitionRequest::Alarm(request) => {
             text(&request.alarm.name, 255) && request.alarm.arn.as_deref().is_none_or(|arn| text(arn, 2048))
         }

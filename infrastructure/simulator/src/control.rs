@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use breaker::{
-    AlarmHint, AlarmRequest, Decision, Evidence, EvidenceQuery, Level, Outcome, Policy, ScheduleRequest, SystemState,
-    TransitionRequest, decide,
+    AlarmHint, AlarmRequest, Decision, Evidence, EvidenceQuery, Level, Outcome, Policy, SECONDS_BETWEEN_LOOKS,
+    ScheduleRequest, SystemState, TransitionRequest, decide,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -36,6 +36,8 @@ enum Due {
     /// The alarms evaluate the period that ends at this Unix second.
     Alarms(i64),
     Schedule,
+    /// The execution that the schedule started looks so many more times, as long as a recovery rests on probes.
+    LookAgain(u8),
     /// An alarm's message is processed: the alarm by its place.
     Alarm(usize),
 }
@@ -98,8 +100,9 @@ impl<'a> ControlPlane<'a> {
             match due {
                 Due::Schedule => {
                     self.plan(at + SignedDuration::from_secs(self.timing.schedule_seconds.into()), Due::Schedule);
-                    self.look(&TransitionRequest::Schedule(ScheduleRequest::default()), at, metrics);
+                    self.look_for_the_schedule(self.timing.looks, at, metrics);
                 }
+                Due::LookAgain(left) => self.look_for_the_schedule(left, at, metrics),
                 Due::Alarms(until) => self.evaluate_alarms(at, until, metrics),
                 Due::Alarm(place) => {
                     let name = self.alarms.get(place).map(|alarm| alarm.name.clone()).unwrap_or_default();
@@ -137,6 +140,16 @@ impl<'a> ControlPlane<'a> {
     fn plan(&mut self, at: Timestamp, due: Due) {
         self.due.insert((at, self.numbers), due);
         self.numbers += 1;
+    }
+
+    fn look_for_the_schedule(&mut self, looks: u8, at: Timestamp, metrics: &Metrics) {
+        let request = ScheduleRequest { looks: Some(self.timing.looks), ..ScheduleRequest::default() };
+        self.look(&TransitionRequest::Schedule(request), at, metrics);
+        let left = looks.saturating_sub(1);
+        if left > 0 && self.states.last().is_some_and(|(_, state)| state.probing.is_some()) {
+            let again = self.free_at + SignedDuration::from_secs(SECONDS_BETWEEN_LOOKS.into());
+            self.plan(again, Due::LookAgain(left));
+        }
     }
 
     fn look(&mut self, request: &TransitionRequest, at: Timestamp, metrics: &Metrics) {

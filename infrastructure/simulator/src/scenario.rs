@@ -1,6 +1,6 @@
 //! What happens to the bank: traffic, and what its services do.
 
-use breaker::Level;
+use breaker::{LOOKS, Level};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +138,10 @@ pub struct ControlPlane {
     /// Between two looks of the schedule, in seconds.
     #[schemars(range(min = 1, max = 3_600))]
     pub schedule_seconds: u32,
+    /// How often the execution that the schedule starts looks while a recovery rests on probes, a quarter of a
+    /// minute apart.
+    #[schemars(range(min = 1, max = 4))]
+    pub looks: u8,
     /// How long a level alarm collects, in seconds: 10, 20, 30 or 60.
     pub alarm_period_seconds: u32,
     /// From the end of an alarm's period to the look that it causes, in seconds: metrics, evaluation, SNS, SQS.
@@ -162,6 +166,7 @@ impl Default for ControlPlane {
     fn default() -> Self {
         Self {
             schedule_seconds: 60,
+            looks: *LOOKS.end(),
             alarm_period_seconds: 10,
             alarm_delay_seconds: 8.0,
             metric_delay_seconds: 5.0,
@@ -319,6 +324,7 @@ impl ControlPlane {
     fn check(&self) -> Result<(), ScenarioError> {
         let field = |name: &str| format!("controlPlane.{name}");
         within(&field("scheduleSeconds"), self.schedule_seconds.into(), 1.0, 3_600.0)?;
+        within(&field("looks"), self.looks.into(), (*LOOKS.start()).into(), (*LOOKS.end()).into())?;
         if !ALARM_PERIODS.contains(&self.alarm_period_seconds) {
             let problem = format!("{} is not one of: 10, 20, 30, 60", self.alarm_period_seconds);
             return Err(ScenarioError { field: field("alarmPeriodSeconds"), problem });

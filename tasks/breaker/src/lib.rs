@@ -32,7 +32,8 @@ pub use records::{
     transition_key,
 };
 pub use request::{
-    AlarmHint, AlarmRequest, ForceRequest, InvalidRequest, ReleaseRequest, ScheduleRequest, TransitionRequest,
+    AlarmHint, AlarmRequest, ForceRequest, InvalidRequest, LOOKS, ReleaseRequest, SECONDS_BETWEEN_LOOKS,
+    ScheduleRequest, TransitionRequest,
 };
 pub use route::{DRAWS, Route, draw, route};
 pub use state::{Hold, NewerState, Probing, Ramp, SCHEMA_VERSION, Stored, SystemState};
