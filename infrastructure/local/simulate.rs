@@ -41,7 +41,7 @@ pub struct SimulateArgs {
     /// Plays it so many times, each with the next seed; the table has the means and, in brackets, the highest
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     runs: u64,
-    /// Looks of the schedule in a minute while a recovery rests on probes, instead of the scenario's (4, as deployed)
+    /// Looks of the schedule in a minute while probes or a ramp are to prove a level, instead of the scenario's (4, as deployed)
     #[arg(long)]
     looks: Option<u8>,
     /// Prints everything as JSON, transitions and timeline included

@@ -36,7 +36,7 @@ enum Due {
     /// The alarms evaluate the period that ends at this Unix second.
     Alarms(i64),
     Schedule,
-    /// The execution that the schedule started looks so many more times, as long as a recovery rests on probes.
+    /// The execution that the schedule started looks so many more times, as long as a proof is awaited.
     LookAgain(u8),
     /// An alarm's message is processed: the alarm by its place.
     Alarm(usize),
@@ -146,7 +146,7 @@ impl<'a> ControlPlane<'a> {
         let request = ScheduleRequest { looks: Some(self.timing.looks), ..ScheduleRequest::default() };
         self.look(&TransitionRequest::Schedule(request), at, metrics);
         let left = looks.saturating_sub(1);
-        if left > 0 && self.states.last().is_some_and(|(_, state)| state.probing.is_some()) {
+        if left > 0 && self.states.last().is_some_and(|(_, state)| state.awaits_proof(self.free_at)) {
             let again = self.free_at + SignedDuration::from_secs(SECONDS_BETWEEN_LOOKS.into());
             self.plan(again, Due::LookAgain(left));
         }

@@ -138,8 +138,8 @@ pub struct ControlPlane {
     /// Between two looks of the schedule, in seconds.
     #[schemars(range(min = 1, max = 3_600))]
     pub schedule_seconds: u32,
-    /// How often the execution that the schedule starts looks while a recovery rests on probes, a quarter of a
-    /// minute apart.
+    /// How often the execution that the schedule starts looks while probes or a ramp are to prove a level, a
+    /// quarter of a minute apart.
     #[schemars(range(min = 1, max = 4))]
     pub looks: u8,
     /// How long a level alarm collects, in seconds: 10, 20, 30 or 60.

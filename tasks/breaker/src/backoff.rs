@@ -44,11 +44,12 @@ impl RecoveryBackoff {
         Self { doublings, recovered_at: None }
     }
 
-    /// Whether a fall at `now` would show that the last recovery was premature.
+    /// Whether a fall at `now` would show that the last recovery was premature: within the relapse window, or while
+    /// its ramp lasts, in which the level has yet to bear its load.
     #[must_use]
     pub fn is_relapse(&self, policy: &Policy, now: Timestamp) -> bool {
-        let within = |window: SignedDuration, at: Timestamp| now.duration_since(at) <= window;
-        policy.relapse_window().zip(self.recovered_at).is_some_and(|(window, at)| within(window, at))
+        let window = policy.relapse_window().map(|window| window.max(policy.ramp().unwrap_or_default()));
+        window.zip(self.recovered_at).is_some_and(|(window, at)| now.duration_since(at) <= window)
     }
 
     /// How long after a transition the next recovery may come.

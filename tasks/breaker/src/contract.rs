@@ -114,6 +114,9 @@ pub struct Evaluation {
     pub old_state: SystemState,
     /// The state after; the same where nothing changes.
     pub new_state: SystemState,
+    /// Whether the schedule's execution should look again within its minute, because no alarm would tell of what
+    /// decides next: of the proof that probes give, or of a level that fails in its ramp, which may be over in a minute.
+    pub look_again: bool,
     /// What to write; absent where nothing changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write: Option<StateWrite>,
@@ -141,7 +144,7 @@ impl Evaluation {
                 to,
                 at: now,
                 reason: reason.clone(),
-                request: Some(request.clone()),
+                request: Some(request.clone().as_recorded()),
                 evidence,
                 policy: Some(*policy),
                 execution: execution.arn.clone(),
@@ -155,14 +158,15 @@ impl Evaluation {
                 at: now,
                 outcome,
                 reason: reason.clone(),
-                request: request.clone(),
+                request: request.clone().as_recorded(),
                 execution: execution.arn.clone(),
             });
             StateWrite { expected, state, transition, command }
         });
         let new_state = write.as_ref().map_or_else(|| old_state.clone(), |write| write.state.clone());
         let dry_run = request.dry_run();
-        Self { outcome, dry_run, from, to, prevented, reason, evidence, old_state, new_state, write }
+        let look_again = !dry_run && new_state.awaits_proof(now);
+        Self { outcome, dry_run, from, to, prevented, reason, evidence, old_state, new_state, look_again, write }
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::evidence::earlier;
+use crate::recovery::is_idle;
 use crate::summary::from;
 use crate::{Bucket, CallCounts, Evidence, EvidenceSummary, Policy, Probing, SystemState};
 
@@ -12,8 +13,9 @@ const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 const LEAST_SPAN: SignedDuration = SignedDuration::from_secs(20);
 /// Fewer probes than these say nothing about how much of the traffic is safe.
 const FEW_PROBES: u64 = 5;
-/// In percent: a little more than is wanted, because probes come by chance.
-const MARGIN: u64 = 125;
+/// In percent: more than is wanted, because probes come by chance, and where traffic is thin the time that they take is
+/// most of the time for which a mended level is not used.
+const MARGIN: u64 = 200;
 
 /// How the better level is probed after a transition at `now`, from `from` on: the level that was left
 /// shows how much traffic there is, and all of it is taken to be safe until probes show how much is.
@@ -48,8 +50,7 @@ pub(crate) fn after(
     if state.active_probing(now).is_none() {
         return Some(probing);
     }
-    let last_seen = summary.probes.map(|series| series.last_seen);
-    let idle_since = last_seen.filter(|last_seen| now.duration_since(*last_seen) >= policy.probe_idle());
+    let idle_since = summary.probes.filter(|series| is_idle(policy, series, now)).map(|series| series.last_seen);
     let percent = adjusted(&probing, policy, evidence, summary.since, now);
     let percent_since = if percent == probing.percent { probing.percent_since } else { now };
     Some(Probing { percent, percent_since, idle_since, ..probing })
@@ -58,11 +59,15 @@ pub(crate) fn after(
 /// The share that the traffic asks for, where the present one is off by a quarter or more.
 ///
 /// How much of the traffic is safe shows in the probes that the present share gave. Where too few came to
-/// tell, all of it is taken to be, and the share at least doubles.
+/// tell, all of it is taken to be, and the share at least doubles. Where nothing at all was seen, nobody called or the
+/// metrics are late, and a share made for silence would be wrong for the traffic after it.
 fn adjusted(probing: &Probing, policy: &Policy, evidence: &Evidence, since: Timestamp, now: Timestamp) -> u32 {
     let span = Span::new(probing.percent_since.max(since), earlier(now, policy.settle()));
     let probes = CallCounts::of(span.buckets(&evidence.probes));
     let answered = CallCounts::of(span.buckets(&evidence.buckets)).calls.saturating_add(probes.calls - probes.failed);
+    if answered == 0 && probes.calls == 0 {
+        return probing.percent;
+    }
     let present = u64::from(probing.percent.max(1));
     let safe = if probes.calls < FEW_PROBES { answered } else { probes.calls.saturating_mul(100) / present };
     let Some(safe) = span.a_minute(safe) else { return probing.percent };

@@ -114,7 +114,7 @@ impl CommandRecord {
     /// The request is another one: it would be taken for done and never happen.
     pub fn repeated(&self, request: &TransitionRequest, level: Level) -> Result<Decision, InvalidRequest> {
         let Self { at, reason, .. } = self;
-        if self.request.clone().for_real() != request.clone().for_real() {
+        if self.request.clone().as_recorded() != request.clone().as_recorded() {
             return Err(InvalidRequest(format!(
                 "the execution's name was used at {at} for another command ({reason}): start this one under a name of \
                  its own"

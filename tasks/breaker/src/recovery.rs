@@ -1,8 +1,14 @@
 //! The rules by which the level recovers: on a streak of the current level, or on probes of the better one.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{CallCounts, EvidenceSummary, Level, Policy, ProbeSeries, SystemState};
+
+/// Silence of the current level that is longer than this, settling aside, says that metrics are missing or that nobody
+/// calls; neither speaks for a recovery.
+const SILENCE: SignedDuration = SignedDuration::from_secs(60);
+/// A failed probe is believed so many times as long as a successful one, before its age makes it nothing.
+const FAILED_PROBE_COUNTS: i32 = 3;
 
 /// What the evidence says about a recovery, in words with the numbers.
 pub(crate) enum Proof {
@@ -16,13 +22,11 @@ pub(crate) enum Proof {
 pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<Proof> {
     let better = state.current_level.better()?;
     let proof = match evidence.probes {
-        Some(series) if now.duration_since(series.last_seen) < policy.probe_idle() => {
-            by_probes(policy, better, &series)
+        Some(_) if state.active_hold(now).is_some() => {
+            Proof::Missing(format!("nothing probes level {better} in a hold"))
         }
-        Some(_) => {
-            let seconds = policy.probe_idle().as_secs();
-            by_streak(state, policy, evidence, &format!(", because no probe was seen for {seconds} s"))
-        }
+        Some(series) if !is_idle(policy, &series, now) => by_probes(policy, better, &series),
+        Some(series) => without_probes(state, policy, evidence, &series, now),
         None if !policy.recovers_by_probes() => by_streak(state, policy, evidence, ""),
         None if policy.observes_only() => {
             by_streak(state, policy, evidence, ", because nothing probes while automation only observes")
@@ -34,6 +38,29 @@ pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSum
         Proof::Given(text) => cooled(state, policy, text, now),
         missing @ Proof::Missing(_) => missing,
     })
+}
+
+/// Whether no probe was seen for so long that recoveries rest on the current level.
+pub(crate) fn is_idle(policy: &Policy, series: &ProbeSeries, now: Timestamp) -> bool {
+    let believed = if series.last_failed { FAILED_PROBE_COUNTS } else { 1 };
+    now.duration_since(series.last_seen) >= policy.probe_idle().saturating_mul(believed)
+}
+
+/// Recoveries may rest on the current level, if that can be seen.
+fn without_probes(
+    state: &SystemState,
+    policy: &Policy,
+    evidence: &EvidenceSummary,
+    series: &ProbeSeries,
+    now: Timestamp,
+) -> Proof {
+    let seconds = now.duration_since(series.last_seen).as_secs();
+    let note = format!(", because no probe was seen for {seconds} s");
+    let seen = |last_call| now.duration_since(last_call) <= policy.settle().saturating_add(SILENCE);
+    if series.last_call.is_some_and(seen) {
+        return by_streak(state, policy, evidence, &note);
+    }
+    Proof::Missing(format!("no call of level {} was seen lately{note}", state.current_level))
 }
 
 fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Proof {

@@ -99,8 +99,8 @@ pub struct AlarmHint {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScheduleRequest {
-    /// Looks up to so many times, a quarter of a minute apart, while a recovery rests on probes: no alarm tells of
-    /// their proof. 1 to 4; where it is missing, 1.
+    /// Looks up to so many times, a quarter of a minute apart, while probes or a ramp are to prove a level: no
+    /// alarm tells of that. 1 to 4; where it is missing, 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u8", range(min = 1, max = 4))]
     pub looks: Option<u8>,
@@ -210,12 +210,12 @@ impl TransitionRequest {
         }
     }
 
-    /// The same, but no rehearsal.
+    /// The same as records have it: what it asks for, without whether it is a rehearsal and how often it looks.
     #[must_use]
-    pub const fn for_real(mut self) -> Self {
+    pub const fn as_recorded(mut self) -> Self {
         match &mut self {
             Self::Alarm(request) => request.dry_run = false,
-            Self::Schedule(request) => request.dry_run = false,
+            Self::Schedule(request) => (request.dry_run, request.looks) = (false, None),
             Self::Force(request) => request.dry_run = false,
             Self::Release(request) => request.dry_run = false,
         }

@@ -280,6 +280,12 @@ impl SystemState {
         self.probing.as_ref().filter(|probing| probing.from <= now && quiet)
     }
 
+    /// Whether it is to be proven soon that the level can rise or stay: by probes, or by its ramp.
+    #[must_use]
+    pub fn awaits_proof(&self, now: Timestamp) -> bool {
+        self.active_hold(now).is_none() && (self.probing.is_some() || self.active_ramp(now).is_some())
+    }
+
     /// Where the evidence begins: at `evidenceSince`, or where a hold ended, if that is later.
     #[must_use]
     pub fn evidence_begins(&self, now: Timestamp) -> Timestamp {

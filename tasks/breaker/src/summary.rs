@@ -79,6 +79,12 @@ pub struct ProbeSeries {
     pub failed: u64,
     /// When the newest probe was seen, or when probing began if none was.
     pub last_seen: Timestamp,
+    /// Whether any of the newest probes, those of one bucket, failed.
+    #[serde(default)]
+    pub last_failed: bool,
+    /// When the newest call of the current level was seen, if any was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_call: Option<Timestamp>,
 }
 
 impl EvidenceSummary {
@@ -96,7 +102,8 @@ impl Evidence {
         let since = state.evidence_begins(now);
         let of_epoch = || from(&self.buckets, since);
         let counts_from = policy.window().map_or(Timestamp::MIN, |window| earlier(now, window));
-        let rates_from = earlier(now, policy.rate_window());
+        // The newest outcomes may be missing, so those that are settled fill the window.
+        let rates_from = earlier(now, policy.rate_window().saturating_add(policy.settle()));
         let settled_at = earlier(now, policy.settle());
         EvidenceSummary {
             level: state.current_level,
@@ -122,11 +129,12 @@ impl Evidence {
     ) -> Option<ProbeSeries> {
         let begun = state.probing.filter(|_| policy.recovers_by_probes())?.from.max(since);
         let percent = policy.failure_rate_percent()?;
-        let mut series = ProbeSeries { calls: 0, failed: 0, last_seen: begun };
+        let last_call = from(&self.buckets, since).rev().find(|bucket| bucket.calls() > 0).map(|bucket| bucket.start);
+        let mut series = ProbeSeries { calls: 0, failed: 0, last_seen: begun, last_failed: false, last_call };
         for bucket in from(&self.probes, begun).filter(|bucket| bucket.end() <= settled_at && bucket.calls() > 0) {
             series.calls += bucket.calls();
             series.failed += bucket.errors;
-            series.last_seen = bucket.start;
+            (series.last_seen, series.last_failed) = (bucket.start, bucket.errors > 0);
             let proof = CallCounts { calls: series.calls.max(policy.probe_calls().into()), ..CallCounts::default() };
             if proof.reaches(series.failed, percent, 0) {
                 series = ProbeSeries { calls: 0, failed: 0, ..series };

@@ -5,8 +5,8 @@
 mod common;
 
 use breaker::{
-    Bucket, DRAWS, Decision, Evidence, EvidenceQuery, Level, Mode, Outcome, Policy, PolicySettings, Probing, Ramp,
-    Route, SystemState, TripWhen, decide, route,
+    Bucket, DRAWS, Decision, Evidence, EvidenceQuery, Hold, Level, Mode, Outcome, Policy, PolicySettings, Probing,
+    Ramp, Route, SystemState, TripWhen, decide, route,
 };
 use common::{at, bucket, evidence, force, schedule, state_at};
 use jiff::{SignedDuration, Timestamp};
@@ -66,7 +66,7 @@ fn the_rate_trips_at_its_threshold_of_the_least_calls_and_not_below() {
     assert!(!trips(15, 4), "19 calls");
     assert!(!trips(17, 4), "19 %");
     let reason = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 16, 4)]), at(200)).reason;
-    assert_eq!(reason, "failure rate 20 % at level 1 within 60 s (4 of 20 calls; threshold 20 % of at least 20)");
+    assert_eq!(reason, "failure rate 20 % at level 1 within 70 s (4 of 20 calls; threshold 20 % of at least 20)");
 }
 
 #[test]
@@ -89,6 +89,14 @@ fn slow_calls_trip_at_their_share() {
     assert_eq!(look(&state_at(Level::Full), &plain(), &slow(9), at(200)).to, Level::Full);
     let few = Evidence::new(vec![Bucket { slow_calls: 19, ..bucket(190, 19, 0) }]);
     assert_eq!(look(&state_at(Level::Full), &plain(), &few, at(200)).to, Level::Full, "19 calls");
+    let off = production(|settings| settings.slow_call_milliseconds = 0);
+    assert_eq!(look(&state_at(Level::Full), &off, &slow(20), at(200)).to, Level::Full, "nothing is slow");
+}
+
+#[test]
+fn the_rates_window_is_full_of_settled_outcomes_though_the_newest_are_missing() {
+    let to = |second| look(&state_at(Level::Full), &plain(), &evidence(&[(second, 16, 4)]), at(200)).to;
+    assert_eq!((to(130), to(129)), (Level::Degraded, Level::Full), "60 s, and 10 s in which outcomes settle");
 }
 
 #[test]
@@ -140,6 +148,14 @@ fn successes_of_the_current_level_prove_nothing_until_no_probe_was_seen_for_long
     let idle = look(&probing(), &plain(), &streak, at(430));
     assert_eq!(idle.to, Level::Full);
     assert!(idle.reason.ends_with("because no probe was seen for 300 s"), "{}", idle.reason);
+    let blind = look(&probing(), &plain(), &evidence(&[(150, 900, 0)]), at(430));
+    assert_eq!(blind.to, Level::Degraded, "metrics that are missing are no proof");
+    assert!(blind.reason.contains("no call of level 2 was seen lately"), "{}", blind.reason);
+    let failed = |now| {
+        let seen = evidence(&[(now - 20, 900, 0)]).with_probes(buckets(&[(140, 1, 1)]));
+        look(&probing(), &plain(), &seen, at(now)).to
+    };
+    assert_eq!((failed(460), failed(1_039), failed(1_040)), (Level::Degraded, Level::Degraded, Level::Full));
     let quiet = look(&probing(), &plain(), &evidence(&[]), at(430)).next.unwrap();
     assert_eq!(quiet.probing.unwrap().idle_since, Some(at(130)));
     let probes = Evidence::default().with_probes(buckets(&[(440, 1, 0)]));
@@ -153,21 +169,38 @@ fn the_share_of_probes_rises_until_a_minute_gives_enough_and_falls_again() {
         let decision = look(&SystemState { last_updated: at(199), ..probing() }, &plain(), &seen, at(200));
         decision.next.map_or(5, |next| next.probing.unwrap().percent)
     };
-    assert_eq!(percent(60, 3), 40, "63 a minute, and all of them safe for all that is known");
+    assert_eq!(percent(60, 3), 64, "63 a minute, and all of them safe for all that is known");
     assert_eq!(percent(2_000, 4), 10, "few of them are safe");
-    assert_eq!(percent(60, 10), 13, "200 safe ones a minute");
-    assert_eq!(percent(600, 19), 7);
-    assert_eq!(percent(0, 0), 100);
+    assert_eq!(percent(60, 10), 20, "200 safe ones a minute");
+    assert_eq!(percent(600, 19), 11);
+    assert_eq!(percent(0, 0), 5, "silence says nothing about the traffic after it");
     let high = Probing { percent: 100, ..probing().probing.unwrap() };
     let state = SystemState { probing: Some(high), last_updated: at(199), ..probing() };
     let seen = Evidence::default().with_probes(buckets(&[(160, 0, 400)]));
-    assert_eq!(look(&state, &plain(), &seen, at(200)).next.unwrap().probing.unwrap().percent, 7);
+    assert_eq!(look(&state, &plain(), &seen, at(200)).next.unwrap().probing.unwrap().percent, 10);
+}
+
+#[test]
+fn a_hold_says_nothing_about_what_probes_would_have_proven() {
+    let until = at(10_000);
+    let (reason, requested_by) = ("drill".to_owned(), "alice".to_owned());
+    let hold = Some(Hold { level: Level::Degraded, reason, requested_by, expires_at: until });
+    let held = SystemState { hold, ..probing() };
+    let decision = look(&held, &plain(), &evidence(&[(420, 900, 0)]), at(431));
+    assert_eq!(decision.prevented, None, "{}", decision.reason);
+    assert!(decision.reason.contains("nothing probes level 1 in a hold"), "{}", decision.reason);
+}
+
+#[test]
+fn a_state_awaits_proof_while_it_probes_or_ramps_and_nobody_holds_it() {
+    assert!(probing().awaits_proof(at(120)) && ramping().awaits_proof(at(159)));
+    assert!(!ramping().awaits_proof(at(160)) && !state_at(Level::Degraded).awaits_proof(at(120)));
 }
 
 #[test]
 fn a_fall_begins_probing_at_the_end_of_the_cooldown_with_the_share_that_the_traffic_asks_for() {
     let fallen = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 50, 50)]), at(200)).next.unwrap();
-    let probing = Probing { from: at(230), percent: 25, percent_since: at(230), idle_since: None };
+    let probing = Probing { from: at(230), percent: 40, percent_since: at(230), idle_since: None };
     assert_eq!(fallen.probing, Some(probing));
     assert_eq!(EvidenceQuery::new(&fallen, &plain(), at(229)).probed, None);
     assert_eq!(EvidenceQuery::new(&fallen, &plain(), at(230)).probed, Some(Level::Full));

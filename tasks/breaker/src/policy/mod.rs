@@ -45,8 +45,15 @@ impl Policy {
 
     /// Settings that make sense alone and not together.
     fn check_combinations(&self) -> Option<PolicyError> {
-        let PolicySettings { level_1_failures, level_2_failures, cooldown_seconds, longest_cooldown_seconds, .. } =
-            self.0;
+        let PolicySettings {
+            level_1_failures,
+            level_2_failures,
+            cooldown_seconds,
+            longest_cooldown_seconds,
+            probe_idle_seconds,
+            settle_seconds,
+            ..
+        } = self.0;
         let counts_off = (level_1_failures == 0, level_2_failures == 0);
         let (setting, problem) = if !self.has_rate_rules() && counts_off.0 {
             ("LEVEL_1_FAILURE_THRESHOLD", "0 switches off the only rule by which level 1 could fall".to_owned())
@@ -64,13 +71,17 @@ impl Policy {
                  cooldown that is never doubled"
             );
             ("RECOVERY_COOLDOWN_MAX_SECONDS", problem)
-        } else if self.0.slow_call_rate_percent > 0 && self.0.slow_call_milliseconds == 0 {
-            ("SLOW_CALL_MILLISECONDS", "0 calls nothing slow, but SLOW_CALL_RATE_PERCENT counts on it".to_owned())
         } else if self.recovers_by_probes() && self.0.failure_rate_percent == 0 {
             (
                 "FAILURE_RATE_PERCENT",
                 "0 is no rate that probes could stay below: RECOVERY_EVIDENCE=probes needs one".to_owned(),
             )
+        } else if self.recovers_by_probes() && probe_idle_seconds <= settle_seconds {
+            let problem = format!(
+                "{probe_idle_seconds} is not above EVIDENCE_SETTLE_SECONDS ({settle_seconds}), so every probe would \
+                 be too old to count and too young to be seen"
+            );
+            ("PROBE_IDLE_SECONDS", problem)
         } else if self.0.trip_when == TripWhen::CountAndRate && self.0.failure_rate_percent == 0 {
             ("FAILURE_RATE_PERCENT", "0 is no rate, and TRIP_WHEN=count-and-rate needs one".to_owned())
         } else if self.0.trip_when == TripWhen::CountAndRate && counts_off.0 {
@@ -83,9 +94,9 @@ impl Policy {
         Some(PolicyError { setting, problem })
     }
 
-    const fn has_rate_rules(&self) -> bool {
-        let PolicySettings { consecutive_failures, failure_rate_percent, slow_call_rate_percent, .. } = self.0;
-        consecutive_failures > 0 || failure_rate_percent > 0 || slow_call_rate_percent > 0
+    fn has_rate_rules(&self) -> bool {
+        let PolicySettings { consecutive_failures, failure_rate_percent, .. } = self.0;
+        consecutive_failures > 0 || failure_rate_percent > 0 || self.slow_call_rate_percent().is_some()
     }
 
     /// The settings, for people.
@@ -151,7 +162,7 @@ impl Policy {
     /// The rate of slow calls in percent that leads to a fall; `None` where the rule is off.
     #[must_use]
     pub fn slow_call_rate_percent(&self) -> Option<u32> {
-        some_count(self.0.slow_call_rate_percent)
+        some_count(self.0.slow_call_rate_percent).filter(|_| self.slow_call().is_some())
     }
 
     /// What makes a call slow; `None` where none is.
@@ -176,7 +187,8 @@ impl Policy {
     #[must_use]
     pub fn reach(&self) -> Option<SignedDuration> {
         let rates = self.failure_rate_percent().or(self.slow_call_rate_percent());
-        self.window().map(|window| rates.map_or(window, |_| window.max(self.rate_window())))
+        let counted = self.rate_window().saturating_add(self.settle());
+        self.window().map(|window| rates.map_or(window, |_| window.max(counted)))
     }
 
     /// How old an outcome must be before a recovery may rest on it.

@@ -265,7 +265,7 @@ fn fell_by_count(world: &World, state: &State, one: &Move<'_>) -> bool {
 fn fell_by_rate(world: &World, state: &State, one: &Move<'_>) -> bool {
     let Some(percent) = world.policy.failure_rate_percent() else { return false };
     let now = one.committed.decided_at;
-    let since = one.counts_began.max(now - world.policy.rate_window());
+    let since = one.counts_began.max(now - world.policy.rate_window() - world.policy.settle());
     let (calls, errors) = calls_and_errors(&happened(world, state, one.from, since, one));
     let in_ramp = one.ramp_until.is_some_and(|until| now < until);
     let minimum = if in_ramp { world.policy.ramp_minimum_calls() } else { world.policy.minimum_calls() };
@@ -307,10 +307,12 @@ fn is_proven(world: &World, state: &State, one: &Move<'_>) -> bool {
     })
 }
 
-/// No probe came for so long that the current level may speak for itself.
+/// No probe came for so long that the current level may speak for itself: three times as long after a failed one.
 fn is_idle(world: &World, state: &State, one: &Move<'_>) -> bool {
-    let since = one.committed.decided_at - world.policy.probe_idle();
-    probes_from(world, one) <= since && probes(world, state, one).iter().all(|bucket| bucket.start <= since)
+    let probes = probes(world, state, one);
+    let believed = if probes.last().is_some_and(|newest| newest.errors > 0) { 3 } else { 1 };
+    let since = one.committed.decided_at - world.policy.probe_idle() * believed;
+    probes_from(world, one) <= since && probes.iter().all(|bucket| bucket.start <= since)
 }
 
 fn ramps(world: &World, state: &State) -> bool {
