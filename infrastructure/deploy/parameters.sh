@@ -68,7 +68,7 @@ effective_parameters() {
     name in known && name != "ReleaseId" { values[name] = $0 }
     END { for (name in values) print values[name] }
   ' | LC_ALL=C sort >"$STAGE/effective"
-  derive_alarm_threshold "$STAGE/effective"
+  derive_alarm_thresholds "$STAGE/effective"
 }
 
 parameter() { sed -n "s/^$2=//p" "$1"; }
@@ -88,18 +88,28 @@ policy_parameter() {
 
 is_whole() { [[ $1 =~ ^(0|[1-9][0-9]*)$ ]]; }
 
-# The errors at level 2 that raise its alarm are those that are missing to level 3, unless somebody said otherwise:
-# CloudFormation cannot subtract.
-derive_alarm_threshold() {
-  local file=$1 first second
+# The thresholds of alarms that follow from those of the rules, unless somebody said otherwise: CloudFormation can neither
+# subtract nor multiply.
+derive_alarm_thresholds() {
+  local file=$1 first second calls rule percent edits=()
   first=$(policy_parameter "$file" Level1FailureThreshold)
   second=$(policy_parameter "$file" Level2FailureThreshold)
-  if is_whole "$first" && is_whole "$second" && [ "$second" -gt "$first" ] \
-    && ! given_parameters | grep '^Level2ErrorAlarmThreshold=' >/dev/null; then
-    sed "s/^\(Level2ErrorAlarmThreshold\)=.*/\1=$((second - first))/" "$file"
-  else
-    cat "$file"
+  # The errors at level 2 that are missing to level 3.
+  if is_whole "$first" && is_whole "$second" && [ "$second" -gt "$first" ]; then
+    derive Level2ErrorAlarmThreshold $((second - first))
   fi
+  calls=$(policy_parameter "$file" MinimumCalls)
+  for rule in FailureRate SlowCall; do
+    percent=$(policy_parameter "$file" "${rule%Rate}RatePercent")
+    if is_whole "$calls" && is_whole "$percent" && [ "$percent" -gt 0 ]; then
+      derive "${rule}AlarmThreshold" $(((calls * percent + 99) / 100))
+    fi
+  done
+  sed -e "" "${edits[@]}" "$file"
+}
+
+derive() {
+  given_parameters | grep "^$1=" >/dev/null || edits+=(-e "s/^$1=.*/$1=$2/")
 }
 
 # The numbers that must be whole: those whose default and bounds are. What runs from 0 to 1 is a share.
@@ -151,10 +161,41 @@ check_parameters() {
   reserved=$(parameter "$file" ControlPlaneReservedConcurrency)
   [ "$reserved" -ne 1 ] \
     || fail "parameter ControlPlaneReservedConcurrency: 1 is less than the two batches of alarms that run at once; use 2 or more, or 0"
+  check_rules "$file" "$first" "$second"
   check_pairs "$file"
   if [ "$ENVIRONMENT" = prod ] && [[ $(parameter "$file" RunbookUrl) != https://* ]]; then
     say "Mind: RunbookUrl is no https:// address, so the alarms' descriptions have no link that people can follow."
   fi
+}
+
+# The rules that need each other. The functions that decide refuse to start with these, so no level would move, not
+# even for an operator.
+check_rules() {
+  local file=$1 first=$2 second=$3 rate consecutive slow slow_share probes together idle settle rates
+  rate=$(policy_parameter "$file" FailureRatePercent)
+  consecutive=$(policy_parameter "$file" ConsecutiveFailures)
+  slow=$(policy_parameter "$file" SlowCallMilliseconds)
+  slow_share=$(policy_parameter "$file" SlowCallRatePercent)
+  rates=$((rate + consecutive + (slow > 0 ? slow_share : 0)))
+  [ "$rates" -gt 0 ] || [ "$first" -gt 0 ] \
+    || fail "parameter Level1FailureThreshold: 0 switches off the only rule by which level 1 could fall"
+  [ "$rates" -gt 0 ] || [ "$second" -gt 0 ] \
+    || fail "parameter Level2FailureThreshold: 0 switches off the only rule by which level 2 could fall"
+  probes=$(parameter "$file" RecoveryEvidence)
+  [ -n "$probes" ] || [ "$(parameter "$file" PolicyPreset)" != production ] || probes=probes
+  if [ "$probes" = probes ]; then
+    [ "$rate" -gt 0 ] \
+      || fail "parameter FailureRatePercent: 0 is no rate that probes could stay below; RecoveryEvidence=probes needs one"
+    idle=$(policy_parameter "$file" ProbeIdleSeconds)
+    settle=$(policy_parameter "$file" EvidenceSettleSeconds)
+    [ "$idle" -gt "$settle" ] \
+      || fail "parameter ProbeIdleSeconds: $idle is not above EvidenceSettleSeconds ($settle), so no probe would ever count"
+  fi
+  together=$(parameter "$file" TripWhen)
+  [ "$together" = count-and-rate ] || return 0
+  [ "$rate" -gt 0 ] || fail "parameter FailureRatePercent: 0 is no rate, and TripWhen=count-and-rate needs one"
+  [ "$first" -gt 0 ] || fail "parameter Level1FailureThreshold: 0 is no count, and TripWhen=count-and-rate needs one"
+  [ "$second" -gt 0 ] || fail "parameter Level2FailureThreshold: 0 is no count, and TripWhen=count-and-rate needs one"
 }
 
 # Parameters of which one is nothing without the other.

@@ -20,6 +20,17 @@ async fn parameters_that_make_no_sense_together_are_refused_by_name_before_anyth
         (&["ControlPlaneReservedConcurrency=1"], "ControlPlaneReservedConcurrency: 1 is less than"),
         (&["StatusAuthorization=JWT", "JwtAudience=bank"], "JwtIssuer: it is empty, and StatusAuthorization=JWT"),
         (&["ApiAuthorization=JWT", "JwtIssuer=https://bank.example"], "JwtAudience: it is empty"),
+        (&["Level1FailureThreshold=0"], "Level1FailureThreshold: 0 switches off the only rule"),
+        (&["Level2FailureThreshold=0"], "Level2FailureThreshold: 0 switches off the only rule"),
+        (&["RecoveryEvidence=probes"], "FailureRatePercent: 0 is no rate that probes could stay below"),
+        (&["PolicyPreset=production", "FailureRatePercent=0"], "FailureRatePercent: 0 is no rate that probes"),
+        (&["PolicyPreset=production", "ProbeIdleSeconds=10"], "ProbeIdleSeconds: 10 is not above"),
+        (&["TripWhen=count-and-rate"], "FailureRatePercent: 0 is no rate, and TripWhen=count-and-rate"),
+        (&["PolicyPreset=production", "TripWhen=count-and-rate"], "Level1FailureThreshold: 0 is no count"),
+        (
+            &["PolicyPreset=production", "TripWhen=count-and-rate", "Level1FailureThreshold=5"],
+            "Level2FailureThreshold: 0 is no count",
+        ),
         (&["VpcSubnetIds=subnet-1"], "VpcSecurityGroupIds: it is empty"),
         (&["VpcSecurityGroupIds=sg-1"], "VpcSubnetIds: it is empty"),
     ] {
@@ -41,6 +52,17 @@ async fn parameters_that_make_no_sense_together_are_refused_by_name_before_anyth
     assert_eq!(bench.parameter("Level2ErrorAlarmThreshold").await, "2");
     bench.deploy_from(artifacts.path(), &[("Level2FailureThreshold", "20")], &["--skip-canary"]).await.succeeded();
     assert_eq!(bench.parameter("Level2ErrorAlarmThreshold").await, "12");
+    let rates = [
+        ("PolicyPreset", "production"),
+        ("Level1FailureThreshold", ""),
+        ("Level2FailureThreshold", ""),
+        ("MinimumCalls", "99"),
+        ("FailureRatePercent", "20"),
+        ("SlowCallMilliseconds", "0"),
+    ];
+    bench.deploy_from(artifacts.path(), &rates, &["--skip-canary"]).await.succeeded();
+    assert_eq!(bench.parameter("FailureRateAlarmThreshold").await, "20");
+    assert_eq!(bench.parameter("SlowCallAlarmThreshold").await, "50");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -103,7 +103,9 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     ) -> Result<Box<RawValue>, serde_json::Error> {
         let Errand { current, answer_by, .. } = errand;
         let fallback = level.worse().filter(|_| self.request_fallback && request.may_be_sent_twice());
-        let time = time_for(level, fallback, &self.service_timeouts, answer_by, Instant::now());
+        // A probe has had its time from what a fallback would have had, not from the current level.
+        let kept_for = fallback.filter(|_| failed_probe.is_none());
+        let time = time_for(level, kept_for, &self.service_timeouts, answer_by, Instant::now());
         let stands_in_for = failed_probe.as_ref().map(|probe| probe.level);
         let context = BreakerContext { fallback_from: stands_in_for, ..self.context(current, level) };
         let attempt = self.attempt(errand.event, &context, time).await?;
@@ -125,8 +127,9 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         }
     }
 
-    /// Tries the better level on behalf of a recovery; nothing where this environment has sent enough probes, or
-    /// where there is no time for one.
+    /// Tries the better level on behalf of a recovery; nothing where this environment has sent enough probes, where
+    /// there is no time for one, or where its answer proves nothing: a level that comes back refusing everybody should
+    /// be seen by nobody.
     async fn probe(
         &self,
         errand: Errand<'_>,
@@ -143,6 +146,9 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         }
         let context = BreakerContext { probe: true, ..self.context(current, level) };
         let attempt = self.attempt(event, &context, time).await?;
+        if let Attempt { outcome: ServiceOutcome::Neutral, answered: Ok(_), .. } = attempt {
+            return Ok(None);
+        }
         let failed = |attempt: Attempt| FailedProbe { level, failure: attempt.what_became() + PROBE_MARK };
         Ok(Some(attempt.usable().map_err(failed)))
     }

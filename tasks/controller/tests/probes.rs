@@ -111,18 +111,38 @@ async fn a_probe_that_fails_is_answered_by_the_current_level_and_counts_where_it
 }
 
 #[tokio::test]
-async fn what_a_probe_answers_by_design_or_because_of_the_caller_is_the_answer() {
+async fn what_a_probe_declines_by_design_is_the_answer() {
     let declined = json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true" } });
     let declined = Ok(declined.to_string().into_bytes());
-    for (answered, status, outcome) in [(answer(404), 404, None), (declined, 503, Some("Success"))] {
-        let controller = controller(probing(2, 100), [answered, answer(200), answer(200)]);
+    let controller = controller(probing(2, 100), [declined, answer(200), answer(200)]);
+    let answer = ask(&controller, &request("GET", "r")).await;
+    assert_eq!(
+        (&answer["statusCode"], &answer["headers"]["X-Routed-To"]),
+        (&json!(503), &json!("full-service; probe"))
+    );
+    assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, Some("Success"))]));
+}
+
+#[tokio::test]
+async fn a_probe_that_proves_nothing_is_seen_by_nobody() {
+    for status in [401, 404, 429] {
+        let controller = controller(probing(2, 100), [answer(status), answer(200), answer(200)]);
         let answer = ask(&controller, &request("GET", "r")).await;
-        assert_eq!(
-            (&answer["statusCode"], &answer["headers"]["X-Routed-To"]),
-            (&json!(status), &json!("full-service; probe"))
-        );
-        assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, outcome)]));
+        let headers = &answer["headers"];
+        assert_eq!((&answer["statusCode"], &headers["X-Routed-To"]), (&json!(200), &json!("degraded-service")));
+        assert_eq!(headers["X-Fallback-From"], Value::Null);
+        assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, None), (2, Some("Success"))]));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_probe_the_current_level_has_its_whole_time_though_it_is_long() {
+    let mut controller = controller(probing(2, 100), all_well());
+    let long = Duration::from_secs(14);
+    controller.service_timeouts = PerLevel { full: long, degraded: long, maintenance: long };
+    controller.services.delays = PerLevel { full: Duration::from_secs(60), ..at_once() };
+    ask(&controller, &request("GET", "r")).await;
+    assert_eq!(controller.services.sent()[1].time, long);
 }
 
 #[tokio::test]
