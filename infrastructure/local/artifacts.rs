@@ -30,8 +30,13 @@ pub const BINARIES: [&str; 8] = [
 pub async fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--workspace", "--exclude", "bench", "--exclude", "floor", "--bins"]);
-    command.arg("--message-format=json");
+    command.args(["build", "--quiet", "--workspace", "--bins", "--message-format=json"]);
+    if is_test() {
+        // Any test: then the features of the dependencies are those that tests have, and nothing is built twice.
+        command.args(["--test", "binaries"]);
+    } else {
+        command.args(["--exclude", "bench", "--exclude", "floor"]);
+    }
     let messages = run(command.current_dir(folders::project())).await.context("the Lambdas cannot be built")?;
     let built = executables(&messages);
     let lock = folders::lock("artifacts.lock").await?;
@@ -42,6 +47,11 @@ pub async fn build() -> Result<PathBuf> {
     }
     drop(lock);
     Ok(folder)
+}
+
+/// Whether this is a test program: cargo puts those where the dependencies are.
+fn is_test() -> bool {
+    std::env::current_exe().is_ok_and(|program| program.parent().is_some_and(|folder| folder.ends_with("deps")))
 }
 
 /// One line of what cargo says; most of its members are of no interest.
@@ -80,6 +90,11 @@ fn lay_out(from: &Path, folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_knows_that_it_is_one() {
+        assert!(is_test());
+    }
 
     #[test]
     fn programs_are_taken_from_where_cargo_says_that_they_are() {

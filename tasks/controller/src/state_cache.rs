@@ -22,7 +22,7 @@
 //!
 //! # When the table does not answer
 //!
-//! A read costs a request 300 ms at most. After one that failed no request pays again until a back-off has
+//! A read costs a request 300 ms at most, and the first one of an environment, which may wait for two, 600 ms. After one that failed no request pays again until a back-off has
 //! passed: 250 ms, doubled by each further failure up to 5 s, ± 20 %. Meanwhile the last known level serves.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,7 +39,7 @@ use crate::state_reader::{LevelReader, StoredLevel};
 /// What a read may cost a request, however the reader behaves.
 const READ_LIMIT: Duration = Duration::from_millis(300);
 /// How often a starting environment tries to read the state before there is a request.
-const PRIMING_TRIES: usize = 3;
+const PRIMING_TRIES: usize = 2;
 /// How far the lifetime of a state and the back-off stray from their setting, either way.
 const JITTER: f64 = 0.2;
 /// The back-off after the first failure.
@@ -94,6 +94,13 @@ struct Known {
     read_at: Instant,
 }
 
+impl Known {
+    fn is_before(&self, other: &Self) -> bool {
+        let version = |known: &Self| known.state.as_ref().map(|state| state.version);
+        version(self).zip(version(other)).is_some_and(|(this, that)| this < that)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Memory {
     known: Option<Known>,
@@ -107,6 +114,8 @@ struct Memory {
     in_trouble: bool,
     /// Failed reads that no metric tells of yet.
     unrecorded_errors: u32,
+    /// Whether the newest read found an older state than the one that is known.
+    found_older: bool,
 }
 
 /// What a request has to do about the state.
@@ -136,17 +145,21 @@ impl<R: LevelReader> StateCache<R> {
         Self { reader, ttl, fallback, memory: Mutex::default(), flight: tokio::sync::Mutex::new(()) }
     }
 
-    /// Reads before there is a request that would have to wait for it, three times at most: the first call of an
-    /// environment sets up more than a call may take later. A failure here puts no request off: the first one
-    /// tries again.
+    /// Reads before there is a request that would have to wait for it, twice at most: the first call of an
+    /// environment sets up more than a call may take later. What fails at once puts no request off: the first one
+    /// tries again. It has waited long enough for a table that does not answer at all, and goes on without.
     pub async fn prime(&self) {
-        for _ in 0..PRIMING_TRIES {
+        for tries in 1..=PRIMING_TRIES {
             let _flight = self.flight.lock().await;
             let now = Instant::now();
             if self.need(now) != Need::ReadFirst {
                 return;
             }
             self.read(now + READ_LIMIT, None).await;
+            let hangs = now.elapsed() >= READ_LIMIT;
+            if hangs && tries == PRIMING_TRIES {
+                self.memory().rest_until = Some(Instant::now() + jittered(FIRST_BACK_OFF));
+            }
         }
     }
 
@@ -207,6 +220,15 @@ impl<R: LevelReader> StateCache<R> {
             Err(error) => Err(error.to_string()),
         };
         match read {
+            Ok(older) if !memory.found_older && memory.known.as_ref().is_some_and(|known| older.is_before(known)) => {
+                // A read may meet a replica that lags: the next one will not. If it does, an older state was put
+                // back, and every environment has to go by that.
+                memory.found_older = true;
+                memory.lifetime = jittered(self.ttl);
+                if let Some(known) = &mut memory.known {
+                    known.read_at = now;
+                }
+            }
             Ok(known) => {
                 let was_in_trouble = memory.in_trouble;
                 let unrecorded_errors = memory.unrecorded_errors;

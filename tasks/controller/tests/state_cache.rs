@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use breaker::Level;
-use common::{TTL, Table, answer, ask, controller, event, stored};
+use common::{TTL, Table, answer, ask, controller, event, stored, stored_version};
 use controller::{Source, StateCache, StoredLevel};
 use futures::future::join_all;
 use proptest::prelude::*;
@@ -207,6 +207,32 @@ async fn a_first_read_that_failed_before_there_was_a_request_does_not_keep_the_r
     cache.prime().await;
     table.answers(Ok(stored(2)));
     assert_eq!(route(&cache).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_that_starts_while_the_table_hangs_waits_for_two_reads_and_its_first_request_for_no_other() {
+    let table = Table::at_level(2);
+    table.takes(Duration::from_hours(1));
+    let cache = cache(&table);
+    let begun = Instant::now();
+    cache.prime().await;
+    assert_eq!(route(&cache).await, 3);
+    assert_eq!((begun.elapsed(), table.reads()), (2 * READ_LIMIT, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_lags_takes_no_newer_state_back_but_an_older_one_that_stays_is_believed() {
+    let (old, new) = (stored_version(3, 7), stored_version(1, 8));
+    let table = Table::at_level(1);
+    table.answers(Ok(new.clone()));
+    let cache = cache(&table);
+    assert_eq!(route(&cache).await, 1);
+    for (answer, expected) in [(&old, 1), (&new, 1), (&old, 1), (&old, 3), (&new, 1)] {
+        table.answers(Ok(answer.clone()));
+        advance(LONGEST).await;
+        assert_eq!(route(&cache).await, expected);
+        assert_eq!(cache.routing().await.current.source, Source::Table);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,12 +47,12 @@ pub fn now() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// Serves events with `handler` until the environment ends, and meanwhile does something ahead of them:
-/// waits for `ready`, then makes the calls `connect`, so that the first event finds open connections.
+/// Waits for `ready`, begins the calls `connect`, and serves events with `handler` until the environment ends.
 ///
-/// The first event is asked for at once, before any of that is done: how long an environment takes to
-/// start is how long its first caller waits at least. An event that comes sooner waits, because by itself
-/// it would open the same connections, one after the other and from the beginning.
+/// `ready` needs the processor, which a starting environment has all of, and one that was asked for an event only
+/// the share that its memory buys: a tenth of one at 256 MB. `connect` needs the network, so the first event is asked
+/// for as soon as it has begun; an event that comes before it is done waits, because by itself it would open the same
+/// connections, one after the other and from the beginning.
 ///
 /// Boxed, because the futures of SDK calls are tens of kilobytes, which each `await` on the way would move.
 ///
@@ -70,6 +70,7 @@ where
     E: Into<Diagnostic> + Debug,
 {
     Box::pin(async move {
+        ready.await;
         let gate = Gate::default();
         let gated = service_fn(|event| {
             let answer = handler(event);
@@ -78,7 +79,7 @@ where
                 answer.await
             }
         });
-        let ((), ended) = tokio::join!(gate.open_after(ready, connect), lambda_runtime::run(gated));
+        let ((), ended) = tokio::join!(gate.open_after(connect), lambda_runtime::run(gated));
         ended
     })
 }
@@ -88,10 +89,8 @@ where
 struct Gate(SetOnce<()>);
 
 impl Gate {
-    /// Opens when `ready` and `connect` are done, or `connect` takes too long. `ready` is outside the limit:
-    /// it needs the processor, not the network, and ends by itself.
-    async fn open_after(&self, ready: impl Future, connect: impl Future) {
-        ready.await;
+    /// Opens when `connect` is done or takes too long.
+    async fn open_after(&self, connect: impl Future) {
         drop(timeout(AHEAD_LIMIT, connect).await);
         drop(self.0.set(()));
     }
@@ -109,10 +108,10 @@ mod tests {
 
     use super::*;
 
-    /// How long an event waits at a gate that opens after these.
-    async fn waits(ready: impl Future, connect: impl Future) -> Duration {
+    /// How long an event waits at a gate that opens after this.
+    async fn waits(connect: impl Future) -> Duration {
         let (gate, begun) = (Gate::default(), Instant::now());
-        let ((), waited) = tokio::join!(gate.open_after(ready, connect), async {
+        let ((), waited) = tokio::join!(gate.open_after(connect), async {
             gate.passed().await;
             begun.elapsed()
         });
@@ -121,21 +120,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_event_waits_until_the_connections_are_open() {
-        // A sleep's end is fixed when it is made, so each is made when it is awaited.
-        let after = |milliseconds| async move { sleep(Duration::from_millis(milliseconds)).await };
-        let waited = waits(after(50), after(20)).await;
-        assert_eq!(waited.as_millis(), 70);
+        assert_eq!(waits(sleep(Duration::from_millis(20))).await.as_millis(), 20);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_event_does_not_wait_for_a_service_that_does_not_answer() {
-        assert_eq!(waits(async {}, pending::<()>()).await.as_secs(), AHEAD_LIMIT.as_secs());
+        assert_eq!(waits(pending::<()>()).await.as_secs(), AHEAD_LIMIT.as_secs());
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_second_event_does_not_wait() {
         let gate = Gate::default();
-        gate.open_after(async {}, async {}).await;
+        gate.open_after(async {}).await;
         gate.passed().await;
         gate.passed().await;
     }

@@ -101,6 +101,31 @@ impl<'a> Environment<'a> {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
+    /// Stops the process where it is, as Lambda does between events.
+    ///
+    /// # Errors
+    /// It cannot be stopped.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// It cannot go on.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> Result<()> {
+        // The shell's own, because not every machine has the program.
+        let status = Command::new("sh").args(["-c", &format!("kill {signal} {}", self.process.child.id())]).status();
+        if !status.is_ok_and(|status| status.success()) {
+            bail!("{} does not take the signal {signal}", self.candidate.name);
+        }
+        Ok(())
+    }
+
     /// The most memory that the process ever had, in KiB (`VmHWM`).
     ///
     /// # Errors

@@ -27,9 +27,10 @@ pub struct Starts {
     pub first_at_once: Sample,
     /// The start and that first request together: what a cold start keeps a caller waiting.
     pub cold: Sample,
-    /// A first request that came [`PAUSE`] after the start, as with provisioned concurrency.
+    /// A first request that came [`PAUSE`] after the start, in which the environment was frozen, as with provisioned
+    /// concurrency.
     pub first_later: Sample,
-    /// Peak memory at the call for the first event, in KiB; the largest seen.
+    /// Peak memory after the first answer, in KiB; the largest seen.
     pub memory_kib: u64,
     /// TLS handshakes up to the first answer; the most seen.
     pub handshakes: u64,
@@ -62,12 +63,14 @@ pub async fn starts(candidates: &[Candidate], times: u32, around: Surroundings<'
             drop(aws.take());
             let (environment, start) = Environment::start(candidate, around).await?;
             result.start.add(start);
-            result.memory_kib = result.memory_kib.max(environment.peak_memory_kib()?);
             let later = turn % 2 == 1;
             if later {
+                environment.freeze()?;
                 tokio::time::sleep(PAUSE).await;
+                environment.thaw()?;
             }
             let (environment, first) = environment.request().await?;
+            result.memory_kib = result.memory_kib.max(environment.peak_memory_kib()?);
             if later {
                 result.first_later.add(first);
             } else {

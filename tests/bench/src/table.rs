@@ -72,9 +72,9 @@ fn start_table(candidates: &[Candidate], starts: &[Starts]) -> Result<String> {
     let floor = starts.first().context("there is no floor")?;
     let pause = PAUSE.as_millis();
     let mut text = format!(
-        "| start | p50 ms | × floor | p99 ms | × floor | first request p50 ms, waiting | after {pause} ms | \
-         start + first request p50 ms | memory MB | × floor | handshakes | binary MB | zip MB |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+        "| start | p50 ms | × floor | p99 ms | × floor | first request p50 ms, waiting | after {pause} ms frozen | \
+         start + first request p50 ms | × floor | memory MB | × floor | handshakes | binary MB | zip MB |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
     );
     for (candidate, of) in candidates.iter().zip(starts) {
         let (binary, zip) = match &candidate.bootstrap {
@@ -86,7 +86,7 @@ fn start_table(candidates: &[Candidate], starts: &[Starts]) -> Result<String> {
         };
         writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {binary} | {zip} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {binary} | {zip} |",
             candidate.name,
             milliseconds(of.start.percentile(50)),
             ratio(of.start.percentile(50), floor.start.percentile(50)),
@@ -95,6 +95,7 @@ fn start_table(candidates: &[Candidate], starts: &[Starts]) -> Result<String> {
             milliseconds(of.first_at_once.percentile(50)),
             milliseconds(of.first_later.percentile(50)),
             milliseconds(of.cold.percentile(50)),
+            ratio(of.cold.percentile(50), floor.cold.percentile(50)),
             kib(of.memory_kib),
             memory_ratio(of.memory_kib, floor.memory_kib),
             of.handshakes,

@@ -177,9 +177,13 @@ pub fn policy() -> Policy {
 }
 
 pub fn stored(level: u8) -> StoredLevel {
+    stored_version(level, 3)
+}
+
+pub fn stored_version(level: u8, version: u64) -> StoredLevel {
     let level = Level::try_from(level).unwrap();
     let initial = SystemState::initial(&policy(), Timestamp::UNIX_EPOCH);
-    StoredLevel::Known(level, Some(Arc::new(SystemState { current_level: level, version: 3, ..initial })))
+    StoredLevel::Known(level, Some(Arc::new(SystemState { current_level: level, version, ..initial })))
 }
 
 /// A table that lives as long as the test does.
