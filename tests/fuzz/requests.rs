@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use breaker::{Level, TransitionRecord};
+use breaker::Level;
 use controller::{
     CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
 };
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet};
-use platform::state_store::{HistoryReader, StoreError};
+use platform::state_store::{HistoryReader, StoreError, Transitions};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
@@ -28,8 +28,8 @@ impl LevelReader for FirstStart {
 }
 
 impl HistoryReader for FirstStart {
-    async fn transitions(&self, _: u64, _: u64) -> Result<Vec<TransitionRecord>, StoreError> {
-        Ok(Vec::new())
+    async fn transitions(&self, _: u64, _: u64) -> Result<Transitions, StoreError> {
+        Ok(Transitions::default())
     }
 }
 

@@ -24,6 +24,8 @@ pub const LEVEL_HEADER: &str = "X-Circuit-Breaker-Level";
 pub const ROUTED_TO_HEADER: &str = "X-Routed-To";
 /// The header that names the service that failed the request before, and how.
 pub const FALLBACK_HEADER: &str = "X-Fallback-From";
+/// What stands there where the controller itself did, and no service was asked.
+pub const CONTROLLER: &str = "controller";
 /// What marks a probe in the headers that name a service.
 pub const PROBE_MARK: &str = "; probe";
 /// Seconds after which a caller may try again.
@@ -60,7 +62,7 @@ pub struct ErrorBody {
     pub error: ErrorCode,
     /// For people.
     pub message: String,
-    /// The level whose service was asked.
+    /// The level whose service was asked; absent where none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Level")]
     pub level: Option<Level>,
@@ -84,8 +86,8 @@ pub fn error_answer(
 pub struct Route {
     /// The current level.
     pub level: Level,
-    /// The level whose service answered.
-    pub answered_by: Level,
+    /// The level whose service answered, or was asked; none where the controller itself answers.
+    pub answered_by: Option<Level>,
     /// Whether that was a probe of a level that is better than the current one.
     pub probe: bool,
     /// Which service failed the request before, and how.
@@ -93,16 +95,16 @@ pub struct Route {
 }
 
 impl Route {
-    /// The service of the current level answered.
+    /// The controller itself answers.
     #[must_use]
-    pub const fn direct(level: Level) -> Self {
-        Self::to(level, level)
+    pub const fn own(level: Level) -> Self {
+        Self { level, answered_by: None, probe: false, fallback_from: None }
     }
 
     /// The service of `answered_by` answered at once.
     #[must_use]
     pub const fn to(level: Level, answered_by: Level) -> Self {
-        Self { level, answered_by, probe: false, fallback_from: None }
+        Self { level, answered_by: Some(answered_by), probe: false, fallback_from: None }
     }
 
     /// The breaker's headers.
@@ -111,7 +113,7 @@ impl Route {
         let mark = if self.probe { PROBE_MARK } else { "" };
         let mut headers = BTreeMap::from([
             (LEVEL_HEADER, self.level.to_string()),
-            (ROUTED_TO_HEADER, format!("{}{mark}", self.answered_by.service())),
+            (ROUTED_TO_HEADER, format!("{}{mark}", self.answered_by.map_or(CONTROLLER, Level::service))),
         ]);
         if let Some(from) = &self.fallback_from {
             headers.insert(FALLBACK_HEADER, from.clone());
@@ -316,7 +318,7 @@ pub fn without_service(problem: &InvokeError, route: &Route, safe: bool) -> Resu
     if status == 503 {
         headers.insert("Retry-After", RETRY_AFTER_SECONDS.to_owned());
     }
-    json_answer(status, headers, &ErrorBody { error, message, level: Some(route.level) })
+    json_answer(status, headers, &ErrorBody { error, message, level: route.answered_by })
 }
 
 /// An answer with a JSON body.

@@ -71,7 +71,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         answer_by: Instant,
     ) -> Result<Box<RawValue>, serde_json::Error> {
         if event.get().len() > PAYLOAD_LIMIT {
-            return without_service(&InvokeError::TooLarge, &Route::direct(current.level), request.is_safe());
+            return without_service(&InvokeError::TooLarge, &Route::own(current.level), request.is_safe());
         }
         let errand = Errand { event, current, answer_by };
         let planned = current.state.as_ref().map(|state| {

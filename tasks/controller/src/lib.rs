@@ -20,11 +20,11 @@ use std::time::Duration;
 use breaker::Policy;
 use jiff::Timestamp;
 use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
-use platform::state_store::HistoryReader;
+use platform::state_store::{HistoryReader, Transitions};
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-pub use answer::{ErrorBody, ErrorCode, PROBE_MARK};
+pub use answer::{CONTROLLER, ErrorBody, ErrorCode, PROBE_MARK};
 use answer::{Route, error_answer, json_answer, place_of_error, text_answer};
 pub use deadline::answer_by;
 use http_event::Request;
@@ -46,6 +46,9 @@ const STATUS_ROUTE: &str = "GET /circuit-breaker";
 const DESCRIPTION_PATH: &str = "/openapi.json";
 /// What it answers. A test writes it from the types and holds it to them.
 const DESCRIPTION: &str = include_str!("../../../infrastructure/openapi.json");
+/// How long the status waits for the history, which is worth less than the rest of it: the page's script gives
+/// up after 4 s.
+const HISTORY_LIMIT: Duration = Duration::from_secs(1);
 
 /// The controller, with its ports.
 #[derive(Debug)]
@@ -117,7 +120,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         current: &Current,
         answer_by: Instant,
     ) -> Result<Box<RawValue>, serde_json::Error> {
-        let mut headers = Route::direct(current.level).headers();
+        let mut headers = Route::own(current.level).headers();
         headers.insert("Cache-Control", "no-store".to_owned());
         let count = match history_count(&request.raw_query_string) {
             Ok(count) => count,
@@ -150,17 +153,18 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         }
         let epoch = match (&current.state, current.source) {
             (Some(state), _) => state.epoch,
-            (None, Source::FirstStart) => return Some(Ok(Vec::new())),
+            (None, Source::FirstStart) => return Some(Ok(Transitions::default())),
             (None, _) => {
                 let problem = "the state is not known or written by a newer version, so its epoch is not known either";
                 return Some(Err(problem.to_owned()));
             }
         };
+        let answer_by = answer_by.min(Instant::now() + HISTORY_LIMIT);
         let read = timeout_at(answer_by, self.history.transitions(epoch, count)).await;
         let problem = match read {
             Ok(Ok(transitions)) => return Some(Ok(transitions)),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".to_owned(),
+            Err(_) => "the table did not answer in time".to_owned(),
         };
         tracing::warn!(error.message = problem, "the history cannot be read");
         Some(Err("the records cannot be read now".to_owned()))
@@ -193,7 +197,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
 
 /// The description of the API, as it was built in.
 fn description(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
-    let mut headers = Route::direct(current.level).headers();
+    let mut headers = Route::own(current.level).headers();
     if !request.is_read() {
         headers.insert("Allow", "GET, HEAD".to_owned());
         let message = "The description of the API can only be read.";
@@ -204,7 +208,7 @@ fn description(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>
 
 /// What almost asks for the status: not as the one route that shows it.
 fn no_status(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
-    let mut headers = Route::direct(current.level).headers();
+    let mut headers = Route::own(current.level).headers();
     if request.method() == "GET" {
         let message = "There is nothing here; the breaker's status is at GET /circuit-breaker, spelled exactly so.";
         return error_answer(404, headers, ErrorCode::NotFound, message);

@@ -2,7 +2,7 @@
 
 use breaker::{Hold, Level, Policy, TransitionRecord};
 use jiff::Timestamp;
-use platform::state_store::MOST_TRANSITIONS;
+use platform::state_store::{MOST_TRANSITIONS, Transitions};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::rules::{PolicyStatus, ProbingStatus, RampStatus, Thresholds};
 use crate::state_cache::{Current, Source};
 
 /// The newest transitions, or why there are none to show.
-pub type History = Result<Vec<TransitionRecord>, String>;
+pub type History = Result<Transitions, String>;
 
 /// How many transitions the query asks for: `history=20`. None where it does not.
 ///
@@ -53,6 +53,9 @@ pub struct Status<'a> {
     /// The newest transitions, newest first, where `history` asks for some and they can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<&'a [TransitionRecord]>,
+    /// How many of the records asked for make no sense and are left out, where any is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_left_out: Option<u64>,
     /// Why there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_error: Option<&'a str>,
@@ -129,6 +132,7 @@ impl<'a> Status<'a> {
     pub fn of(view: &View<'a>) -> Self {
         let View { current, history, policy, deployment, now, .. } = *view;
         let level = current.level;
+        let read = history.and_then(|history| history.as_ref().ok());
         let state = current.state.as_deref().map(|state| StateStatus {
             failure_count: state.failure_count,
             success_count: state.success_count,
@@ -159,7 +163,8 @@ impl<'a> Status<'a> {
                 state_source: current.source,
                 state_age_seconds: current.age.map(|age| age.as_secs_f64()),
             },
-            history: history.and_then(|history| history.as_deref().ok()),
+            history: read.map(|history| &*history.records),
+            history_left_out: read.map(|history| history.left_out).filter(|left_out| *left_out > 0),
             history_error: history.and_then(|history| history.as_ref().err()).map(String::as_str),
         }
     }

@@ -286,7 +286,7 @@ async fn the_history_lists_the_newest_transitions_and_says_so_where_it_cannot() 
     let (status, body) = asked(&controller, &event).await;
     assert_eq!((status, &body["historyError"]), (json!(200), &json!("the records cannot be read now")));
 
-    controller.history = common::Records(Ok((0..=2).rev().map(record).collect()));
+    controller.history = common::Records::of((0..=2).rev().map(record).collect());
     let (_, body) = asked(&controller, &event).await;
     let epochs: Vec<_> = body["history"].as_array().unwrap().iter().map(|record| record["epoch"].clone()).collect();
     assert_eq!(epochs, [2, 1]);
@@ -306,6 +306,28 @@ async fn the_description_of_the_api_is_read_and_cannot_be_changed() {
     assert_eq!(description["openapi"], "3.1.0");
     let written = ask(&controller, &event("PUT", "/openapi.json")).await;
     assert_eq!((&written["statusCode"], &written["headers"]["Allow"]), (&json!(405), &json!("GET, HEAD")));
+    assert!(controller.services.asked().is_empty());
+}
+
+#[tokio::test]
+async fn what_the_controller_answers_itself_names_no_service_that_was_not_asked() {
+    let mut too_large = event("POST", "/transfer");
+    too_large["body"] = json!("x".repeat(controller::PAYLOAD_LIMIT));
+    let controller = controller(Ok(stored(3)), answer(200));
+    for (event, status) in [
+        (event("GET", "/circuit-breaker"), 200),
+        (event("GET", "/openapi.json"), 200),
+        (event("PUT", "/openapi.json"), 405),
+        (event("GET", "/circuit-breaker/"), 404),
+        (event("POST", "/circuit-breaker"), 405),
+        (too_large, 413),
+    ] {
+        let answer = ask(&controller, &event).await;
+        assert_eq!((&answer["statusCode"], &answer["headers"]["X-Routed-To"]), (&json!(status), &json!("controller")));
+        assert_eq!(answer["headers"]["X-Circuit-Breaker-Level"], "3");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(body["level"], Value::Null, "{body}");
+    }
     assert!(controller.services.asked().is_empty());
 }
 

@@ -5,14 +5,17 @@
 mod common;
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{TransitionRecord, transition_key};
 use common::stubs::{DynamoDb, Reply, attributes, state_table};
+use common::{Recorded, Records, Services, Table, TestController, answer, ask, controller, event, stored};
+use controller::Controller;
 use jiff::Timestamp;
-use platform::state_store::HistoryReader;
+use platform::state_store::{HistoryReader, StoreError, Transitions};
 use serde_json::json;
+use tokio::time::Instant;
 
 /// A record as `DynamoDB` answers it.
 fn record(epoch: u64) -> serde_json::Value {
@@ -37,19 +40,84 @@ async fn records_that_a_throttled_table_leaves_out_are_asked_for_again_after_gro
         dynamodb.answers(Reply::json(200, &all));
     };
     let (records, ()) = tokio::join!(table.transitions(2, 2), enough);
-    let epochs: Vec<_> = records.unwrap().iter().map(|record| record.epoch).collect();
+    let epochs: Vec<_> = records.unwrap().records.iter().map(|record| record.epoch).collect();
     assert_eq!(epochs, [2, 1]);
     // Before the second and the third question, of which the stub saw both.
     assert!(begun.elapsed() >= Duration::from_millis(50 + 100), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
-async fn a_record_that_makes_no_sense_is_named_by_its_key() {
+async fn a_record_that_makes_no_sense_is_left_out_and_counted_and_the_others_are_shown() {
     let mut garbled = record(7);
     garbled["to"] = json!({"S": "three"});
-    let all = json!({"Responses": {"state": [garbled]}, "UnprocessedKeys": {}});
+    let all = json!({"Responses": {"state": [record(6), garbled, record(8)]}, "UnprocessedKeys": {}});
     let dynamodb = DynamoDb::start(Reply::json(200, &all));
     let table = state_table(&format!("http://{}", dynamodb.stub.address)).await;
-    let problem = table.transitions(7, 1).await.unwrap_err().to_string();
-    assert!(problem.contains(&transition_key(7)) && problem.contains("`to`"), "{problem}");
+    let found = table.transitions(8, 3).await.unwrap();
+    let epochs: Vec<_> = found.records.iter().map(|record| record.epoch).collect();
+    assert_eq!((epochs.as_slice(), found.left_out), (&[8, 6][..], 1));
+}
+
+/// A table that does not answer.
+struct Silent;
+
+impl HistoryReader for Silent {
+    async fn transitions(&self, _: u64, _: u64) -> Result<Transitions, StoreError> {
+        std::future::pending().await
+    }
+}
+
+fn silent() -> Controller<&'static Table, Services, Recorded, Silent> {
+    let Controller {
+        states,
+        services,
+        service_timeouts,
+        request_fallback,
+        probe_limit,
+        metrics,
+        deployment,
+        policy,
+        commands,
+        ..
+    } = controller(Ok(stored(2)), answer(200));
+    let history = Silent;
+    Controller {
+        states,
+        history,
+        services,
+        service_timeouts,
+        request_fallback,
+        probe_limit,
+        metrics,
+        deployment,
+        policy,
+        commands,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_that_does_not_come_keeps_neither_the_status_nor_the_page_for_longer_than_a_second() {
+    let controller = silent();
+    for (accept, told) in [("text/html", "The transitions cannot be shown"), ("application/json", "\"historyError\"")] {
+        let mut event = event("GET", "/circuit-breaker");
+        event["headers"] = json!({ "accept": accept });
+        event["rawQueryString"] = json!("history=20");
+        let begun = Instant::now();
+        let answer = ask(&controller, &event).await;
+        assert!(begun.elapsed() <= Duration::from_millis(1_010), "{:?}", begun.elapsed());
+        assert_eq!(answer["statusCode"], 200);
+        assert!(answer["body"].as_str().unwrap().contains(told), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_status_counts_the_records_that_are_left_out() {
+    let mut event = event("GET", "/circuit-breaker");
+    event["rawQueryString"] = json!("history=20");
+    for (left_out, expected) in [(3, json!(3)), (0, serde_json::Value::Null)] {
+        let history = Records(Ok(Transitions { records: Vec::new(), left_out }));
+        let answer = ask(&TestController { history, ..controller(Ok(stored(2)), answer(200)) }, &event).await;
+        let body: serde_json::Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!((&body["history"], &body["historyLeftOut"]), (&json!([]), &expected));
+    }
 }

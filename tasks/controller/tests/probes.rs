@@ -310,6 +310,8 @@ async fn what_a_ramp_sends_down_counts_there_and_falls_back_from_there() {
     assert_eq!(controller.metrics.outcomes(), outcomes(&[(2, Some("Error")), (3, Some("Success"))]));
     let answer = ask(&controller, &request("POST", &id)).await;
     assert_eq!((&answer["statusCode"], &answer["headers"]["X-Routed-To"]), (&json!(504), &json!("degraded-service")));
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["level"], 2, "the level whose service was asked");
 }
 
 #[tokio::test(start_paused = true)]

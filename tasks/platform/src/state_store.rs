@@ -64,14 +64,20 @@ pub trait CommandReader {
     fn command(&self, execution_name: &str) -> impl Future<Output = Result<Option<CommandRecord>, StoreError>> + Send;
 }
 
+/// Transitions of the past.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transitions {
+    /// The records that make sense, newest first.
+    pub records: Vec<TransitionRecord>,
+    /// How many of those asked for make none.
+    pub left_out: u64,
+}
+
 /// Reads the transitions of the past.
 pub trait HistoryReader {
-    /// The records of at most `count` transitions up to `epoch`, newest first.
-    fn transitions(
-        &self,
-        epoch: u64,
-        count: u64,
-    ) -> impl Future<Output = Result<Vec<TransitionRecord>, StoreError>> + Send;
+    /// The records of at most `count` transitions up to `epoch`. One that makes no sense is left out and counted:
+    /// nobody mends the past, and the others are worth having.
+    fn transitions(&self, epoch: u64, count: u64) -> impl Future<Output = Result<Transitions, StoreError>> + Send;
 }
 
 /// Finds out where a lost state was.
@@ -292,7 +298,7 @@ impl CommandReader for StateTable {
 }
 
 impl HistoryReader for StateTable {
-    async fn transitions(&self, epoch: u64, count: u64) -> Result<Vec<TransitionRecord>, StoreError> {
+    async fn transitions(&self, epoch: u64, count: u64) -> Result<Transitions, StoreError> {
         let oldest = epoch.saturating_add(1).saturating_sub(count.min(MOST_TRANSITIONS));
         let keys = (oldest..=epoch)
             .map(|epoch| Item::from([("pk".to_owned(), AttributeValue::S(transition_key(epoch)))]))
@@ -301,7 +307,7 @@ impl HistoryReader for StateTable {
             .set_keys(Some(keys))
             .build()
             .map_err(|error| StoreError(format!("the records cannot be asked for: {error}")))?;
-        let mut records = Vec::new();
+        let mut found = Transitions::default();
         let mut pause = FIRST_PAUSE;
         loop {
             let answer = self
@@ -311,9 +317,14 @@ impl HistoryReader for StateTable {
                 .send()
                 .await
                 .map_err(|error| unreadable(&error))?;
-            let found = answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default();
-            for item in found {
-                records.push(typed::<TransitionRecord>(&format!("the record {}", key_of(&item)), item)?);
+            for item in answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default() {
+                match typed::<TransitionRecord>(&format!("the record {}", key_of(&item)), item) {
+                    Ok(record) => found.records.push(record),
+                    Err(problem) => {
+                        tracing::warn!(error.message = %problem, "a record is left out of the history");
+                        found.left_out += 1;
+                    }
+                }
             }
             // What did not fit into the answer is asked for again.
             match answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table)) {
@@ -323,8 +334,8 @@ impl HistoryReader for StateTable {
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
-        records.sort_by_key(|record| std::cmp::Reverse(record.epoch));
-        Ok(records)
+        found.records.sort_by_key(|record| std::cmp::Reverse(record.epoch));
+        Ok(found)
     }
 }
 

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use anyhow::Result;
-use breaker::{Level, Policy, PolicySettings, Stored, SystemState, TransitionRecord};
+use breaker::{Level, Policy, PolicySettings, Stored, SystemState};
 use controller::{
     CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
     level_of,
@@ -13,7 +13,7 @@ use controller::{
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet, embedded_line};
-use platform::state_store::{HistoryReader, StoreError};
+use platform::state_store::{HistoryReader, StoreError, Transitions};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
@@ -36,8 +36,8 @@ impl LevelReader for State {
 struct NoHistory;
 
 impl HistoryReader for NoHistory {
-    async fn transitions(&self, _: u64, _: u64) -> Result<Vec<TransitionRecord>, StoreError> {
-        Ok(Vec::new())
+    async fn transitions(&self, _: u64, _: u64) -> Result<Transitions, StoreError> {
+        Ok(Transitions::default())
     }
 }
 

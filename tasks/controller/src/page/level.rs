@@ -1,9 +1,10 @@
 //! The level: which, since when, why, on what ground, and whether somebody holds it.
 
-use breaker::{Level, SystemState};
+use breaker::{Level, Policy, SystemState};
 use maud::{Markup, html};
 
 use super::text::{age, clipped, moment_and_distance};
+use crate::rules::RampStatus;
 use crate::state_cache::Source;
 use crate::status::View;
 
@@ -26,9 +27,49 @@ pub fn level(view: &View<'_>) -> Markup {
     html! {
         section #level.{ "l" (level) } data-live aria-labelledby="level-title" {
             h1 #level-title { span { "Level " (level) } " " (level.service_type()) }
-            p { (meaning(level)) " Requests go to " code { (level.service()) } "." }
+            @match view.current.state.as_ref().and_then(|state| RampStatus::of(state, view.now)) {
+                None => p { (meaning(level)) " Requests go to " code { (level.service()) } "." },
+                Some(ramp) => (taking_over(view, &ramp)),
+            }
             (trouble(view))
             @if let Some(state) = &view.current.state { (facts(view, state)) }
+        }
+    }
+}
+
+/// What callers get while a level that recovered takes only a share of the requests.
+fn taking_over(view: &View<'_>, ramp: &RampStatus) -> Markup {
+    let level = view.current.level;
+    // Down, because the share grows until the reader is done.
+    let percent = ramp.percent_of_requests.floor();
+    html! {
+        section.notice #ramp aria-labelledby="ramp-title" {
+            h2 #ramp-title { "◢ Level " (level) " takes over: " (percent) " % of the requests so far" }
+            p {
+                "These go to " code { (level.service()) } ": " (meaning(level)) " Their share grows to all until "
+                (moment_and_distance(ramp.until, view.now)) "."
+            }
+            @if let Some(rest) = ramp.rest_to_level {
+                p {
+                    "The rest is answered at level " (rest) ", " (rest.service_type()) ", by "
+                    code { (rest.service()) } ": " (meaning(rest))
+                }
+            }
+        }
+    }
+}
+
+/// What the last evaluation was kept from doing.
+fn prevented(view: &View<'_>, state: &SystemState, to: Level) -> Markup {
+    html! {
+        section.notice #prevented aria-labelledby="prevented-title" {
+            h2 #prevented-title { "⚠ The level would be " (to) ", " (to.service_type()) }
+            p {
+                "The last evaluation would have moved it there, but for "
+                @if state.active_hold(view.now).is_some() { "the hold." }
+                @else if view.policy.is_some_and(Policy::observes_only) { "the mode: automation only observes." }
+                @else { "a hold that is over, or a mode that was changed. The next evaluation looks again." }
+            }
         }
     }
 }
@@ -71,6 +112,7 @@ fn trouble(view: &View<'_>) -> Markup {
 fn facts(view: &View<'_>, state: &SystemState) -> Markup {
     let now = view.now;
     html! {
+        @if let Some(to) = state.prevented { (prevented(view, state, to)) }
         @if let Some(hold) = state.active_hold(now) {
             section.notice #hold aria-labelledby="hold-title" {
                 h2 #hold-title { "■ Held at level " (hold.level) ", " (hold.level.service_type()) }
@@ -79,7 +121,7 @@ fn facts(view: &View<'_>, state: &SystemState) -> Markup {
                     dt { "By" } dd { (clipped(&hold.requested_by, TEXT_BYTES)) }
                     dt { "Why" } dd { (clipped(&hold.reason, TEXT_BYTES)) }
                 }
-                p { "Automation does not move the level while it lasts." }
+                p { "Automation does not move the level while it lasts, neither up nor down." }
             }
         }
         dl {

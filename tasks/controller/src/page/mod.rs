@@ -7,6 +7,7 @@ mod commands;
 mod counts;
 mod level;
 mod negotiation;
+mod policy_rules;
 mod text;
 mod timeline;
 

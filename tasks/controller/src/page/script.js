@@ -8,17 +8,30 @@
     // The same words again would be read out again.
     if (place.textContent !== text) place.textContent = text;
   };
+  // Read out even where it is what was said last: somebody did it again.
+  const tell = (text) => {
+    const again = find("news").textContent === text;
+    say(find("news"), again ? "" : text);
+    if (again) setTimeout(say, 100, find("news"), text);
+  };
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("button[data-copies]");
     if (!button) return;
+    let done = "Copied";
     try {
       await navigator.clipboard.writeText(find(button.dataset.copies).textContent);
-      say(find("news"), "Copied: " + button.dataset.what);
+      tell("Copied: " + button.dataset.what);
     } catch {
-      say(find("news"), "The browser does not let the page copy: select the text");
+      done = "Select the text";
+      tell("The browser does not let the page copy: select the text");
     }
+    // Where the reader looks.
+    button.textContent = done;
+    setTimeout(() => (button.textContent = "Copy"), 2000);
   });
+  // The parts as the server wrote them, before anything here changes them.
+  const sent = new Map([...document.querySelectorAll("[data-live]")].map((part) => [part.id, part.outerHTML]));
   const show = () => {
     for (const button of document.querySelectorAll("button[data-copies]")) button.hidden = !navigator.clipboard;
   };
@@ -29,19 +42,24 @@
     return;
   }
 
-  // Replaces the parts that differ, and nothing else: what is selected or focused elsewhere stays.
+  // Replaces the parts that differ, and nothing else: what is selected or focused elsewhere stays. What can be
+  // scrolled or focused inside has an id, by which it is as it was before.
   const take = (fresh) => {
     const focused = document.activeElement && document.activeElement.id;
     const level = document.body.dataset.level;
     for (const part of document.querySelectorAll("[data-live]")) {
       const next = fresh.getElementById(part.id);
-      if (next && next.outerHTML !== part.outerHTML) part.replaceWith(next);
+      if (!next || next.outerHTML === sent.get(part.id)) continue;
+      const scrolled = [...part.querySelectorAll("[tabindex][id]")].map((each) => [each.id, each.scrollLeft]);
+      sent.set(part.id, next.outerHTML);
+      part.replaceWith(next);
+      for (const [id, left] of scrolled) if (find(id)) find(id).scrollLeft = left;
     }
     show();
     if (focused && find(focused)) find(focused).focus({ preventScroll: true });
     document.title = fresh.title;
     document.body.dataset.level = fresh.body.dataset.level;
-    if (fresh.body.dataset.level !== level) say(find("news"), "Now " + document.querySelector("h1").textContent);
+    if (fresh.body.dataset.level !== level) tell("Now " + document.querySelector("h1").textContent);
   };
 
   let paused = false;
@@ -71,7 +89,7 @@
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.textContent = paused ? "Go on refreshing" : "Pause refreshing";
-    say(find("news"), paused ? "Paused" : "Refreshing every 5 seconds");
+    tell(paused ? "Paused" : "Refreshing every 5 seconds");
     refresh();
   });
   document.addEventListener("visibilitychange", refresh);

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use breaker::{Level, TransitionRecord, TransitionRequest};
 use maud::{Markup, html};
+use platform::state_store::Transitions;
 
 use super::text::{clipped, moment};
 use crate::status::History;
 
 /// Bytes that a reason and a name may take in the table; the records have all of them.
-const REASON_BYTES: usize = 220;
+const REASON_BYTES: usize = 180;
 const WHO_BYTES: usize = 100;
 
 /// Where the lanes begin, below their names, and how far a transition is from the next.
@@ -27,8 +28,16 @@ pub fn transitions(history: Option<&History>) -> Markup {
             @match history {
                 None => {},
                 Some(Err(problem)) => p { strong { "The transitions cannot be shown: " (problem) "." } },
-                Some(Ok(records)) if records.is_empty() => p { "None yet." },
-                Some(Ok(records)) => { (drawing(records)) (table(records)) },
+                Some(Ok(Transitions { records, left_out })) => {
+                    @if !records.is_empty() { (drawing(records)) (table(records)) }
+                    @else if *left_out == 0 { p { "None yet." } }
+                    @if *left_out > 0 {
+                        p {
+                            strong { "Records that make no sense and are left out: " (left_out) ". " }
+                            "The log of this controller names them."
+                        }
+                    }
+                },
             }
         }
     }
@@ -47,7 +56,7 @@ fn trigger(record: &TransitionRecord) -> (&'static str, &str) {
 
 fn table(records: &[TransitionRecord]) -> Markup {
     html! {
-        div.wide tabindex="0" role="region" aria-label="Table of transitions" {
+        div.wide #transitions-table tabindex="0" role="region" aria-label="Table of transitions" {
             table {
                 caption { "Newest first, " (records.len()) " in all. Long texts are cut; the records have all." }
                 thead {
@@ -113,7 +122,7 @@ fn drawing(records: &[TransitionRecord]) -> Markup {
         .collect();
     html! {
         figure {
-            div.wide tabindex="0" role="region" aria-label="Timeline of transitions" {
+            div.wide #timeline tabindex="0" role="region" aria-label="Timeline of transitions" {
                 svg role="img" aria-labelledby="drawing-title" width=(width) height=(height) viewBox=(view_box) {
                     title #drawing-title {
                         "Timeline of the newest transitions, " (records.len())

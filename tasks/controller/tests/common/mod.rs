@@ -16,7 +16,7 @@ use controller::{
 };
 use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet};
-use platform::state_store::{HistoryReader, StoreError};
+use platform::state_store::{HistoryReader, StoreError, Transitions};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -73,12 +73,21 @@ impl LevelReader for &Table {
 
 /// The transitions of the past.
 #[derive(Clone, Debug)]
-pub struct Records(pub Result<Vec<TransitionRecord>, StoreError>);
+pub struct Records(pub Result<Transitions, StoreError>);
+
+impl Records {
+    /// These, newest first, of which each makes sense.
+    pub fn of(records: Vec<TransitionRecord>) -> Self {
+        Self(Ok(Transitions { records, left_out: 0 }))
+    }
+}
 
 impl HistoryReader for Records {
-    async fn transitions(&self, epoch: u64, count: u64) -> Result<Vec<TransitionRecord>, StoreError> {
+    async fn transitions(&self, epoch: u64, count: u64) -> Result<Transitions, StoreError> {
         let wanted = |record: &TransitionRecord| record.epoch <= epoch && record.epoch + count > epoch;
-        self.0.clone().map(|records| records.into_iter().filter(wanted).collect())
+        let mut found = self.0.clone()?;
+        found.records.retain(wanted);
+        Ok(found)
     }
 }
 
