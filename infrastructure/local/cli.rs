@@ -1,14 +1,15 @@
 //! The command line.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::console::Style;
+use crate::console::{Errors, Style};
 use crate::deployment::DeployOptions;
+use crate::load::End;
 use crate::simulate::SimulateArgs;
 use crate::{demo, load, serve, simulate};
 
@@ -63,15 +64,23 @@ pub async fn run() -> ExitCode {
     // What goes wrong in the background, of which nobody else would hear.
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
-        .with_writer(std::io::stderr)
+        .with_writer(Errors::default)
         .with_target(false)
         .init();
+    // It ends by itself when it is interrupted, with what came back until then.
+    if let Some(Command::Traffic(options)) = &cli.command {
+        return match load::run(options, interrupted()).await {
+            Ok(End::Done) => ExitCode::SUCCESS,
+            Ok(End::Interrupted) => ExitCode::from(INTERRUPTED),
+            Err(error) => failed(&error),
+        };
+    }
     let work = async {
         match cli.command {
             Some(Command::Demo) => demo::run().await,
-            Some(Command::Traffic(options)) => load::run(&options).await,
+            Some(Command::Traffic(_)) => Ok(()),
             Some(Command::Simulate(args)) => {
-                simulate::run(&args).and_then(|text| Ok(writeln!(std::io::stdout(), "{text}")?))
+                simulate::run(&args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?))
             }
             None => {
                 let options = cli
@@ -86,10 +95,7 @@ pub async fn run() -> ExitCode {
     tokio::select! {
         result = work => match result {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                ExitCode::FAILURE
-            }
+            Err(error) => failed(&error),
         },
         interrupted = interrupted() => {
             if let Err(error) = interrupted {
@@ -98,6 +104,16 @@ pub async fn run() -> ExitCode {
             ExitCode::from(INTERRUPTED)
         }
     }
+}
+
+/// Says what went wrong, unless it is that nobody reads the output any more.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let unread = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    if error.downcast_ref::<io::Error>().is_some_and(unread) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }
 
 async fn interrupted() -> Result<()> {

@@ -1,9 +1,11 @@
 //! What a person, or a program, sees while the bank is served.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::Instant;
 
+use anyhow::Result;
 use breaker::{SystemState, TransitionRecord};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -12,7 +14,7 @@ use serde_json::json;
 use crate::cloudwatch::AlarmStatus;
 use crate::cloudwatch::alarm::AlarmState;
 use crate::progress::Progress;
-use crate::tally::{Counts, Rates};
+use crate::tally::{Count, Counts, Rates};
 use crate::watch::line;
 
 /// How much is shown, and for whom.
@@ -50,6 +52,31 @@ impl Style {
     }
 }
 
+/// The live view, once there is one: what else is written to the terminal has to go around it.
+static VIEW: OnceLock<MultiProgress> = OnceLock::new();
+
+/// Standard error, around the live view.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Errors;
+
+impl Write for Errors {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        match VIEW.get() {
+            Some(view) => view.suspend(|| io::stderr().write(text)),
+            None => io::stderr().write(text),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// A line of the output. Unlike `println!` it does not panic where nobody reads on.
+fn say(text: impl std::fmt::Display) -> Result<()> {
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
 /// What is to be known about a bank that answers.
 #[derive(Clone, Copy, Debug)]
 pub struct Bank<'a> {
@@ -76,29 +103,35 @@ impl Console {
     }
 
     /// Says that the bank answers; `help` is what a person is told beside.
-    pub fn ready(&mut self, bank: Bank<'_>, help: &str) {
+    ///
+    /// # Errors
+    /// Nobody reads the output any more.
+    pub fn ready(&mut self, bank: Bank<'_>, help: &str) -> Result<()> {
+        let Bank { api, aws, machine } = bank;
         match self.style {
-            Style::Json => println!(
-                "{}",
-                json!({ "event": "ready", "api": bank.api, "aws": bank.aws, "stateMachineArn": bank.machine })
-            ),
-            Style::Quiet => println!("The bank answers at {}", bank.api),
-            Style::Lines => println!("\nThe bank answers at {}\n{help}", bank.api),
+            Style::Json => say(json!({ "event": "ready", "api": api, "aws": aws, "stateMachineArn": machine })),
+            Style::Quiet => say(format_args!("The bank answers at {api}")),
+            Style::Lines => say(format_args!("\nThe bank answers at {api}\n{help}")),
             Style::Live => {
-                println!("\nThe bank answers at {}\n{help}\n", bank.api);
-                self.live = Some(Live::default());
+                say(format_args!("\nThe bank answers at {api}\n{help}\n"))?;
+                let live = Live::default();
+                drop(VIEW.set(live.view.clone()));
+                self.live = Some(live);
+                Ok(())
             }
         }
     }
 
     /// Tells of a transition.
-    pub fn transition(&self, record: &TransitionRecord) {
+    ///
+    /// # Errors
+    /// Nobody reads the output any more.
+    pub fn transition(&self, record: &TransitionRecord) -> Result<()> {
         match (self.style, &self.live) {
-            (Style::Json, _) => println!("{}", json!({ "event": "transition", "record": record })),
-            (Style::Quiet, _) => {}
-            // A terminal that is gone is noticed elsewhere.
-            (_, Some(live)) => drop(live.view.println(line(record))),
-            (_, None) => println!("{}", line(record)),
+            (Style::Json, _) => say(json!({ "event": "transition", "record": record })),
+            (Style::Quiet, _) => Ok(()),
+            (_, Some(live)) => Ok(live.view.println(line(record))?),
+            (_, None) => say(line(record)),
         }
     }
 
@@ -156,7 +189,14 @@ fn screen(
     for (level, count) in counts {
         let rate = rates.get(level).copied().unwrap_or_default();
         let what = if level == "-" { "no level".to_owned() } else { format!("level {level}") };
-        lines.push(format!("requests  {what}: {} ({rate:.1}/s), {} failed", count.requests, count.failures));
+        let Count { requests, failures, fallbacks, declined } = count;
+        let mut parts = vec![format!("requests  {what}: {requests} ({rate:.1}/s)"), format!("{failures} failed")];
+        for (count, what) in [(fallbacks, "answered by another level"), (declined, "declined by design")] {
+            if *count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        }
+        lines.push(parts.join(", "));
     }
     if counts.is_empty() {
         lines.push("requests  none yet".to_owned());
@@ -192,7 +232,6 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::tally::Count;
 
     fn state(now: Timestamp) -> SystemState {
         let policy = Policy::new(PolicySettings::default()).unwrap();
@@ -207,13 +246,14 @@ mod tests {
     #[test]
     fn the_view_shows_the_level_why_and_what_passes() {
         let now: Timestamp = "2026-09-10T14:06:12Z".parse().unwrap();
-        let counts = Counts::from([("2".to_owned(), Count { requests: 40, failures: 3 })]);
+        let count = Count { requests: 40, failures: 3, fallbacks: 2, declined: 1 };
+        let counts = Counts::from([("2".to_owned(), count)]);
         let screen = screen(Some(&state(now)), &counts, &BTreeMap::from([("2".to_owned(), 4.04)]), &[], now);
         let expected = [
             "level     2, degraded, since 14:06:12 UTC (epoch 7)",
             "why       6 failures at level 1",
             "counts    0 failures, 0 successes in a row",
-            "requests  level 2: 40 (4.0/s), 3 failed",
+            "requests  level 2: 40 (4.0/s), 3 failed, 2 answered by another level, 1 declined by design",
             "alarms    0 of 0 on",
         ];
         assert_eq!(screen, expected);

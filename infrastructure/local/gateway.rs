@@ -1,8 +1,9 @@
 //! A plain local address for the deployed API.
 
+use std::io;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -52,9 +53,7 @@ impl Gateway {
     /// # Errors
     /// The port is taken.
     pub async fn start(port: u16, api: &str) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port))
-            .await
-            .with_context(|| format!("port {port} cannot be had: stop what uses it, or choose another with --port"))?;
+        let listener = bind(port).await?;
         let address = format!("http://{}", listener.local_addr()?);
         // Every answer passes back as it is, redirects too.
         let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build()?;
@@ -82,6 +81,26 @@ impl Gateway {
     }
 }
 
+/// Binds a loopback port; 0 takes any free one.
+///
+/// # Errors
+/// The port cannot be had: a sentence with the remedy.
+pub async fn bind(port: u16) -> Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| anyhow!(unavailable(port, &error)))
+}
+
+fn unavailable(port: u16, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("port {port} is in use: stop what uses it, or choose another with --port")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("port {port} is not for every user: choose one from 1024 upwards with --port")
+        }
+        _ => format!("port {port} cannot be had ({error}): choose another with --port"),
+    }
+}
+
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.server.abort();
@@ -89,9 +108,11 @@ impl Drop for Gateway {
 }
 
 async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
     match upstream.send(request).await {
         Ok(response) => response,
         Err(error) => {
+            upstream.tally.add(&path, StatusCode::BAD_GATEWAY, &HeaderMap::new(), b"");
             let mut response = Response::new(Body::from(format!("the local API does not answer: {error:#}\n")));
             *response.status_mut() = StatusCode::BAD_GATEWAY;
             response
@@ -102,6 +123,7 @@ async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) -> Res
 impl Upstream {
     async fn send(&self, request: Request) -> Result<Response> {
         let (parts, body) = request.into_parts();
+        let asked = parts.uri.path().to_owned();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let url = Url::parse(&format!("{}{path}", self.api))?;
         // Dot segments are resolved by now: those that lead out of the API find nothing there.
@@ -112,8 +134,9 @@ impl Upstream {
         let answer =
             self.client.request(parts.method, url).headers(end_to_end(parts.headers)).body(body).send().await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        self.tally.add(status, &headers);
-        let mut response = Response::new(Body::from(answer.bytes().await?));
+        let body = answer.bytes().await?;
+        self.tally.add(&asked, status, &headers, &body);
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         *response.headers_mut() = end_to_end(headers);
         Ok(response)
@@ -188,6 +211,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_that_the_api_does_not_answer_is_counted_as_failed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let nobody = format!("http://{}/api", listener.local_addr().unwrap());
+        drop(listener);
+        let gateway = Gateway::start(0, &nobody).await.unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.get(format!("{}/account/1", gateway.address())).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+        assert_eq!((gateway.counts()["-"].requests, gateway.counts()["-"].failures), (1, 1));
+    }
+
+    #[tokio::test]
     async fn no_path_leads_out_of_the_api() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -204,10 +239,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_busy_port_is_said_with_the_remedy() {
+    async fn a_port_that_cannot_be_had_is_said_with_the_remedy() {
+        let forbidden = unavailable(80, &io::ErrorKind::PermissionDenied.into());
+        assert_eq!(forbidden, "port 80 is not for every user: choose one from 1024 upwards with --port");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let error = Gateway::start(port, "http://127.0.0.1:1/api").await.unwrap_err().to_string();
-        assert!(error.contains(&port.to_string()) && error.contains("--port"), "{error}");
+        assert_eq!(error, format!("port {port} is in use: stop what uses it, or choose another with --port"));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -44,11 +46,21 @@ fn percent(text: &str) -> Result<f64, String> {
     if (0.0..=100.0).contains(&percent) { Ok(percent / 100.0) } else { Err("is not from 0% to 100%".to_owned()) }
 }
 
-/// Sends the requests at their times, whether or not earlier ones were answered, and prints a summary.
+/// How the sending ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every request was sent.
+    Done,
+    /// Somebody ended it before.
+    Interrupted,
+}
+
+/// Sends the requests at their times, whether or not earlier ones were answered, until all are sent or
+/// `interrupted` ends, and prints a summary of those that were answered.
 ///
 /// # Errors
-/// Nothing answers at the address.
-pub async fn run(options: &Options) -> Result<()> {
+/// Nothing answers at the address, or some requests were never answered.
+pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
     let traffic = Traffic::new(options.url.trim_end_matches('/'))?;
     traffic.status().await.map_err(|error| {
         anyhow!(
@@ -66,12 +78,24 @@ pub async fn run(options: &Options) -> Result<()> {
     // What was late is sent at once, so that the rate is kept.
     times.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let begun = Instant::now();
+    let mut interrupted = pin!(interrupted);
+    let (mut end, mut marked) = (End::Done, 0);
     for _ in 0..total {
-        times.tick().await;
-        while waiting.len() >= MOST_WAITING {
-            summary.take(waiting.join_next().await);
+        let turn = async {
+            times.tick().await;
+            while waiting.len() >= MOST_WAITING {
+                summary.take(waiting.join_next().await);
+            }
+        };
+        tokio::select! {
+            () = turn => {}
+            _ = &mut interrupted => {
+                end = End::Interrupted;
+                break;
+            }
         }
         let (traffic, fail) = (traffic.clone(), random.random_bool(options.fail));
+        marked += u64::from(fail);
         waiting.spawn(async move {
             let sent = Instant::now();
             (traffic.account(fail).await, sent.elapsed())
@@ -82,15 +106,19 @@ pub async fn run(options: &Options) -> Result<()> {
         bar.set_position(summary.requests());
         bar.set_message(summary.level.clone());
     }
-    while !waiting.is_empty() {
+    // Whoever interrupts does not want to wait for the rest.
+    while end == End::Done && !waiting.is_empty() {
         summary.take(waiting.join_next().await);
     }
     bar.finish_and_clear();
-    print!("{}", summary.table(begun.elapsed())?);
-    if summary.answers.is_empty() {
-        bail!("none of {total} requests was answered");
+    write!(std::io::stdout(), "{}", summary.table(begun.elapsed())?)?;
+    if let Some(hint) = summary.hint(marked) {
+        eprintln!("{hint}");
     }
-    Ok(())
+    if summary.lost > 0 {
+        bail!("{} of {} requests were not answered: has the bank ended?", summary.lost, summary.requests());
+    }
+    Ok(end)
 }
 
 type Answered = Option<Result<(Result<Answer>, Duration), tokio::task::JoinError>>;
@@ -122,6 +150,16 @@ impl Summary {
         self.answers.values().sum::<u64>() + self.lost
     }
 
+    /// What explains that no request failed though some were to.
+    fn hint(&self, marked: u64) -> Option<String> {
+        let failed = self.answers.keys().any(|answer| answer.status >= 500);
+        (marked > 0 && !failed && !self.answers.is_empty()).then(|| {
+            format!(
+                "none of the {marked} requests that were to fail did: this bank was deployed with FaultInjection=disabled"
+            )
+        })
+    }
+
     fn table(&mut self, elapsed: Duration) -> Result<String> {
         self.waits.sort_unstable();
         let wait = |percent: usize| {
@@ -141,6 +179,12 @@ impl Summary {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::sync::Notify;
+
     use super::*;
 
     #[test]
@@ -170,5 +214,32 @@ mod tests {
 waited: median 50 ms, p99 99 ms
 ";
         assert_eq!(table, expected);
+        assert_eq!(summary.hint(30), None, "one failed");
+    }
+
+    #[test]
+    fn requests_that_were_to_fail_and_did_not_are_explained() {
+        let mut summary = Summary::default();
+        let answer = Answer { level: "1".to_owned(), status: 200, routed_to: "full-service".to_owned() };
+        summary.take(Some(Ok((Ok(answer), Duration::ZERO))));
+        assert_eq!(summary.hint(0), None);
+        assert!(summary.hint(3).unwrap().ends_with("FaultInjection=disabled"));
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_run_ends_at_once_though_answers_are_missing() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Notify::new());
+        let bank = Router::new().route("/circuit-breaker", get(async || "")).fallback({
+            let asked = Arc::clone(&asked);
+            async move || {
+                asked.notify_one();
+                std::future::pending::<()>().await;
+            }
+        });
+        tokio::spawn(axum::serve(listener, bank).into_future());
+        let options = Options { rate: 10, fail: 0.0, seconds: 86_400, url, seed: 1 };
+        assert_eq!(run(&options, asked.notified()).await.unwrap(), End::Interrupted);
     }
 }

@@ -26,11 +26,11 @@ impl Python {
     pub async fn set_up() -> Result<Self> {
         let lock = folders::lock("python.lock").await?;
         let python = Self { folder: folder() };
-        if Self::is_set_up() {
+        if Self::is_set_up() && python.works().await {
             return Ok(python);
         }
         let _ = fs::remove_dir_all(&python.folder);
-        check_version().await?;
+        check_version("python3").await?;
         run(Command::new("python3").args(["-m", "venv"]).arg(&python.folder))
             .await
             .context("Python cannot make a virtual environment: on Debian, install the package python3-venv")?;
@@ -41,7 +41,7 @@ impl Python {
         run(pip.arg(requirements))
             .await
             .context("the Python packages cannot be installed: the first set-up needs the Python package index")?;
-        fs::write(stamp(), REQUIREMENTS)?;
+        fs::write(stamp(), installed())?;
         drop(lock);
         Ok(python)
     }
@@ -49,7 +49,13 @@ impl Python {
     /// Whether an earlier run set it up.
     #[must_use]
     pub fn is_set_up() -> bool {
-        fs::read_to_string(stamp()).is_ok_and(|installed| installed == REQUIREMENTS)
+        fs::read_to_string(stamp()).is_ok_and(|stamp| stamp == installed())
+    }
+
+    /// Whether its Python still is there and finds what was installed: another one may be the system's by now.
+    async fn works(&self) -> bool {
+        let mut probe = Command::new(self.program("python"));
+        run(probe.args(["-c", "import ministack, awscli"])).await.is_ok()
     }
 
     /// A program of the environment.
@@ -69,16 +75,36 @@ fn folder() -> PathBuf {
     folders::local().join("python")
 }
 
+/// What is installed, and where: the programs of an environment do not work from another folder.
+fn installed() -> String {
+    format!("# {}\n{REQUIREMENTS}", folder().display())
+}
+
 /// What says that everything was installed, and which.
 fn stamp() -> PathBuf {
     folder().join("requirements.installed")
 }
 
-async fn check_version() -> Result<()> {
+async fn check_version(python: &str) -> Result<()> {
     let check = "import sys; sys.exit(0 if sys.version_info >= (3, 10) else 3)";
-    match Command::new("python3").args(["-c", check]).status().await {
+    match Command::new(python).args(["-c", check]).status().await {
         Ok(status) if status.success() => Ok(()),
-        Ok(_) => bail!("python3 is older than 3.10: install a newer Python 3"),
-        Err(error) => bail!("python3 cannot be started ({error}): install Python 3.10 or newer"),
+        Ok(_) => bail!("{python} is older than 3.10: install a newer Python 3"),
+        Err(error) => bail!("{python} cannot be started ({error}): install Python 3.10 or newer"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_python_that_is_missing_or_too_old_is_said_with_the_remedy() {
+        let missing = check_version("no-such-python3").await.unwrap_err().to_string();
+        assert!(missing.starts_with("no-such-python3 cannot be started"), "{missing}");
+        assert!(missing.ends_with("install Python 3.10 or newer"), "{missing}");
+        // A program that answers as an old Python does.
+        let old = check_version("false").await.unwrap_err().to_string();
+        assert_eq!(old, "false is older than 3.10: install a newer Python 3");
     }
 }

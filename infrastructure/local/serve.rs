@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::console::{Bank, Console, Style};
 use crate::deployment::{DeployOptions, Deployment};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, bind};
 use crate::stack::LocalStack;
 use crate::watch::Watch;
 
@@ -20,16 +20,14 @@ const FRAME: Duration = Duration::from_secs(1);
 /// A step of the set-up failed, the port is taken, or the local AWS ended.
 pub async fn run(port: u16, options: DeployOptions, style: Style) -> Result<()> {
     // First of all, because nobody wants to learn it after a minute of set-up.
-    drop(tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
-        anyhow::anyhow!("port {port} is in use ({error}): stop what uses it, or choose another with --port")
-    })?);
+    drop(bind(port).await?);
     let progress = style.progress();
     let mut stack = LocalStack::start(&progress).await?;
     let deployment = stack.deploy(&progress, &options).await?;
     let gateway = Gateway::start(port, &deployment.api).await?;
     let bank = Bank { api: gateway.address(), aws: stack.endpoint(), machine: deployment.output("StateMachineArn") };
     let mut console = Console::new(style);
-    console.ready(bank, &help(bank, &stack));
+    console.ready(bank, &help(bank, &stack))?;
     show(&mut console, &gateway, &mut stack, &deployment).await
 }
 
@@ -40,7 +38,7 @@ async fn show(console: &mut Console, gateway: &Gateway, stack: &mut LocalStack, 
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            transition = transitions.next() => console.transition(&transition?),
+            transition = transitions.next() => console.transition(&transition?)?,
             _ = frames.tick(), if console.is_live() => {
                 console.update(state.state().await.ok().as_ref(), &gateway.counts(), &stack.alarms());
             }

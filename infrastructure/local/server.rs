@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::Credentials;
 use aws_smithy_http_client::Builder;
@@ -92,7 +92,9 @@ impl Server {
         for variable in ["TMPDIR", "HOME", "STATE_DIR", "S3_DATA_DIR"] {
             command.env(variable, folder.path());
         }
-        let mut process = command.spawn()?;
+        let mut process = command.spawn().context(
+            "the local AWS cannot be started: remove the folder `local` in the target folder, and it is set up anew",
+        )?;
         let group = process.id().ok_or_else(|| anyhow!("the local AWS ended before it began"))?;
         let lifeline = process.stdin.take();
         Ok(Self { process, lifeline, endpoint, lambdas: Lambdas::of_group(group), folder })

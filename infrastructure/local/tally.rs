@@ -8,14 +8,24 @@ use axum::http::{HeaderMap, StatusCode};
 
 /// What the controller says of each answer: the level that was current.
 const LEVEL: &str = "x-circuit-breaker-level";
+/// What it says where a service failed and another one answered.
+const FALLBACK: &str = "x-fallback-from";
+/// How a level says in its answer that it does not do this by design.
+const DECLINED: &[u8] = b"\"error\":\"declined\"";
+/// Paths of the breaker itself.
+const OWN_PATHS: [&str; 2] = ["/circuit-breaker", "/openapi.json"];
 
 /// Requests of one level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     /// All of them.
     pub requests: u64,
-    /// Those that were answered 5xx.
+    /// Those that were answered 5xx, not by design.
     pub failures: u64,
+    /// Those that one service failed and another answered.
+    pub fallbacks: u64,
+    /// Those that the level declined by design.
+    pub declined: u64,
 }
 
 /// Requests by level; `-` stands for answers that no level gave.
@@ -26,13 +36,20 @@ pub type Counts = BTreeMap<String, Count>;
 pub struct Tally(Mutex<Counts>);
 
 impl Tally {
-    /// Counts an answer.
-    pub fn add(&self, status: StatusCode, headers: &HeaderMap) {
+    /// Counts an answer of the bank; those of the breaker itself are left out.
+    pub fn add(&self, path: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) {
+        if OWN_PATHS.contains(&path) {
+            return;
+        }
+        let declined =
+            status == StatusCode::SERVICE_UNAVAILABLE && body.windows(DECLINED.len()).any(|text| text == DECLINED);
         let level = headers.get(LEVEL).and_then(|level| level.to_str().ok()).unwrap_or("-");
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(level.to_owned()).or_default();
         count.requests += 1;
-        count.failures += u64::from(status.is_server_error());
+        count.failures += u64::from(status.is_server_error() && !declined);
+        count.fallbacks += u64::from(headers.contains_key(FALLBACK));
+        count.declined += u64::from(declined);
     }
 
     /// What was counted so far.
@@ -77,15 +94,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_count_for_the_level_that_they_name_and_only_5xx_as_failures() {
+    fn answers_count_for_the_level_that_they_name_and_only_5xx_that_are_not_by_design_as_failures() {
         let tally = Tally::default();
         let mut headers = HeaderMap::new();
-        tally.add(StatusCode::NOT_FOUND, &headers);
+        tally.add("/nowhere", StatusCode::NOT_FOUND, &headers, b"");
         headers.insert(LEVEL, HeaderValue::from_static("2"));
-        tally.add(StatusCode::OK, &headers);
-        tally.add(StatusCode::BAD_REQUEST, &headers);
-        tally.add(StatusCode::SERVICE_UNAVAILABLE, &headers);
-        let expected = [("-", Count { requests: 1, failures: 0 }), ("2", Count { requests: 3, failures: 1 })];
+        tally.add("/account/1", StatusCode::OK, &headers, b"{\"error\":\"declined\"}");
+        tally.add("/account/1", StatusCode::BAD_REQUEST, &headers, b"");
+        tally.add("/account/1", StatusCode::SERVICE_UNAVAILABLE, &headers, b"{\"error\":\"unavailable\"}");
+        tally.add("/transfer", StatusCode::SERVICE_UNAVAILABLE, &headers, b"{\"error\":\"declined\",\"level\":2}");
+        tally.add("/circuit-breaker", StatusCode::OK, &headers, b"");
+        headers.insert(FALLBACK, HeaderValue::from_static("degraded-service; status-500"));
+        tally.add("/account/1", StatusCode::OK, &headers, b"");
+        let expected = [
+            ("-", Count { requests: 1, ..Count::default() }),
+            ("2", Count { requests: 5, failures: 1, fallbacks: 1, declined: 1 }),
+        ];
         assert_eq!(tally.counts(), expected.map(|(level, count)| (level.to_owned(), count)).into());
     }
 
@@ -94,7 +118,7 @@ mod tests {
         let mut rates = Rates::default();
         let begin = Instant::now();
         let at = |seconds, requests| {
-            let counts = Counts::from([("1".to_owned(), Count { requests, failures: 0 })]);
+            let counts = Counts::from([("1".to_owned(), Count { requests, ..Count::default() })]);
             (begin + Duration::from_secs(seconds), counts)
         };
         for (seconds, requests, expected) in [(0, 0, 0.0), (5, 100, 20.0), (10, 100, 10.0), (20, 100, 0.0)] {

@@ -185,8 +185,8 @@ fn a_hold_says_nothing_about_what_probes_would_have_proven() {
     let until = at(10_000);
     let (reason, requested_by) = ("drill".to_owned(), "alice".to_owned());
     let hold = Some(Hold { level: Level::Degraded, reason, requested_by, expires_at: until });
-    let held = SystemState { hold, ..probing() };
-    let decision = look(&held, &plain(), &evidence(&[(420, 900, 0)]), at(431));
+    let pinned = SystemState { hold, ..probing() };
+    let decision = look(&pinned, &plain(), &evidence(&[(420, 900, 0)]), at(431));
     assert_eq!(decision.prevented, None, "{}", decision.reason);
     assert!(decision.reason.contains("nothing probes level 1 in a hold"), "{}", decision.reason);
 }
