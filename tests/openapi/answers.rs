@@ -43,11 +43,13 @@ impl Answers {
 
     /// What a service that is invoked can lead to, whatever the route.
     pub fn of_a_service(self) -> Self {
-        self.breaker_error(413, BreakerCode::RequestTooLarge, "The request is larger than a function can be sent.")
+        self.breaker_error(413, BreakerCode::RequestTooLarge, "The request is larger than a function can be sent. (Far larger ones the gateway refuses, with a `message`.)")
             .service_error(
                 500,
                 ServiceCode::SimulatedFailure,
-                "The sample service failed by chance or on purpose. No other error is a 500.",
+                "The sample service failed by chance or on purpose. No other error of the bank is a 500; where the \
+                 controller itself cannot run, the gateway answers 500 or 503 with a `message` and without the \
+                 breaker's headers.",
             )
             .breaker_error(502, BreakerCode::AnswerTooLarge, "The answer is larger than a function can give.")
             .breaker_error(

@@ -140,7 +140,7 @@ async fn after_a_probe_the_current_level_has_its_whole_time_though_it_is_long() 
     let mut controller = controller(probing(2, 100), all_well());
     let long = Duration::from_secs(14);
     controller.service_timeouts = PerLevel { full: long, degraded: long, maintenance: long };
-    controller.services.delays = PerLevel { full: Duration::from_secs(60), ..at_once() };
+    controller.services.delays = PerLevel { full: Duration::from_mins(1), ..at_once() };
     ask(&controller, &request("GET", "r")).await;
     assert_eq!(controller.services.sent()[1].time, long);
 }

@@ -38,13 +38,13 @@ fn counted(level: Level) -> TransitionRecord {
     TransitionRecord { epoch: 3, to: level, evidence: Some(evidence), ..TransitionRecord::first_start(ago(60), "arn") }
 }
 
-fn probing(from: Timestamp, idle_since: Option<Timestamp>) -> Option<Probing> {
-    Some(Probing { from, percent: 37, percent_since: from, idle_since })
+fn probing(from: Timestamp, idle_since: Option<Timestamp>) -> Probing {
+    Probing { from, percent: 37, percent_since: from, idle_since }
 }
 
-fn held(level: Level) -> Option<Hold> {
+fn held(level: Level) -> Hold {
     let expires_at = Timestamp::now() + SignedDuration::from_mins(30);
-    Some(Hold { level, reason: "a release".to_owned(), requested_by: "alice".to_owned(), expires_at })
+    Hold { level, reason: "a release".to_owned(), requested_by: "alice".to_owned(), expires_at }
 }
 
 #[tokio::test]
@@ -111,12 +111,13 @@ async fn the_page_says_with_what_share_the_better_level_is_probed_and_since_when
         page.texts("#counts p").into_iter().filter(|text| text.contains("robe")).collect::<Vec<_>>()
     };
     let level = Level::Degraded;
-    let active = told(SystemState { probing: probing(ago(30), None), ..state(level) }).await.join(" ");
+    let active = told(SystemState { probing: Some(probing(ago(30), None)), ..state(level) }).await.join(" ");
     assert!(active.starts_with("Probes: 37 % of the GET and HEAD requests try level 1, full, since "), "{active}");
     assert!(active.contains("(30 s ago)") && active.contains("at most 7 a second"), "{active}");
-    let later = told(SystemState { probing: probing(ago(-30), None), ..state(level) }).await.join(" ");
+    let later = told(SystemState { probing: Some(probing(ago(-30), None)), ..state(level) }).await.join(" ");
     assert!(later.starts_with("Probes: from ") && later.contains("with 37 %"), "{later}");
-    let hold = told(SystemState { probing: probing(ago(30), None), hold: held(level), ..state(level) }).await;
+    let hold =
+        told(SystemState { probing: Some(probing(ago(30), None)), hold: Some(held(level)), ..state(level) }).await;
     assert_eq!(hold, ["Probes: none while the hold lasts."]);
     assert_eq!(told(state(level)).await, ["Probes: the next evaluation begins them."]);
     assert!(told(state(Level::Full)).await.is_empty());
@@ -124,7 +125,7 @@ async fn the_page_says_with_what_share_the_better_level_is_probed_and_since_when
 
 #[tokio::test]
 async fn where_no_probe_is_seen_the_page_says_that_and_the_successes_that_recoveries_then_rest_on_have_a_meter() {
-    let state = SystemState { probing: probing(ago(900), Some(ago(400))), ..state(Level::Degraded) };
+    let state = SystemState { probing: Some(probing(ago(900), Some(ago(400)))), ..state(Level::Degraded) };
     let page = page(production(), state, Vec::new()).await;
     let note = page.texts("#counts p").into_iter().find(|text| text.starts_with("No probe was seen since ")).unwrap();
     assert!(note.contains("(6 min 40 s ago)") && note.ends_with("rest on the successes at level 2 until one is."));
@@ -160,9 +161,19 @@ async fn the_page_does_not_promise_a_fall_that_a_hold_or_the_mode_prevents() {
     let observing = PolicySettings { mode: breaker::Mode::ObserveOnly, ..PolicySettings::classic() };
     for (settings, hold, kept, falls) in [
         (PolicySettings::classic(), None, "5 lead to level 2", "Falls do not wait."),
-        (PolicySettings::classic(), held(Level::Full), "5 would, but for the hold, lead to", "Falls wait too, while"),
+        (
+            PolicySettings::classic(),
+            Some(held(Level::Full)),
+            "5 would, but for the hold, lead to",
+            "Falls wait too, while",
+        ),
         (observing, None, "5 would, if automation moved anything, lead to", "Automation brings neither, while"),
-        (observing, held(Level::Full), "5 would, but for the hold, lead to", "Falls wait too, while the hold lasts."),
+        (
+            observing,
+            Some(held(Level::Full)),
+            "5 would, but for the hold, lead to",
+            "Falls wait too, while the hold lasts.",
+        ),
     ] {
         let page = page(settings, SystemState { hold, ..state(Level::Full) }, Vec::new()).await;
         let counts = page.text("#counts");
@@ -178,7 +189,7 @@ async fn where_a_hold_or_the_mode_prevents_a_move_the_page_says_where_the_level_
     let prevented = SystemState { prevented: Some(Level::Degraded), ..state(Level::Full) };
     let observing = PolicySettings { mode: breaker::Mode::ObserveOnly, ..production() };
     for (settings, hold, by) in [
-        (production(), held(Level::Full), "but for the hold."),
+        (production(), Some(held(Level::Full)), "but for the hold."),
         (observing, None, "but for the mode: automation only observes."),
         (production(), None, "a hold that is over, or a mode that was changed."),
     ] {
@@ -200,8 +211,8 @@ async fn the_page_stays_below_30_kilobytes_with_every_rule_and_notice_on_it() {
             version: 99,
             prevented: level.worse().or(level.better()),
             ramp: level.worse().map(|_| Ramp { from: ago(30), until: ago(-30), first_percent: 10 }),
-            probing: level.better().and_then(|_| probing(ago(900), Some(ago(400)))),
-            hold: hold.and_then(|()| held(level)),
+            probing: level.better().map(|_| probing(ago(900), Some(ago(400)))),
+            hold: hold.map(|()| held(level)),
             ..state(level)
         };
         let policy = Some(Policy::new(production()).unwrap());
