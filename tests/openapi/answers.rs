@@ -7,6 +7,17 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use services::ErrorCode as ServiceCode;
 
+/// What API Gateway answers itself, whatever the operation.
+const OF_THE_GATEWAY: [(&str, &str); 7] = [
+    ("401", "The token is missing or not accepted."),
+    ("403", "The signature is missing, or whoever signed may not call."),
+    ("413", "The request is larger than the API or a function can be sent at all."),
+    ("429", "More requests than the API's limit."),
+    ("500", "The controller failed or was not allowed to be asked."),
+    ("503", "The controller is throttled, or gave no answer within the API's limit of 30 s."),
+    ("504", "The API did not get the controller's answer in time."),
+];
+
 /// The errors of one operation, by status: for each the schema of its body and the codes in it.
 #[derive(Default)]
 pub struct Answers {
@@ -43,14 +54,8 @@ impl Answers {
 
     /// What a service that is invoked can lead to, whatever the route.
     pub fn of_a_service(self) -> Self {
-        self.breaker_error(413, BreakerCode::RequestTooLarge, "The request is larger than a function can be sent. (Far larger ones the gateway refuses, with a `message`.)")
-            .service_error(
-                500,
-                ServiceCode::SimulatedFailure,
-                "The sample service failed by chance or on purpose. No other error of the bank is a 500; where the \
-                 controller itself cannot run, the gateway answers 500 or 503 with a `message` and without the \
-                 breaker's headers.",
-            )
+        self.breaker_error(413, BreakerCode::RequestTooLarge, "The request is larger than a function can be sent.")
+            .service_error(500, ServiceCode::SimulatedFailure, "The sample service failed by chance or on purpose.")
             .breaker_error(502, BreakerCode::AnswerTooLarge, "The answer is larger than a function can give.")
             .breaker_error(
                 503,
@@ -81,24 +86,33 @@ impl Answers {
             (status.to_string(), json!({ "description": description, "headers": headers, "content": content }))
         });
         let mut answers: BTreeMap<String, Value> = answers.collect();
-        // The API's own, before the controller is asked.
+        // The API's own, before the controller is asked, or because the controller could not be.
         let of_the_gateway = |description: &str| {
             let schema = json!({ "$ref": "#/components/schemas/GatewayError" });
             json!({ "description": description, "content": { "application/json": { "schema": schema } } })
         };
-        answers.entry("401".to_owned()).or_insert_with(|| of_the_gateway("The token is missing or not accepted."));
-        let forbidden = of_the_gateway("The signature is missing, or whoever signed may not call.");
-        match answers.get_mut("403") {
-            None => {
-                answers.insert("403".to_owned(), forbidden);
-            }
-            Some(answer) => {
-                let ours = answer["content"]["application/json"]["schema"].take();
-                let theirs = forbidden["content"]["application/json"]["schema"].clone();
-                answer["content"]["application/json"]["schema"] = json!({ "anyOf": [ours, theirs] });
+        for (status, description) in OF_THE_GATEWAY {
+            let theirs = of_the_gateway(description);
+            let Some(answer) = answers.get_mut(status) else {
+                answers.insert(status.to_owned(), theirs);
+                continue;
+            };
+            let ours = answer["content"]["application/json"]["schema"].take();
+            let mut schemas = match ours.get("anyOf") {
+                Some(Value::Array(schemas)) => schemas.clone(),
+                _ => vec![ours],
+            };
+            schemas.push(theirs["content"]["application/json"]["schema"].clone());
+            answer["content"]["application/json"]["schema"] = json!({ "anyOf": schemas });
+            answer["description"] = json!(format!("{} Or: {description}", answer["description"].as_str().unwrap()));
+            // The API knows nothing of the breaker, so what it answers itself comes without these.
+            for (_, header) in answer["headers"].as_object_mut().unwrap() {
+                let name = header["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+                if let Some(optional) = ["Level", "RoutedTo"].iter().find(|required| **required == name) {
+                    *header = json!({ "$ref": format!("#/components/headers/{optional}OfTheBreaker") });
+                }
             }
         }
-        answers.entry("429".to_owned()).or_insert_with(|| of_the_gateway("More requests than the API's limit."));
         json!(answers)
     }
 }

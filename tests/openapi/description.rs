@@ -1,6 +1,6 @@
 //! The description of the API: routes by hand, bodies from the types.
 
-use controller::{ErrorBody as BreakerError, ErrorCode as BreakerCode, PROBE_MARK, Status};
+use controller::{CONTROLLER, ErrorBody as BreakerError, ErrorCode as BreakerCode, PROBE_MARK, Status};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
@@ -11,8 +11,9 @@ use services::{
 
 use crate::answers::Answers;
 
-/// What the API itself answers before the controller is asked.
+/// What the API itself answers. Nothing else is in it, or every error with a message would pass for one of these.
 #[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "it is only described")]
 struct GatewayError {
     /// For people.
@@ -179,20 +180,26 @@ fn headers() -> Map<String, Value> {
     // Nothing is worse than the worst level, so nobody probes that.
     let better = breaker::Level::ALL.into_iter().filter(|level| level.worse().is_some());
     let probes = better.map(|level| format!("{}{PROBE_MARK}", level.service()));
-    let services: Vec<_> =
-        breaker::Level::ALL.map(|level| level.service().to_owned()).into_iter().chain(probes).collect();
+    let services = breaker::Level::ALL.map(|level| level.service().to_owned()).into_iter();
+    let services: Vec<_> = services.chain(probes).chain([CONTROLLER.to_owned()]).collect();
     let levels = breaker::Level::ALL.map(|level| level.to_string());
-    let mut level = header("The current level.", json!({ "type": "string", "enum": levels }));
-    let mut routed_to =
-        header("The service that answered, or that was asked; whether as a probe.", json!({ "enum": services }));
-    // On everything that the controller answers; what the API answers itself is described without them.
-    for header in [&mut level, &mut routed_to] {
+    let level = header("The current level.", json!({ "type": "string", "enum": levels }));
+    let routed_to = header(
+        "The service that answered, or that was asked; whether as a probe. `controller` where none was asked.",
+        json!({ "enum": services }),
+    );
+    // On everything that the controller answers; not on what the API answers itself.
+    let required = |header: &Value| {
+        let mut header = header.clone();
         header["required"] = json!(true);
-    }
+        header
+    };
     let text = json!({ "type": "string" });
     [
-        ("Level", level),
-        ("RoutedTo", routed_to),
+        ("Level", required(&level)),
+        ("LevelOfTheBreaker", level),
+        ("RoutedTo", required(&routed_to)),
+        ("RoutedToOfTheBreaker", routed_to),
         ("FallbackFrom", header("The service that failed this request before, and how.", text.clone())),
         ("RetryAfter", header("Seconds after which to try again.", json!({ "type": "string", "pattern": "^[0-9]+$" }))),
         ("Allow", header("The methods that the route takes.", text)),

@@ -85,3 +85,26 @@ fn every_error_that_a_caller_can_get_is_described() {
     assert_eq!(described_codes("BreakerError"), all_codes::<BreakerCode>(BreakerCode::BadEvent));
     assert_eq!(described_codes("ServiceError"), all_codes::<ServiceCode>(ServiceCode::BadEvent));
 }
+
+#[test]
+fn what_the_gateway_answers_itself_is_described_for_every_operation_without_the_breakers_headers() {
+    let description = description();
+    let paths = description["paths"].as_object().unwrap();
+    let operations = paths.values().flat_map(|path| ["get", "post"].into_iter().filter_map(|method| path.get(method)));
+    for operation in operations {
+        let id = &operation["operationId"];
+        for status in ["401", "403", "413", "429", "500", "503", "504"] {
+            let answer = &operation["responses"][status];
+            let schema = answer["content"]["application/json"]["schema"].to_string();
+            assert!(schema.contains("#/components/schemas/GatewayError"), "{id} {status}: {answer}");
+            for (name, header) in answer["headers"].as_object().into_iter().flatten() {
+                let header = description.pointer(header["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap();
+                assert_eq!(header.get("required"), None, "{id} {status} {name}");
+            }
+        }
+        let ok = operation["responses"]["200"]["headers"]["X-Routed-To"]["$ref"].as_str().unwrap();
+        let ok = description.pointer(ok.trim_start_matches('#')).unwrap();
+        assert_eq!(ok["required"], true, "{id}: the controller always says");
+        assert!(ok["schema"]["enum"].as_array().unwrap().contains(&json!(controller::CONTROLLER)), "{id}");
+    }
+}

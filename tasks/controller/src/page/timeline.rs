@@ -10,8 +10,8 @@ use super::text::{clipped, moment};
 use crate::status::History;
 
 /// Bytes that a reason and a name may take in the table; the records have all of them.
-const REASON_BYTES: usize = 180;
-const WHO_BYTES: usize = 100;
+const REASON_BYTES: usize = 150;
+const WHO_BYTES: usize = 80;
 
 /// Where the lanes begin, below their names, and how far a transition is from the next.
 const LEFT: usize = 100;

@@ -299,13 +299,22 @@ async fn the_page_stays_below_30_kilobytes_whatever_people_write() {
             expires_at: Timestamp::now() + SignedDuration::from_hours(72),
         };
         let transition_reason = format!("forced from level 1 to level 2 by {who}: {reason}");
-        let state =
-            SystemState { epoch: 31, version: 99, transition_reason, hold: Some(hold), ..state(Level::Degraded) };
-        let controller = showing(state, records);
+        // Every notice and every rule as well.
+        let state = SystemState {
+            epoch: 31,
+            version: 99,
+            transition_reason,
+            hold: Some(hold),
+            prevented: Some(Level::Maintenance),
+            probing: Some(rules::probing(Timestamp::now(), Some(Timestamp::now()))),
+            ..state(Level::Degraded)
+        };
+        let policy = breaker::Policy::new(breaker::PolicySettings::production()).unwrap();
+        let controller = TestController { policy: Some(policy), ..showing(state, records) };
         let bytes = browse(&controller).await["body"].as_str().unwrap().len();
         println!("{bytes} bytes with {character:?} in every text");
         assert!(bytes < 30_000, "{bytes} bytes of {character}");
-        assert_eq!(Page::of(&controller).await.texts("tbody tr").len(), 20);
+        assert_eq!(Page::of(&controller).await.texts("#transitions tbody tr").len(), 20);
     }
 }
 

@@ -38,7 +38,7 @@ fn counted(level: Level) -> TransitionRecord {
     TransitionRecord { epoch: 3, to: level, evidence: Some(evidence), ..TransitionRecord::first_start(ago(60), "arn") }
 }
 
-fn probing(from: Timestamp, idle_since: Option<Timestamp>) -> Probing {
+pub fn probing(from: Timestamp, idle_since: Option<Timestamp>) -> Probing {
     Probing { from, percent: 37, percent_since: from, idle_since }
 }
 
