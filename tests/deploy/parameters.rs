@@ -24,7 +24,10 @@ async fn parameters_that_make_no_sense_together_are_refused_by_name_before_anyth
         (&["Level2FailureThreshold=0"], "Level2FailureThreshold: 0 switches off the only rule"),
         (&["RecoveryEvidence=probes"], "FailureRatePercent: 0 is no rate that probes could stay below"),
         (&["PolicyPreset=production", "FailureRatePercent=0"], "FailureRatePercent: 0 is no rate that probes"),
-        (&["PolicyPreset=production", "ProbeIdleSeconds=10"], "ProbeIdleSeconds: 10 is not above"),
+        (
+            &["PolicyPreset=production", "ProbeIdleSeconds=10", "EvidenceSettleSeconds=10"],
+            "ProbeIdleSeconds: 10 is not above EvidenceSettleSeconds (10)",
+        ),
         (&["TripWhen=count-and-rate"], "FailureRatePercent: 0 is no rate, and TripWhen=count-and-rate"),
         (&["PolicyPreset=production", "TripWhen=count-and-rate"], "Level1FailureThreshold: 0 is no count"),
         (
