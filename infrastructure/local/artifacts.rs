@@ -49,8 +49,14 @@ pub async fn build() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Whether this is a test program: cargo puts those where the dependencies are.
+/// What a test sets for a runner that it starts as a process.
+pub const STARTED_BY_TEST: &str = "BANK_STARTED_BY_TEST";
+
+/// Whether this is a test program, which cargo puts where the dependencies are, or was started by one.
 fn is_test() -> bool {
+    if std::env::var_os(STARTED_BY_TEST).is_some() {
+        return true;
+    }
     std::env::current_exe().is_ok_and(|program| program.parent().is_some_and(|folder| folder.ends_with("deps")))
 }
 
