@@ -54,10 +54,8 @@ pub const STARTED_BY_TEST: &str = "BANK_STARTED_BY_TEST";
 
 /// Whether this is a test program, which cargo puts where the dependencies are, or was started by one.
 fn is_test() -> bool {
-    if std::env::var_os(STARTED_BY_TEST).is_some() {
-        return true;
-    }
-    std::env::current_exe().is_ok_and(|program| program.parent().is_some_and(|folder| folder.ends_with("deps")))
+    std::env::var_os(STARTED_BY_TEST).is_some()
+        || std::env::current_exe().is_ok_and(|program| program.parent().is_some_and(|folder| folder.ends_with("deps")))
 }
 
 /// One line of what cargo says; most of its members are of no interest.

@@ -67,31 +67,28 @@ pub async fn run() -> ExitCode {
         .with_writer(Errors::default)
         .with_target(false)
         .init();
-    // It ends by itself when it is interrupted, with what came back until then.
-    if let Some(Command::Traffic(options)) = &cli.command {
-        return match load::run(options, interrupted()).await {
+    match cli.command {
+        Some(Command::Demo) => until_interrupted(Box::pin(demo::run())).await,
+        // It ends by itself when it is interrupted, with what came back until then.
+        Some(Command::Traffic(options)) => match load::run(&options, interrupted()).await {
             Ok(End::Done) => ExitCode::SUCCESS,
             Ok(End::Interrupted) => ExitCode::from(INTERRUPTED),
             Err(error) => failed(&error),
-        };
-    }
-    let work = async {
-        match cli.command {
-            Some(Command::Demo) => demo::run().await,
-            Some(Command::Traffic(_)) => Ok(()),
-            Some(Command::Simulate(args)) => {
-                simulate::run(&args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?))
-            }
-            None => {
-                let options = cli
-                    .serve
-                    .parameters
-                    .iter()
-                    .fold(DeployOptions::default(), |options, (name, value)| options.with(name, value));
-                serve::run(cli.serve.port, options, Style::of(cli.serve.quiet, cli.serve.json)).await
-            }
+        },
+        Some(Command::Simulate(args)) => {
+            let work = async { simulate::run(&args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
+            until_interrupted(work).await
         }
-    };
+        None => {
+            let ServeArgs { port, parameters, quiet, json } = cli.serve;
+            let options =
+                parameters.iter().fold(DeployOptions::default(), |options, (name, value)| options.with(name, value));
+            until_interrupted(Box::pin(serve::run(port, options, Style::of(quiet, json)))).await
+        }
+    }
+}
+
+async fn until_interrupted(work: impl Future<Output = Result<()>>) -> ExitCode {
     tokio::select! {
         result = work => match result {
             Ok(()) => ExitCode::SUCCESS,

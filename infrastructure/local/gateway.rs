@@ -109,7 +109,7 @@ impl Drop for Gateway {
 
 async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
-    match upstream.send(request).await {
+    match upstream.send(&path, request).await {
         Ok(response) => response,
         Err(error) => {
             upstream.tally.add(&path, StatusCode::BAD_GATEWAY, &HeaderMap::new(), b"");
@@ -121,9 +121,8 @@ async fn forward(State(upstream): State<Arc<Upstream>>, request: Request) -> Res
 }
 
 impl Upstream {
-    async fn send(&self, request: Request) -> Result<Response> {
+    async fn send(&self, asked: &str, request: Request) -> Result<Response> {
         let (parts, body) = request.into_parts();
-        let asked = parts.uri.path().to_owned();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let url = Url::parse(&format!("{}{path}", self.api))?;
         // Dot segments are resolved by now: those that lead out of the API find nothing there.
@@ -135,7 +134,7 @@ impl Upstream {
             self.client.request(parts.method, url).headers(end_to_end(parts.headers)).body(body).send().await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes().await?;
-        self.tally.add(&asked, status, &headers, &body);
+        self.tally.add(asked, status, &headers, &body);
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         *response.headers_mut() = end_to_end(headers);

@@ -102,8 +102,7 @@ impl Evidence {
         let since = state.evidence_begins(now);
         let of_epoch = || from(&self.buckets, since);
         let counts_from = policy.window().map_or(Timestamp::MIN, |window| earlier(now, window));
-        // The newest outcomes may be missing, so those that are settled fill the window.
-        let rates_from = earlier(now, policy.rate_window().saturating_add(policy.settle()));
+        let rates_from = earlier(now, policy.rate_reach());
         let settled_at = earlier(now, policy.settle());
         EvidenceSummary {
             level: state.current_level,

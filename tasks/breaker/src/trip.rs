@@ -113,5 +113,5 @@ fn rate_text(
 }
 
 fn within_rate_window(policy: &Policy) -> String {
-    format!(" within {} s", policy.rate_window().saturating_add(policy.settle()).as_secs())
+    format!(" within {} s", policy.rate_reach().as_secs())
 }

@@ -22,8 +22,9 @@
 //!
 //! # When the table does not answer
 //!
-//! A read costs a request 300 ms at most, and the first one of an environment, which may wait for two, 600 ms. After one that failed no request pays again until a back-off has
-//! passed: 250 ms, doubled by each further failure up to 5 s, ± 20 %. Meanwhile the last known level serves.
+//! A read costs a request 300 ms at most, and the first one of an environment, which may wait for two, 600 ms. After
+//! one that failed no request pays again until a back-off has passed: 250 ms, doubled by each further failure up to
+//! 5 s, ± 20 %. Meanwhile the last known level serves.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

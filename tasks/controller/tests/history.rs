@@ -10,8 +10,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{TransitionRecord, transition_key};
 use common::stubs::{DynamoDb, Reply, attributes, state_table};
-use common::{Recorded, Records, Services, Table, TestController, answer, ask, controller, event, stored};
-use controller::Controller;
+use common::{Records, TestController, answer, ask, controller, event, stored, with_history};
 use jiff::Timestamp;
 use platform::state_store::{HistoryReader, StoreError, Transitions};
 use serde_json::json;
@@ -67,37 +66,9 @@ impl HistoryReader for Silent {
     }
 }
 
-fn silent() -> Controller<&'static Table, Services, Recorded, Silent> {
-    let Controller {
-        states,
-        services,
-        service_timeouts,
-        request_fallback,
-        probe_limit,
-        metrics,
-        deployment,
-        policy,
-        commands,
-        ..
-    } = controller(Ok(stored(2)), answer(200));
-    let history = Silent;
-    Controller {
-        states,
-        history,
-        services,
-        service_timeouts,
-        request_fallback,
-        probe_limit,
-        metrics,
-        deployment,
-        policy,
-        commands,
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_history_that_does_not_come_keeps_neither_the_status_nor_the_page_for_longer_than_a_second() {
-    let controller = silent();
+    let controller = with_history(Silent, Ok(stored(2)), [answer(200), answer(200), answer(200)]);
     for (accept, told) in [("text/html", "The transitions cannot be shown"), ("application/json", "\"historyError\"")] {
         let mut event = event("GET", "/circuit-breaker");
         event["headers"] = json!({ "accept": accept });

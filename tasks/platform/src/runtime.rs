@@ -50,7 +50,7 @@ pub fn now() -> Timestamp {
 /// Waits for `ready`, begins the calls `connect`, and serves events with `handler` until the environment ends.
 ///
 /// `ready` needs the processor, which a starting environment has all of, and one that was asked for an event only
-/// the share that its memory buys: a tenth of one at 256 MB. `connect` needs the network, so the first event is asked
+/// the share that its memory buys: a seventh of one at 256 MB. `connect` needs the network, so the first event is asked
 /// for as soon as it has begun; an event that comes before it is done waits, because by itself it would open the same
 /// connections, one after the other and from the beginning.
 ///

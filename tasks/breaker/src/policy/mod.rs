@@ -183,12 +183,17 @@ impl Policy {
         SignedDuration::from_secs(self.0.rate_window_seconds)
     }
 
+    /// How far back rates count: the newest outcomes may be missing, so those that are settled fill the window.
+    #[must_use]
+    pub const fn rate_reach(&self) -> SignedDuration {
+        self.rate_window().saturating_add(self.settle())
+    }
+
     /// How long an outcome at level 1 can count, by whichever rule; `None` where the window is off.
     #[must_use]
     pub fn reach(&self) -> Option<SignedDuration> {
         let rates = self.failure_rate_percent().or(self.slow_call_rate_percent());
-        let counted = self.rate_window().saturating_add(self.settle());
-        self.window().map(|window| rates.map_or(window, |_| window.max(counted)))
+        self.window().map(|window| rates.map_or(window, |_| window.max(self.rate_reach())))
     }
 
     /// How old an outcome must be before a recovery may rest on it.

@@ -207,9 +207,18 @@ pub fn controller(stored: Result<StoredLevel, StoreError>, answer: Answer) -> Te
 
 /// The same with an answer for each level.
 pub fn with_answers(stored: Result<StoredLevel, StoreError>, answers: [Answer; 3]) -> TestController {
+    with_history(Records(Err(StoreError("no answer".to_owned()))), stored, answers)
+}
+
+/// The same with another history.
+pub fn with_history<H: HistoryReader>(
+    history: H,
+    stored: Result<StoredLevel, StoreError>,
+    answers: [Answer; 3],
+) -> Controller<&'static Table, Services, Recorded, H> {
     let [full, degraded, maintenance] = answers;
     Controller {
-        history: Records(Err(StoreError("no answer".to_owned()))),
+        history,
         states: StateCache::new(table(stored), Duration::ZERO, Level::Maintenance),
         services: Services {
             answers: PerLevel { full, degraded, maintenance },
