@@ -9,7 +9,6 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use platform::clients::{Timeouts, connect_to_step_functions, sdk_config, step_functions};
-use platform::https::Https;
 use platform::metrics::EmbeddedMetricLog;
 use platform::runtime::serve;
 
@@ -21,14 +20,13 @@ async fn main() -> ExitCode {
     platform::runtime::run(|environment| async move {
         let deployment = environment.required("DEPLOYMENT")?;
         let arn = environment.required("STATE_MACHINE_ARN")?;
-        let https = Https::prepare();
-        let client = step_functions(&sdk_config(&environment, &https, EXECUTION_TIMEOUTS)?);
+        let client = step_functions(&sdk_config(&environment, EXECUTION_TIMEOUTS)?);
         let executions = StateMachine { client: client.clone(), arn };
         let processor = AlarmProcessor { executions, metrics: EmbeddedMetricLog, deployment };
         let handler = |event: LambdaEvent<SqsEvent>| async {
             Ok::<_, Infallible>(processor.handle(event.payload, Timestamp::now()).await)
         };
-        serve(https.ready(), connect_to_step_functions(&client), handler).await
+        serve(connect_to_step_functions(&client), handler).await
     })
     .await
 }

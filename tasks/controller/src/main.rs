@@ -11,7 +11,6 @@ use lambda_runtime::LambdaEvent;
 use platform::clients::{
     ROUTING_TIMEOUTS, connect_to_lambda, dynamodb_for_routing, lambda_without_retries, sdk_config,
 };
-use platform::https::Https;
 use platform::metrics::EmbeddedMetricLog;
 use platform::runtime::serve;
 use platform::state_store::StateTable;
@@ -22,8 +21,7 @@ use tokio::time::Instant;
 async fn main() -> ExitCode {
     platform::runtime::run(|environment| async move {
         let settings = Settings::from_environment(&environment)?;
-        let https = Https::prepare();
-        let config = sdk_config(&environment, &https, ROUTING_TIMEOUTS)?;
+        let config = sdk_config(&environment, ROUTING_TIMEOUTS)?;
         let client = lambda_without_retries(&config);
         let table = StateTable::new(dynamodb_for_routing(&config), settings.state_table).eventually_consistent();
         let controller = Controller {
@@ -46,7 +44,7 @@ async fn main() -> ExitCode {
                 controller.handle(&event.payload, by).await.map_err(lambda_runtime::Error::from)
             }
         };
-        serve(https.ready(), ahead, handler).await
+        serve(ahead, handler).await
     })
     .await
 }

@@ -29,7 +29,7 @@ async fn records_that_a_throttled_table_leaves_out_are_asked_for_again_after_gro
     let keys = json!({"Keys": [{"pk": {"S": transition_key(1)}}, {"pk": {"S": transition_key(2)}}]});
     let left_out = json!({"Responses": {"state": []}, "UnprocessedKeys": {"state": keys}});
     let dynamodb = DynamoDb::start(Reply::json(200, &left_out));
-    let table = state_table(&format!("http://{}", dynamodb.stub.address)).await;
+    let table = state_table(&format!("http://{}", dynamodb.stub.address));
     let begun = Instant::now();
     let enough = async {
         while dynamodb.reads() < 3 {
@@ -51,7 +51,7 @@ async fn a_record_that_makes_no_sense_is_left_out_and_counted_and_the_others_are
     garbled["to"] = json!({"S": "three"});
     let all = json!({"Responses": {"state": [record(6), garbled, record(8)]}, "UnprocessedKeys": {}});
     let dynamodb = DynamoDb::start(Reply::json(200, &all));
-    let table = state_table(&format!("http://{}", dynamodb.stub.address)).await;
+    let table = state_table(&format!("http://{}", dynamodb.stub.address));
     let found = table.transitions(8, 3).await.unwrap();
     let epochs: Vec<_> = found.records.iter().map(|record| record.epoch).collect();
     assert_eq!((epochs.as_slice(), found.left_out), (&[8, 6][..], 1));

@@ -25,13 +25,13 @@ fn all_well() -> Lambda {
     Lambda::start([well(), well(), well()])
 }
 
-async fn controller(dynamodb: &str, lambda: &Lambda) -> RealController {
-    real_controller(&url(dynamodb), &url(&lambda.stub.address)).await
+fn controller(dynamodb: &str, lambda: &Lambda) -> RealController {
+    real_controller(&url(dynamodb), &url(&lambda.stub.address))
 }
 
 /// With a time to live of nothing: each request reads, unless a read has just failed.
-async fn reading_always(controller: RealController, dynamodb: &str) -> RealController {
-    let table = common::stubs::state_table(&url(dynamodb)).await;
+fn reading_always(controller: RealController, dynamodb: &str) -> RealController {
+    let table = common::stubs::state_table(&url(dynamodb));
     RealController { states: StateCache::new(table, Duration::ZERO, Level::Maintenance), ..controller }
 }
 
@@ -72,13 +72,13 @@ fn bad_replies() -> Vec<(&'static str, Reply)> {
 async fn with_dynamodb_gone_from_the_start_the_fallback_level_answers_at_once() {
     let lambda = all_well();
     let refusing = Refusing::new();
-    expect_level(&controller(&refusing.address, &lambda).await, Level::Maintenance, "refuses").await;
+    expect_level(&controller(&refusing.address, &lambda), Level::Maintenance, "refuses").await;
     let mute = Stub::mute();
-    expect_level(&controller(&mute.address, &lambda).await, Level::Maintenance, "mute").await;
+    expect_level(&controller(&mute.address, &lambda), Level::Maintenance, "mute").await;
     let hangs_up = Stub::hangs_up();
-    expect_level(&controller(&hangs_up.address, &lambda).await, Level::Maintenance, "hangs up").await;
+    expect_level(&controller(&hangs_up.address, &lambda), Level::Maintenance, "hangs up").await;
     // A TLS client against a server that never shakes hands.
-    let controller = real_controller(&format!("https://{}", mute.address), &url(&lambda.stub.address)).await;
+    let controller = real_controller(&format!("https://{}", mute.address), &url(&lambda.stub.address));
     expect_level(&controller, Level::Maintenance, "no handshake").await;
 }
 
@@ -87,7 +87,7 @@ async fn with_dynamodb_failing_from_the_start_the_fallback_level_answers_at_once
     for (trouble, reply) in bad_replies() {
         let lambda = all_well();
         let dynamodb = DynamoDb::start(reply);
-        expect_level(&controller(&dynamodb.stub.address, &lambda).await, Level::Maintenance, trouble).await;
+        expect_level(&controller(&dynamodb.stub.address, &lambda), Level::Maintenance, trouble).await;
         assert!((1..=4).contains(&dynamodb.reads()), "{trouble}: {} reads", dynamodb.reads());
     }
 }
@@ -98,7 +98,7 @@ async fn with_dynamodb_failing_later_the_last_known_level_answers_at_once_and_th
         let lambda = all_well();
         let dynamodb = DynamoDb::start(item(2));
         let address = &dynamodb.stub.address;
-        let controller = reading_always(controller(address, &lambda).await, address).await;
+        let controller = reading_always(controller(address, &lambda), address);
         expect_level(&controller, Level::Degraded, "well").await;
         dynamodb.answers(reply);
         expect_level(&controller, Level::Degraded, trouble).await;
@@ -118,7 +118,7 @@ async fn with_dynamodb_gone_later_the_last_known_level_answers_at_once() {
     let lambda = all_well();
     let dynamodb = DynamoDb::start(item(1));
     let address = dynamodb.stub.address.clone();
-    let controller = reading_always(controller(&address, &lambda).await, &address).await;
+    let controller = reading_always(controller(&address, &lambda), &address);
     expect_level(&controller, Level::Full, "well").await;
     drop(dynamodb);
     expect_level(&controller, Level::Full, "gone").await;
@@ -128,7 +128,7 @@ async fn with_dynamodb_gone_later_the_last_known_level_answers_at_once() {
 async fn a_second_try_mends_a_read_that_failed_once() {
     let lambda = all_well();
     let dynamodb = DynamoDb::start(dynamodb_error(500, "InternalServerError"));
-    let controller = controller(&dynamodb.stub.address, &lambda).await;
+    let controller = controller(&dynamodb.stub.address, &lambda);
     let mend = async {
         while dynamodb.reads() == 0 {
             tokio::task::yield_now().await;
@@ -143,7 +143,7 @@ async fn a_second_try_mends_a_read_that_failed_once() {
 async fn a_routed_request_is_one_call_and_the_state_at_most_one_more_in_its_time_to_live() {
     let lambda = all_well();
     let dynamodb = DynamoDb::start(item(1));
-    let controller = controller(&dynamodb.stub.address, &lambda).await;
+    let controller = controller(&dynamodb.stub.address, &lambda);
     let begun = Instant::now();
     for _ in 0..200 {
         ask_soon(&controller, "GET").await;
@@ -161,7 +161,7 @@ async fn impatient(lambda_url: &str) -> (DynamoDb, RealController) {
     let timeout = Duration::from_millis(200);
     let controller = RealController {
         service_timeouts: PerLevel { full: timeout, degraded: timeout, maintenance: timeout },
-        ..real_controller(&url(&dynamodb.stub.address), lambda_url).await
+        ..real_controller(&url(&dynamodb.stub.address), lambda_url)
     };
     controller.states.prime().await;
     (dynamodb, controller)
@@ -195,7 +195,7 @@ async fn with_every_service_hanging_the_answer_comes_before_the_time_is_up() {
     let lambda = Lambda::start([Reply::Never, Reply::Never, Reply::Never]);
     let dynamodb = DynamoDb::start(item(1));
     // The services' own timeouts of 5 s are far longer than the time that is left.
-    let controller = controller(&dynamodb.stub.address, &lambda).await;
+    let controller = controller(&dynamodb.stub.address, &lambda);
     let event = serde_json::value::RawValue::from_string(event("GET", "/account/1").to_string()).unwrap();
     let begun = Instant::now();
     let by = tokio::time::Instant::now() + Duration::from_millis(800);

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use evaluate_thresholds::EvaluateThresholds;
 use lambda_runtime::LambdaEvent;
 use platform::clients::{TASK_TIMEOUTS, connect_to_cloudwatch, connect_to_dynamodb, sdk_config};
-use platform::https::Https;
 use platform::metric_reader::ServiceMetrics;
 use platform::runtime::serve;
 use platform::state_store::StateTable;
@@ -21,8 +20,7 @@ async fn main() -> ExitCode {
         let policy = platform::policy::from_environment(&environment)?;
         let deployment = environment.required("DEPLOYMENT")?;
         let table = environment.text("STATE_TABLE", "circuit-breaker-state");
-        let https = Https::prepare();
-        let config = sdk_config(&environment, &https, TASK_TIMEOUTS)?;
+        let config = sdk_config(&environment, TASK_TIMEOUTS)?;
         let (dynamodb, cloudwatch) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_cloudwatch::Client::new(&config));
         let task = EvaluateThresholds {
             states: StateTable::new(dynamodb.clone(), table),
@@ -35,7 +33,7 @@ async fn main() -> ExitCode {
             async move { Box::pin(task.handle(task_input::read(&event.payload)?, platform::runtime::now())).await }
         };
         let ahead = async { tokio::join!(connect_to_dynamodb(&dynamodb), connect_to_cloudwatch(&cloudwatch)) };
-        serve(https.ready(), ahead, handler).await
+        serve(ahead, handler).await
     })
     .await
 }

@@ -23,7 +23,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use crate::https::Https;
+use crate::https;
 use crate::settings::{Environment, SettingError};
 
 /// How long a call may take.
@@ -44,13 +44,15 @@ pub const TASK_TIMEOUTS: Timeouts =
 pub const ROUTING_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(150), operation: Duration::from_millis(300) };
 
-/// The configuration that Lambda's environment gives, with these timeouts and the SDK's standard retries.
+/// The configuration that Lambda's environment gives, with these timeouts and the SDK's standard retries. All clients
+/// made of it share one HTTPS client.
+///
 /// Of the SDK's own settings `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_USE_FIPS_ENDPOINT` and
 /// `AWS_USE_DUALSTACK_ENDPOINT` are honoured.
 ///
 /// # Errors
 /// Names the variable that is missing or makes no sense.
-pub fn sdk_config(environment: &Environment, https: &Https, timeouts: Timeouts) -> Result<SdkConfig, SettingError> {
+pub fn sdk_config(environment: &Environment, timeouts: Timeouts) -> Result<SdkConfig, SettingError> {
     let optional = |name: &str| Some(environment.text(name, "")).filter(|value| !value.is_empty());
     let switch = |name: &str| environment.one_of(name, &[("false", false), ("true", true)]);
     let mut credentials = Credentials::builder()
@@ -64,7 +66,7 @@ pub fn sdk_config(environment: &Environment, https: &Https, timeouts: Timeouts) 
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(environment.required("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(credentials.build()))
-        .http_client(https.clone())
+        .http_client(https::client(environment))
         .sleep_impl(TokioSleep::new())
         .timeout_config(timeout_config(timeouts))
         .retry_config(RetryConfig::standard())

@@ -47,19 +47,18 @@ pub fn now() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// Waits for `ready`, begins the calls `connect`, and serves events with `handler` until the environment ends.
+/// Begins the calls `connect`, and serves events with `handler` until the environment ends.
 ///
-/// `ready` needs the processor, which a starting environment has all of, and one that was asked for an event only
-/// the share that its memory buys: a seventh of one at 256 MB. `connect` needs the network, so the first event is asked
-/// for as soon as it has begun; an event that comes before it is done waits, because by itself it would open the same
-/// connections, one after the other and from the beginning.
+/// `connect` needs the network, so the first event is asked for as soon as it has begun; an event that comes before it
+/// is done waits, because by itself it would open the same connections, one after the other and from the beginning.
+/// What needs the processor is done before: a starting environment has the whole of it, a running one the share that
+/// its memory buys, a seventh at 256 MB.
 ///
 /// Boxed, because the futures of SDK calls are tens of kilobytes, which each `await` on the way would move.
 ///
 /// # Errors
 /// The runtime API does not answer.
 pub fn serve<A, F, R, E>(
-    ready: impl Future,
     connect: impl Future,
     handler: impl Fn(LambdaEvent<A>) -> F,
 ) -> Pin<Box<impl Future<Output = Result<(), lambda_runtime::Error>>>>
@@ -70,7 +69,6 @@ where
     E: Into<Diagnostic> + Debug,
 {
     Box::pin(async move {
-        ready.await;
         let gate = Gate::default();
         let gated = service_fn(|event| {
             let answer = handler(event);

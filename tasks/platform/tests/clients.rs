@@ -13,7 +13,6 @@ use platform::clients::{
     TASK_TIMEOUTS, Timeouts, connect_to_cloudwatch, connect_to_dynamodb, connect_to_lambda, connect_to_step_functions,
     lambda_without_retries, sdk_config, step_functions,
 };
-use platform::https::Https;
 use platform::settings::Environment;
 use tokio::net::TcpListener;
 
@@ -50,7 +49,7 @@ fn environment(more: &[(&str, &str)]) -> Environment {
 }
 
 fn dynamodb(environment: &Environment) -> aws_sdk_dynamodb::Client {
-    aws_sdk_dynamodb::Client::new(&sdk_config(environment, &Https::prepare(), TASK_TIMEOUTS).unwrap())
+    aws_sdk_dynamodb::Client::new(&sdk_config(environment, TASK_TIMEOUTS).unwrap())
 }
 
 async fn get_item(client: &aws_sdk_dynamodb::Client) {
@@ -60,8 +59,7 @@ async fn get_item(client: &aws_sdk_dynamodb::Client) {
 #[tokio::test]
 async fn connecting_ahead_is_one_request_without_a_signature() {
     let (url, log) = server().await;
-    let https = Https::prepare();
-    let config = sdk_config(&environment(&[("AWS_ENDPOINT_URL", &url)]), &https, TASK_TIMEOUTS).unwrap();
+    let config = sdk_config(&environment(&[("AWS_ENDPOINT_URL", &url)]), TASK_TIMEOUTS).unwrap();
     connect_to_dynamodb(&aws_sdk_dynamodb::Client::new(&config)).await;
     connect_to_cloudwatch(&aws_sdk_cloudwatch::Client::new(&config)).await;
     connect_to_step_functions(&step_functions(&config)).await;
@@ -89,7 +87,7 @@ async fn connecting_ahead_to_nothing_is_no_error_and_ends() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let timeouts = Timeouts { attempt: Duration::from_millis(200), operation: Duration::from_millis(500) };
-    let config = sdk_config(&environment(&[("AWS_ENDPOINT_URL", &url)]), &Https::prepare(), timeouts).unwrap();
+    let config = sdk_config(&environment(&[("AWS_ENDPOINT_URL", &url)]), timeouts).unwrap();
     connect_to_dynamodb(&aws_sdk_dynamodb::Client::new(&config)).await;
 }
 
@@ -103,17 +101,16 @@ async fn a_services_own_endpoint_goes_before_the_general_one() {
 
 #[tokio::test]
 async fn an_environment_that_lambda_would_not_give_is_refused_by_the_variables_name() {
-    let https = Https::prepare();
     for missing in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
-        let error = sdk_config(&environment(&[(missing, "")]), &https, TASK_TIMEOUTS).unwrap_err();
+        let error = sdk_config(&environment(&[(missing, "")]), TASK_TIMEOUTS).unwrap_err();
         assert_eq!(error.name, missing);
     }
-    let error = sdk_config(&environment(&[("AWS_USE_FIPS_ENDPOINT", "maybe")]), &https, TASK_TIMEOUTS).unwrap_err();
+    let error = sdk_config(&environment(&[("AWS_USE_FIPS_ENDPOINT", "maybe")]), TASK_TIMEOUTS).unwrap_err();
     assert_eq!(error.name, "AWS_USE_FIPS_ENDPOINT");
 }
 
 #[tokio::test]
 async fn fips_endpoints_are_used_where_the_environment_says_so() {
-    let config = sdk_config(&environment(&[("AWS_USE_FIPS_ENDPOINT", "true")]), &Https::prepare(), TASK_TIMEOUTS);
+    let config = sdk_config(&environment(&[("AWS_USE_FIPS_ENDPOINT", "true")]), TASK_TIMEOUTS);
     assert_eq!(config.unwrap().use_fips(), Some(true));
 }

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use jiff::SignedDuration;
 use lambda_runtime::LambdaEvent;
 use platform::clients::{TASK_TIMEOUTS, connect_to_dynamodb, sdk_config};
-use platform::https::Https;
 use platform::runtime::serve;
 use platform::state_store::{DEFAULT_RETENTION_DAYS, StateTable};
 use serde_json::Value;
@@ -16,11 +15,10 @@ async fn main() -> ExitCode {
     platform::runtime::run(|environment| async move {
         let table = environment.text("STATE_TABLE", "circuit-breaker-state");
         let days = environment.number("RECORD_RETENTION_DAYS", DEFAULT_RETENTION_DAYS, 1..=3653)?;
-        let https = Https::prepare();
-        let client = aws_sdk_dynamodb::Client::new(&sdk_config(&environment, &https, TASK_TIMEOUTS)?);
+        let client = aws_sdk_dynamodb::Client::new(&sdk_config(&environment, TASK_TIMEOUTS)?);
         let states = StateTable::new(client.clone(), table).keeping_records_for(SignedDuration::from_hours(24 * days));
         let task = WriteState { states };
-        serve(https.ready(), connect_to_dynamodb(&client), |event: LambdaEvent<Value>| task.handle(event.payload)).await
+        serve(connect_to_dynamodb(&client), |event: LambdaEvent<Value>| task.handle(event.payload)).await
     })
     .await
 }

@@ -17,7 +17,6 @@ use axum::serve::ListenerExt;
 use breaker::Level;
 use controller::{CommandTarget, Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
 use platform::clients::{ROUTING_TIMEOUTS, dynamodb_for_routing, lambda_without_retries, sdk_config};
-use platform::https::Https;
 use platform::settings::Environment;
 use platform::state_store::StateTable;
 use serde_json::{Value, json};
@@ -256,9 +255,8 @@ impl Lambda {
     }
 }
 
-/// The configuration of a client of the endpoint at `url`, as the controller's `main` has it: once TLS is set
-/// up, which takes longer than a read of the state may.
-pub async fn config(url: &str) -> SdkConfig {
+/// The configuration of a client of the endpoint at `url`, as the controller's `main` has it.
+pub fn config(url: &str) -> SdkConfig {
     let environment: Environment = [
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
@@ -267,30 +265,28 @@ pub async fn config(url: &str) -> SdkConfig {
     ]
     .into_iter()
     .collect();
-    let https = Https::prepare();
-    https.ready().await;
-    sdk_config(&environment, &https, ROUTING_TIMEOUTS).unwrap()
+    sdk_config(&environment, ROUTING_TIMEOUTS).unwrap()
 }
 
 /// The state table behind the endpoint at `url`, as the controller's `main` has it.
-pub async fn state_table(url: &str) -> StateTable {
-    StateTable::new(dynamodb_for_routing(&config(url).await), "state".to_owned()).eventually_consistent()
+pub fn state_table(url: &str) -> StateTable {
+    StateTable::new(dynamodb_for_routing(&config(url)), "state".to_owned()).eventually_consistent()
 }
 
 pub type RealController = Controller<StateTable, LambdaServices, Recorded, StateTable>;
 
 /// The controller with the clients that its `main` gives it, of these endpoints.
-pub async fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
+pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
     let functions = PerLevel {
         full: "full-service".to_owned(),
         degraded: "degraded-service".to_owned(),
         maintenance: "maintenance-service".to_owned(),
     };
-    let table = state_table(dynamodb_url).await;
+    let table = state_table(dynamodb_url);
     Controller {
         history: table.clone(),
         states: StateCache::new(table, TTL, Level::Maintenance),
-        services: LambdaServices { client: lambda_without_retries(&config(lambda_url).await), functions },
+        services: LambdaServices { client: lambda_without_retries(&config(lambda_url)), functions },
         service_timeouts: five_seconds(),
         request_fallback: true,
         probe_limit: ProbeLimit::new(policy().probe_limit_per_second()),
