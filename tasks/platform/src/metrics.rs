@@ -119,7 +119,9 @@ pub struct EmbeddedMetricLog;
 
 impl MetricLog for EmbeddedMetricLog {
     fn record(&self, now: Timestamp, metrics: &MetricSet) {
-        let written = embedded_line(now, metrics).and_then(|line| Ok(writeln!(std::io::stdout().lock(), "{line}")?));
+        // In one piece, or standard output writes the end of the line by itself.
+        let written =
+            embedded_line(now, metrics).and_then(|line| Ok(std::io::stdout().write_all((line + "\n").as_bytes())?));
         if let Err(error) = written {
             tracing::warn!(error.message = %error, metrics.namespace = metrics.namespace, "metrics were not recorded");
         }
