@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Measures the release Lambdas of this project beside an SDK-less floor: start-up, first request,
 /// warm requests, memory, package, calls to AWS. Prints Markdown tables.
@@ -28,4 +28,21 @@ pub struct Options {
     /// Measures the binaries in this folder, such as those of another commit, and builds nothing.
     #[arg(long, value_name = "FOLDER")]
     pub binaries: Option<PathBuf>,
+    /// Fails where a goal is missed.
+    #[arg(long)]
+    pub check: bool,
+    /// The certificates that are trusted beside the test's own authority: Amazon's, which the Lambdas bring, or all of
+    /// the machine's, as where a bank sets `SSL_CERT_FILE` to its own list.
+    #[arg(long, value_enum, default_value_t)]
+    pub trust: Trust,
+}
+
+/// A list of certificates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Trust {
+    /// Amazon's authorities.
+    #[default]
+    Amazon,
+    /// Those of this machine.
+    Machine,
 }

@@ -6,6 +6,7 @@ mod candidate;
 mod cli;
 mod environment;
 mod events;
+mod goals;
 mod machine;
 mod measure;
 mod runtime_api;

@@ -30,9 +30,23 @@ impl Sample {
 
     /// How many measurements there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
+    pub fn len(&self) -> u64 {
+        u64::try_from(self.0.len()).unwrap_or(u64::MAX)
     }
+}
+
+/// How many times the second the first is; nothing where either was not measured.
+#[must_use]
+pub fn ratio(of: Option<Duration>, floor: Option<Duration>) -> Option<f64> {
+    let floor = floor.filter(|floor| !floor.is_zero())?;
+    Some(of?.as_secs_f64() / floor.as_secs_f64())
+}
+
+/// How many times the second the first is.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "shown with four digits")]
+pub fn quotient(of: u64, by: u64) -> f64 {
+    of as f64 / by as f64
 }
 
 #[cfg(test)]
@@ -55,5 +69,14 @@ mod tests {
     #[test]
     fn nothing_measured_has_no_percentile() {
         assert_eq!(Sample::default().percentile(50), None);
+    }
+
+    #[test]
+    fn a_ratio_needs_both() {
+        let (two, three) = (Duration::from_millis(2), Duration::from_millis(3));
+        assert_eq!(ratio(Some(three), Some(two)), Some(1.5));
+        for (of, floor) in [(None, Some(two)), (Some(two), None), (Some(two), Some(Duration::ZERO))] {
+            assert_eq!(ratio(of, floor), None);
+        }
     }
 }

@@ -11,20 +11,21 @@ use crate::aws::Aws;
 use crate::candidate::{Bootstrap, Candidate, FLOOR, LAMBDAS};
 use crate::cli::Options;
 use crate::environment::Surroundings;
+use crate::goals::{INVOCATIONS, MEMORY, Missed, OWN_TIME, PACKAGE_MEGABYTES, READS_A_SECOND, START};
 use crate::machine::Machine;
-use crate::measure::{self, PAUSE, Starts, Warm};
-use crate::statistics::Sample;
+use crate::measure::{self, PAUSE, ROUNDS, Starts, Warm};
+use crate::statistics::{Sample, quotient, ratio};
 use crate::tls::TestAuthority;
 
 /// Builds, measures and prints.
 ///
 /// # Errors
-/// Something does not build, start or answer.
+/// Something does not build, start or answer; or a goal is missed, where that was to be checked.
 pub async fn run(options: &Options) -> Result<()> {
     let ours = wanted(options)?;
     let binaries = artifacts::binaries(options.binaries.as_deref(), &[ours.as_slice(), &[FLOOR]].concat())?;
     let (floor, candidates) = candidates(options, &ours, &binaries)?;
-    let authority = TestAuthority::new()?;
+    let authority = TestAuthority::new(options.trust)?;
     let bundle = tempfile::NamedTempFile::new().context("no room for the certificates")?;
     std::fs::write(bundle.path(), &authority.bundle)?;
     let aws = Aws::start(&authority).await?;
@@ -44,9 +45,14 @@ pub async fn run(options: &Options) -> Result<()> {
         pairs.push(measure::warm(&pair, options.requests, around, &aws).await?);
     }
     println!("{}; {} trusted certificates\n", Machine::here(), authority.certificates());
-    print!("{}", start_table(&all, &starts)?);
+    let mut missed = Missed::default();
+    print!("{}", start_table(&all, &starts, &mut missed)?);
     println!();
-    print!("{}", warm_table(&candidates, &pairs)?);
+    print!("{}", warm_table(&candidates, &pairs, &mut missed)?);
+    println!("\n{missed}");
+    if options.check && missed.any() {
+        bail!("goals were missed");
+    }
     Ok(())
 }
 
@@ -68,7 +74,7 @@ fn candidates(options: &Options, ours: &[&str], binaries: &Path) -> Result<(Cand
     Ok((binary(FLOOR)?, all))
 }
 
-fn start_table(candidates: &[Candidate], starts: &[Starts]) -> Result<String> {
+fn start_table(candidates: &[Candidate], starts: &[Starts], missed: &mut Missed) -> Result<String> {
     let floor = starts.first().context("there is no floor")?;
     let pause = PAUSE.as_millis();
     let mut text = format!(
@@ -77,34 +83,40 @@ fn start_table(candidates: &[Candidate], starts: &[Starts]) -> Result<String> {
          |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
     );
     for (candidate, of) in candidates.iter().zip(starts) {
-        let (binary, zip) = match &candidate.bootstrap {
-            Bootstrap::Binary(path) => {
-                let (binary, zip) = artifacts::sizes(path)?;
-                (megabytes(binary), megabytes(zip))
-            }
-            Bootstrap::Command(_) => ("–".to_owned(), "–".to_owned()),
+        let times = |sample: &Sample, of_floor: &Sample, percent| {
+            ratio(sample.percentile(percent), of_floor.percentile(percent))
         };
+        let start = times(&of.start, &floor.start, 50);
+        let memory = quotient(of.memory_kib, floor.memory_kib);
+        let mut sizes = "– | –".to_owned();
+        if let Bootstrap::Binary(path) = &candidate.bootstrap {
+            let (binary, zip) = artifacts::sizes(path)?;
+            sizes = format!("{:.2} | {:.2}", megabytes(binary), megabytes(zip));
+            let name = &candidate.name;
+            missed.unless_at_most(START, name, "start × floor", start);
+            missed.unless_at_most(MEMORY, name, "memory after the first request × floor", Some(memory));
+            missed.unless_at_most(PACKAGE_MEGABYTES, name, "zip MB", Some(megabytes(zip)));
+        }
         writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {binary} | {zip} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {memory:.2} | {} | {sizes} |",
             candidate.name,
             milliseconds(of.start.percentile(50)),
-            ratio(of.start.percentile(50), floor.start.percentile(50)),
+            digits(start),
             milliseconds(of.start.percentile(99)),
-            ratio(of.start.percentile(99), floor.start.percentile(99)),
+            digits(times(&of.start, &floor.start, 99)),
             milliseconds(of.first_at_once.percentile(50)),
             milliseconds(of.first_later.percentile(50)),
             milliseconds(of.cold.percentile(50)),
-            ratio(of.cold.percentile(50), floor.cold.percentile(50)),
+            digits(times(&of.cold, &floor.cold, 50)),
             kib(of.memory_kib),
-            memory_ratio(of.memory_kib, floor.memory_kib),
             of.handshakes,
         )?;
     }
     Ok(text)
 }
 
-fn warm_table(candidates: &[Candidate], pairs: &[Vec<Warm>]) -> Result<String> {
+fn warm_table(candidates: &[Candidate], pairs: &[Vec<Warm>], missed: &mut Missed) -> Result<String> {
     let mut text = String::from(
         "| warm | p50 µs | × floor | p99 µs | × floor | own p50 µs | × floor | own p99 µs | × floor | requests/s | \
          floor's | memory MB | × floor | calls to AWS a request |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
@@ -115,16 +127,23 @@ fn warm_table(candidates: &[Candidate], pairs: &[Vec<Warm>]) -> Result<String> {
         let own = if of.own.is_empty() { &of.request } else { &of.own };
         let percentile = |sample: &Sample, percent| {
             let (of, floor) = (sample.percentile(percent), floor.request.percentile(percent));
-            format!("{} | {}", microseconds(of), ratio(of, floor))
+            format!("{} | {}", microseconds(of), digits(ratio(of, floor)))
         };
+        let memory = quotient(of.memory_kib, floor.memory_kib);
         let calls: Vec<_> = of
             .calls
             .iter()
-            .map(|(operation, calls)| format!("{operation} {:.3}", share(*calls, of.request.len())))
+            .map(|(operation, calls)| format!("{operation} {:.3}", quotient(*calls, of.request.len())))
             .collect();
+        if matches!(candidate.bootstrap, Bootstrap::Binary(_)) {
+            missed.unless_at_most(MEMORY, &candidate.name, "memory after warm requests × floor", Some(memory));
+            if !of.own.is_empty() {
+                check_routing(&candidate.name, of, floor, missed);
+            }
+        }
         writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {:.0} | {:.0} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {:.0} | {:.0} | {} | {memory:.2} | {} |",
             candidate.name,
             percentile(&of.request, 50),
             percentile(&of.request, 99),
@@ -133,11 +152,24 @@ fn warm_table(candidates: &[Candidate], pairs: &[Vec<Warm>]) -> Result<String> {
             rate(&of.request, of.elapsed),
             rate(&floor.request, floor.elapsed),
             kib(of.memory_kib),
-            memory_ratio(of.memory_kib, floor.memory_kib),
             if calls.is_empty() { "none".to_owned() } else { calls.join(", ") },
         )?;
     }
     Ok(text)
+}
+
+/// What is asked of the Lambda that routes.
+fn check_routing(name: &str, of: &Warm, floor: &Warm, missed: &mut Missed) {
+    for percent in [50, 99] {
+        let own = ratio(of.own.percentile(percent), floor.request.percentile(percent));
+        missed.unless_at_most(OWN_TIME, name, &format!("own time p{percent} × floor"), own);
+    }
+    let calls = |operation| of.calls.get(operation).copied().unwrap_or_default();
+    let invocations = quotient(calls("Invoke"), of.request.len());
+    missed.unless_at_most(INVOCATIONS, name, "invocations a request", Some(invocations));
+    // The state may be due in the moment at which a round begins.
+    let reads = quotient(calls("GetItem").saturating_sub(ROUNDS.into()), 1) / of.elapsed.as_secs_f64();
+    missed.unless_at_most(READS_A_SECOND, name, "reads of the state a second", Some(reads));
 }
 
 fn milliseconds(duration: Option<Duration>) -> String {
@@ -148,16 +180,8 @@ fn microseconds(duration: Option<Duration>) -> String {
     duration.map_or_else(|| "–".to_owned(), |duration| format!("{:.0}", duration.as_secs_f64() * 1e6))
 }
 
-fn ratio(of: Option<Duration>, floor: Option<Duration>) -> String {
-    match (of, floor) {
-        (Some(of), Some(floor)) if !floor.is_zero() => format!("{:.2}", of.as_secs_f64() / floor.as_secs_f64()),
-        _ => "–".to_owned(),
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-fn share(of: u64, all: usize) -> f64 {
-    of as f64 / all as f64
+fn digits(number: Option<f64>) -> String {
+    number.map_or_else(|| "–".to_owned(), |number| format!("{number:.2}"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with four digits")]
@@ -166,16 +190,11 @@ fn rate(sample: &Sample, elapsed: Duration) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-fn megabytes(bytes: usize) -> String {
-    format!("{:.2}", bytes as f64 / 1e6)
+fn megabytes(bytes: usize) -> f64 {
+    bytes as f64 / 1e6
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
 fn kib(kib: u64) -> String {
     format!("{:.1}", kib as f64 * 1024.0 / 1e6)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-fn memory_ratio(of: u64, floor: u64) -> String {
-    format!("{:.2}", of as f64 / floor as f64)
 }

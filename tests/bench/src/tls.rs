@@ -1,7 +1,5 @@
-//! A certification authority for one run, beside the machine's own: loading those is part of what a
-//! start costs.
+//! A certification authority for one run, beside others: loading those is part of what a start costs.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -10,6 +8,10 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
 
+use crate::cli::Trust;
+
+/// What the Lambdas bring.
+const AMAZON: &str = include_str!("../../../tasks/platform/src/amazon-trust-services.pem");
 /// Where systems keep the certificates that they trust: Debian's place and Amazon Linux's.
 const SYSTEM_BUNDLES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
@@ -18,7 +20,7 @@ const SYSTEM_BUNDLES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/p
 pub struct TestAuthority {
     /// For the server.
     pub server: Arc<ServerConfig>,
-    /// PEM, for clients: the system's certificates and this run's.
+    /// PEM, for clients: those that are trusted anyway, and this run's.
     pub bundle: String,
 }
 
@@ -26,8 +28,8 @@ impl TestAuthority {
     /// Makes a new authority and a certificate for `localhost`.
     ///
     /// # Errors
-    /// The keys cannot be made.
-    pub fn new() -> Result<Self> {
+    /// The keys cannot be made, or this machine's certificates are not where they are looked for.
+    pub fn new(beside: Trust) -> Result<Self> {
         let mut params = CertificateParams::new([])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "bench test authority");
@@ -42,8 +44,14 @@ impl TestAuthority {
             .context("the server's certificate does not fit its key")?;
         // What AWS's endpoints speak.
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let system = SYSTEM_BUNDLES.iter().find_map(|path| std::fs::read_to_string(Path::new(path)).ok());
-        let bundle = format!("{}\n{}", system.unwrap_or_default(), authority.pem());
+        let others = match beside {
+            Trust::Amazon => AMAZON.to_owned(),
+            Trust::Machine => SYSTEM_BUNDLES
+                .iter()
+                .find_map(|path| std::fs::read_to_string(path).ok())
+                .with_context(|| format!("this machine's certificates are in none of {SYSTEM_BUNDLES:?}"))?,
+        };
+        let bundle = format!("{others}\n{}", authority.pem());
         Ok(Self { server: Arc::new(server), bundle })
     }
 
