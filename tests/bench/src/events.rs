@@ -59,7 +59,7 @@ pub fn http() -> Value {
 pub fn routed() -> Value {
     let mut event = http();
     if let Some(members) = event.as_object_mut() {
-        let context = json!({ "level": 1, "status": "FULL", "epoch": 7, "deployment": "bank-bench" });
+        let context = json!({ "level": 1, "status": "healthy", "epoch": 7, "deployment": "bank-bench" });
         members.insert("circuitBreaker".to_owned(), context);
     }
     event

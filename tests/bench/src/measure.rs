@@ -12,7 +12,7 @@ use crate::environment::{Environment, Surroundings};
 use crate::statistics::Sample;
 
 /// Turns in which warm requests are measured; each starts a new environment.
-pub const ROUNDS: u32 = 5;
+pub const ROUNDS: u32 = 20;
 /// Requests that are sent before the first one counts.
 const UNCOUNTED: u32 = 200;
 /// How long an environment is left alone before its first request, where it is.
