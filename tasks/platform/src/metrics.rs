@@ -1,12 +1,12 @@
 //! The metrics that the system emits: names, dimensions, and the embedded metric format.
 
-use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Write, stdout};
 
 use breaker::Level;
 use jiff::{SignedDuration, Timestamp};
 use metrique_writer_format_emf::{MetricDefinition, MetricDirective, StorageResolution};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 pub use metrique_writer_core::unit::{NegativeScale, Unit};
 
@@ -120,14 +120,28 @@ pub struct EmbeddedMetricLog;
 impl MetricLog for EmbeddedMetricLog {
     fn record(&self, now: Timestamp, metrics: &MetricSet) {
         // In one piece, or standard output writes the end of the line by itself.
-        let written =
-            embedded_line(now, metrics).and_then(|line| Ok(std::io::stdout().write_all((line + "\n").as_bytes())?));
+        let written = embedded_line(now, metrics).map_err(Into::into).and_then(|line| stdout().write_all(&line));
         if let Err(error) = written {
             tracing::warn!(error.message = %error, metrics.namespace = metrics.namespace, "metrics were not recorded");
         }
     }
 }
 
+/// Room for a line as they are, so that it need not grow.
+const LINE_BYTES: usize = 1024;
+
+/// One line of embedded metric format at a storage resolution of one second, with its end.
+///
+/// # Errors
+/// Never in practice.
+pub fn embedded_line(now: Timestamp, set: &MetricSet) -> serde_json::Result<Vec<u8>> {
+    let mut line = Vec::with_capacity(LINE_BYTES);
+    serde_json::to_writer(&mut line, &Line { metadata: Metadata::of(now, set), set })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// What tells metrics from whatever else is logged.
 #[derive(Serialize)]
 struct Metadata<'a> {
     #[serde(rename = "Timestamp")]
@@ -136,40 +150,37 @@ struct Metadata<'a> {
     directives: [MetricDirective<'a>; 1],
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    #[serde(rename = "_aws")]
-    metadata: Metadata<'a>,
-    #[serde(flatten)]
-    dimensions: BTreeMap<&'a str, &'a str>,
-    #[serde(flatten)]
-    values: BTreeMap<&'a str, f64>,
+impl<'a> Metadata<'a> {
+    fn of(now: Timestamp, set: &'a MetricSet) -> Self {
+        let definition = |metric: &Metric| MetricDefinition {
+            name: metric.name,
+            unit: metric.unit,
+            storage_resolution: Some(StorageResolution::Second),
+        };
+        let directive = MetricDirective {
+            dimensions: vec![set.dimensions.iter().map(|(name, _)| *name).collect()],
+            metrics: set.metrics.iter().map(definition).collect(),
+            namespace: set.namespace,
+        };
+        Self { timestamp_ms: now.as_millisecond(), directives: [directive] }
+    }
 }
 
-/// One line of embedded metric format at a storage resolution of one second.
-///
-/// # Errors
-/// A value that JSON cannot express (not a number, infinite).
-pub fn embedded_line(now: Timestamp, set: &MetricSet) -> anyhow::Result<String> {
-    let line = Line {
-        metadata: Metadata {
-            timestamp_ms: now.as_millisecond(),
-            directives: [MetricDirective {
-                dimensions: vec![set.dimensions.iter().map(|(name, _)| *name).collect()],
-                metrics: set
-                    .metrics
-                    .iter()
-                    .map(|metric| MetricDefinition {
-                        name: metric.name,
-                        unit: metric.unit,
-                        storage_resolution: Some(StorageResolution::Second),
-                    })
-                    .collect(),
-                namespace: set.namespace,
-            }],
-        },
-        dimensions: set.dimensions.iter().map(|(name, value)| (*name, value.as_str())).collect(),
-        values: set.metrics.iter().map(|metric| (metric.name, metric.value)).collect(),
-    };
-    Ok(serde_json::to_string(&line)?)
+struct Line<'a> {
+    metadata: Metadata<'a>,
+    set: &'a MetricSet,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("_aws", &self.metadata)?;
+        for (name, value) in &self.set.dimensions {
+            line.serialize_entry(name, value)?;
+        }
+        for metric in &self.set.metrics {
+            line.serialize_entry(metric.name, &metric.value)?;
+        }
+        line.end()
+    }
 }

@@ -71,10 +71,10 @@ where
     Box::pin(async move {
         let gate = Gate::default();
         let gated = service_fn(|event| {
-            let answer = handler(event);
-            async {
+            let (gate, handler) = (&gate, &handler);
+            async move {
                 gate.passed().await;
-                answer.await
+                handler(event).await
             }
         });
         let ((), ended) = tokio::join!(gate.open_after(connect), lambda_runtime::run(gated));
