@@ -23,7 +23,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use crate::https;
+use crate::https::{self, host_of};
 use crate::settings::{Environment, SettingError};
 
 /// How long a call may take.
@@ -66,7 +66,7 @@ pub fn sdk_config(environment: &Environment, timeouts: Timeouts) -> Result<SdkCo
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(environment.required("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(credentials.build()))
-        .http_client(https::client(environment))
+        .http_client(https::client(environment)?)
         .sleep_impl(TokioSleep::new())
         .timeout_config(timeout_config(timeouts))
         .retry_config(RetryConfig::standard())
@@ -175,7 +175,7 @@ impl Intercept for Knock {
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let call = context.request();
-        let host = call.uri().split('/').take(3).collect::<Vec<_>>().join("/");
+        let host = host_of(call.uri());
         let mut knock = HttpRequest::new(SdkBody::empty());
         knock.set_method("HEAD")?;
         knock.set_uri(format!("{host}/"))?;

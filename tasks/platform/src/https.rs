@@ -1,26 +1,28 @@
 //! The one HTTPS client of a Lambda.
 //!
-//! The SDK's own client reads and parses the machine's certificates, some 145 of them, whenever a service client
-//! is made. That is a third of a whole start, and Amazon's services show certificates of Amazon's own authorities.
-//! So those five are compiled in and asked first; the machine's are read where they do not know the issuer of what a
-//! server shows.
+//! The SDK's own client parses the machine's certificates, some 145 of them, for each service client. Reading and
+//! parsing them once is a third of a whole start, and the endpoints of AWS show certificates of Amazon's own
+//! authorities. So those five are compiled in and asked first; where they do not vouch for a server, the machine's are
+//! read and asked too.
 //!
 //! # What it costs a bank
 //!
 //! | taken | because |
 //! |---|---|
-//! | Amazon's five authorities first, the machine's second | Amazon advises trust stores of one's own to hold all five, and advises against pinning (<https://www.amazontrust.com/repository/>). This is no pinning: what the machine trusts is trusted, read at the first handshake that needs it, so that a new authority needs no deployment. Only one that Amazon withdraws stays trusted until the next deployment |
-//! | `SSL_CERT_FILE` or `SSL_CERT_DIR`, where set, in place of both | an inspecting proxy's own authority must be enough, and the list of a bank that keeps one must be the whole of it; reading it is then part of the start. `HTTPS_PROXY` and `NO_PROXY` work as everywhere |
+//! | Amazon's five authorities first, the machine's second | Amazon advises trust stores of one's own to hold all five, and advises against pinning (<https://www.amazontrust.com/repository/>). This is no pinning: what the machine trusts is trusted, so that a new authority needs no deployment. Only one that Amazon withdraws stays trusted until the next |
+//! | `SSL_CERT_FILE` or `SSL_CERT_DIR`, where set, in place of both | the list of a bank that keeps one must be the whole of it, an inspecting proxy's own authority must be enough, and where the endpoints of a partition show others than Amazon's, reading the machine's at the start beats a refused handshake first: `/etc/pki/tls/certs/ca-bundle.crt` in `provided.al2023`. `HTTPS_PROXY` and `NO_PROXY` work as everywhere |
 //! | aws-lc, as the SDK | its FIPS build is the one with a certificate: `CryptoMode::AwsLcFips` below and the feature `rustls-aws-lc-fips` of `aws-smithy-http-client` take it, at the cost of its self-tests at each start. FIPS *endpoints* need neither: `AWS_USE_FIPS_ENDPOINT=true` |
 //! | aws-lc's two independent sources of randomness | its rule is that two must fail before anything can be predicted. Beside the kernel it takes the processor's instruction or, by default, the jitter of execution times, whose collection burns 50 ms of processor at the first random number of a process. On x86-64, where every processor that runs Lambda has RDRAND, the build leaves jitter out (`.cargo/config.toml`) and two sources remain. On arm64 it stays in, because Graviton2 has no such instruction and the kernel would remain alone |
 //!
 //! What is not taken: certificates that are not verified, early data (replays), a client without
 //! post-quantum key exchange (it would save about a kilobyte a handshake).
 
+use std::env::split_paths;
 use std::error::Error;
 use std::io;
 use std::iter::successors;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -32,10 +34,9 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use rustls::CertificateError;
 use rustls::crypto::aws_lc_rs::default_provider;
 
-use crate::settings::Environment;
+use crate::settings::{Environment, SettingError};
 
 /// How long a connection may take, handshake included. Within AWS that is milliseconds; it is the whole
 /// client's, whatever a service client says of its own, so that all share the connections. A request that had
@@ -47,70 +48,107 @@ const AMAZON: &[u8] = include_bytes!("amazon-trust-services.pem");
 
 /// A client that trusts as the module says. Making it needs the processor, of which a starting environment has the
 /// whole and a running one what its memory buys: make it before the first event is asked for.
-#[must_use]
-pub fn client(environment: &Environment) -> SharedHttpClient {
+///
+/// # Errors
+/// `SSL_CERT_FILE` or `SSL_CERT_DIR` name nothing that holds certificates.
+pub fn client(environment: &Environment) -> Result<SharedHttpClient, SettingError> {
     // The first random number of a process is the slow one: let it be drawn here. That it was refused, a
     // handshake will say.
     drop(default_provider().secure_random.fill(&mut [0]));
-    let own = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| !environment.text(name, "").is_empty());
-    // With these variables set, the machine's certificates are those that they name.
-    let machine = TrustStore::default();
-    let first = if own { machine.clone() } else { TrustStore::empty().with_pem_certificate(AMAZON) };
-    let connector = SharedHttpConnector::new(AskedFirst::new(&trusting(first), trusting(machine)));
+    let connector = if has_own_list(environment)? {
+        connector(TrustStore::default())
+    } else {
+        let amazon = TrustStore::empty().with_pem_certificate(AMAZON);
+        SharedHttpConnector::new(AmazonFirst::new(amazon, TrustStore::default().with_pem_certificate(AMAZON)))
+    };
     // Whatever settings a service client has of its own.
-    http_client_fn(move |_, _| connector.clone())
+    Ok(http_client_fn(move |_, _| connector.clone()))
 }
 
-/// [`TrustStore::default`] are the machine's certificates. They are read when a connector is made.
-fn trusting(authorities: TrustStore) -> TlsContext {
-    // Today nothing can fail in it; the default would trust the machine's.
-    TlsContext::builder().with_trust_store(authorities).build().unwrap_or_default()
+/// Whether the environment has a list of its own in place of the machine's: then [`TrustStore::default`] is that list.
+fn has_own_list(environment: &Environment) -> Result<bool, SettingError> {
+    let file = environment.optional("SSL_CERT_FILE");
+    if let Some(path) = &file {
+        let problem = match std::fs::read(path) {
+            Ok(content) if String::from_utf8_lossy(&content).contains("-----BEGIN CERTIFICATE-----") => None,
+            Ok(_) => Some("holds no certificate".to_owned()),
+            Err(error) => Some(format!("cannot be read: {error}")),
+        };
+        if let Some(problem) = problem {
+            let remedy = "name a file of certificates in PEM, or leave the variable out";
+            return Err(SettingError::new("SSL_CERT_FILE", format!("{path:?} {problem}; {remedy}")));
+        }
+    }
+    let folders = environment.optional("SSL_CERT_DIR");
+    if let Some(folders) = &folders
+        && !split_paths(folders).any(|folder| folder.is_dir())
+    {
+        let problem = format!("{folders:?} is no folder; name one with certificates, or leave the variable out");
+        return Err(SettingError::new("SSL_CERT_DIR", problem));
+    }
+    Ok(file.is_some() || folders.is_some())
 }
 
-fn connector(trusting: &TlsContext) -> SharedHttpConnector {
+/// Reads and parses the certificates, and trusts them alone.
+fn connector(trusted: TrustStore) -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
     let connector = Connector::builder()
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
         .proxy_config(ProxyConfig::from_env())
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .tls_context(trusting.clone())
-        .build();
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    // Building a context cannot fail today; without one, nothing that is TLS could be reached.
+    let connector = match TlsContext::builder().with_trust_store(trusted).build() {
+        Ok(context) => connector.tls_context(context).build(),
+        Err(_) => Connector::builder().build_http(),
+    };
     SharedHttpConnector::new(connector)
 }
 
-/// Sends with the trust of the first until that meets a server whose issuer it does not know; then that request,
-/// of which nothing was sent yet, and all that follow with the trust of the other.
+/// Sends with the trust in Amazon's authorities; where they do not vouch for a server, the request, of which nothing
+/// was sent yet, goes with the trust in the machine's. Where those do, so does all that follows.
 #[derive(Clone, Debug)]
-struct AskedFirst(Arc<Both>);
+struct AmazonFirst(Arc<Connectors>);
 
 #[derive(Debug)]
-struct Both {
-    first: SharedHttpConnector,
-    trusting_others: TlsContext,
-    other: OnceLock<SharedHttpConnector>,
+struct Connectors {
+    amazon: SharedHttpConnector,
+    machine: LazyLock<SharedHttpConnector, Box<dyn FnOnce() -> SharedHttpConnector + Send>>,
+    machine_has_vouched: AtomicBool,
 }
 
-impl AskedFirst {
-    fn new(first: &TlsContext, trusting_others: TlsContext) -> Self {
-        Self(Arc::new(Both { first: connector(first), trusting_others, other: OnceLock::new() }))
+impl AmazonFirst {
+    /// `machine` must hold what `amazon` holds.
+    fn new(amazon: TrustStore, machine: TrustStore) -> Self {
+        Self(Arc::new(Connectors {
+            amazon: connector(amazon),
+            machine: LazyLock::new(Box::new(|| connector(machine))),
+            machine_has_vouched: AtomicBool::new(false),
+        }))
     }
 }
 
-impl HttpConnector for AskedFirst {
+impl HttpConnector for AmazonFirst {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let Both { first, other, .. } = self.0.as_ref();
-        if let Some(other) = other.get() {
-            return other.call(request);
+        if self.0.machine_has_vouched.load(Ordering::Relaxed) {
+            return self.0.machine.call(request);
         }
         // A body that can be sent only once keeps the first answer.
         let again = request.try_clone();
-        let (answer, both) = (first.call(request), Arc::clone(&self.0));
+        let (answer, connectors) = (self.0.amazon.call(request), Arc::clone(&self.0));
         HttpConnectorFuture::new(async move {
             match (answer.await, again) {
-                (Err(error), Some(request)) if is_unknown_issuer(&error) => {
-                    tracing::info!("an issuer is unknown here: from now on the certificates of the machine are taken");
-                    both.other.get_or_init(|| connector(&both.trusting_others)).call(request).await
+                (Err(error), Some(request)) if is_refused_certificate(&error) => {
+                    let server = host_of(request.uri()).to_owned();
+                    let answer = connectors.machine.call(request).await;
+                    let vouched = !answer.as_ref().is_err_and(|error| is_refused_certificate(error));
+                    if vouched && !connectors.machine_has_vouched.swap(true, Ordering::Relaxed) {
+                        tracing::warn!(
+                            server.address = server,
+                            "Amazon's authorities do not vouch for a server, and the machine's do"
+                        );
+                    }
+                    answer
                 }
                 (answer, _) => answer,
             }
@@ -118,10 +156,16 @@ impl HttpConnector for AskedFirst {
     }
 }
 
-/// Whether no connection was made because none of the trusted authorities issued the server's certificate.
-fn is_unknown_issuer(error: &(dyn Error + 'static)) -> bool {
-    let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-    successors(Some(error), |error| cause(*error)).any(|error| error.downcast_ref() == Some(&unknown))
+/// The scheme, the name and the port of a URI, without what is asked for there.
+pub(crate) fn host_of(uri: &str) -> &str {
+    let end = uri.match_indices('/').nth(2).map_or(uri.len(), |(end, _)| end);
+    uri.get(..end).unwrap_or_default()
+}
+
+/// Whether no connection was made because the server's certificate was refused.
+fn is_refused_certificate(error: &(dyn Error + 'static)) -> bool {
+    successors(Some(error), |error| cause(*error))
+        .any(|error| matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
 }
 
 /// What an error is about. Of an `io::Error` that is its content; its source is that of the content.
@@ -157,14 +201,18 @@ mod tests {
         CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
     }
 
-    fn trust_in(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsContext {
-        trusting(TrustStore::empty().with_pem_certificate(authority.pem()))
+    fn trust_in(authority: &CertifiedIssuer<'static, KeyPair>) -> TrustStore {
+        TrustStore::empty().with_pem_certificate(authority.pem())
     }
 
-    /// A server at `localhost` with a certificate for `name`, and the requests that reach it.
+    const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    const HANGS_UP: &str = "";
+
+    /// A server at `localhost` with a certificate for `name` that answers so, and the requests that reach it.
     async fn server(
         authority: &CertifiedIssuer<'static, KeyPair>,
         name: &str,
+        answer: &'static str,
     ) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
@@ -186,7 +234,6 @@ mod tests {
                 let length = stream.read(&mut request).await.unwrap();
                 request.truncate(length);
                 seen.send(String::from_utf8(request).unwrap()).unwrap();
-                let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
         });
@@ -200,41 +247,78 @@ mod tests {
         Ok(connector.call(request).await?.status().as_u16())
     }
 
+    fn machine_has_vouched(client: &AmazonFirst) -> bool {
+        client.0.machine_has_vouched.load(Ordering::Relaxed)
+    }
+
     #[tokio::test]
-    async fn a_server_whose_issuer_only_the_other_knows_gets_the_request_once() {
+    async fn a_server_that_only_the_machine_knows_gets_each_request_once() {
         let (amazon, bank) = (authority("Amazon"), authority("bank"));
-        let (address, mut requests) = server(&bank, "localhost").await;
-        let client = AskedFirst::new(&trust_in(&amazon), trust_in(&bank));
+        let (address, mut requests) = server(&bank, "localhost", OK).await;
+        let client = AmazonFirst::new(trust_in(&amazon), trust_in(&bank));
+        for _ in 0..2 {
+            assert_eq!(post(&client, address).await.unwrap(), 200);
+            assert!(requests.recv().await.unwrap().ends_with("once"));
+        }
+        assert!(machine_has_vouched(&client));
+        assert!(requests.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn the_machine_is_not_asked_where_amazon_vouches() {
+        let amazon = authority("Amazon");
+        let (address, mut requests) = server(&amazon, "localhost", OK).await;
+        let client = AmazonFirst::new(trust_in(&amazon), trust_in(&authority("bank")));
         assert_eq!(post(&client, address).await.unwrap(), 200);
+        assert!(requests.recv().await.unwrap().ends_with("once"));
+        assert!(!machine_has_vouched(&client));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_sent_is_not_sent_again() {
+        let amazon = authority("Amazon");
+        let (address, mut requests) = server(&amazon, "localhost", HANGS_UP).await;
+        let client = AmazonFirst::new(trust_in(&amazon), trust_in(&amazon));
+        assert!(!is_refused_certificate(&post(&client, address).await.unwrap_err()));
         assert!(requests.recv().await.unwrap().ends_with("once"));
         assert!(requests.try_recv().is_err());
     }
 
     #[tokio::test]
-    async fn the_other_is_not_made_where_the_first_knows_the_issuer() {
-        let amazon = authority("Amazon");
-        let (address, _requests) = server(&amazon, "localhost").await;
-        let client = AskedFirst::new(&trust_in(&amazon), trust_in(&authority("bank")));
+    async fn a_server_that_nobody_vouches_for_gets_nothing_and_changes_nothing() {
+        let (amazon, bank) = (authority("Amazon"), authority("bank"));
+        let client = AmazonFirst::new(trust_in(&amazon), trust_in(&bank));
+        for (authority, name) in [(&authority("nobody"), "localhost"), (&amazon, "elsewhere"), (&bank, "elsewhere")] {
+            let (address, mut requests) = server(authority, name, OK).await;
+            assert!(is_refused_certificate(&post(&client, address).await.unwrap_err()));
+            assert!(requests.try_recv().is_err());
+            assert!(!machine_has_vouched(&client));
+        }
+        let (address, _requests) = server(&amazon, "localhost", OK).await;
         assert_eq!(post(&client, address).await.unwrap(), 200);
-        assert!(client.0.other.get().is_none());
     }
 
-    #[tokio::test]
-    async fn a_server_that_nobody_vouches_for_gets_nothing() {
-        let (address, mut requests) = server(&authority("nobody"), "localhost").await;
-        let client = AskedFirst::new(&trust_in(&authority("Amazon")), trust_in(&authority("bank")));
-        assert!(is_unknown_issuer(&post(&client, address).await.unwrap_err()));
-        assert!(requests.try_recv().is_err());
+    #[test]
+    fn a_list_of_ones_own_is_taken_where_a_variable_names_it() {
+        let of = |variables: &[(&str, &str)]| has_own_list(&variables.iter().copied().collect());
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/amazon-trust-services.pem");
+        let folder = env!("CARGO_MANIFEST_DIR");
+        assert_eq!(of(&[]), Ok(false));
+        assert_eq!(of(&[("SSL_CERT_FILE", ""), ("SSL_CERT_DIR", "")]), Ok(false));
+        assert_eq!(of(&[("SSL_CERT_FILE", file)]), Ok(true));
+        assert_eq!(of(&[("SSL_CERT_DIR", folder)]), Ok(true));
     }
 
-    #[tokio::test]
-    async fn a_certificate_for_another_name_is_refused_by_the_first_alone() {
-        let amazon = authority("Amazon");
-        let (address, mut requests) = server(&amazon, "elsewhere").await;
-        let client = AskedFirst::new(&trust_in(&amazon), trust_in(&amazon));
-        assert!(!is_unknown_issuer(&post(&client, address).await.unwrap_err()));
-        assert!(client.0.other.get().is_none());
-        assert!(requests.try_recv().is_err());
+    #[test]
+    fn a_list_that_is_none_is_refused_by_the_variables_name() {
+        let no_list = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for (variable, value) in
+            [("SSL_CERT_FILE", "/nowhere.pem"), ("SSL_CERT_FILE", no_list), ("SSL_CERT_DIR", "/nowhere")]
+        {
+            let error = has_own_list(&[(variable, value)].into_iter().collect()).unwrap_err();
+            assert_eq!(error.name, variable);
+            assert!(error.problem.contains(value), "{error}");
+        }
     }
 
     #[test]

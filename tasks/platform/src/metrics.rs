@@ -119,7 +119,6 @@ pub struct EmbeddedMetricLog;
 
 impl MetricLog for EmbeddedMetricLog {
     fn record(&self, now: Timestamp, metrics: &MetricSet) {
-        // In one piece, or standard output writes the end of the line by itself.
         let written = embedded_line(now, metrics).map_err(Into::into).and_then(|line| stdout().write_all(&line));
         if let Err(error) = written {
             tracing::warn!(error.message = %error, metrics.namespace = metrics.namespace, "metrics were not recorded");
@@ -130,7 +129,8 @@ impl MetricLog for EmbeddedMetricLog {
 /// Room for a line as they are, so that it need not grow.
 const LINE_BYTES: usize = 1024;
 
-/// One line of embedded metric format at a storage resolution of one second, with its end.
+/// One line of embedded metric format at a storage resolution of one second, with its end. A value that is not a
+/// number, or infinite, is written as `null`.
 ///
 /// # Errors
 /// Never in practice.
@@ -182,5 +182,28 @@ impl Serialize for Line<'_> {
             line.serialize_entry(metric.name, &metric.value)?;
         }
         line.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_metadata_dimensions_and_values() {
+        let metrics = vec![Metric::count("Success", 1), Metric::milliseconds("ResponseTime", 12.5)];
+        let set = MetricSet::of_service("bank-dev", Level::Degraded, metrics);
+        let now = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
+        let expected = concat!(
+            r#"{"_aws":{"Timestamp":1700000000123,"CloudWatchMetrics":[{"#,
+            r#""Dimensions":[["Deployment","ServiceLevel","ServiceType"]],"Metrics":["#,
+            r#"{"Name":"Success","Unit":"Count","StorageResolution":1},"#,
+            r#"{"Name":"ResponseTime","Unit":"Milliseconds","StorageResolution":1}],"#,
+            r#""Namespace":"CircuitBreaker/Service"}]},"#,
+            r#""Deployment":"bank-dev","ServiceLevel":"2","ServiceType":"degraded","#,
+            r#""Success":1.0,"ResponseTime":12.5}"#,
+            "\n"
+        );
+        assert_eq!(String::from_utf8(embedded_line(now, &set).unwrap()).unwrap(), expected);
     }
 }
