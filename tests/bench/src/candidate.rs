@@ -7,9 +7,12 @@ use serde_json::Value;
 
 use crate::events;
 
+/// The Lambda that is in front of every request.
+pub const ROUTER: &str = "controller";
+
 /// The binaries that are Lambdas of this project.
 pub const LAMBDAS: [&str; 8] = [
-    "controller",
+    ROUTER,
     "full-service",
     "degraded-service",
     "maintenance-service",
@@ -56,7 +59,7 @@ impl Candidate {
         let service = || vec![("FAILURE_RATE", "0"), ("LATENCY_MIN_MS", "0"), ("LATENCY_MAX_MS", "0")];
         let (settings, event, answer) = match name {
             FLOOR => (vec![], events::http(), "rawPath"),
-            "controller" => (vec![], events::http(), "1024.50"),
+            ROUTER => (vec![], events::http(), "1024.50"),
             "full-service" | "degraded-service" | "maintenance-service" => {
                 (service(), events::routed(), r#""statusCode":200"#)
             }

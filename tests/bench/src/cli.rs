@@ -31,8 +31,8 @@ pub struct Options {
     /// Fails where a goal is missed.
     #[arg(long)]
     pub check: bool,
-    /// The certificates that are trusted beside the test's own authority: Amazon's, which the Lambdas bring, or all of
-    /// the machine's, as where a bank sets `SSL_CERT_FILE` to its own list.
+    /// The certificates in `SSL_CERT_FILE` beside the test's own authority: as many as the Lambdas bring, or all of the
+    /// machine's, as where a bank keeps a list of its own.
     #[arg(long, value_enum, default_value_t)]
     pub trust: Trust,
 }

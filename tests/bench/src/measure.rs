@@ -12,7 +12,7 @@ use crate::environment::{Environment, Surroundings};
 use crate::statistics::Sample;
 
 /// Turns in which warm requests are measured; each starts a new environment.
-pub const ROUNDS: u32 = 20;
+const ROUNDS: u32 = 20;
 /// Requests that are sent before the first one counts.
 const UNCOUNTED: u32 = 200;
 /// How long an environment is left alone before its first request, where it is.
@@ -46,6 +46,8 @@ pub struct Warm {
     pub own: Sample,
     /// From the first counted event to the call after the last, all rounds.
     pub elapsed: Duration,
+    /// From the start of each environment, all rounds.
+    pub lived: Duration,
     /// Peak memory after all requests, in KiB; the largest seen.
     pub memory_kib: u64,
     /// Calls to AWS while the requests were counted, by operation.
@@ -93,6 +95,7 @@ pub async fn warm(candidates: &[Candidate], requests: u32, around: Surroundings<
     for _ in 0..ROUNDS {
         for (candidate, result) in candidates.iter().zip(&mut results) {
             let (mut environment, _) = Environment::start(candidate, around).await?;
+            let started = Instant::now();
             for _ in 0..UNCOUNTED {
                 (environment, _) = environment.request().await?;
             }
@@ -105,6 +108,7 @@ pub async fn warm(candidates: &[Candidate], requests: u32, around: Surroundings<
                 durations.push(duration);
             }
             result.elapsed += begun.elapsed();
+            result.lived += started.elapsed();
             let invocations = invocations(&environment.log()?);
             let counted = invocations.len().checked_sub(durations.len()).and_then(|first| invocations.get(first..));
             for (duration, invocation) in durations.iter().zip(counted.unwrap_or_default()) {

@@ -8,12 +8,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::artifacts;
 use crate::aws::Aws;
-use crate::candidate::{Bootstrap, Candidate, FLOOR, LAMBDAS};
+use crate::candidate::{Bootstrap, Candidate, FLOOR, LAMBDAS, ROUTER};
 use crate::cli::Options;
 use crate::environment::Surroundings;
 use crate::goals::{INVOCATIONS, MEMORY, Missed, OWN_TIME, PACKAGE_MEGABYTES, READS_A_SECOND, START};
 use crate::machine::Machine;
-use crate::measure::{self, PAUSE, ROUNDS, Starts, Warm};
+use crate::measure::{self, PAUSE, Starts, Warm};
 use crate::statistics::{Sample, quotient, ratio};
 use crate::tls::TestAuthority;
 
@@ -137,8 +137,8 @@ fn warm_table(candidates: &[Candidate], pairs: &[Vec<Warm>], missed: &mut Missed
             .collect();
         if matches!(candidate.bootstrap, Bootstrap::Binary(_)) {
             missed.unless_at_most(MEMORY, &candidate.name, "memory after warm requests × floor", Some(memory));
-            if !of.own.is_empty() {
-                check_routing(&candidate.name, of, floor, missed);
+            if candidate.name == ROUTER {
+                check_routing(of, floor, missed);
             }
         }
         writeln!(
@@ -159,17 +159,19 @@ fn warm_table(candidates: &[Candidate], pairs: &[Vec<Warm>], missed: &mut Missed
 }
 
 /// What is asked of the Lambda that routes.
-fn check_routing(name: &str, of: &Warm, floor: &Warm, missed: &mut Missed) {
+fn check_routing(of: &Warm, floor: &Warm, missed: &mut Missed) {
+    let each_was_measured = of.own.len() == of.request.len();
     for percent in [50, 99] {
-        let own = ratio(of.own.percentile(percent), floor.request.percentile(percent));
-        missed.unless_at_most(OWN_TIME, name, &format!("own time p{percent} × floor"), own);
+        let own = ratio(of.own.percentile(percent), floor.request.percentile(percent)).filter(|_| each_was_measured);
+        missed.unless_at_most(OWN_TIME, ROUTER, &format!("own time p{percent} × floor"), own);
     }
     let calls = |operation| of.calls.get(operation).copied().unwrap_or_default();
-    let invocations = quotient(calls("Invoke"), of.request.len());
-    missed.unless_at_most(INVOCATIONS, name, "invocations a request", Some(invocations));
-    // The state may be due in the moment at which a round begins.
-    let reads = quotient(calls("GetItem").saturating_sub(ROUNDS.into()), 1) / of.elapsed.as_secs_f64();
-    missed.unless_at_most(READS_A_SECOND, name, "reads of the state a second", Some(reads));
+    // None at all would mean that nothing was routed.
+    let invocations = Some(quotient(calls("Invoke"), of.request.len())).filter(|invocations| *invocations > 0.0);
+    missed.unless_at_most(INVOCATIONS, ROUTER, "invocations a request", invocations);
+    // Each environment has read the state at its start, so the next read is a lifetime away.
+    let reads = quotient(calls("GetItem"), 1) / of.lived.as_secs_f64();
+    missed.unless_at_most(READS_A_SECOND, ROUTER, "reads of the state a second", Some(reads));
 }
 
 fn milliseconds(duration: Option<Duration>) -> String {
