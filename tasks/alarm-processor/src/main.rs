@@ -9,7 +9,7 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
 use platform::clients::{Timeouts, connect_to_step_functions, sdk_config, step_functions};
-use platform::metrics::EmbeddedMetricLog;
+use platform::embedded_metrics::EmbeddedMetricLog;
 use platform::runtime::serve;
 
 /// Above the state machine's own 90 s and below this function's 100 s.
@@ -22,7 +22,7 @@ async fn main() -> ExitCode {
         let arn = environment.required("STATE_MACHINE_ARN")?;
         let client = step_functions(&sdk_config(&environment, EXECUTION_TIMEOUTS)?);
         let executions = StateMachine { client: client.clone(), arn };
-        let processor = AlarmProcessor { executions, metrics: EmbeddedMetricLog, deployment };
+        let processor = AlarmProcessor { executions, metrics: EmbeddedMetricLog::default(), deployment };
         let handler = |event: LambdaEvent<SqsEvent>| async {
             Ok::<_, Infallible>(processor.handle(event.payload, Timestamp::now()).await)
         };

@@ -11,7 +11,7 @@ use lambda_runtime::LambdaEvent;
 use platform::clients::{
     ROUTING_TIMEOUTS, connect_to_lambda, dynamodb_for_routing, lambda_without_retries, sdk_config,
 };
-use platform::metrics::EmbeddedMetricLog;
+use platform::embedded_metrics::EmbeddedMetricLog;
 use platform::runtime::serve;
 use platform::state_store::StateTable;
 use serde_json::value::RawValue;
@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
             service_timeouts: settings.service_timeouts,
             request_fallback: settings.request_fallback,
             probe_limit: ProbeLimit::of(settings.policy.as_ref()),
-            metrics: EmbeddedMetricLog,
+            metrics: EmbeddedMetricLog::default(),
             deployment: settings.deployment,
             policy: settings.policy,
             commands: settings.commands,

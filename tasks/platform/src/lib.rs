@@ -3,6 +3,7 @@
 
 #[cfg(feature = "sdk")]
 pub mod clients;
+pub mod embedded_metrics;
 #[cfg(feature = "sdk")]
 pub mod https;
 #[cfg(feature = "cloudwatch")]

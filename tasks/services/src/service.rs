@@ -6,7 +6,8 @@ use std::time::Instant;
 use breaker::Level;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use platform::metrics::{EmbeddedMetricLog, Metric, MetricLog, MetricSet};
+use platform::embedded_metrics::EmbeddedMetricLog;
+use platform::metrics::{Metric, MetricLog, MetricSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -195,7 +196,7 @@ pub async fn run(level: Level) -> ExitCode {
         let service = Service {
             level,
             simulation: Chance::new(&settings),
-            metrics: EmbeddedMetricLog,
+            metrics: EmbeddedMetricLog::default(),
             deployment: settings.deployment,
             fault_injection: settings.fault_injection,
         };

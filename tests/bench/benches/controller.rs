@@ -12,7 +12,8 @@ use controller::{
 };
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
-use platform::metrics::{MetricLog, MetricSet, embedded_line};
+use platform::embedded_metrics::EmbeddedMetricLog;
+use platform::metrics::{MetricLog, MetricSet};
 use platform::state_store::{HistoryReader, StoreError, Transitions};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
@@ -51,11 +52,11 @@ impl ServiceInvoker for Service {
 }
 
 /// Writes the line as the real one does, and drops it.
-struct Lines;
+struct Lines(EmbeddedMetricLog);
 
 impl MetricLog for Lines {
     fn record(&self, now: Timestamp, metrics: &MetricSet) {
-        drop(black_box(embedded_line(now, metrics)));
+        drop(black_box(self.0.line(now, metrics)));
     }
 }
 
@@ -88,7 +89,7 @@ fn main() -> Result<()> {
             request_fallback: true,
             probe_limit: ProbeLimit::of(Some(&policy)),
             services: Service(answer.to_string().into_bytes()),
-            metrics: Lines,
+            metrics: Lines(EmbeddedMetricLog::default()),
             deployment: "bank-bench".to_owned(),
             policy: Some(policy),
             commands: CommandTarget::default(),
