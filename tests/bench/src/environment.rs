@@ -49,7 +49,7 @@ impl<'a> Environment<'a> {
     /// It does not start: then with the end of its log.
     pub async fn start(candidate: &'a Candidate, around: Surroundings<'_>) -> Result<(Self, Duration)> {
         let mut api = RuntimeApi::start().await?;
-        let log = tempfile::tempfile().context("no room for a log")?;
+        let log = log_file().context("no room for a log")?;
         let mut command = command(candidate, around, &api)?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
         let begun = Instant::now();
@@ -139,6 +139,12 @@ impl<'a> Environment<'a> {
         let line = status.lines().find_map(|line| line.strip_prefix(field)).context("the kernel tells no memory")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
+}
+
+/// Where a bootstrap's output goes. In memory where there is such a place: what Lambda takes it with is a pipe, and no
+/// disk.
+fn log_file() -> std::io::Result<File> {
+    tempfile::tempfile_in("/dev/shm").or_else(|_| tempfile::tempfile())
 }
 
 impl Process {
