@@ -21,7 +21,7 @@ const LINE_BYTES: usize = 1024;
 /// written once.
 #[derive(Debug, Default)]
 pub struct EmbeddedMetricLog {
-    /// Each with a set that it describes. There are as many as the code has kinds of sets: a dozen at most.
+    /// Each with a set that it describes. There are as many as the code has kinds of sets: about a dozen.
     directives: Mutex<Vec<(MetricSet, Arc<RawValue>)>>,
 }
 

@@ -1,7 +1,7 @@
 //! The one HTTPS client of a Lambda.
 //!
 //! The SDK's own client parses the machine's certificates, some 145 of them, for each service client. Reading and
-//! parsing them once is a third of a whole start, and the endpoints of AWS show certificates of Amazon's own
+//! parsing them once is a quarter of a whole start, and the endpoints of AWS show certificates of Amazon's own
 //! authorities. So those five are compiled in and asked first; where they do not vouch for a server, the machine's are
 //! read and asked too.
 //!
@@ -21,6 +21,7 @@ use std::env::split_paths;
 use std::error::Error;
 use std::io;
 use std::iter::successors;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -35,6 +36,8 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::settings::{Environment, SettingError};
 
@@ -56,10 +59,11 @@ pub fn client(environment: &Environment) -> Result<SharedHttpClient, SettingErro
     // handshake will say.
     drop(default_provider().secure_random.fill(&mut [0]));
     let connector = if has_own_list(environment)? {
-        connector(TrustStore::default())
+        connector(&trusting(TrustStore::default())?)
     } else {
-        let amazon = TrustStore::empty().with_pem_certificate(AMAZON);
-        SharedHttpConnector::new(AmazonFirst::new(amazon, TrustStore::default().with_pem_certificate(AMAZON)))
+        let amazon = trusting(TrustStore::empty().with_pem_certificate(AMAZON))?;
+        let machine = trusting(TrustStore::default().with_pem_certificate(AMAZON))?;
+        SharedHttpConnector::new(AmazonFirst::new(&amazon, machine))
     };
     // Whatever settings a service client has of its own.
     Ok(http_client_fn(move |_, _| connector.clone()))
@@ -67,41 +71,51 @@ pub fn client(environment: &Environment) -> Result<SharedHttpClient, SettingErro
 
 /// Whether the environment has a list of its own in place of the machine's: then [`TrustStore::default`] is that list.
 fn has_own_list(environment: &Environment) -> Result<bool, SettingError> {
+    let refused = |name, value: &str| {
+        let remedy = "name certificates in PEM, or leave the variable out";
+        SettingError::new(name, format!("{value:?} holds no certificate that can be read; {remedy}"))
+    };
     let file = environment.optional("SSL_CERT_FILE");
-    if let Some(path) = &file {
-        let problem = match std::fs::read(path) {
-            Ok(content) if String::from_utf8_lossy(&content).contains("-----BEGIN CERTIFICATE-----") => None,
-            Ok(_) => Some("holds no certificate".to_owned()),
-            Err(error) => Some(format!("cannot be read: {error}")),
-        };
-        if let Some(problem) = problem {
-            let remedy = "name a file of certificates in PEM, or leave the variable out";
-            return Err(SettingError::new("SSL_CERT_FILE", format!("{path:?} {problem}; {remedy}")));
-        }
+    if let Some(path) = &file
+        && !holds_a_certificate(Path::new(path))
+    {
+        return Err(refused("SSL_CERT_FILE", path));
+    }
+    // Whoever reads the machine's list would take it for the name of a file.
+    if environment.is_set_to_nothing("SSL_CERT_FILE") {
+        return Err(refused("SSL_CERT_FILE", ""));
     }
     let folders = environment.optional("SSL_CERT_DIR");
-    if let Some(folders) = &folders
-        && !split_paths(folders).any(|folder| folder.is_dir())
-    {
-        let problem = format!("{folders:?} is no folder; name one with certificates, or leave the variable out");
-        return Err(SettingError::new("SSL_CERT_DIR", problem));
+    if let Some(paths) = &folders {
+        let mut files = split_paths(paths).filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
+        if !files.any(|file| holds_a_certificate(&file.path())) {
+            return Err(refused("SSL_CERT_DIR", paths));
+        }
     }
     Ok(file.is_some() || folders.is_some())
 }
 
-/// Reads and parses the certificates, and trusts them alone.
-fn connector(trusted: TrustStore) -> SharedHttpConnector {
+fn holds_a_certificate(file: &Path) -> bool {
+    CertificateDer::pem_file_iter(file).is_ok_and(|mut certificates| certificates.any(|read| read.is_ok()))
+}
+
+/// Trusts these alone.
+fn trusting(authorities: TrustStore) -> Result<TlsContext, SettingError> {
+    let context = TlsContext::builder().with_trust_store(authorities).build();
+    // Nothing in it can fail today.
+    context.map_err(|error| SettingError::new("SSL_CERT_FILE", error.to_string()))
+}
+
+/// Reads and parses the certificates.
+fn connector(trusting: &TlsContext) -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
     let connector = Connector::builder()
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
         .proxy_config(ProxyConfig::from_env())
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-    // Building a context cannot fail today; without one, nothing that is TLS could be reached.
-    let connector = match TlsContext::builder().with_trust_store(trusted).build() {
-        Ok(context) => connector.tls_context(context).build(),
-        Err(_) => Connector::builder().build_http(),
-    };
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(trusting.clone())
+        .build();
     SharedHttpConnector::new(connector)
 }
 
@@ -118,11 +132,11 @@ struct Connectors {
 }
 
 impl AmazonFirst {
-    /// `machine` must hold what `amazon` holds.
-    fn new(amazon: TrustStore, machine: TrustStore) -> Self {
+    /// Once the machine's have vouched for a server they are asked for all, so `machine` holds what `amazon` holds.
+    fn new(amazon: &TlsContext, machine: TlsContext) -> Self {
         Self(Arc::new(Connectors {
             amazon: connector(amazon),
-            machine: LazyLock::new(Box::new(|| connector(machine))),
+            machine: LazyLock::new(Box::new(move || connector(&machine))),
             machine_has_vouched: AtomicBool::new(false),
         }))
     }
@@ -141,8 +155,7 @@ impl HttpConnector for AmazonFirst {
                 (Err(error), Some(request)) if is_refused_certificate(&error) => {
                     let server = host_of(request.uri()).to_owned();
                     let answer = connectors.machine.call(request).await;
-                    let vouched = !answer.as_ref().is_err_and(|error| is_refused_certificate(error));
-                    if vouched && !connectors.machine_has_vouched.swap(true, Ordering::Relaxed) {
+                    if answer.is_ok() && !connectors.machine_has_vouched.swap(true, Ordering::Relaxed) {
                         tracing::warn!(
                             server.address = server,
                             "Amazon's authorities do not vouch for a server, and the machine's do"
@@ -184,8 +197,7 @@ mod tests {
     use aws_smithy_types::body::SdkBody;
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
     use rustls::ServerConfig;
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::pki_types::PrivateKeyDer;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::sync::mpsc;
@@ -194,15 +206,20 @@ mod tests {
 
     use super::*;
 
-    fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    fn authority(name: &str) -> Authority {
         let mut params = CertificateParams::new([]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
     }
 
-    fn trust_in(authority: &CertifiedIssuer<'static, KeyPair>) -> TrustStore {
-        TrustStore::empty().with_pem_certificate(authority.pem())
+    type Authority = CertifiedIssuer<'static, KeyPair>;
+
+    /// A client for which these are Amazon's authority and the only other one that the machine knows.
+    fn client_of(amazon: &Authority, bank: &Authority) -> AmazonFirst {
+        let amazon = TrustStore::empty().with_pem_certificate(amazon.pem());
+        let machine = amazon.clone().with_pem_certificate(bank.pem());
+        AmazonFirst::new(&trusting(amazon).unwrap(), trusting(machine).unwrap())
     }
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -210,7 +227,7 @@ mod tests {
 
     /// A server at `localhost` with a certificate for `name` that answers so, and the requests that reach it.
     async fn server(
-        authority: &CertifiedIssuer<'static, KeyPair>,
+        authority: &Authority,
         name: &str,
         answer: &'static str,
     ) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
@@ -230,9 +247,10 @@ mod tests {
             let acceptor = TlsAcceptor::from(Arc::new(config));
             while let Ok((connection, _)) = listener.accept().await {
                 let Ok(mut stream) = acceptor.accept(connection).await else { continue };
-                let mut request = vec![0; 4096];
-                let length = stream.read(&mut request).await.unwrap();
-                request.truncate(length);
+                let mut request = Vec::new();
+                while !request.ends_with(b"once") {
+                    assert!(stream.read_buf(&mut request).await.unwrap() > 0);
+                }
                 seen.send(String::from_utf8(request).unwrap()).unwrap();
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
@@ -255,7 +273,7 @@ mod tests {
     async fn a_server_that_only_the_machine_knows_gets_each_request_once() {
         let (amazon, bank) = (authority("Amazon"), authority("bank"));
         let (address, mut requests) = server(&bank, "localhost", OK).await;
-        let client = AmazonFirst::new(trust_in(&amazon), trust_in(&bank));
+        let client = client_of(&amazon, &bank);
         for _ in 0..2 {
             assert_eq!(post(&client, address).await.unwrap(), 200);
             assert!(requests.recv().await.unwrap().ends_with("once"));
@@ -268,7 +286,7 @@ mod tests {
     async fn the_machine_is_not_asked_where_amazon_vouches() {
         let amazon = authority("Amazon");
         let (address, mut requests) = server(&amazon, "localhost", OK).await;
-        let client = AmazonFirst::new(trust_in(&amazon), trust_in(&authority("bank")));
+        let client = client_of(&amazon, &authority("bank"));
         assert_eq!(post(&client, address).await.unwrap(), 200);
         assert!(requests.recv().await.unwrap().ends_with("once"));
         assert!(!machine_has_vouched(&client));
@@ -278,7 +296,7 @@ mod tests {
     async fn a_request_that_was_sent_is_not_sent_again() {
         let amazon = authority("Amazon");
         let (address, mut requests) = server(&amazon, "localhost", HANGS_UP).await;
-        let client = AmazonFirst::new(trust_in(&amazon), trust_in(&amazon));
+        let client = client_of(&amazon, &authority("bank"));
         assert!(!is_refused_certificate(&post(&client, address).await.unwrap_err()));
         assert!(requests.recv().await.unwrap().ends_with("once"));
         assert!(requests.try_recv().is_err());
@@ -287,7 +305,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_nobody_vouches_for_gets_nothing_and_changes_nothing() {
         let (amazon, bank) = (authority("Amazon"), authority("bank"));
-        let client = AmazonFirst::new(trust_in(&amazon), trust_in(&bank));
+        let client = client_of(&amazon, &bank);
         for (authority, name) in [(&authority("nobody"), "localhost"), (&amazon, "elsewhere"), (&bank, "elsewhere")] {
             let (address, mut requests) = server(authority, name, OK).await;
             assert!(is_refused_certificate(&post(&client, address).await.unwrap_err()));
@@ -298,13 +316,22 @@ mod tests {
         assert_eq!(post(&client, address).await.unwrap(), 200);
     }
 
+    #[tokio::test]
+    async fn a_server_that_hangs_up_before_it_is_vouched_for_changes_nothing() {
+        let (amazon, bank) = (authority("Amazon"), authority("bank"));
+        let (address, _requests) = server(&bank, "localhost", HANGS_UP).await;
+        let client = client_of(&amazon, &bank);
+        assert!(!is_refused_certificate(&post(&client, address).await.unwrap_err()));
+        assert!(!machine_has_vouched(&client));
+    }
+
     #[test]
     fn a_list_of_ones_own_is_taken_where_a_variable_names_it() {
         let of = |variables: &[(&str, &str)]| has_own_list(&variables.iter().copied().collect());
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/amazon-trust-services.pem");
-        let folder = env!("CARGO_MANIFEST_DIR");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
         assert_eq!(of(&[]), Ok(false));
-        assert_eq!(of(&[("SSL_CERT_FILE", ""), ("SSL_CERT_DIR", "")]), Ok(false));
+        assert_eq!(of(&[("SSL_CERT_DIR", "")]), Ok(false));
         assert_eq!(of(&[("SSL_CERT_FILE", file)]), Ok(true));
         assert_eq!(of(&[("SSL_CERT_DIR", folder)]), Ok(true));
     }
@@ -312,9 +339,14 @@ mod tests {
     #[test]
     fn a_list_that_is_none_is_refused_by_the_variables_name() {
         let no_list = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-        for (variable, value) in
-            [("SSL_CERT_FILE", "/nowhere.pem"), ("SSL_CERT_FILE", no_list), ("SSL_CERT_DIR", "/nowhere")]
-        {
+        let no_folder_of_lists = env!("CARGO_MANIFEST_DIR");
+        for (variable, value) in [
+            ("SSL_CERT_FILE", "/nowhere.pem"),
+            ("SSL_CERT_FILE", no_list),
+            ("SSL_CERT_FILE", ""),
+            ("SSL_CERT_DIR", "/nowhere"),
+            ("SSL_CERT_DIR", no_folder_of_lists),
+        ] {
             let error = has_own_list(&[(variable, value)].into_iter().collect()).unwrap_err();
             assert_eq!(error.name, variable);
             assert!(error.problem.contains(value), "{error}");

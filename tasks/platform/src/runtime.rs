@@ -51,8 +51,8 @@ pub fn now() -> Timestamp {
 ///
 /// `connect` needs the network, so the first event is asked for as soon as it has begun; an event that comes before it
 /// is done waits, because by itself it would open the same connections, one after the other and from the beginning.
-/// What needs the processor is done before: a starting environment has the whole of it, a running one the share that
-/// its memory buys, a seventh at 256 MB.
+/// What needs the processor and no network is done before: a starting environment has the whole of it, a running one
+/// the share that its memory buys, a seventh at 256 MB.
 ///
 /// Boxed, because the futures of SDK calls are tens of kilobytes, which each `await` on the way would move.
 ///

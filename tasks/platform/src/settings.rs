@@ -50,6 +50,13 @@ impl Environment {
         self.get(name).map(str::to_owned)
     }
 
+    /// Whether the variable is there and empty. To the project's own settings that is as good as unset; to others' it
+    /// may not be.
+    #[must_use]
+    pub fn is_set_to_nothing(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(String::is_empty)
+    }
+
     /// The value of a variable that can have no default.
     ///
     /// # Errors
