@@ -12,8 +12,9 @@ pub const OWN_TIME: f64 = 1.5;
 pub const PACKAGE_MEGABYTES: f64 = 4.0;
 /// Invocations of a service in a routed request.
 pub const INVOCATIONS: f64 = 1.0;
-/// Reads of the state in a second of one environment: the cache holds for a second less a fifth.
-pub const READS_A_SECOND: f64 = 1.25;
+/// Reads of the state in a second of one environment. The cache holds for a second give or take a fifth, by chance, so
+/// that a few reads may come a little faster than one a second.
+pub const READS_A_SECOND: f64 = 1.1;
 
 /// The goals that were missed.
 #[derive(Debug, Default)]

@@ -9,12 +9,14 @@ use serde_json::Value;
 use crate::aws::Aws;
 use crate::candidate::Candidate;
 use crate::environment::{Environment, Surroundings};
-use crate::statistics::Sample;
+use crate::statistics::{Sample, quotient};
 
 /// Turns in which warm requests are measured; each starts a new environment.
 const ROUNDS: u32 = 20;
 /// Requests that are sent before the first one counts.
 const UNCOUNTED: u32 = 200;
+/// How long requests are sent for counting calls that are due now and then.
+const STEADY: Duration = Duration::from_secs(10);
 /// How long an environment is left alone before its first request, where it is.
 pub const PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,8 +48,6 @@ pub struct Warm {
     pub own: Sample,
     /// From the first counted event to the call after the last, all rounds.
     pub elapsed: Duration,
-    /// From the start of each environment, all rounds.
-    pub lived: Duration,
     /// Peak memory after all requests, in KiB; the largest seen.
     pub memory_kib: u64,
     /// Calls to AWS while the requests were counted, by operation.
@@ -95,7 +95,6 @@ pub async fn warm(candidates: &[Candidate], requests: u32, around: Surroundings<
     for _ in 0..ROUNDS {
         for (candidate, result) in candidates.iter().zip(&mut results) {
             let (mut environment, _) = Environment::start(candidate, around).await?;
-            let started = Instant::now();
             for _ in 0..UNCOUNTED {
                 (environment, _) = environment.request().await?;
             }
@@ -108,7 +107,6 @@ pub async fn warm(candidates: &[Candidate], requests: u32, around: Surroundings<
                 durations.push(duration);
             }
             result.elapsed += begun.elapsed();
-            result.lived += started.elapsed();
             let invocations = invocations(&environment.log()?);
             let counted = invocations.len().checked_sub(durations.len()).and_then(|first| invocations.get(first..));
             for (duration, invocation) in durations.iter().zip(counted.unwrap_or_default()) {
@@ -124,6 +122,27 @@ pub async fn warm(candidates: &[Candidate], requests: u32, around: Surroundings<
         }
     }
     Ok(results)
+}
+
+/// Sends one environment requests for [`STEADY`], and returns how many calls of `operation` it made a second.
+///
+/// # Errors
+/// It fails.
+pub async fn calls_a_second(
+    candidate: &Candidate,
+    operation: &str,
+    around: Surroundings<'_>,
+    aws: &Aws,
+) -> Result<f64> {
+    let (mut environment, _) = Environment::start(candidate, around).await?;
+    (environment, _) = environment.request().await?;
+    drop(aws.take());
+    let begun = Instant::now();
+    while begun.elapsed() < STEADY {
+        (environment, _) = environment.request().await?;
+    }
+    let calls = aws.take().calls.get(operation).copied().unwrap_or_default();
+    Ok(quotient(calls, 1) / begun.elapsed().as_secs_f64())
 }
 
 /// How long each invocation of a service took, from the metrics in a log.
