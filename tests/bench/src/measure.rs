@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::aws::Aws;
 use crate::candidate::Candidate;
 use crate::environment::{Environment, Surroundings};
-use crate::statistics::{Sample, quotient};
+use crate::statistics::{Sample, rate};
 
 /// Turns in which warm requests are measured; each starts a new environment.
 const ROUNDS: u32 = 20;
@@ -142,7 +142,7 @@ pub async fn calls_a_second(
         (environment, _) = environment.request().await?;
     }
     let calls = aws.take().calls.get(operation).copied().unwrap_or_default();
-    Ok(quotient(calls, 1) / begun.elapsed().as_secs_f64())
+    Ok(rate(calls, begun.elapsed()))
 }
 
 /// How long each invocation of a service took, from the metrics in a log.

@@ -49,6 +49,13 @@ pub fn quotient(of: u64, by: u64) -> f64 {
     of as f64 / by as f64
 }
 
+/// How many a second.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "shown with four digits")]
+pub fn rate(count: u64, elapsed: Duration) -> f64 {
+    count as f64 / elapsed.as_secs_f64()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use crate::environment::Surroundings;
 use crate::goals::{INVOCATIONS, MEMORY, Missed, OWN_TIME, PACKAGE_MEGABYTES, READS_A_SECOND, START};
 use crate::machine::Machine;
 use crate::measure::{self, PAUSE, Starts, Warm};
-use crate::statistics::{Sample, quotient, ratio};
+use crate::statistics::{Sample, quotient, rate, ratio};
 use crate::tls::TestAuthority;
 
 /// Builds, measures and prints.
@@ -152,8 +152,8 @@ fn warm_table(candidates: &[Candidate], pairs: &[Vec<Warm>], missed: &mut Missed
             percentile(&of.request, 99),
             percentile(own, 50),
             percentile(own, 99),
-            rate(&of.request, of.elapsed),
-            rate(&floor.request, floor.elapsed),
+            rate(of.request.len(), of.elapsed),
+            rate(floor.request.len(), floor.elapsed),
             kib(of.memory_kib),
             if calls.is_empty() { "none".to_owned() } else { calls.join(", ") },
         )?;
@@ -194,11 +194,6 @@ fn microseconds(duration: Option<Duration>) -> String {
 
 fn digits(number: Option<f64>) -> String {
     number.map_or_else(|| "–".to_owned(), |number| format!("{number:.2}"))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with four digits")]
-fn rate(sample: &Sample, elapsed: Duration) -> f64 {
-    sample.len() as f64 / elapsed.as_secs_f64()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
