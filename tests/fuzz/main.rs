@@ -1,6 +1,9 @@
-//! Parsers against input that nobody would write: whatever it is, they answer, and what they take
-//! keeps the rules. Each target runs for two seconds; for longer, say:
-//! `FUZZ_SECONDS=600 cargo test --test fuzz <target>`.
+//! Parsers against invalid and unusual input: they answer all of it, and what they accept keeps the rules.
+//!
+//! By default each target tries the same inputs in every run: a fixed number, from the fixed seed in
+//! `.cargo/config.toml`. `FUZZ_SECONDS=600 cargo test --test fuzz <target>` tries new random inputs for so many seconds.
+//! The seed of an input that failed is added to a file `<module>.regressions` beside the target's module; every
+//! later run tries it first.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -14,10 +17,16 @@ mod writes;
 
 use std::cell::Cell;
 use std::fmt::Debug;
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use proptest::strategy::Strategy;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestCaseError, TestRunner};
+
+/// Number of inputs that a target tries if `FUZZ_SECONDS` is not set.
+const CASES: u32 = 1_000;
+/// Number of random inputs that a target tries before it looks at the clock.
+const CASES_OF_A_ROUND: u32 = 64;
 
 /// What became of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,40 +35,55 @@ enum Answer {
     Refused,
 }
 
-/// Tries `property` on what `strategy` makes up, until the time is over. A failure is shrunk and shown.
-/// Says how many inputs were taken, and how many refused.
+/// Tries `property` on what `strategy` generates. A failure is shrunk, shown, and its seed is kept.
+/// Returns how many inputs were accepted, and how many refused.
+#[track_caller]
 fn fuzz<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> Result<Answer, TestCaseError>) -> (u64, u64)
 where
     S::Value: Debug,
 {
-    let seconds = std::env::var("FUZZ_SECONDS").map_or(2, |seconds| seconds.parse().unwrap());
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
+    let regressions = FileFailurePersistence::WithSource("regressions");
+    let config = Config {
+        failure_persistence: Some(Box::new(regressions)),
+        source_file: Some(Location::caller().file()),
+        ..Config::default()
+    };
     let (taken, refused) = (Cell::new(0), Cell::new(0));
     let counted = |input| {
         let counter = if property(input)? == Answer::Taken { &taken } else { &refused };
         counter.set(counter.get() + 1);
         Ok(())
     };
-    loop {
-        // A runner that has passed its cases tries no more.
-        if let Err(failure) = TestRunner::new(config.clone()).run(strategy, counted) {
+    let run = |config| {
+        if let Err(failure) = TestRunner::new(config).run(strategy, counted) {
             panic!("{failure}");
         }
-        if Instant::now() >= until {
-            break;
+    };
+    match std::env::var("FUZZ_SECONDS") {
+        Ok(seconds) => {
+            let until = Instant::now() + Duration::from_secs(seconds.parse().unwrap());
+            while Instant::now() < until {
+                run(Config { cases: CASES_OF_A_ROUND, rng_seed: RngSeed::Random, ..config.clone() });
+            }
         }
+        Err(_) => run(Config { cases: CASES, ..config }),
     }
     eprintln!("{} taken, {} refused", taken.get(), refused.get());
     (taken.get(), refused.get())
 }
 
-/// The same for input that is near enough to good input: some of it must be taken, and some refused,
-/// or the property was tried on one half of its sentence only.
+/// Does what [`fuzz`] does, for input that is close to valid input: some of it must be accepted and some refused,
+/// or only one half of the property was tried.
+#[track_caller]
 fn fuzz_both<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> Result<Answer, TestCaseError>)
 where
     S::Value: Debug,
 {
     let (taken, refused) = fuzz(strategy, property);
     assert!(taken > 0 && refused > 0, "{taken} taken, {refused} refused");
+}
+
+#[test]
+fn inputs_are_the_same_in_every_run() {
+    assert_ne!(Config::default().rng_seed, RngSeed::Random, "cargo sets PROPTEST_RNG_SEED, by .cargo/config.toml");
 }
