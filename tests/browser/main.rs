@@ -1,8 +1,8 @@
 //! The status page of a running system in a real browser: what is seen, what a screen reader is told, what an
 //! accessibility audit finds, and how the page follows a transition. Pictures go to `target/status-page/`.
 //!
-//! Needs Chromium with its driver, and axe-core: `.ci/browser-tools` installs them. Without them the tests say so
-//! and pass, unless `BROWSER_TESTS` is `required`.
+//! Needs Chromium with its driver, and axe-core, which `.ci/browser-tools` installs:
+//! `cargo test --test browser -- --ignored` runs the tests.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 #![allow(clippy::expect_used, reason = "a test may fail where it stands")]
@@ -20,16 +20,9 @@ use serde_json::json;
 use common::{System, eventually, force_to, quick, with};
 use driver::{Browser, Tools};
 
-/// The tools, or none where the tests may be left out.
-fn tools() -> Option<Tools> {
-    match Tools::find() {
-        Ok(tools) => Some(tools),
-        Err(missing) if std::env::var_os("BROWSER_TESTS").is_some_and(|wish| wish == "required") => panic!("{missing}"),
-        Err(missing) => {
-            println!("NOT TESTED: {missing}");
-            None
-        }
-    }
+/// Returns the tools, or fails with what is missing and how to get it.
+fn tools() -> Tools {
+    Tools::find().unwrap_or_else(|missing| panic!("{missing}"))
 }
 
 fn picture(name: &str) -> PathBuf {
@@ -64,8 +57,9 @@ async fn is_accessible(browser: &Browser, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and axe-core, which .ci/browser-tools installs"]
 async fn the_page_is_right_at_every_level_and_under_a_hold_and_follows_without_a_reload_by_hand() {
-    let Some(tools) = tools() else { return };
+    let tools = tools();
     let system = System::start(&quick()).await;
     system.without_schedule().await;
     // The first look writes the state.
@@ -122,8 +116,9 @@ async fn follows(system: &System, browser: &Browser) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium and axe-core, which .ci/browser-tools installs"]
 async fn the_page_can_be_paused_works_by_keyboard_and_says_when_it_is_old() {
-    let Some(tools) = tools() else { return };
+    let tools = tools();
     let system = System::start(&quick()).await;
     tools.with_browser(async |browser| grows_old(system, &browser).await).await;
 }
