@@ -1,5 +1,6 @@
 //! Customers' data: it goes through the whole chain and stays out of every log.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use local::demo::{Cycle, force, options};
@@ -8,10 +9,38 @@ use local::progress::Progress;
 use local::stack::LocalStack;
 use serde_json::json;
 
-/// Nobody's account and nobody's amount: wherever they turn up, they came from these requests.
+/// Accounts, an amount and a key that no other test uses: wherever they are found, they came from these requests.
 const MARKS: [&str; 4] = ["9078563412", "8899776655", "7654.32", "marked-key-31415"];
 
 const DEADLINE: Duration = Duration::from_mins(2);
+
+/// Sends the marked requests, once answered by the services and once failed by them, and checks each answer: what
+/// never reached a service could leave no mark anywhere. Returns the levels that answered.
+async fn send_marked(address: &str) -> BTreeSet<u8> {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = |path: &str| format!("{address}{path}");
+    let transfer = json!({"fromAccount": MARKS[0], "toAccount": MARKS[1], "amount": MARKS[2]});
+    let mut levels = BTreeSet::new();
+    for fail in [false, true] {
+        // Each with the statuses at the levels 1, 2 and 3; the services decline with 503.
+        for (request, statuses) in [
+            (client.get(url(&format!("/account/{}", MARKS[0]))), [200, 200, 200]),
+            (client.get(url(&format!("/account/{}/transactions?cursor={}", MARKS[1], MARKS[3]))), [200, 200, 503]),
+            (client.post(url("/transfer")).header("Idempotency-Key", MARKS[3]).json(&transfer), [200, 503, 503]),
+            (client.post(url("/transfer")).body(format!("{{\"fromAccount\": {}, cut", MARKS[0])), [400, 503, 503]),
+        ] {
+            let answer = request.header("X-Simulate-Failure", fail.to_string()).send().await.unwrap();
+            let level: u8 = answer.headers()["x-circuit-breaker-level"].to_str().unwrap().parse().unwrap();
+            let (place, status) = (answer.url().path().to_owned(), answer.status().as_u16());
+            let body = answer.text().await.unwrap();
+            let expected = if fail { 500 } else { statuses[usize::from(level) - 1] };
+            assert_eq!(status, expected, "{place} at level {level}: {body}");
+            assert!(status != 200 || MARKS.iter().any(|mark| body.contains(mark)), "{place}: {body}");
+            levels.insert(level);
+        }
+    }
+    levels
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_account_number_and_no_body_reaches_any_log() {
@@ -19,28 +48,14 @@ async fn no_account_number_and_no_body_reaches_any_log() {
     let deployment = stack.deploy(&Progress::quiet(), &options().with("LogLevel", "debug")).await.unwrap();
     let gateway = Gateway::start(0, &deployment.api).await.unwrap();
     let mut cycle = Cycle::new(&stack, &deployment, gateway.address()).unwrap();
-    let client = reqwest::Client::new();
-    let ask = async || {
-        for fail in ["false", "true"] {
-            let url = |path: &str| format!("{}{path}", gateway.address());
-            let transfer = json!({"fromAccount": MARKS[0], "toAccount": MARKS[1], "amount": MARKS[2]});
-            for request in [
-                client.get(url(&format!("/account/{}", MARKS[0]))),
-                client.get(url(&format!("/account/{}/transactions?cursor={}", MARKS[1], MARKS[3]))),
-                client.post(url("/transfer")).header("Idempotency-Key", MARKS[3]).json(&transfer),
-                client.post(url("/transfer")).body(format!("{{\"fromAccount\": {}, nonsense", MARKS[0])),
-            ] {
-                request.header("X-Simulate-Failure", fail).send().await.unwrap();
-            }
-        }
-    };
-    // At each level, the alarms' way and the operators' way included.
-    ask().await;
+    // On each level, after a fall that an alarm asked for and after an operator's command.
+    assert_eq!(send_marked(gateway.address()).await, BTreeSet::from([1]));
     cycle.expect("failures", true, 2).await.unwrap();
-    ask().await;
+    let fallen = send_marked(gateway.address()).await;
+    assert!(!fallen.contains(&1), "{fallen:?}");
     force(&stack, &deployment, 3, "a drill").await.unwrap();
     cycle.expect("an operator", false, 3).await.unwrap();
-    ask().await;
+    assert_eq!(send_marked(gateway.address()).await, BTreeSet::from([3]));
 
     let logs = aws_sdk_cloudwatchlogs::Client::new(stack.sdk());
     let groups = logs.describe_log_groups().send().await.unwrap();
