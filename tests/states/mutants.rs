@@ -1,0 +1,106 @@
+//! The test of the tests: a machine with one broken or one wrong expression is told from the right one.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::all_runs;
+use crate::coverage::states;
+use crate::machine::{Case, Run, definition, run_freely};
+
+/// An expression of the definition.
+#[derive(Debug)]
+struct Place {
+    /// Its JSON pointer in the definition.
+    pointer: String,
+    state: String,
+    expression: String,
+    /// What a run that evaluates it has to have taken, if it is a rule's.
+    rule: Option<String>,
+}
+
+/// The expressions below `value`, which is at `pointer` in `state`.
+fn places(value: &Value, pointer: &str, state: &str, found: &mut Vec<Place>) {
+    match value {
+        Value::String(text) if text.starts_with("{%") => found.push(Place {
+            pointer: pointer.to_owned(),
+            state: state.to_owned(),
+            expression: text.trim_start_matches("{%").trim_end_matches("%}").trim().to_owned(),
+            rule: rule(pointer, state),
+        }),
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                places(item, &format!("{pointer}/{place}"), state, found);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                let state = if pointer.ends_with("/States") { name } else { state };
+                places(member, &format!("{pointer}/{}", name.replace('/', "~1")), state, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `<state>/Catch/0` or `<state>/Choices/0` for what is assigned there.
+fn rule(pointer: &str, state: &str) -> Option<String> {
+    let (_, within) = pointer.rsplit_once(&format!("/States/{state}/"))?;
+    let [kind, place, "Assign", ..] = within.split('/').collect::<Vec<_>>()[..] else { return None };
+    Some(format!("{state}/{kind}/{place}"))
+}
+
+impl Place {
+    fn is_evaluated_in(&self, run: &Run) -> bool {
+        let whole = format!("{}: {}", self.state, self.expression);
+        let taken =
+            |rule: &String| run.taken.iter().any(|taken| taken == rule || taken.starts_with(&format!("{rule}/")));
+        run.expressions.contains(&whole) && self.rule.as_ref().is_none_or(taken)
+    }
+}
+
+/// Whether two runs end differently, take different ways, or have a state with another output.
+fn differ(one: &Run, other: &Run) -> bool {
+    let outputs = |run: &Run| -> BTreeSet<String> {
+        run.visits.iter().map(|visit| format!("{}: {}", visit.state, visit.output)).collect()
+    };
+    one.ends() != other.ends() || one.path() != other.path() || outputs(one) != outputs(other)
+}
+
+/// Runs each place's case with the place changed, and returns the places where nothing differed.
+async fn unnoticed(change: impl Fn(&Place) -> Option<String>) -> (usize, Vec<String>) {
+    let good = all_runs().await;
+    let mut found = Vec::new();
+    places(&definition(), "", "", &mut found);
+    let mut tried: Vec<(Place, Case, &Run)> = Vec::new();
+    for place in found {
+        let Some(changed) = change(&place) else { continue };
+        let (case, run) =
+            good.iter().find(|(_, run)| place.is_evaluated_in(run)).unwrap_or_else(|| panic!("{place:?}"));
+        let mut case = case.clone();
+        *case.machine.pointer_mut(&place.pointer).unwrap() = changed.into();
+        tried.push((place, case, run));
+    }
+    let changed: Vec<_> = tried.iter().map(|(_, case, _)| case.clone()).collect();
+    let runs = run_freely(&changed).await;
+    let same = tried.iter().zip(&runs).filter(|((_, _, good), run)| !differ(good, run));
+    (tried.len(), same.map(|((place, ..), _)| place.pointer.clone()).collect())
+}
+
+#[tokio::test]
+async fn a_machine_with_a_broken_expression_is_told_from_it() {
+    let (tried, same) = unnoticed(|_| Some("{% $thereIsNoSuchVariable %}".to_owned())).await;
+    assert!(tried > 40, "{tried} expressions");
+    assert!(same.is_empty(), "nothing fails without {same:#?}");
+}
+
+#[tokio::test]
+async fn a_machine_with_a_wrong_condition_is_told_from_it() {
+    let wrong =
+        |place: &Place| place.pointer.ends_with("/Condition").then(|| format!("{{% $not({}) %}}", place.expression));
+    let (tried, same) = unnoticed(wrong).await;
+    let conditions: usize =
+        states(&definition()).iter().filter_map(|(_, state)| Some(state["Choices"].as_array()?.len())).sum();
+    assert_eq!(tried, conditions);
+    assert!(same.is_empty(), "nothing fails with the contrary of {same:#?}");
+}

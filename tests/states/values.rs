@@ -1,0 +1,143 @@
+//! Replies of tasks, made from the Rust types of their contract.
+
+use breaker::contract::{ErrorName, Evaluation, Execution, MetricsEmitted, StateWritten};
+use breaker::{
+    Bucket, Evidence, Expected, Hold, Level, Policy, PolicySettings, StateWrite, SystemState, TransitionRequest, decide,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Errors of Lambda and of Step Functions that each task tries again.
+pub const RETRIED: [&str; 8] = [
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
+    "States.Timeout",
+];
+/// The cause of a failed call, if the test chooses it.
+pub const WORDS: &str = "the words of the error";
+
+pub fn now() -> Timestamp {
+    "2026-09-10T14:06:12Z".parse().unwrap()
+}
+
+pub fn policy() -> Policy {
+    Policy::new(PolicySettings::default()).unwrap()
+}
+
+pub fn schedule() -> Value {
+    json!({"trigger": "schedule"})
+}
+
+pub fn alarm() -> Value {
+    json!({"trigger": "alarm", "alarm": {"name": "level-1-error-rate"}})
+}
+
+pub fn force(level: u8) -> Value {
+    json!({"trigger": "force", "targetLevel": level, "reason": "a drill", "requestedBy": "an operator"})
+}
+
+/// A state at level 1 that was written before.
+pub fn state() -> SystemState {
+    let begun = now() - SignedDuration::from_hours(1);
+    SystemState { version: 7, epoch: 2, execution: "arn:before".to_owned(), ..SystemState::initial(&policy(), begun) }
+}
+
+/// The state of [`state`], held at its level by an operator.
+pub fn held() -> SystemState {
+    let hold = Hold {
+        level: Level::Full,
+        reason: "a drill".to_owned(),
+        requested_by: "an operator".to_owned(),
+        expires_at: now() + SignedDuration::from_mins(10),
+    };
+    SystemState { hold: Some(hold), ..state() }
+}
+
+/// Evidence of so many failures just now.
+pub fn failures(errors: u64) -> Evidence {
+    let start = now() - SignedDuration::from_secs(20);
+    Evidence::new(vec![Bucket { start, period_seconds: 1, successes: 0, errors, slow_calls: 0 }])
+}
+
+/// Returns what `evaluate-thresholds` answers about `state`.
+pub fn evaluation(state: &SystemState, request: &Value, evidence: &Evidence) -> Evaluation {
+    let request = TransitionRequest::parse(request.clone()).unwrap();
+    let decision = decide(state, &policy(), &request, evidence, now()).unwrap();
+    let expected = match state.version {
+        0 => Expected::FirstStart,
+        version => Expected::Version { version, epoch: state.epoch },
+    };
+    let execution = Execution { arn: "arn:execution".to_owned(), name: "an-execution".to_owned() };
+    Evaluation::of(decision, state.clone(), expected, &policy(), &request, &execution, now())
+}
+
+/// An evaluation that changes nothing.
+pub fn nothing() -> Evaluation {
+    let seen = evaluation(&state(), &schedule(), &failures(1)).new_state;
+    evaluation(&seen, &schedule(), &failures(1))
+}
+
+/// An evaluation that moves the level from 1 to 2.
+pub fn transition() -> Evaluation {
+    evaluation(&state(), &alarm(), &failures(5))
+}
+
+/// An evaluation that writes counts and moves nothing.
+pub fn record() -> Evaluation {
+    evaluation(&state(), &schedule(), &failures(1))
+}
+
+/// An evaluation whose fall a hold prevents.
+pub fn prevented() -> Evaluation {
+    evaluation(&held(), &schedule(), &failures(5))
+}
+
+pub fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap()
+}
+
+/// A function's answer, as the integration with Lambda gives it.
+pub fn lambda(payload: &impl Serialize) -> Value {
+    let metadata = json!({"HttpStatusCode": 200, "HttpHeaders": {"X-Amz-Executed-Version": ["7"]}});
+    json!({"Return": {"ExecutedVersion": "7", "Payload": payload, "SdkHttpMetadata": metadata, "StatusCode": 200}})
+}
+
+/// What `write-state` answers.
+pub fn written(evaluation: &Evaluation) -> Value {
+    let StateWrite { state, .. } = evaluation.write.clone().unwrap();
+    lambda(&StateWritten { state })
+}
+
+/// What `emit-metrics` answers.
+pub fn emitted() -> Value {
+    lambda(&MetricsEmitted { values: 3 })
+}
+
+/// What SNS answers.
+pub fn published() -> Value {
+    json!({"Return": {"MessageId": "a-message"}})
+}
+
+/// A function's own error, as the integration with Lambda gives it.
+pub fn fails(name: ErrorName) -> Value {
+    let cause = json!({"errorType": name.as_str(), "errorMessage": WORDS}).to_string();
+    json!({"Throw": {"Error": name.as_str(), "Cause": cause}})
+}
+
+/// Any other error.
+pub fn breaks(error: &str) -> Value {
+    json!({"Throw": {"Error": error, "Cause": WORDS}})
+}
+
+/// Returns what the execution answers from an evaluation.
+pub fn done(evaluation: &Value) -> Value {
+    let names = ["outcome", "dryRun", "from", "to", "reason", "evidence", "oldState", "newState"];
+    let member = |name| (name, evaluation.get(name).cloned().unwrap_or_else(|| json!({})));
+    names.map(member).into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
