@@ -55,8 +55,8 @@ pub struct TransitionRecord {
     /// The numbers; absent for operators' commands and the first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceSummary>,
-    /// The settings of the policy in force. Not a [`Policy`], because a record of the past stays readable when a later
-    /// version would refuse its settings.
+    /// The settings of the policy in force.
+    // Not a `Policy`: a record of the past stays readable when a later version would refuse its settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicySettings>,
     /// The execution that wrote it.
