@@ -75,15 +75,13 @@ fn most_milliseconds(parameter: &serde_json::Value) -> u64 {
     parameter["MaxValue"].as_u64().or_else(|| words?.parse().ok()).unwrap()
 }
 
-/// Whether CloudFormation takes the value: a pattern has to match all of it.
+/// Whether a deployment takes the value: a pattern has to match all of it.
 fn takes(parameter: &serde_json::Value, value: &str) -> bool {
-    match parameter["AllowedPattern"].as_str() {
-        Some(pattern) => regex_lite::Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value),
-        None => {
-            let number: f64 = value.parse().unwrap();
-            parameter["MinValue"].as_f64().unwrap() <= number && number <= parameter["MaxValue"].as_f64().unwrap()
-        }
+    if let Some(pattern) = parameter["AllowedPattern"].as_str() {
+        return regex_lite::Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value);
     }
+    let number: f64 = value.parse().unwrap();
+    parameter["MinValue"].as_f64().unwrap() <= number && number <= parameter["MaxValue"].as_f64().unwrap()
 }
 
 #[tokio::test]
