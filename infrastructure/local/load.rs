@@ -25,7 +25,7 @@ pub struct Options {
     /// Requests a second
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rate: u32,
-    /// The share of requests that fails on purpose at whichever level serves them
+    /// The share of requests that fails on purpose at whichever level serves them, from 0% to 100%
     #[arg(long, default_value = "0%", value_parser = percent)]
     fail: f64,
     /// For how long
@@ -39,11 +39,26 @@ pub struct Options {
     seed: u64,
 }
 
-/// A share as people write it: `30%` or `30`.
+/// Reads a share such as `30%`. The sign is required: `0.3` alone means 30 % to one reader and 0.3 % to another.
 fn percent(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').unwrap_or(text).trim();
-    let percent: f64 = number.parse().map_err(|_| "is not a percentage such as 30%".to_owned())?;
-    if (0.0..=100.0).contains(&percent) { Ok(percent / 100.0) } else { Err("is not from 0% to 100%".to_owned()) }
+    const WANTED: &str = "is not a percentage from 0% to 100%: use one such as 30%";
+    let (number, has_sign) = text.trim().strip_suffix('%').map_or((text.trim(), false), |number| (number.trim(), true));
+    let number: f64 = number.parse().map_err(|_| WANTED.to_owned())?;
+    if !has_sign && number > 0.0 && number <= 1.0 {
+        return Err(format!(
+            "has no % sign: use {}% for that share of the requests, or {number}%",
+            tidy(number * 100.0)
+        ));
+    }
+    if !(0.0..=100.0).contains(&number) {
+        return Err(WANTED.to_owned());
+    }
+    if has_sign { Ok(number / 100.0) } else { Err(format!("has no % sign: use {number}%")) }
+}
+
+/// Drops the digits that binary fractions add: 0.07 × 100 is 7.000000000000001.
+fn tidy(number: f64) -> f64 {
+    (number * 1e9).round() / 1e9
 }
 
 /// How the sending ended.
@@ -189,11 +204,26 @@ mod tests {
 
     #[test]
     fn a_share_is_a_percentage() {
-        for (text, expected) in [("30%", 0.3), ("30", 0.3), ("0.5 %", 0.005), ("0", 0.0), ("100%", 1.0)] {
+        for (text, expected) in [("30%", 0.3), ("0.5 %", 0.005), ("0%", 0.0), (" 100% ", 1.0), ("1e1%", 0.1)] {
             assert!((percent(text).unwrap() - expected).abs() < 1e-12, "{text}");
         }
-        for bad in ["", "%", "-1%", "101%", "a third", "NaN"] {
+        for bad in ["", "%", "-1%", "101%", "a third", "NaN", "NaN%", "inf%", "-1", "101", "30%%", "0,3%"] {
             assert!(percent(bad).unwrap_err().starts_with("is not"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_share_without_its_sign_is_refused_with_both_meanings() {
+        for (text, meanings) in [
+            ("0.3", "use 30% for that share of the requests, or 0.3%"),
+            ("0.07", "use 7% for that share of the requests, or 0.07%"),
+            ("1", "use 100% for that share of the requests, or 1%"),
+            ("0", "use 0%"),
+            ("30", "use 30%"),
+            ("1.5", "use 1.5%"),
+            ("100", "use 100%"),
+        ] {
+            assert_eq!(percent(text), Err(format!("has no % sign: {meanings}")), "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The pinned Python environment: the local AWS, the AWS CLI, the linters.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +11,10 @@ use crate::command::run;
 use crate::folders;
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
+/// Takes the place of the AWS CLI's own start script.
+const AWS: &str = include_str!("aws.py");
+/// Its configuration: an option's value that is an address is not fetched.
+const AWS_CONFIGURATION: &str = "[default]\ncli_follow_urlparam = false\n";
 
 /// A Python environment with the requirements installed.
 #[derive(Clone, Debug)]
@@ -27,6 +32,7 @@ impl Python {
         let lock = folders::lock("python.lock").await?;
         let python = Self { folder: folder() };
         if Self::is_set_up() && python.works().await {
+            python.keep_aws_local()?;
             return Ok(python);
         }
         let _ = fs::remove_dir_all(&python.folder);
@@ -41,6 +47,7 @@ impl Python {
         run(pip.arg(requirements))
             .await
             .context("the Python packages cannot be installed: the first set-up needs the Python package index")?;
+        python.keep_aws_local()?;
         fs::write(stamp(), installed())?;
         drop(lock);
         Ok(python)
@@ -56,6 +63,24 @@ impl Python {
     async fn works(&self) -> bool {
         let mut probe = Command::new(self.program("python"));
         run(probe.args(["-c", "import ministack, awscli"])).await.is_ok()
+    }
+
+    /// Makes the environment's `aws` one that reaches the local AWS or nothing. The script is written beside the old one
+    /// and moved, because another run may be starting it.
+    fn keep_aws_local(&self) -> Result<()> {
+        let program = self.program("aws");
+        // The shell starts Python, because a path in a script's first line has no spaces and a limited length. To the
+        // shell the next two lines are a command, to Python a string.
+        let start = format!("#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n' '''\n", self.program("python").display());
+        let script = start + AWS;
+        if fs::read_to_string(&program).is_ok_and(|written| written == script) {
+            return Ok(());
+        }
+        fs::write(self.program("aws.config"), AWS_CONFIGURATION)?;
+        let beside = self.program("aws.new");
+        fs::write(&beside, script)?;
+        fs::set_permissions(&beside, fs::Permissions::from_mode(0o755))?;
+        fs::rename(&beside, &program).context("the AWS CLI's start script cannot be replaced")
     }
 
     /// A program of the environment.

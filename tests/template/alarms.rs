@@ -100,7 +100,7 @@ async fn the_alarms_of_the_specification_are_there() {
         ("AWS/SQS", "ApproximateAgeOfOldestMessage", &queue("AlarmQueue")),
         ("AWS/States", "ExecutionsFailed", &machine),
         ("AWS/States", "ExecutionsTimedOut", &machine),
-        ("AWS/States", "ThrottledEvents", &json!("StartSyncExecution")),
+        ("CircuitBreaker/AlarmProcessor", "ExecutionsThrottled", &deployment),
         ("AWS/States", "ThrottledEvents", &json!("StartExecution")),
         ("CircuitBreaker/Transitions", "CurrentLevel", &deployment),
         ("CircuitBreaker/Transitions", "HoldMinutesLeft", &deployment),

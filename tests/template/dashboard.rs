@@ -29,7 +29,7 @@ const AMAZONS: [(&str, &[&str], &[&str]); 6] = [
         &["ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut"],
         &["StateMachineArn"],
     ),
-    // Express executions are throttled at their start alone, and that is counted by call, not by machine.
+    // Counted by call, not by machine. For StartSyncExecution it is not documented that there is any data.
     ("AWS/States", &["ThrottledEvents"], &["APIName"]),
     ("AWS/ApiGateway", &["Count", "4xx", "5xx", "Latency"], &["ApiId"]),
 ];

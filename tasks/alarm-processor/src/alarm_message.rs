@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use breaker::AlarmHint;
+use breaker::{AlarmHint, place_of_error};
 use jiff::Timestamp;
 use jiff::fmt::strtime::BrokenDownTime;
 use serde::de::DeserializeOwned;
@@ -30,7 +30,8 @@ pub struct AlarmNotification {
     pub went_off: bool,
 }
 
-/// A body that is no alarm's notification; says which part of it.
+/// A body that is no alarm's notification. Says which part of it is wrong and where, never what it contains: the log
+/// keeps it, and the queue may carry anything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an alarm notification: {0}")]
 pub struct NotAnAlarm(String);
@@ -58,7 +59,9 @@ pub fn parse(body: &str) -> Result<AlarmNotification, NotAnAlarm> {
 }
 
 fn members<'a>(text: &'a str, what: &str) -> Result<Members<'a>, NotAnAlarm> {
-    serde_json::from_str(text).map_err(|error| NotAnAlarm(format!("{what} is no JSON object: {error}")))
+    serde_json::from_str(text).map_err(|error| {
+        NotAnAlarm(format!("{what} is no JSON object (line {}, column {})", error.line(), error.column()))
+    })
 }
 
 fn required<T: DeserializeOwned>(members: &Members<'_>, name: &str) -> Result<T, NotAnAlarm> {
@@ -67,7 +70,7 @@ fn required<T: DeserializeOwned>(members: &Members<'_>, name: &str) -> Result<T,
 
 fn optional<T: DeserializeOwned>(members: &Members<'_>, name: &str) -> Result<Option<T>, NotAnAlarm> {
     let Some(value) = members.get(name) else { return Ok(None) };
-    serde_json::from_str(value.get()).map_err(|error| NotAnAlarm(format!("`{name}`: {error}")))
+    serde_json::from_str(value.get()).map_err(|error| NotAnAlarm(format!("`{name}`: {}", place_of_error(&error))))
 }
 
 fn notification(message: &Members<'_>) -> Result<AlarmNotification, NotAnAlarm> {
@@ -100,7 +103,6 @@ fn change_time(text: &str) -> Result<Timestamp, NotAnAlarm> {
     BrokenDownTime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text)
         .and_then(|time| time.to_timestamp())
         .or_else(|_| text.parse())
-        .map_err(|error| {
-            NotAnAlarm(format!("`StateChangeTime` is no time such as 2026-09-10T14:06:12.544+0000: {error}"))
-        })
+        // The parser's own sentence quotes the text.
+        .map_err(|_| NotAnAlarm("`StateChangeTime` is no time such as 2026-09-10T14:06:12.544+0000".to_owned()))
 }

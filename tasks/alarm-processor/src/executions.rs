@@ -1,14 +1,37 @@
 //! Starting the state machine.
 
 use aws_sdk_sfn::Client;
-use aws_sdk_sfn::error::DisplayErrorContext;
+use aws_sdk_sfn::config::http::HttpResponse;
+use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sfn::operation::start_sync_execution::StartSyncExecutionError;
 use aws_sdk_sfn::types::SyncExecutionStatus;
 use breaker::TransitionRequest;
 
-/// An execution that was not started, or did not succeed.
+/// The error codes by which AWS refuses a start because there were too many.
+const THROTTLES: [&str; 6] = [
+    "ThrottlingException",
+    "Throttling",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "ExecutionLimitExceeded",
+    "ServiceQuotaExceededException",
+];
+/// The status of such an answer when its code is another one, or missing.
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// Why no execution evaluated an alarm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ExecutionFailed(pub String);
+pub enum ExecutionFailed {
+    /// Step Functions refused to start it because of a quota, however often the client tried.
+    #[error("the start of the execution was throttled: {0}")]
+    Throttled(String),
+    /// It was not started for another reason.
+    #[error("the execution cannot be started: {0}")]
+    NotStarted(String),
+    /// It was started and did not succeed.
+    #[error("the execution ended as {0}")]
+    Unsuccessful(String),
+}
 
 /// Runs the state machine.
 pub trait Executions {
@@ -28,19 +51,24 @@ pub struct StateMachine {
 impl Executions for StateMachine {
     async fn run(&self, request: &TransitionRequest) -> Result<(), ExecutionFailed> {
         let input = serde_json::to_string(request)
-            .map_err(|error| ExecutionFailed(format!("the request cannot be written as JSON: {error}")))?;
-        let answer =
-            self.client.start_sync_execution().state_machine_arn(&self.arn).input(input).send().await.map_err(
-                |error| ExecutionFailed(format!("the execution cannot be started: {}", DisplayErrorContext(&error))),
-            )?;
+            .map_err(|error| ExecutionFailed::NotStarted(format!("the request cannot be written as JSON: {error}")))?;
+        let sent = self.client.start_sync_execution().state_machine_arn(&self.arn).input(input).send().await;
+        let answer = sent.map_err(|error| not_started(&error))?;
         // The call succeeds even when the execution failed.
         match answer.status() {
             SyncExecutionStatus::Succeeded => Ok(()),
-            status => Err(ExecutionFailed(format!(
-                "the execution ended as {status}: {}: {}",
+            status => Err(ExecutionFailed::Unsuccessful(format!(
+                "{status}: {}: {}",
                 answer.error().unwrap_or("no error name"),
                 answer.cause().unwrap_or("no cause")
             ))),
         }
     }
+}
+
+fn not_started(error: &SdkError<StartSyncExecutionError, HttpResponse>) -> ExecutionFailed {
+    let throttled = error.code().is_some_and(|code| THROTTLES.contains(&code))
+        || error.raw_response().is_some_and(|answer| answer.status().as_u16() == TOO_MANY_REQUESTS);
+    let problem = DisplayErrorContext(error).to_string();
+    if throttled { ExecutionFailed::Throttled(problem) } else { ExecutionFailed::NotStarted(problem) }
 }

@@ -32,8 +32,16 @@ enum Processed {
     Evaluated(AlarmKind),
     /// The alarm did not go off: nothing to look at.
     Acknowledged,
-    /// It goes back to the queue.
+    /// The record with this id goes back to the queue.
     Failed(String),
+    /// The same, because the start of its execution was throttled.
+    Throttled(String),
+}
+
+impl Processed {
+    fn goes_back(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Throttled(_))
+    }
 }
 
 impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
@@ -42,7 +50,7 @@ impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
         let processed = join_all(batch.records.iter().map(|record| self.process(record))).await;
         self.record_metrics(&processed, now);
         let failed = batch.records.into_iter().zip(processed).filter_map(|(record, processed)| match processed {
-            Processed::Failed(id) => Some(record.message_id.unwrap_or(id)),
+            Processed::Failed(id) | Processed::Throttled(id) => Some(record.message_id.unwrap_or(id)),
             Processed::Evaluated(_) | Processed::Acknowledged => None,
         });
         let mut response = SqsBatchResponse::default();
@@ -80,7 +88,10 @@ impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
                 tracing::error!(
                     message.id = id, alarm.name = alarm, error.message = %error, "an alarm was not evaluated"
                 );
-                Processed::Failed(id)
+                match error {
+                    ExecutionFailed::Throttled(_) => Processed::Throttled(id),
+                    ExecutionFailed::NotStarted(_) | ExecutionFailed::Unsuccessful(_) => Processed::Failed(id),
+                }
             }
         }
     }
@@ -89,9 +100,9 @@ impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
         let count = |wanted: fn(&Processed) -> bool| {
             u32::try_from(processed.iter().filter(|one| wanted(one)).count()).unwrap_or(u32::MAX)
         };
-        let metrics = vec![
-            Metric::count("RecordsProcessed", count(|one| !matches!(one, Processed::Failed(_)))),
-            Metric::count("ProcessingErrors", count(|one| matches!(one, Processed::Failed(_)))),
+        let mut metrics = vec![
+            Metric::count("RecordsProcessed", count(|one| !one.goes_back())),
+            Metric::count("ProcessingErrors", count(Processed::goes_back)),
             Metric::count(
                 "FailureAlarmProcessed",
                 count(|one| matches!(one, Processed::Evaluated(AlarmKind::Failure))),
@@ -101,6 +112,11 @@ impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
                 count(|one| matches!(one, Processed::Evaluated(AlarmKind::Recovery))),
             ),
         ];
+        // CloudWatch's own count of throttled starts knows no state machine, and may leave out synchronous ones.
+        let throttled = count(|one| matches!(one, Processed::Throttled(_)));
+        if throttled > 0 {
+            metrics.push(Metric::count("ExecutionsThrottled", throttled));
+        }
         self.metrics.record(now, &MetricSet::of_deployment(namespace::ALARM_PROCESSOR, &self.deployment, metrics));
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use platform::metrics::{MetricLog, MetricSet};
 use serde_json::{Value, json};
 
-/// Remembers what it was asked to run; fails for alarms called `broken`.
+/// Remembers what it was asked to run; fails for alarms called `broken` or `throttled`.
 #[derive(Default)]
 struct Machine(Mutex<Vec<TransitionRequest>>);
 
@@ -20,7 +20,10 @@ impl Executions for Machine {
         self.0.lock().unwrap().push(request.clone());
         match request {
             TransitionRequest::Alarm(request) if request.alarm.name == "broken" => {
-                Err(ExecutionFailed("the execution ended as FAILED: StateUnavailable".into()))
+                Err(ExecutionFailed::Unsuccessful("FAILED: StateUnavailable".into()))
+            }
+            TransitionRequest::Alarm(request) if request.alarm.name == "throttled" => {
+                Err(ExecutionFailed::Throttled("rate exceeded".into()))
             }
             _ => Ok(()),
         }
@@ -111,6 +114,17 @@ async fn only_the_records_that_failed_go_back() {
             ("RecoveryAlarmProcessed", 1.0),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_throttled_start_is_counted_and_its_record_goes_back() {
+    let processor = processor();
+    let bodies = ["throttled", "level-1-error-rate", "throttled", "broken"]
+        .map(|name| enveloped(&alarm(name, "ALARM", "Error").to_string()));
+    assert_eq!(failed_ids(&processor, &bodies).await, ["0", "2", "3"]);
+    let metrics = recorded(&processor);
+    assert_eq!(metrics.last(), Some(&("ExecutionsThrottled", 2.0)));
+    assert!(metrics.contains(&("ProcessingErrors", 3.0)), "{metrics:?}");
 }
 
 #[tokio::test]

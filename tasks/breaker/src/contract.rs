@@ -146,7 +146,7 @@ impl Evaluation {
                 reason: reason.clone(),
                 request: Some(request.clone().as_recorded()),
                 evidence,
-                policy: Some(*policy),
+                policy: Some(*policy.settings()),
                 execution: execution.arn.clone(),
             });
             let command = request.is_command().then(|| CommandRecord {

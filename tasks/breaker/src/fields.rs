@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::InvalidRequest;
+use crate::{InvalidRequest, place_of_error};
 
 /// Characters of somebody else's text that a sentence quotes.
 const QUOTED_CHARACTERS: usize = 60;
@@ -51,7 +51,7 @@ pub fn read<T: DeserializeOwned>(
         let found = object.pointer(&format!("/{}", path.replace('.', "/")));
         match (found, field(fields, &path)) {
             (Some(found), Some(field)) => wrong(&path, found, field),
-            _ => InvalidRequest(format!("`{}`: {}", quoted(&path), error.into_inner())),
+            _ => InvalidRequest(format!("`{}`: {}", quoted(&path), place_of_error(error.inner()))),
         }
     })
 }

@@ -8,6 +8,7 @@ pub mod contract;
 mod decision;
 mod evidence;
 mod fields;
+mod input_error;
 mod level;
 mod object;
 mod policy;
@@ -25,6 +26,7 @@ mod write;
 pub use backoff::RecoveryBackoff;
 pub use decision::{Decision, Outcome, decide, repair};
 pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
+pub use input_error::{place_of_error, without_content};
 pub use level::{Level, NotALevel};
 pub use policy::{Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 pub use records::{

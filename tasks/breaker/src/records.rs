@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::state::HIGHEST_VERSION;
-use crate::{Decision, EvidenceSummary, InvalidRequest, Level, Outcome, Policy, SystemState, TransitionRequest};
+use crate::{
+    Decision, EvidenceSummary, InvalidRequest, Level, Outcome, Policy, PolicySettings, SystemState, TransitionRequest,
+};
 
 /// What the keys of all transitions' records begin with.
 pub const TRANSITION_PREFIX: &str = "transition#";
@@ -53,9 +55,10 @@ pub struct TransitionRecord {
     /// The numbers; absent for operators' commands and the first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceSummary>,
-    /// The policy in force.
+    /// The settings of the policy in force.
+    // Not a `Policy`: a record of the past stays readable when a later version would refuse its settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<Policy>,
+    pub policy: Option<PolicySettings>,
     /// The execution that wrote it.
     pub execution: String,
 }

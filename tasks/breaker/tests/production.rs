@@ -6,7 +6,7 @@ mod common;
 
 use breaker::{
     Bucket, DRAWS, Decision, Evidence, EvidenceQuery, Hold, Level, Mode, Outcome, Policy, PolicySettings, Probing,
-    Ramp, Route, SystemState, TripWhen, decide, route,
+    Ramp, Route, SystemState, TransitionRecord, TripWhen, decide, route,
 };
 use common::{at, bucket, evidence, force, schedule, state_at};
 use jiff::{SignedDuration, Timestamp};
@@ -263,8 +263,35 @@ fn the_policy_of_a_record_from_before_there_were_presets_is_read_as_classic() {
         "windowSeconds": 300, "cooldownSeconds": 30, "longestCooldownSeconds": 600,
         "relapseWindowSeconds": 300, "calmSeconds": 1800, "settleSeconds": 10,
     });
-    let policy: Policy = serde_json::from_value(old).unwrap();
-    assert_eq!(*policy.settings(), PolicySettings { level_1_failures: 7, ..PolicySettings::classic() });
+    let settings: PolicySettings = serde_json::from_value(old).unwrap();
+    assert_eq!(settings, PolicySettings { level_1_failures: 7, ..PolicySettings::classic() });
+}
+
+#[test]
+fn a_policy_is_checked_when_it_is_read() {
+    for (settings, named) in [
+        (serde_json::json!({ "level1Failures": -1 }), "LEVEL_1_FAILURE_THRESHOLD"),
+        (serde_json::json!({ "level1Failures": 10 }), "LEVEL_2_FAILURE_THRESHOLD"),
+        (serde_json::json!({ "level2Successes": 0 }), "LEVEL_2_SUCCESS_THRESHOLD"),
+        (serde_json::json!({ "recoveryEvidence": "probes" }), "FAILURE_RATE_PERCENT"),
+        (serde_json::json!({ "longestCooldownSeconds": 29 }), "RECOVERY_COOLDOWN_MAX_SECONDS"),
+        (serde_json::json!({ "windowSeconds": 86_401 }), "FAILURE_WINDOW_SECONDS"),
+    ] {
+        let error = serde_json::from_value::<Policy>(settings).unwrap_err().to_string();
+        assert!(error.starts_with(named), "{error}");
+    }
+    let production = Policy::new(PolicySettings::production()).unwrap();
+    let read: Policy = serde_json::from_value(serde_json::to_value(production).unwrap()).unwrap();
+    assert_eq!(read, production);
+}
+
+#[test]
+fn a_record_with_a_policy_that_is_invalid_now_is_readable() {
+    let first = TransitionRecord::first_start(at(0), "arn:execution");
+    let invalid = PolicySettings { level_1_failures: -1, ..PolicySettings::classic() };
+    let record = serde_json::to_value(TransitionRecord { policy: Some(invalid), ..first.clone() }).unwrap();
+    let read: TransitionRecord = serde_json::from_value(record).unwrap();
+    assert_eq!(read.policy, Some(invalid));
 }
 
 #[test]

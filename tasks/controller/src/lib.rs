@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use breaker::Policy;
 use jiff::Timestamp;
+use platform::clients::HISTORY_TIMEOUTS;
 use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
 use platform::state_store::{HistoryReader, Transitions};
 use serde_json::value::RawValue;
@@ -26,7 +27,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use answer::{CONTROLLER, ErrorBody, ErrorCode, PROBE_MARK};
 use answer::{Route, error_answer, json_answer, place_of_error, text_answer};
-pub use deadline::answer_by;
+pub use deadline::{LONGEST_SERVICE_TIMEOUT_MS, answer_by};
 use http_event::Request;
 pub use invoke::{InvokeError, LambdaServices, PAYLOAD_LIMIT, ServiceInvoker};
 pub use outcome::ServiceOutcome;
@@ -48,7 +49,7 @@ const DESCRIPTION_PATH: &str = "/openapi.json";
 const DESCRIPTION: &str = include_str!("../../../infrastructure/openapi.json");
 /// How long the status waits for the history, which is worth less than the rest of it: the page's script gives
 /// up after 4 s.
-const HISTORY_LIMIT: Duration = Duration::from_secs(1);
+const HISTORY_LIMIT: Duration = HISTORY_TIMEOUTS.operation;
 
 /// The controller, with its ports.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use controller::{Controller, LambdaServices, ProbeLimit, Settings, StateCache, answer_by};
 use lambda_runtime::LambdaEvent;
 use platform::clients::{
-    ROUTING_TIMEOUTS, connect_to_lambda, dynamodb_for_routing, lambda_without_retries, sdk_config,
+    ROUTING_TIMEOUTS, connect_to_lambda, dynamodb_for_history, dynamodb_for_routing, lambda_without_retries, sdk_config,
 };
 use platform::embedded_metrics::EmbeddedMetricLog;
 use platform::runtime::serve;
@@ -23,9 +23,10 @@ async fn main() -> ExitCode {
         let settings = Settings::from_environment(&environment)?;
         let config = sdk_config(&environment, ROUTING_TIMEOUTS)?;
         let client = lambda_without_retries(&config);
+        let history = StateTable::new(dynamodb_for_history(&config), settings.state_table.clone());
         let table = StateTable::new(dynamodb_for_routing(&config), settings.state_table).eventually_consistent();
         let controller = Controller {
-            history: table.clone(),
+            history: history.eventually_consistent(),
             states: StateCache::new(table, settings.state_cache_ttl, settings.fallback_level),
             services: LambdaServices { client: client.clone(), functions: settings.functions },
             service_timeouts: settings.service_timeouts,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{TransitionRecord, transition_key};
-use common::stubs::{DynamoDb, Reply, attributes, state_table};
+use common::stubs::{DynamoDb, Reply, attributes, dynamodb_error, history_table, item, real_controller, state_table};
 use common::{Records, TestController, answer, ask, controller, event, stored, with_history};
 use jiff::Timestamp;
 use platform::state_store::{HistoryReader, StoreError, Transitions};
@@ -55,6 +55,45 @@ async fn a_record_that_makes_no_sense_is_left_out_and_counted_and_the_others_are
     let found = table.transitions(8, 3).await.unwrap();
     let epochs: Vec<_> = found.records.iter().map(|record| record.epoch).collect();
     assert_eq!((epochs.as_slice(), found.left_out), (&[8, 6][..], 1));
+}
+
+/// Two records, as `DynamoDB` answers after this time.
+fn records_after(delay: Duration) -> Reply {
+    let all = json!({"Responses": {"state": [record(1), record(2)]}, "UnprocessedKeys": {}});
+    Reply::After(delay, 200, all.to_string().into_bytes())
+}
+
+#[tokio::test]
+async fn a_slow_table_has_a_second_for_the_history() {
+    let dynamodb = DynamoDb::start(records_after(Duration::from_millis(600)));
+    let table = history_table(&format!("http://{}", dynamodb.stub.address));
+    assert_eq!(table.transitions(2, 2).await.unwrap().records.len(), 2);
+    assert_eq!(dynamodb.reads(), 1, "a slow answer is waited for, not asked for again");
+
+    dynamodb.answers(records_after(Duration::from_millis(1_600)));
+    let begun = Instant::now();
+    table.transitions(2, 2).await.unwrap_err();
+    assert!((Duration::from_millis(950)..Duration::from_millis(1_500)).contains(&begun.elapsed()), "{begun:?}");
+
+    // An answer that is refused at once leaves time for a second try.
+    dynamodb.answers(dynamodb_error(400, "ProvisionedThroughputExceededException"));
+    let before = dynamodb.reads();
+    table.transitions(2, 2).await.unwrap_err();
+    assert_eq!(dynamodb.reads() - before, 2);
+}
+
+#[tokio::test]
+async fn the_status_shows_the_history_of_a_slow_table() {
+    let dynamodb = DynamoDb::start(item(2));
+    let controller = real_controller(&format!("http://{}", dynamodb.stub.address), "http://127.0.0.1:9");
+    let mut event = event("GET", "/circuit-breaker");
+    // With the state known, nothing but the history is read.
+    ask(&controller, &event).await;
+    dynamodb.answers(records_after(Duration::from_millis(600)));
+    event["rawQueryString"] = json!("history=2");
+    let answer = ask(&controller, &event).await;
+    let body: serde_json::Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["history"].as_array().map(Vec::len), Some(2), "{body}");
 }
 
 /// A table that does not answer.

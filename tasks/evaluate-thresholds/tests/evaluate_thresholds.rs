@@ -113,7 +113,7 @@ async fn five_failures_ask_for_a_transition_with_its_record() {
     let record = write.transition.unwrap();
     assert_eq!((record.epoch, record.from, record.to), (3, Level::Full, Level::Degraded));
     assert_eq!(record.evidence.unwrap().errors, 5);
-    assert_eq!(record.policy, Some(policy()));
+    assert_eq!(record.policy, Some(*policy().settings()));
 }
 
 #[tokio::test]

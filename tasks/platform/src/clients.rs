@@ -44,6 +44,10 @@ pub const TASK_TIMEOUTS: Timeouts =
 pub const ROUTING_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(150), operation: Duration::from_millis(300) };
 
+/// What reading the history may cost the request that asks for it. One attempt may take all of it, because a slow answer
+/// is worth having; a second one is for an answer that was refused at once.
+pub const HISTORY_TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(1), operation: Duration::from_secs(1) };
+
 /// The configuration that Lambda's environment gives, with these timeouts and the SDK's standard retries. All clients
 /// made of it share one HTTPS client.
 ///
@@ -109,13 +113,26 @@ pub fn lambda_without_retries(config: &SdkConfig) -> aws_sdk_lambda::Client {
 #[cfg(feature = "dynamodb")]
 #[must_use]
 pub fn dynamodb_for_routing(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    dynamodb_within(config, ROUTING_TIMEOUTS)
+}
+
+/// A DynamoDB client for reading the history within [`HISTORY_TIMEOUTS`]. It shares its connections with the client of
+/// the same configuration that reads the state.
+#[cfg(feature = "dynamodb")]
+#[must_use]
+pub fn dynamodb_for_history(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    dynamodb_within(config, HISTORY_TIMEOUTS)
+}
+
+#[cfg(feature = "dynamodb")]
+fn dynamodb_within(config: &SdkConfig, timeouts: Timeouts) -> aws_sdk_dynamodb::Client {
     let retries = RetryConfig::standard()
         .with_max_attempts(2)
         .with_initial_backoff(Duration::from_millis(25))
         .with_max_backoff(Duration::from_millis(25));
     let config = aws_sdk_dynamodb::config::Builder::from(config)
         .retry_config(retries)
-        .timeout_config(timeout_config(ROUTING_TIMEOUTS))
+        .timeout_config(timeout_config(timeouts))
         .build();
     aws_sdk_dynamodb::Client::from_conf(config)
 }

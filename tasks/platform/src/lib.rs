@@ -6,6 +6,7 @@ pub mod clients;
 pub mod embedded_metrics;
 #[cfg(feature = "sdk")]
 pub mod https;
+pub mod log_line;
 #[cfg(feature = "cloudwatch")]
 pub mod metric_reader;
 #[cfg(feature = "cloudwatch")]

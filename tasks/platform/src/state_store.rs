@@ -10,7 +10,7 @@ use breaker::contract::ErrorName;
 use breaker::{
     COMMAND_PREFIX, CommandRecord, Condition, Content, ItemWrite, LastKnown, NewerState, Refusal, SCHEMA_VERSION,
     STATE_KEY, Stamp, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
-    transition_key,
+    transition_key, without_content,
 };
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -272,7 +272,7 @@ fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
     serde_path_to_error::deserialize(Deserializer::from_attribute_value(map)).map_err(|error| {
         let path = error.path().to_string();
         let attribute = if path == "." { String::new() } else { format!("attribute `{path}`: ") };
-        StoreError(format!("{what} makes no sense: {attribute}{}", error.into_inner()))
+        StoreError(format!("{what} is invalid: {attribute}{}", without_content(error.inner())))
     })
 }
 

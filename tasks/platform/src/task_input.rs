@@ -1,6 +1,7 @@
 //! What the state machine sends to a task.
 
 use breaker::contract::ErrorName;
+use breaker::place_of_error;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -16,7 +17,7 @@ use crate::task_error::TaskError;
 pub fn read(event: &RawValue) -> Result<Value, TaskError> {
     let mut deserializer = serde_json::Deserializer::from_str(event.get());
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let problem = format!("`{}`: {}", shortened(&error.path().to_string()), error.inner());
+        let problem = format!("`{}`: {}", shortened(&error.path().to_string()), place_of_error(error.inner()));
         let remedy = "use numbers of at most 64 bits, whole characters, and at most 100 levels of nesting";
         TaskError::new(ErrorName::InvalidRequest, format!("input of the task: {problem}; {remedy}"))
     })
@@ -35,7 +36,7 @@ pub fn typed<T: DeserializeOwned>(input: Value) -> Result<T, TaskError> {
     serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { String::new() } else { format!("`{}`: ", shortened(&path)) };
-        TaskError::bad_input(&format!("{field}{}", error.into_inner()))
+        TaskError::bad_input(&format!("{field}{}", place_of_error(error.inner())))
     })
 }
 

@@ -1,9 +1,12 @@
 //! Structured logs: one JSON object a line, with dotted field names.
 
+use tracing::Subscriber;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::log_line::LogLine;
 use crate::settings::{Environment, SettingError};
 
 /// Sends the logs of this process to standard output. Called once, first.
@@ -22,17 +25,17 @@ pub fn init(environment: &Environment) -> Result<(), SettingError> {
             ("trace", LevelFilter::TRACE),
         ],
     );
+    subscriber(*level.as_ref().unwrap_or(&LevelFilter::INFO), std::io::stdout).init();
+    level.map(|_| ())
+}
+
+/// Returns what writes log lines of at least `level` to `writer`.
+pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync + 'static
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     // Spans are not shown, and preparing them for it would cost each request some microseconds.
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is of one lifetime only")]
     let events = filter_fn(|metadata| metadata.is_event());
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_max_level(*level.as_ref().unwrap_or(&LevelFilter::INFO))
-        .finish()
-        .with(events)
-        .init();
-    level.map(|_| ())
+    tracing_subscriber::fmt().event_format(LogLine).with_max_level(level).with_writer(writer).finish().with(events)
 }

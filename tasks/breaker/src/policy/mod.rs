@@ -21,10 +21,25 @@ pub struct PolicyError {
     pub problem: String,
 }
 
-/// A checked policy: whoever holds one need not ask whether it makes sense.
+/// A valid policy: only [`Policy::new`] makes one, also when it is read from JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[serde(into = "PolicySettings", try_from = "PolicySettings")]
+#[schemars(with = "PolicySettings")]
 pub struct Policy(PolicySettings);
+
+impl TryFrom<PolicySettings> for Policy {
+    type Error = PolicyError;
+
+    fn try_from(settings: PolicySettings) -> Result<Self, PolicyError> {
+        Self::new(settings)
+    }
+}
+
+impl From<Policy> for PolicySettings {
+    fn from(policy: Policy) -> Self {
+        policy.0
+    }
+}
 
 impl Policy {
     /// Checks the settings.

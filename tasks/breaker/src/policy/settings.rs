@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// The seed's table: counts of failures, streaks of successes.
+    /// Counts of failures, streaks of successes. The default.
     #[default]
     Classic,
     /// For a bank's traffic: failure rates, recovery proven by probes, a ramp.
@@ -21,7 +21,7 @@ pub enum Preset {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryEvidence {
-    /// A streak of successes at the current level, as in the seed.
+    /// A streak of successes at the current level.
     #[default]
     CurrentLevel,
     /// Probes of the better level itself.
@@ -219,7 +219,7 @@ numbers! {
 }
 
 impl PolicySettings {
-    /// The seed's table.
+    /// The settings of [`Preset::Classic`].
     #[must_use]
     pub const fn classic() -> Self {
         Self {

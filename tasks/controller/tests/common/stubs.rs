@@ -16,7 +16,9 @@ use axum::routing::post;
 use axum::serve::ListenerExt;
 use breaker::Level;
 use controller::{CommandTarget, Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
-use platform::clients::{ROUTING_TIMEOUTS, dynamodb_for_routing, lambda_without_retries, sdk_config};
+use platform::clients::{
+    ROUTING_TIMEOUTS, dynamodb_for_history, dynamodb_for_routing, lambda_without_retries, sdk_config,
+};
 use platform::settings::Environment;
 use platform::state_store::StateTable;
 use serde_json::{Value, json};
@@ -273,6 +275,11 @@ pub fn state_table(url: &str) -> StateTable {
     StateTable::new(dynamodb_for_routing(&config(url)), "state".to_owned()).eventually_consistent()
 }
 
+/// The records behind the endpoint at `url`, as the controller's `main` has them.
+pub fn history_table(url: &str) -> StateTable {
+    StateTable::new(dynamodb_for_history(&config(url)), "state".to_owned()).eventually_consistent()
+}
+
 pub type RealController = Controller<StateTable, LambdaServices, Recorded, StateTable>;
 
 /// The controller with the clients that its `main` gives it, of these endpoints.
@@ -284,7 +291,7 @@ pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
     };
     let table = state_table(dynamodb_url);
     Controller {
-        history: table.clone(),
+        history: history_table(dynamodb_url),
         states: StateCache::new(table, TTL, Level::Maintenance),
         services: LambdaServices { client: lambda_without_retries(&config(lambda_url)), functions },
         service_timeouts: five_seconds(),

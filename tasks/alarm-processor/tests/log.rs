@@ -1,0 +1,140 @@
+//! The log of the Lambda: it says where a message is wrong, and never what it contains.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use alarm_processor::{AlarmProcessor, ExecutionFailed, Executions};
+use aws_lambda_events::event::sqs::SqsEvent;
+use breaker::TransitionRequest;
+use jiff::Timestamp;
+use platform::log_line::{CUT, LONGEST_TEXT};
+use platform::metrics::{MetricLog, MetricSet};
+use platform::telemetry::subscriber;
+use serde_json::{Value, json};
+use tracing_subscriber::filter::LevelFilter;
+
+/// What no line may contain: parts of the secret, so that half of it is found too.
+const SECRETS: [&str; 4] = ["customer", "4711", "111122223333", "account"];
+const SECRET: &str = "customer 4711, account 111122223333";
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A state machine whose executions fail with this cause.
+struct Failing(String);
+
+impl Executions for Failing {
+    async fn run(&self, _: &TransitionRequest) -> Result<(), ExecutionFailed> {
+        Err(ExecutionFailed::Unsuccessful(format!("FAILED: StateUnavailable: {}", self.0)))
+    }
+}
+
+struct Unrecorded;
+
+impl MetricLog for Unrecorded {
+    fn record(&self, _: Timestamp, _: &MetricSet) {}
+}
+
+/// The lines that one record leaves in the log of the most talkative level.
+async fn lines(body: &str, cause: &str) -> Vec<String> {
+    let log = Log::default();
+    let writer = log.clone();
+    let logged = tracing::subscriber::set_default(subscriber(LevelFilter::TRACE, move || writer.clone()));
+    let records = json!({ "Records": [
+        { "messageId": "m", "body": body, "attributes": {}, "messageAttributes": {} },
+    ] });
+    let batch: SqsEvent = serde_json::from_value(records).unwrap();
+    let executions = Failing(cause.to_owned());
+    let processor = AlarmProcessor { executions, metrics: Unrecorded, deployment: "bank-test".to_owned() };
+    let response = processor.handle(batch, Timestamp::UNIX_EPOCH).await;
+    assert_eq!(response.batch_item_failures.len(), 1, "{body:.200} was taken");
+    drop(logged);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn message(member: &str, value: Value) -> Value {
+    let mut message = json!({
+        "AlarmName": "level-1-error-rate", "NewStateValue": "ALARM", "StateChangeTime": "2026-09-10T14:06:12.544+0000",
+    });
+    message[member] = value;
+    message
+}
+
+fn enveloped(message: &str) -> String {
+    json!({ "Type": "Notification", "Message": message }).to_string()
+}
+
+/// Bodies that carry the secret at any place at which a parser may stop, and where the log says that it stopped.
+fn bodies(secret: &str) -> Vec<(String, &'static str)> {
+    let long = "x".repeat(256);
+    vec![
+        (secret.to_owned(), "the body is no JSON object (line 1"),
+        (json!(secret).to_string(), "the body is no JSON object (line 1"),
+        (json!([secret]).to_string(), "the body is no JSON object (line 1"),
+        (format!("{{\"a\": {secret}}}"), "the body is no JSON object (line 1"),
+        (format!("{{\"{secret}"), "the body is no JSON object (line 1"),
+        ("111122223333".to_owned(), "the body is no JSON object (line 1"),
+        // As the name of a member.
+        (json!({ secret: 1 }).to_string(), "`AlarmName` is missing"),
+        (message("AlarmName", json!({ secret: 1 })).to_string(), "`AlarmName`: expected a string"),
+        // As a number, and in places of another type.
+        (message("AlarmName", json!(111_122_223_333_u64)).to_string(), "`AlarmName`: expected a string"),
+        (message("NewStateValue", json!(secret)).to_string(), "`NewStateValue` is not ALARM"),
+        (message("StateChangeTime", json!(secret)).to_string(), "`StateChangeTime` is no time"),
+        (message("StateChangeTime", json!(4711)).to_string(), "`StateChangeTime`: expected a string"),
+        (message("Trigger", json!(secret)).to_string(), "`Trigger` is no JSON object"),
+        (message("Trigger", json!({ "MetricName": [secret] })).to_string(), "`MetricName`: expected a string"),
+        // As a name that is too long, or of control characters.
+        (message("AlarmName", json!(format!("{secret}{long}"))).to_string(), "`AlarmName` has"),
+        (message("AlarmName", json!(format!("{secret}\n"))).to_string(), "`AlarmName`"),
+        (message("AlarmArn", json!(secret.repeat(100))).to_string(), "`AlarmArn` has"),
+        // In the envelope's message.
+        (enveloped(secret), "`Message` of the SNS envelope is no JSON object (line 1"),
+        (enveloped(&json!(secret).to_string()), "`Message` of the SNS envelope is no JSON object (line 1"),
+        (enveloped(&enveloped(secret)), "`AlarmName` is missing"),
+        (json!({ "Type": "Notification", "Message": { "text": secret } }).to_string(), "`Message`: expected a string"),
+        (json!({ "Type": secret, "Message": "{}" }).to_string(), "`Type` of the SNS envelope"),
+        // Before escapes that are none.
+        (format!("{{\"AlarmName\": \"{secret} \\ud800\", \"NewStateValue\": \"ALARM\"}}"), "`AlarmName`"),
+        (format!("{{\"AlarmName\": \"{secret} \\x\"}}"), "the body is no JSON object (line 1"),
+        (format!("{{\"AlarmName\": \"{secret} \u{7}\"}}"), "the body is no JSON object (line 1"),
+    ]
+}
+
+#[tokio::test]
+async fn no_content_of_a_message_is_in_the_log() {
+    for secret in [SECRET.to_owned(), SECRET.repeat(3_000)] {
+        for (body, place) in bodies(&secret) {
+            let lines = lines(&body, "").await;
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(lines[0].contains(place), "{body:.200} gave {}, not {place}", lines[0]);
+            assert!(lines[0].len() < 500, "{} bytes", lines[0].len());
+            for part in SECRETS {
+                assert!(!lines[0].contains(part), "{body:.200} left {part} in {}", lines[0]);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_cause_of_a_failed_execution_is_bounded_in_the_log() {
+    let lines = lines(&message("AlarmName", json!("level-1-error-rate")).to_string(), &"ü".repeat(100_000)).await;
+    let line: Value = serde_json::from_str(&lines[0]).unwrap();
+    let cause = line["error.message"].as_str().unwrap();
+    assert!(cause.starts_with("the execution ended as FAILED: StateUnavailable: ü"), "{cause:.100}");
+    assert!(cause.ends_with(CUT) && cause.chars().count() == LONGEST_TEXT + CUT.len());
+}

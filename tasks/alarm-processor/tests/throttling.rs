@@ -1,0 +1,89 @@
+//! Step Functions as it refuses the start of an execution.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use alarm_processor::{ExecutionFailed, Executions, StateMachine};
+use breaker::{AlarmHint, AlarmRequest, TransitionRequest};
+use platform::clients::{Timeouts, sdk_config, step_functions};
+use platform::settings::Environment;
+
+const TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(10), operation: Duration::from_secs(20) };
+
+/// Answers every call with this status and body, and counts the calls. Returns the address.
+fn refusing(status: u16, body: &'static str, calls: Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map(Result::unwrap) {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                if reader.read_line(&mut line).unwrap() <= 2 {
+                    break;
+                }
+                if let Some((name, value)) = line.split_once(':')
+                    && name.eq_ignore_ascii_case("content-length")
+                {
+                    length = value.trim().parse().unwrap();
+                }
+            }
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            calls.fetch_add(1, Ordering::Relaxed);
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+                .unwrap();
+        }
+    });
+    format!("http://{address}")
+}
+
+/// How a start ends that is answered so, and how many calls it took.
+async fn start(status: u16, body: &'static str) -> (ExecutionFailed, usize) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let address = refusing(status, body, Arc::clone(&calls));
+    let environment = Environment::from_iter([
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", &address),
+    ]);
+    let client = step_functions(&sdk_config(&environment, TIMEOUTS).unwrap());
+    let machine = StateMachine { client, arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".to_owned() };
+    let alarm = AlarmHint { name: "level-1-error-rate".to_owned(), arn: None, state_change_time: None };
+    let request = TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false });
+    (machine.run(&request).await.unwrap_err(), calls.load(Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn a_refusal_because_of_a_quota_is_a_throttle() {
+    for (status, body) in [
+        (400, r#"{"__type": "ThrottlingException", "message": "Rate exceeded"}"#),
+        (400, r#"{"__type": "com.amazonaws.sfn#TooManyRequestsException", "message": "Rate exceeded"}"#),
+        (400, r#"{"__type": "ExecutionLimitExceeded", "message": "too many run"}"#),
+        (429, "{}"),
+    ] {
+        let (error, calls) = start(status, body).await;
+        assert!(matches!(error, ExecutionFailed::Throttled(_)), "{status} {body}: {error}");
+        assert!(calls >= 1, "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn any_other_refusal_is_no_throttle() {
+    for (status, body) in [
+        (400, r#"{"__type": "AccessDeniedException", "message": "no"}"#),
+        (400, r#"{"__type": "StateMachineDoesNotExist", "message": "no"}"#),
+        (400, r#"{"__type": "InvalidExecutionInput", "message": "Rate exceeded"}"#),
+        (500, "{}"),
+    ] {
+        let (error, _) = start(status, body).await;
+        assert!(matches!(error, ExecutionFailed::NotStarted(_)), "{status} {body}: {error}");
+    }
+}

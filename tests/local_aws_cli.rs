@@ -1,0 +1,217 @@
+//! The AWS CLI in a terminal that copied what `cargo run` printed: it reaches the local AWS or nothing.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use local::folders;
+use local::python::Python;
+use local::serve::export;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// The local AWS. Nothing listens: what would be sent is recorded instead.
+const ENDPOINT: &str = "http://127.0.0.1:9";
+/// Python runs this before the CLI. It records the address of each request, and the proxy that it would take.
+const TRAP: &str = r#"
+import os
+import botocore.httpsession
+
+def send(session, request):
+    with open(os.environ["RECORDED"], "a") as file:
+        file.write(f"{request.url} {session._proxy_config.proxy_url_for(request.url)}\n")
+    raise SystemExit(0)
+
+botocore.httpsession.URLLib3Session.send = send
+"#;
+/// What the runbook's first block defines, with the answers of a real account.
+const RUNBOOK: &str = r#"
+P=bank-circuit-breaker E=dev id=1
+M=arn:aws:states:us-east-1:123456789012:stateMachine:m STATE_MACHINE_ARN=$M
+output() { echo "https://sqs.us-east-1.amazonaws.com/123456789012/$1"; }
+set -- full-service 15
+"#;
+
+struct Terminal {
+    folder: TempDir,
+    python: Python,
+}
+
+impl Terminal {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("sitecustomize.py"), TRAP).unwrap();
+        fs::write(folder.path().join("query.txt"), "fields @message").unwrap();
+        Self { folder, python: Python::set_up().await.unwrap() }
+    }
+
+    fn printed(&self) -> String {
+        export(ENDPOINT, &self.python.programs())
+    }
+
+    /// Types a script, with these variables set before. Returns its end, and what was recorded.
+    async fn run(&self, variables: &[(&str, &str)], script: &str) -> (Output, String) {
+        let recorded = self.folder.path().join("recorded");
+        fs::write(&recorded, "").unwrap();
+        let mut command = Command::new("bash");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") || name.to_string_lossy().to_lowercase().contains("proxy") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(["-c", script])
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .env("PYTHONPATH", self.folder.path())
+            .env("RECORDED", &recorded)
+            .envs(variables.iter().copied());
+        let output = command.output().await.unwrap();
+        (output, fs::read_to_string(&recorded).unwrap())
+    }
+
+    /// Fails unless the script sends something, and all of it to the local AWS without a proxy.
+    async fn assert_local(&self, variables: &[(&str, &str)], script: &str) {
+        let (output, recorded) = self.run(variables, script).await;
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert!(!recorded.is_empty(), "{variables:?} {script} sent nothing: {complained}");
+        for line in recorded.lines() {
+            assert!(line.starts_with(&format!("{ENDPOINT}/")) && line.ends_with(" None"), "{script} called {line}");
+        }
+    }
+
+    /// Fails if the script sends anything, or succeeds.
+    async fn assert_nothing(&self, variables: &[(&str, &str)], script: &str) {
+        let (output, recorded) = self.run(variables, script).await;
+        assert_eq!(recorded, "", "{variables:?} {script}");
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && complained.contains("AWS_ENDPOINT_URL"), "{variables:?}: {complained}");
+    }
+}
+
+/// The shell command at the beginning of `text`: up to the end of its line, of the span of code or of the substitution
+/// that it stands in, or to what separates it from the next one.
+fn first_command(text: &str) -> &str {
+    let (mut single, mut double, mut depth, mut escaped) = (false, false, 0, false);
+    for (index, character) in text.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if !single => escaped = true,
+            '\'' if !double => single = !single,
+            '"' if !single => double = !double,
+            _ if single => {}
+            '(' if depth > 0 || text[..index].ends_with('$') => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            ')' | '`' if !double => return &text[..index],
+            '\n' | ';' | '|' if !double && depth == 0 => return &text[..index],
+            _ => {}
+        }
+    }
+    text
+}
+
+/// Every call of the AWS CLI with options that a page tells a reader to type.
+fn documented(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(folders::project().join(page)).unwrap();
+    let calls = text.match_indices("aws ").filter(|(index, _)| {
+        *index == 0 || text[..*index].ends_with(['\n', ' ', '(', '`', '=']) && !text[..*index].ends_with("an aws ")
+    });
+    let commands = calls.map(|(index, _)| first_command(&text[index..]));
+    let calls_a_service = |command: &str| {
+        let mut words = command.split_whitespace().skip(1);
+        let lower =
+            |word: &str| word.chars().all(|character| character.is_ascii_lowercase() || "-2".contains(character));
+        words.next().is_some_and(|word| lower(word) && word != "configure") && words.next().is_some_and(lower)
+    };
+    commands.filter(|command| calls_a_service(command) && command.contains(" --")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_command_ends_where_the_shell_ends_it() {
+    for (text, command) in [
+        ("aws a b --c d\nnext", "aws a b --c d"),
+        ("aws a b \\\n  --c 'x; y'\n", "aws a b \\\n  --c 'x; y'"),
+        ("aws a b --c \"$(aws e f --g)\" | sort", "aws a b --c \"$(aws e f --g)\""),
+        ("aws e f --g text)\"\nnext", "aws e f --g text"),
+        ("aws a b --c`, and more", "aws a b --c"),
+        ("aws a b --c \"[?x=='1']\" # why\n", "aws a b --c \"[?x=='1']\" # why"),
+    ] {
+        assert_eq!(first_command(text).trim_end(), command);
+    }
+}
+
+#[tokio::test]
+async fn every_documented_command_reaches_the_local_aws() {
+    let terminal = Terminal::open().await;
+    for (page, least) in [("README.md", 4), ("infrastructure/RUNBOOK.md", 20)] {
+        let commands = documented(page);
+        assert!(commands.len() >= least, "{page}: {commands:#?}");
+        for command in commands {
+            let script = format!("{}\n{RUNBOOK}\n{command}", terminal.printed());
+            terminal.assert_local(&[], &script).await;
+        }
+    }
+}
+
+/// Calls that version 1 of the CLI sends elsewhere when it goes by `AWS_ENDPOINT_URL` alone, and a plain one.
+const CALLS: [&str; 5] = [
+    "aws sqs get-queue-url --queue-name q",
+    "aws sqs receive-message --queue-url https://sqs.us-east-1.amazonaws.com/123456789012/q",
+    "aws stepfunctions start-sync-execution --state-machine-arn arn:aws:states:us-east-1:123456789012:stateMachine:m",
+    "aws sqs send-message --queue-url q --message-body https://example.com/message",
+    "aws rds describe-db-instances",
+];
+
+#[tokio::test]
+async fn the_users_own_settings_lead_no_call_away() {
+    let terminal = Terminal::open().await;
+    let profile = terminal.folder.path().join("config");
+    let settings = "[profile prod]\nendpoint_url = https://example.com\nignore_configured_endpoint_urls = true\n\
+                    services = s\nuse_fips_endpoint = true\n[services s]\nsqs =\n  endpoint_url = https://example.com\n";
+    fs::write(&profile, settings).unwrap();
+    let profile = profile.display().to_string();
+    for variables in [
+        &[("AWS_ENDPOINT_URL_SQS", "https://example.com"), ("AWS_ENDPOINT_URL_SFN", "https://example.com")][..],
+        &[("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
+        &[("AWS_PROFILE", "prod"), ("AWS_CONFIG_FILE", &profile)],
+        &[("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_USE_DUALSTACK_ENDPOINT", "true")],
+        &[("HTTP_PROXY", "http://example.com:1"), ("ALL_PROXY", "http://example.com:1"), ("NO_PROXY", "example.org")],
+        &[("http_proxy", "http://example.com:1"), ("https_proxy", "http://example.com:1")],
+        &[("AWS_DISABLE_HOST_PREFIX_INJECTION", "false")],
+    ] {
+        for call in &CALLS[..4] {
+            terminal.assert_local(variables, &format!("{}\n{call}", terminal.printed())).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_the_printed_line_is_enough_or_nothing_is_sent() {
+    let terminal = Terminal::open().await;
+    let programs = terminal.python.programs();
+    let path = format!("export PATH=\"{}:$PATH\"", Path::new(&programs).display());
+    for call in CALLS {
+        terminal.assert_local(&[("AWS_ENDPOINT_URL", ENDPOINT)], &format!("{path}\n{call}")).await;
+        terminal.assert_local(&[], &format!("{path}\n{call} --endpoint-url {ENDPOINT}")).await;
+        terminal.assert_nothing(&[], &format!("{path}\n{call}")).await;
+    }
+    for elsewhere in [
+        "",
+        "https://sqs.us-east-1.amazonaws.com",
+        "http://127.0.0.1.example.com",
+        "http://127.0.0.1@example.com",
+        "http://127.0.0.1:9@example.com/",
+        "http://[",
+        "127.0.0.1:9",
+    ] {
+        terminal.assert_nothing(&[("AWS_ENDPOINT_URL", elsewhere)], &format!("{path}\n{}", CALLS[0])).await;
+    }
+    terminal
+        .assert_nothing(
+            &[("AWS_ENDPOINT_URL", ENDPOINT)],
+            &format!("{path}\n{} --endpoint-url https://example.com", CALLS[0]),
+        )
+        .await;
+}
