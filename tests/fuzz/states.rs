@@ -47,6 +47,7 @@ pub fn good() -> Vec<SystemState> {
         percent: 5,
         percent_since: now() + SignedDuration::from_secs(60),
         idle_since: None,
+        refusing: None,
     };
     let ramp = Ramp { from: now(), until: now() + SignedDuration::from_secs(60), first_percent: 10 };
     let recovering = SystemState { probing: Some(probing), ramp: Some(ramp), ..state.clone() };

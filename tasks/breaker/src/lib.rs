@@ -36,6 +36,6 @@ pub use request::{
     ScheduleRequest, TransitionRequest,
 };
 pub use route::{DRAWS, Route, draw, route};
-pub use state::{Hold, NewerState, Probing, Ramp, SCHEMA_VERSION, Stored, SystemState};
-pub use summary::{CallCounts, EvidenceSummary, ProbeSeries};
+pub use state::{Hold, NewerState, Probing, Ramp, Refusing, SCHEMA_VERSION, Stored, SystemState};
+pub use summary::{CallCounts, EvidenceSummary, NewestProbes, ProbeSeries};
 pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

@@ -35,7 +35,7 @@ fn state(level: u8) -> SystemState {
 /// Of the safe requests so many percent probe, since half a minute.
 fn probing(level: u8, percent: u32) -> SystemState {
     let from = Timestamp::now() - seconds(30);
-    SystemState { probing: Some(Probing { from, percent, percent_since: from, idle_since: None }), ..state(level) }
+    SystemState { probing: Some(Probing { from, percent, percent_since: from, idle_since: None, refusing: None }), ..state(level) }
 }
 
 /// A ramp that began so many seconds ago, of 100.
@@ -246,7 +246,7 @@ fn hold(level: Level, minutes: i64) -> Hold {
 async fn nothing_probes_during_a_hold_or_before_its_time_or_where_the_state_does_not_say_so() {
     let begins = |seconds_from_now| {
         let from = Timestamp::now() + seconds(seconds_from_now);
-        Some(Probing { from, percent: 100, percent_since: from, idle_since: None })
+        Some(Probing { from, percent: 100, percent_since: from, idle_since: None, refusing: None })
     };
     for (what, state, level) in [
         ("held", SystemState { hold: Some(hold(Level::Degraded, 5)), ..probing(2, 100) }, 2),

@@ -39,7 +39,7 @@ fn counted(level: Level) -> TransitionRecord {
 }
 
 pub fn probing(from: Timestamp, idle_since: Option<Timestamp>) -> Probing {
-    Probing { from, percent: 37, percent_since: from, idle_since }
+    Probing { from, percent: 37, percent_since: from, idle_since, refusing: None }
 }
 
 fn held(level: Level) -> Hold {
