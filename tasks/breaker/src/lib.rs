@@ -26,7 +26,9 @@ pub use backoff::RecoveryBackoff;
 pub use decision::{Decision, Outcome, decide, repair};
 pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
 pub use level::{Level, NotALevel};
-pub use policy::{Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+pub use policy::{
+    Mode, NUMBERS, Number, PROBE_REST_FACTOR, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen,
+};
 pub use records::{
     COMMAND_PREFIX, CommandRecord, LastKnown, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
     transition_key,

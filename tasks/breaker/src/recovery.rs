@@ -74,8 +74,8 @@ fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Proof {
     if newest.mostly_refused() {
         let total = answered.saturating_add(refused);
         return Proof::Missing(format!(
-            "{text}, but level {better} refused {refused} of the newest {total} probes: check its authorization and \
-             its routing, or force level {better} if you know that it is right"
+            "{text}, but level {better} refused {refused} of the newest {total} probes (4xx): check its \
+             authorization and its routing, or force level {better} if they are right to be refused"
         ));
     }
     let text = if refused > 0 { format!("{text}, and {refused} were refused") } else { text };
