@@ -122,7 +122,7 @@ async fn after_a_probe_an_environment_rests_nine_times_as_long() {
 async fn a_slow_refusal_costs_no_more_time_than_a_failure() {
     let mut controller = controller(probing(2), [answer(401), answer(200), answer(200)]);
     controller.services.delays = PerLevel { full: Duration::from_millis(800), ..at_once() };
-    let mut ask_at = async |seconds| {
+    let ask_at = async |seconds| {
         tokio::time::advance(Duration::from_secs(seconds)).await;
         ask(&controller, &get()).await;
         std::mem::take(&mut *controller.services.sent.lock().unwrap())[0].level
