@@ -129,13 +129,16 @@ fn told(seen: &[Seen], settings: PolicySettings, now: i64) -> Finding {
     }
 }
 
+/// Pauses in seconds, and the answers after each: of one kind, and how many.
+type History = Vec<(i64, (Answer, usize))>;
+
 fn any_answers() -> impl Strategy<Value = (Answer, usize)> {
     let answer = prop_oneof![4 => Just(Answer::Success), 1 => Just(Answer::Failure), 3 => Just(Answer::Refusal)];
     (answer, 1_usize..7)
 }
 
 /// Settings whose limits are met exactly now and then, and probes with pauses in seconds between them.
-fn any_case() -> impl Strategy<Value = (PolicySettings, Vec<(i64, (Answer, usize))>)> {
+fn any_case() -> impl Strategy<Value = (PolicySettings, History)> {
     let settings =
         (1_i64..8, 10_i64..60, 0_i64..4, 1_i64..25).prop_map(|(probe_calls, percent, settle, longer)| PolicySettings {
             probe_calls,
