@@ -248,7 +248,7 @@ impl World {
             }
         }
         let level = state.level();
-        let (answers, probes) = match state.traffic {
+        let (answered, probed_as) = match state.traffic {
             Traffic::FailingAboveMaintenance if level == Level::Maintenance => {
                 (BurstOutcome::Successes, BurstOutcome::Failures)
             }
@@ -257,10 +257,10 @@ impl World {
             Traffic::Good | Traffic::Free => (BurstOutcome::Successes, BurstOutcome::Successes),
         };
         if state.traffic != Traffic::Free {
-            state.outcomes.push((state.tick, Burst { level, outcome: answers }));
+            state.outcomes.push((state.tick, Burst { level, outcome: answered }));
             let probing = state.table.state().filter(|stored| stored.active_probing(self.now(state.tick)).is_some());
             let probed = probing.and_then(|stored| stored.current_level.better());
-            state.outcomes.extend(probed.map(|level| (state.tick, Burst { level, outcome: probes })));
+            state.outcomes.extend(probed.map(|level| (state.tick, Burst { level, outcome: probed_as })));
         }
     }
 
