@@ -64,6 +64,10 @@ fn ramp(changed: &[(&str, AttributeValue)]) -> AttributeValue {
     AttributeValue::M(ramp)
 }
 
+fn refusing(since: &str, alarm_from: &str) -> AttributeValue {
+    map(&[("since", text(since)), ("alarmFrom", text(alarm_from))])
+}
+
 fn with(changed: &[(&str, AttributeValue)]) -> Item {
     let mut item = item();
     item.extend(changed.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
@@ -182,6 +186,10 @@ fn garbled_recoveries() -> Vec<(Item, &'static str)> {
         probing_row("probing.percentSince", "percentSince", text("2026-09-10T13:05:00Z")),
         probing_row("probing.percentSince", "percentSince", text("2026-09-10T14:00:00Z")),
         probing_row("probing.idleSince", "idleSince", text("2026-09-10T14:00:00Z")),
+        probing_row("probing.refusing", "refusing", text("2026-09-10T13:00:00Z")),
+        probing_row("probing.refusing", "refusing", map(&[("since", text("2026-09-10T13:00:00Z"))])),
+        probing_row("probing.refusing.since", "refusing", refusing("2026-09-10T14:00:00Z", "2026-09-10T15:00:00Z")),
+        probing_row("probing.refusing.alarmFrom", "refusing", refusing("2026-09-10T13:06:00Z", "2026-09-10T13:00:00Z")),
         row("ramp", AttributeValue::Bool(true)),
         (with(&[("ramp", map(&[]))]), "ramp"),
         (with(&[("currentLevel", number("3")), ("ramp", ramp(&[]))]), "ramp"),
@@ -256,6 +264,8 @@ async fn an_odd_state_that_breaks_no_rule_is_gone_on_from() {
         with(&[("probing", null()), ("ramp", null())]),
         with(&[("probing", probing(&[])), ("ramp", ramp(&[]))]),
         with(&[("probing", probing(&[("percent", number("100")), ("idleSince", text("2026-09-10T13:00:00Z"))]))]),
+        with(&[("probing", probing(&[("refusing", refusing("2026-09-10T13:06:00Z", "2026-09-10T13:21:00Z"))]))]),
+        with(&[("probing", probing(&[("refusing", null())]))]),
         with(&[("ramp", ramp(&[("until", text("2026-09-10T13:06:12Z"))]))]),
         with(&[("evidenceSince", text("1970-01-01T00:00:00Z"))]),
         with(&[("lastTransition", text("-009999-01-02T01:59:59Z"))]),

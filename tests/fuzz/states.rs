@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{
-    DRAWS, Evidence, EvidenceQuery, Hold, Level, Policy, PolicySettings, Probing, Ramp, Stored, SystemState, decide,
-    route,
+    DRAWS, Evidence, EvidenceQuery, Hold, Level, Policy, PolicySettings, Probing, Ramp, Refusing, Stored, SystemState,
+    decide, route,
 };
 use jiff::{SignedDuration, Timestamp};
 use platform::state_store::stored_from_item;
@@ -47,6 +47,7 @@ pub fn good() -> Vec<SystemState> {
         percent: 5,
         percent_since: now() + SignedDuration::from_secs(60),
         idle_since: None,
+        refusing: Some(Refusing { since: now(), alarm_from: now() + SignedDuration::from_mins(15) }),
     };
     let ramp = Ramp { from: now(), until: now() + SignedDuration::from_secs(60), first_percent: 10 };
     let recovering = SystemState { probing: Some(probing), ramp: Some(ramp), ..state.clone() };

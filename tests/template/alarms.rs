@@ -105,6 +105,7 @@ async fn the_alarms_of_the_specification_are_there() {
         ("CircuitBreaker/Transitions", "CurrentLevel", &deployment),
         ("CircuitBreaker/Transitions", "HoldMinutesLeft", &deployment),
         ("CircuitBreaker/Transitions", "NotificationMissing", &deployment),
+        ("CircuitBreaker/Transitions", "ProbesRefused", &deployment),
         ("CircuitBreaker/Transitions", "Evaluation", &deployment),
         ("CircuitBreaker/Controller", "StateAgeSeconds", &deployment),
     ] {

@@ -82,6 +82,7 @@ fn every_metric_that_the_dashboard_shows_is_one_that_the_system_emits() {
         ("CircuitBreaker/Service", "Success"),
         ("CircuitBreaker/Service", "Error"),
         ("CircuitBreaker/Service", "ResponseTime"),
+        ("CircuitBreaker/Service", "ProbeRefused"),
         ("CircuitBreaker/AlarmProcessor", "RecordsProcessed"),
         ("CircuitBreaker/Controller", "StateAgeSeconds"),
         ("AWS/States", "ExecutionsFailed"),

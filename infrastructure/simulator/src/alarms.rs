@@ -26,7 +26,7 @@ impl Alarm {
     /// Evaluates the period between two Unix seconds; tells whether the alarm has gone off, which it does
     /// only where it was not breaching before.
     pub fn goes_off(&mut self, metrics: &Metrics, from: i64, until: i64) -> bool {
-        let Counts { successes, errors, slow_calls } = metrics.sum(self.level, from, until);
+        let Counts { successes, errors, slow_calls, .. } = metrics.sum(self.level, from, until);
         let sum = match self.metric {
             Metric::Success => successes,
             Metric::Error => errors,

@@ -11,6 +11,8 @@ pub struct Counts {
     pub successes: u64,
     pub errors: u64,
     pub slow_calls: u64,
+    /// Refused probes.
+    pub refused: u64,
 }
 
 impl Counts {
@@ -19,6 +21,7 @@ impl Counts {
             successes: self.successes + other.successes,
             errors: self.errors + other.errors,
             slow_calls: self.slow_calls + other.slow_calls,
+            refused: self.refused + other.refused,
         }
     }
 }
@@ -64,6 +67,7 @@ impl Metrics {
                     successes: counts.successes,
                     errors: counts.errors,
                     slow_calls: counts.slow_calls,
+                    refused: counts.refused,
                 }));
                 start += length;
             }

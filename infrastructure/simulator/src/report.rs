@@ -39,6 +39,8 @@ pub struct Point {
     pub failed: u64,
     /// Those that were declined by design.
     pub declined: u64,
+    /// Those that were refused (4xx).
+    pub refused: u64,
     /// Those that were answered below level 1.
     pub degraded: u64,
     /// Whether level 1 was in good health when it began.
@@ -67,6 +69,8 @@ pub struct Report {
     pub failed: u64,
     /// Requests that a level declined by design.
     pub declined: u64,
+    /// Requests that a level refused (4xx) because of an event.
+    pub refused: u64,
     /// The share that failed, in percent.
     pub failed_percent: f64,
     /// The share that was declined, in percent.
@@ -85,6 +89,8 @@ pub struct Report {
     pub probes: u64,
     /// Probes that failed or were slow. No caller saw that.
     pub failed_probes: u64,
+    /// Probes that were refused. No caller saw that either.
+    pub refused_probes: u64,
     /// Evaluations.
     pub looks: u64,
     /// Each transition.
@@ -101,6 +107,7 @@ pub struct Tally {
     timeline: Vec<Point>,
     probes: u64,
     failed_probes: u64,
+    refused_probes: u64,
 }
 
 impl Tally {
@@ -108,7 +115,8 @@ impl Tally {
         let seconds_a_point = seconds.div_ceil(POINTS).max(1);
         let points = seconds.div_ceil(seconds_a_point);
         let timeline = (0..points).map(|point| Point { second: point * seconds_a_point, ..Point::default() }).collect();
-        Self { waits: vec![0; LONGEST_WAIT], seconds_a_point, timeline, probes: 0, failed_probes: 0 }
+        let waits = vec![0; LONGEST_WAIT];
+        Self { waits, seconds_a_point, timeline, probes: 0, failed_probes: 0, refused_probes: 0 }
     }
 
     /// A request that arrived at `at`, in milliseconds, is answered.
@@ -123,13 +131,16 @@ impl Tally {
         point.requests += 1;
         point.failed += u64::from(outcome == Outcome::Failed);
         point.declined += u64::from(outcome == Outcome::Declined);
+        point.refused += u64::from(outcome == Outcome::Refused);
         point.degraded += u64::from(level > Level::Full);
     }
 
-    pub const fn probe(&mut self, good: bool) {
+    pub const fn probe(&mut self, outcome: Outcome) {
         self.probes += 1;
-        if !good {
-            self.failed_probes += 1;
+        match outcome {
+            Outcome::Failed => self.failed_probes += 1,
+            Outcome::Refused => self.refused_probes += 1,
+            Outcome::Answered | Outcome::Declined => {}
         }
     }
 
@@ -193,7 +204,7 @@ impl Report {
         }
         let sum = |of: fn(&Point) -> u64| tally.timeline.iter().map(of).sum::<u64>();
         let (requests, failed) = (sum(|point| point.requests), sum(|point| point.failed));
-        let declined = sum(|point| point.declined);
+        let (declined, refused) = (sum(|point| point.declined), sum(|point| point.refused));
         let stays = Stays::of(played);
         let moves = control.map(|control| control.moves.clone()).unwrap_or_default();
         let overrides = contender.policy.map(|policy| policy.settings().overrides()).unwrap_or_default();
@@ -204,9 +215,10 @@ impl Report {
             seed,
             seconds: scenario.seconds(),
             requests,
-            answered: requests - failed - declined,
+            answered: requests - failed - declined - refused,
             failed,
             declined,
+            refused,
             failed_percent: percent(failed, requests),
             declined_percent: percent(declined, requests),
             p99_wait_milliseconds: tally.p99(),
@@ -216,6 +228,7 @@ impl Report {
             ramped_in_vain_seconds: stays.ramped_in_vain,
             probes: tally.probes,
             failed_probes: tally.failed_probes,
+            refused_probes: tally.refused_probes,
             looks: control.map_or(0, |control| control.looks),
             moves,
             timeline: tally.timeline,

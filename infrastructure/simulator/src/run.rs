@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use breaker::{Level, Policy, Route, draw, route};
+use breaker::{Level, PROBE_REST_FACTOR, Policy, Route, draw, route};
 use fastrand::Rng;
 use jiff::Timestamp;
 
@@ -81,6 +81,16 @@ fn environments(scenario: &Scenario) -> f64 {
     (scenario.requests_per_second * factor * SECONDS_A_REQUEST).ceil().max(1.0)
 }
 
+/// The probes of one controller, in milliseconds from the scenario's start.
+#[derive(Debug, Default)]
+struct SentProbes {
+    /// When those of the last second were sent.
+    sent: Vec<i64>,
+    /// Until when no other is sent: until the newest has ended, and then for [`PROBE_REST_FACTOR`] times as long as it
+    /// took.
+    rests_until: f64,
+}
+
 struct Bank<'a> {
     scenario: &'a Scenario,
     contender: &'a Contender,
@@ -91,8 +101,8 @@ struct Bank<'a> {
     tally: Tally,
     ids: Ids,
     environments: f64,
-    /// When each controller sent its newest probes, in milliseconds.
-    probes: HashMap<u64, Vec<i64>>,
+    /// What limits the probes of each controller.
+    probes: HashMap<u64, SentProbes>,
 }
 
 impl Bank<'_> {
@@ -111,20 +121,20 @@ impl Bank<'_> {
         let mut waited = 0.0;
         if planned.probe && self.may_probe(request) {
             let cut_off = self.slow_call();
-            let probe = self.attempt(planned.level, request, now, cut_off);
-            let good = probe.outcome != Outcome::Failed;
-            self.tally.probe(good);
+            let probe = self.attempt(planned, request, now, cut_off);
+            self.tally.probe(probe.outcome);
+            self.rest(request, probe.milliseconds);
             waited = probe.milliseconds;
-            if good {
+            if matches!(probe.outcome, Outcome::Answered | Outcome::Declined) {
                 return self.tally.request(request.at, probe.outcome, waited, planned.level);
             }
         }
         let level = if planned.probe { current } else { planned.level };
-        let first = self.attempt(level, request, now, None);
+        let first = self.attempt(Route { level, probe: false }, request, now, None);
         waited += first.milliseconds;
         let next = level.worse().filter(|_| request.safe && self.contender.request_fallback);
         if let (Outcome::Failed, Some(next)) = (first.outcome, next) {
-            let second = self.attempt(next, request, now, None);
+            let second = self.attempt(Route { level: next, probe: false }, request, now, None);
             waited += second.milliseconds;
             if second.outcome != Outcome::Failed {
                 return self.tally.request(request.at, second.outcome, waited, next);
@@ -133,14 +143,18 @@ impl Bank<'_> {
         self.tally.request(request.at, first.outcome, waited, level);
     }
 
-    /// Calls a service and records the one outcome that each call has.
-    fn attempt(&mut self, level: Level, request: &Request, now: Timestamp, cut_off: Option<f64>) -> Attempt {
+    /// Calls a service and records what the controller records: one outcome for each call, and none for a request that
+    /// was refused, unless it was a probe.
+    fn attempt(&mut self, route: Route, request: &Request, now: Timestamp, cut_off: Option<f64>) -> Attempt {
         let second = u32::try_from(request.at / 1_000).unwrap_or(u32::MAX);
-        let attempt = self.world.call(level, request, second, cut_off);
-        let failed = u64::from(attempt.outcome == Outcome::Failed);
-        let slow = self.slow_call().is_some_and(|slow| attempt.milliseconds > slow);
-        let counts = Counts { successes: 1 - failed, errors: failed, slow_calls: slow.into() };
-        self.metrics.record(level, now + seconds(attempt.milliseconds / 1_000.0), counts);
+        let attempt = self.world.call(route.level, request, second, cut_off);
+        let slow = u64::from(self.slow_call().is_some_and(|slow| attempt.milliseconds > slow));
+        let counts = match attempt.outcome {
+            Outcome::Answered | Outcome::Declined => Counts { successes: 1, slow_calls: slow, ..Counts::default() },
+            Outcome::Failed => Counts { errors: 1, slow_calls: slow, ..Counts::default() },
+            Outcome::Refused => Counts { refused: route.probe.into(), ..Counts::default() },
+        };
+        self.metrics.record(route.level, now + seconds(attempt.milliseconds / 1_000.0), counts);
         attempt
     }
 
@@ -149,16 +163,34 @@ impl Bank<'_> {
         self.contender.policy.and_then(|policy| policy.slow_call()).map(|slow| slow.as_secs_f64() * 1_000.0)
     }
 
-    /// Whether the controller that answers may send another probe: so many in any second.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither negative nor near the limit")]
+    /// Whether the controller that answers may send another probe: only a maximum number in any second, and none while
+    /// it rests.
     fn may_probe(&mut self, request: &Request) -> bool {
         let limit = self.contender.policy.map_or(0, |policy| policy.probe_limit_per_second());
-        let sent = self.probes.entry((request.environment * self.environments) as u64).or_default();
-        sent.retain(|at| request.at - at < 1_000);
-        let allowed = u32::try_from(sent.len()).is_ok_and(|sent| sent < limit);
+        let probes = self.probes_of(request);
+        probes.sent.retain(|at| request.at - at < 1_000);
+        let allowed = u32::try_from(probes.sent.len()).is_ok_and(|sent| sent < limit)
+            && milliseconds_of(request) >= probes.rests_until;
         if allowed {
-            sent.push(request.at);
+            probes.sent.push(request.at);
         }
         allowed
     }
+
+    /// The controller that answers has sent a probe that takes so many milliseconds.
+    fn rest(&mut self, request: &Request, taken: f64) {
+        let longest = self.contender.policy.map_or(0.0, |policy| policy.longest_probe_rest().as_secs_f64() * 1_000.0);
+        let rest = (taken * f64::from(PROBE_REST_FACTOR)).min(longest);
+        self.probes_of(request).rests_until = milliseconds_of(request) + taken + rest;
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither negative nor near the limit")]
+    fn probes_of(&mut self, request: &Request) -> &mut SentProbes {
+        self.probes.entry((request.environment * self.environments) as u64).or_default()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a week has fewer milliseconds than a double can tell apart")]
+const fn milliseconds_of(request: &Request) -> f64 {
+    request.at as f64
 }

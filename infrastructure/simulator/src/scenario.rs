@@ -125,6 +125,10 @@ pub struct Event {
     #[serde(default)]
     #[schemars(range(min = 0, max = 100))]
     pub hang_percent: f64,
+    /// The share of calls that it refuses (4xx), in percent.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 100))]
+    pub refuse_percent: f64,
     /// How many times as long as in health the calls take.
     #[serde(default = "one")]
     #[schemars(range(min = 0.01, max = 1_000))]
@@ -316,6 +320,7 @@ impl Event {
         self.failure_percent.map_or(Ok(()), |share| percent(&field("failurePercent"), share))?;
         self.failure_percent_at_end.map_or(Ok(()), |share| percent(&field("failurePercentAtEnd"), share))?;
         percent(&field("hangPercent"), self.hang_percent)?;
+        percent(&field("refusePercent"), self.refuse_percent)?;
         within(&field("latencyFactor"), self.latency_factor, 0.01, 1_000.0)
     }
 }

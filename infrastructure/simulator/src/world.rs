@@ -6,8 +6,8 @@ use crate::levels::PerLevel;
 use crate::requests::{Luck, Request};
 use crate::scenario::{Event, LevelBehaviour, Scenario};
 
-/// Level 1 is healthy where it fails less than this share of its calls: below, nobody would want to be
-/// degraded, however the policy is set.
+/// Level 1 is healthy if it fails or refuses less than this share of its calls: below it, level 1 serves callers better
+/// than level 2, whatever the policy.
 const HEALTHY_BELOW: f64 = 0.05;
 
 /// What one call came to.
@@ -17,6 +17,8 @@ pub enum Outcome {
     Answered,
     /// It declined by design, which is a success too.
     Declined,
+    /// It refused the request (4xx): neither success nor failure.
+    Refused,
     /// It failed, or took too long.
     Failed,
 }
@@ -33,6 +35,7 @@ pub struct Attempt {
 struct Doing {
     failing: f64,
     hanging: f64,
+    refusing: f64,
     shortest: f64,
     span: f64,
 }
@@ -40,7 +43,8 @@ struct Doing {
 impl Doing {
     fn in_health(service: &LevelBehaviour) -> Self {
         let [shortest, longest] = service.latency_milliseconds;
-        Self { failing: service.failure_percent / 100.0, hanging: 0.0, shortest, span: longest - shortest }
+        let failing = service.failure_percent / 100.0;
+        Self { failing, hanging: 0.0, refusing: 0.0, shortest, span: longest - shortest }
     }
 
     fn during(self, event: &Event, second: u32) -> Self {
@@ -50,6 +54,7 @@ impl Doing {
         Self {
             failing: begin + (end - begin) * passed,
             hanging: event.hang_percent / 100.0,
+            refusing: event.refuse_percent / 100.0,
             shortest: self.shortest * event.latency_factor,
             span: self.span * event.latency_factor,
         }
@@ -97,7 +102,8 @@ impl<'a> World<'a> {
 
     /// Whether level 1 does what it should.
     pub fn is_healthy(&self, second: u32) -> bool {
-        self.at(second).is_none_or(|doing| doing.full.failing + doing.full.hanging < HEALTHY_BELOW)
+        let bad = |doing: &Doing| doing.failing + doing.hanging + doing.refusing;
+        self.at(second).is_none_or(|doing| bad(&doing.full) < HEALTHY_BELOW)
     }
 
     /// Calls the service of `level`. Where `cut_off` is given, the caller gives up after so many milliseconds.
@@ -114,6 +120,8 @@ impl<'a> World<'a> {
             if request.safe { service.declines_safe_percent } else { service.declines_unsafe_percent } / 100.0;
         let outcome = if outcome < doing.hanging + doing.failing {
             Outcome::Failed
+        } else if outcome < doing.hanging + doing.failing + doing.refusing {
+            Outcome::Refused
         } else if declining < declined {
             Outcome::Declined
         } else {

@@ -13,13 +13,14 @@ use simulator::{BUILT_IN, Event, Report, Scenario, chart, simulate, simulate_wat
 const REQUESTS_PER_SECOND: f64 = 20.0;
 
 fn check(report: &Report) {
-    assert_eq!(report.answered + report.failed + report.declined, report.requests);
+    assert_eq!(report.answered + report.failed + report.declined + report.refused, report.requests);
     let of_points: u64 = report.timeline.iter().map(|point| point.requests).sum();
     assert_eq!(of_points, report.requests);
     let stay = &report.seconds_at_level;
     assert!((stay.full + stay.degraded + stay.maintenance - f64::from(report.seconds)).abs() < 0.5);
     assert!(report.degraded_in_vain_seconds <= stay.degraded + stay.maintenance);
-    assert!(report.failed_probes <= report.probes && report.probes <= report.requests);
+    assert!(report.failed_probes + report.refused_probes <= report.probes);
+    assert!(report.probes <= report.requests);
     let mut level = Level::Full;
     for step in &report.moves {
         assert_eq!(step.from, level, "{step:?}");
@@ -149,6 +150,7 @@ fn calls_that_hang_cost_their_callers_the_timeout_and_then_the_fallback_answers(
         failure_percent: None,
         failure_percent_at_end: None,
         hang_percent: 100.0,
+        refuse_percent: 0.0,
         latency_factor: 1.0,
     };
     let scenario = Scenario { minutes: 1, safe_percent: 100.0, events: vec![hanging], ..outage(1.0) };
@@ -197,7 +199,7 @@ proptest! {
     fn whatever_goes_wrong_no_request_is_lost_and_the_level_moves_a_step_at_a_time(
         seed: u64, safe_percent in 0.0..100.0, requests_per_second in 0.1..30.0,
         level in 1_u8..=3, from_second in 0_u32..500, length in 1_u32..600,
-        failure_percent in 0.0..100.0, hang_percent in 0.0..100.0, latency_factor in 0.1..100.0,
+        failure_percent in 0.0..100.0, hang_percent in 0.0..100.0, refuse_percent in 0.0..100.0, latency_factor in 0.1..100.0,
     ) {
         let event = Event {
             level: Level::try_from(level).unwrap(),
@@ -206,6 +208,7 @@ proptest! {
             failure_percent: Some(failure_percent),
             failure_percent_at_end: None,
             hang_percent,
+            refuse_percent,
             latency_factor,
         };
         let scenario = Scenario { minutes: 20, safe_percent, events: vec![event], ..outage(requests_per_second) };

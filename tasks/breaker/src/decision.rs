@@ -283,8 +283,7 @@ fn moved(
     backoff: RecoveryBackoff,
     now: Timestamp,
 ) -> SystemState {
-    let (from, percent) = (later(now, backoff.cooldown(policy)), policy.probe_percent());
-    let probing = Probing { from, percent, percent_since: from, idle_since: None };
+    let probing = Probing::starting(later(now, backoff.cooldown(policy)), policy.probe_percent());
     SystemState {
         current_level: to,
         last_transition: now,
@@ -297,6 +296,6 @@ fn moved(
     }
 }
 
-fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+pub(crate) fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -76,19 +76,26 @@ pub struct Bucket {
     pub errors: u64,
     /// Calls in it, failed or not, that were slow.
     pub slow_calls: u64,
+    /// Probes in it that the level refused: they are neither successes nor failures.
+    pub refused: u64,
 }
 
 impl Bucket {
     /// A bucket without outcomes.
     #[must_use]
     pub const fn empty(start: Timestamp, period_seconds: i32) -> Self {
-        Self { start, period_seconds, successes: 0, errors: 0, slow_calls: 0 }
+        Self { start, period_seconds, successes: 0, errors: 0, slow_calls: 0, refused: 0 }
     }
 
     /// The calls in it that say something about the level.
     #[must_use]
     pub const fn calls(&self) -> u64 {
         self.successes.saturating_add(self.errors)
+    }
+
+    /// Whether any probe was answered or refused in it.
+    pub(crate) const fn has_probes(&self) -> bool {
+        self.calls() > 0 || self.refused > 0
     }
 
     pub(crate) fn end(&self) -> Timestamp {

@@ -28,7 +28,9 @@ pub use decision::{Decision, Outcome, decide, repair};
 pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
 pub use input_error::{place_of_error, without_content};
 pub use level::{Level, NotALevel};
-pub use policy::{Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+pub use policy::{
+    Mode, NUMBERS, Number, PROBE_REST_FACTOR, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen,
+};
 pub use records::{
     COMMAND_PREFIX, CommandRecord, LastKnown, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
     transition_key,
@@ -38,6 +40,6 @@ pub use request::{
     ScheduleRequest, TransitionRequest,
 };
 pub use route::{DRAWS, Route, draw, route};
-pub use state::{Hold, NewerState, Probing, Ramp, SCHEMA_VERSION, Stored, SystemState};
-pub use summary::{CallCounts, EvidenceSummary, ProbeSeries};
+pub use state::{Hold, NewerState, Probing, Ramp, Refusing, SCHEMA_VERSION, Stored, SystemState};
+pub use summary::{CallCounts, EvidenceSummary, NewestProbes, ProbeSeries};
 pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

@@ -2,10 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::decision::later;
 use crate::evidence::earlier;
-use crate::recovery::is_idle;
+use crate::recovery::{BAD_PROBES_COUNT, is_idle};
 use crate::summary::from;
-use crate::{Bucket, CallCounts, Evidence, EvidenceSummary, Policy, Probing, SystemState};
+use crate::{Bucket, CallCounts, Evidence, EvidenceSummary, Policy, Probing, Refusing, SystemState};
 
 /// How long the traffic is looked at, and in how long a proof should come.
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
@@ -29,7 +30,7 @@ pub(crate) fn begun(
     let span = Span::new(state.evidence_begins(now), now);
     let safe = span.a_minute(CallCounts::of(span.buckets(&evidence.buckets)).calls);
     let percent = safe.map_or(policy.probe_percent(), |safe| share_of(safe, policy));
-    Probing { from, percent, percent_since: from, idle_since: None }
+    Probing::starting(from, percent)
 }
 
 /// How the better level is probed after an evaluation at `now` that moved nothing; `None` where it is not.
@@ -45,15 +46,26 @@ pub(crate) fn after(
     }
     let Some(probing) = state.probing else {
         let from = state.probing_allowed_at(policy).max(now);
-        return Some(Probing { from, percent: policy.probe_percent(), percent_since: from, idle_since: None });
+        return Some(Probing::starting(from, policy.probe_percent()));
     };
     if state.active_probing(now).is_none() {
         return Some(probing);
     }
-    let idle_since = summary.probes.filter(|series| is_idle(policy, series, now)).map(|series| series.last_seen);
+    let (idle, refusing) = match &summary.probes {
+        Some(series) if is_idle(policy, series, now) => (Some(series.last_seen), None),
+        Some(series) if series.newest.mostly_refused() => (None, Some(refusing(&probing, policy, summary.since, now))),
+        _ => (None, None),
+    };
     let percent = adjusted(&probing, policy, evidence, summary.since, now);
     let percent_since = if percent == probing.percent { probing.percent_since } else { now };
-    Some(Probing { percent, percent_since, idle_since, ..probing })
+    Some(Probing { percent, percent_since, idle_since: idle, refusing, ..probing })
+}
+
+/// People are alarmed after as long as it takes for bad probes to count as none: a few refusals in a quiet night never
+/// do that, because by then no probe was seen for that long.
+fn refusing(before: &Probing, policy: &Policy, evidence_since: Timestamp, now: Timestamp) -> Refusing {
+    let since = before.refusing.map(|refusing| refusing.since).filter(|since| *since >= evidence_since).unwrap_or(now);
+    Refusing { since, alarm_from: later(since, policy.probe_idle().saturating_mul(BAD_PROBES_COUNT)) }
 }
 
 /// The share that the traffic asks for, where the present one is off by a quarter or more.
@@ -63,16 +75,18 @@ pub(crate) fn after(
 /// metrics are late, and a share made for silence would be wrong for the traffic after it.
 fn adjusted(probing: &Probing, policy: &Policy, evidence: &Evidence, since: Timestamp, now: Timestamp) -> u32 {
     let span = Span::new(probing.percent_since.max(since), earlier(now, policy.settle()));
-    let probes = CallCounts::of(span.buckets(&evidence.probes));
-    let answered = CallCounts::of(span.buckets(&evidence.buckets)).calls.saturating_add(probes.calls - probes.failed);
-    if answered == 0 && probes.calls == 0 {
+    let succeeded: u64 = span.buckets(&evidence.probes).map(|bucket| bucket.successes).sum();
+    let answered = CallCounts::of(span.buckets(&evidence.buckets)).calls.saturating_add(succeeded);
+    // Refused probes came from safe requests as much as answered ones did.
+    let probes: u64 = span.buckets(&evidence.probes).map(|bucket| bucket.calls().saturating_add(bucket.refused)).sum();
+    if answered == 0 && probes == 0 {
         return probing.percent;
     }
     let present = u64::from(probing.percent.max(1));
-    let safe = if probes.calls < FEW_PROBES { answered } else { probes.calls.saturating_mul(100) / present };
+    let safe = if probes < FEW_PROBES { answered } else { probes.saturating_mul(100) / present };
     let Some(safe) = span.a_minute(safe) else { return probing.percent };
     let mut wanted = share_of(safe, policy);
-    if probes.calls < FEW_PROBES {
+    if probes < FEW_PROBES {
         wanted = wanted.max(probing.percent.saturating_mul(2).min(100));
     }
     let off = wanted.abs_diff(probing.percent).saturating_mul(4) >= probing.percent;

@@ -2,13 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{CallCounts, EvidenceSummary, Level, Policy, ProbeSeries, SystemState};
+use crate::{CallCounts, EvidenceSummary, Level, NewestProbes, Policy, ProbeSeries, SystemState};
 
 /// Silence of the current level that is longer than this, settling aside, says that metrics are missing or that nobody
 /// calls; neither speaks for a recovery.
 const SILENCE: SignedDuration = SignedDuration::from_secs(60);
-/// A failed probe is believed so many times as long as a successful one, before its age makes it nothing.
-const FAILED_PROBE_COUNTS: i32 = 3;
+/// Probes that failed, or of which most were refused, count this many times as long as successful ones: in multiples of
+/// `PROBE_IDLE_SECONDS` without any probe.
+pub(crate) const BAD_PROBES_COUNT: i32 = 3;
 
 /// What the evidence says about a recovery, in words with the numbers.
 pub(crate) enum Proof {
@@ -40,9 +41,9 @@ pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSum
     })
 }
 
-/// Whether no probe was seen for so long that recoveries rest on the current level.
+/// Whether no probe was answered or refused for so long that recoveries rest on the current level.
 pub(crate) fn is_idle(policy: &Policy, series: &ProbeSeries, now: Timestamp) -> bool {
-    let believed = if series.last_failed { FAILED_PROBE_COUNTS } else { 1 };
+    let believed = if series.last_failed || series.newest.mostly_refused() { BAD_PROBES_COUNT } else { 1 };
     now.duration_since(series.last_seen) >= policy.probe_idle().saturating_mul(believed)
 }
 
@@ -64,11 +65,20 @@ fn without_probes(
 }
 
 fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Proof {
-    let ProbeSeries { calls, failed, .. } = *series;
+    let ProbeSeries { calls, failed, newest, .. } = *series;
     let (least, percent) = (policy.probe_calls(), policy.failure_rate_percent().unwrap_or_default());
     let text = format!(
         "{calls} probes of level {better} of which {failed} failed (threshold {least} with less than {percent} %)"
     );
+    let NewestProbes { answered, refused } = newest;
+    if newest.mostly_refused() {
+        let total = answered.saturating_add(refused);
+        return Proof::Missing(format!(
+            "{text}, but level {better} refused {refused} of the newest {total} probes (4xx): check its \
+             authorization and its routing, or force level {better} if they are right to be refused"
+        ));
+    }
+    let text = if refused > 0 { format!("{text}, and {refused} were refused") } else { text };
     let counts = CallCounts { calls, failed, slow: 0 };
     if calls >= least.into() && !counts.reaches(failed, percent, 0) { Proof::Given(text) } else { Proof::Missing(text) }
 }

@@ -76,11 +76,36 @@ pub struct Probing {
     /// Since when no probe was seen, once that is so long that recoveries rest on the current level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_since: Option<Timestamp>,
+    /// Set while the better level refuses most of the probes.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
+    pub refusing: Option<Refusing>,
+}
+
+/// The better level refuses more probes than it answers, so it does not recover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusing {
+    /// Time of the evaluation that first found it (UTC).
+    pub since: Timestamp,
+    /// Time from which people are alarmed (UTC).
+    pub alarm_from: Timestamp,
+}
+
+impl Refusing {
+    fn check(&self, state: &SystemState) -> Result<(), String> {
+        not_after("probing.refusing.since", self.since, state.last_updated)?;
+        not_before("probing.refusing.alarmFrom", self.alarm_from, self.since)
+    }
 }
 
 impl Probing {
+    /// How the better level is probed from `from` on.
+    pub(crate) const fn starting(from: Timestamp, percent: u32) -> Self {
+        Self { from, percent, percent_since: from, idle_since: None, refusing: None }
+    }
+
     fn check(&self, state: &SystemState) -> Result<(), String> {
-        let Self { from, percent, percent_since, idle_since } = *self;
+        let Self { from, percent, percent_since, idle_since, refusing } = *self;
         let SystemState { current_level, last_transition, last_updated, .. } = *state;
         if current_level.better().is_none() {
             return Err(format!("`probing` is there: at level {current_level} nothing better can be probed"));
@@ -91,7 +116,8 @@ impl Probing {
         not_after("probing.from", from, later(last_transition, LONGEST_SECONDS).max(last_updated))?;
         not_before("probing.percentSince", percent_since, from)?;
         not_after("probing.percentSince", percent_since, last_updated.max(from))?;
-        idle_since.map_or(Ok(()), |idle_since| not_after("probing.idleSince", idle_since, last_updated))
+        idle_since.map_or(Ok(()), |idle_since| not_after("probing.idleSince", idle_since, last_updated))?;
+        refusing.map_or(Ok(()), |refusing| refusing.check(state))
     }
 }
 
@@ -278,6 +304,12 @@ impl SystemState {
     pub fn active_probing(&self, now: Timestamp) -> Option<&Probing> {
         let quiet = self.active_hold(now).is_none() && self.active_ramp(now).is_none();
         self.probing.as_ref().filter(|probing| probing.from <= now && quiet)
+    }
+
+    /// Whether people are to be alarmed at `now`, because the better level has refused most probes for so long.
+    #[must_use]
+    pub fn refusals_alarm(&self, now: Timestamp) -> bool {
+        self.active_probing(now).and_then(|probing| probing.refusing).is_some_and(|one| one.alarm_from <= now)
     }
 
     /// Whether it is to be proven soon that the level can rise or stay: by probes, or by its ramp.

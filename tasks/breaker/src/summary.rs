@@ -73,18 +73,57 @@ impl CallCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeSeries {
-    /// Probes in the series.
+    /// Probes in the series that were answered, refusals aside.
     pub calls: u64,
     /// Those that failed or were slow.
     pub failed: u64,
-    /// When the newest probe was seen, or when probing began if none was.
+    /// The newest probes of the series, by which refusals are judged.
+    #[serde(default)]
+    pub newest: NewestProbes,
+    /// When the newest probe was answered or refused, or when probing began if none was.
     pub last_seen: Timestamp,
-    /// Whether any of the newest probes, those of one bucket, failed.
+    /// Whether any of the newest answered probes, those of one bucket, failed.
     #[serde(default)]
     pub last_failed: bool,
     /// When the newest call of the current level was seen, if any was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_call: Option<Timestamp>,
+}
+
+/// The newest probes of a series: those of the last `PROBE_IDLE_SECONDS`, and at least twice `PROBE_CALLS` if the
+/// series has as many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewestProbes {
+    /// Probes that succeeded or failed.
+    pub answered: u64,
+    /// Probes that the level refused (4xx, or too large).
+    pub refused: u64,
+}
+
+impl NewestProbes {
+    /// A level that refuses for an hour must not need an hour of answers afterwards, so old refusals are forgotten.
+    /// The time is long enough to tell a level that refuses half of its callers from luck, and the number is that of
+    /// the longest series that proves a level, so that thin traffic is judged too.
+    fn of(series: &[&Bucket], policy: &Policy, settled_at: Timestamp) -> Self {
+        let recent = earlier(settled_at, policy.probe_idle());
+        let enough = 2 * u64::from(policy.probe_calls());
+        let mut newest = Self::default();
+        for bucket in series.iter().rev() {
+            if bucket.start < recent && newest.answered + newest.refused >= enough {
+                break;
+            }
+            newest.answered += bucket.calls();
+            newest.refused += bucket.refused;
+        }
+        newest
+    }
+
+    /// Whether the level refused more of these probes than it answered.
+    #[must_use]
+    pub const fn mostly_refused(&self) -> bool {
+        self.refused > self.answered
+    }
 }
 
 impl EvidenceSummary {
@@ -118,7 +157,7 @@ impl Evidence {
 
     /// A series of probes grows until it proves the level; one that can no longer do so, because too
     /// many of it failed, is dropped and the next begins. Dropping it early costs nothing and saves the
-    /// rest of its probes.
+    /// rest of its probes. Refusals drop no series, or one client with unknown ids could prevent every proof.
     fn probe_series(
         &self,
         state: &SystemState,
@@ -129,17 +168,24 @@ impl Evidence {
         let begun = state.probing.filter(|_| policy.recovers_by_probes())?.from.max(since);
         let percent = policy.failure_rate_percent()?;
         let last_call = from(&self.buckets, since).rev().find(|bucket| bucket.calls() > 0).map(|bucket| bucket.start);
-        let mut series = ProbeSeries { calls: 0, failed: 0, last_seen: begun, last_failed: false, last_call };
-        for bucket in from(&self.probes, begun).filter(|bucket| bucket.end() <= settled_at && bucket.calls() > 0) {
+        let newest = NewestProbes::default();
+        let mut series = ProbeSeries { calls: 0, failed: 0, newest, last_seen: begun, last_failed: false, last_call };
+        let mut buckets = Vec::new();
+        for bucket in from(&self.probes, begun).filter(|bucket| bucket.end() <= settled_at && bucket.has_probes()) {
+            buckets.push(bucket);
             series.calls += bucket.calls();
             series.failed += bucket.errors;
-            (series.last_seen, series.last_failed) = (bucket.start, bucket.errors > 0);
+            series.last_seen = bucket.start;
+            if bucket.calls() > 0 {
+                series.last_failed = bucket.errors > 0;
+            }
             let proof = CallCounts { calls: series.calls.max(policy.probe_calls().into()), ..CallCounts::default() };
             if proof.reaches(series.failed, percent, 0) {
                 series = ProbeSeries { calls: 0, failed: 0, ..series };
+                buckets.clear();
             }
         }
-        Some(series)
+        Some(ProbeSeries { newest: NewestProbes::of(&buckets, policy, settled_at), ..series })
     }
 }
 

@@ -37,7 +37,7 @@ fn look(state: &SystemState, policy: &Policy, evidence: &Evidence, now: Timestam
 
 /// At level 2 since second 100, probing level 1 since second 130.
 fn probing() -> SystemState {
-    let probing = Probing { from: at(130), percent: 5, percent_since: at(130), idle_since: None };
+    let probing = Probing { from: at(130), percent: 5, percent_since: at(130), idle_since: None, refusing: None };
     SystemState { probing: Some(probing), last_updated: at(100), ..state_at(Level::Degraded) }
 }
 
@@ -200,7 +200,7 @@ fn a_state_awaits_proof_while_it_probes_or_ramps_and_nobody_holds_it() {
 #[test]
 fn a_fall_begins_probing_at_the_end_of_the_cooldown_with_the_share_that_the_traffic_asks_for() {
     let fallen = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 50, 50)]), at(200)).next.unwrap();
-    let probing = Probing { from: at(230), percent: 40, percent_since: at(230), idle_since: None };
+    let probing = Probing { from: at(230), percent: 40, percent_since: at(230), idle_since: None, refusing: None };
     assert_eq!(fallen.probing, Some(probing));
     assert_eq!(EvidenceQuery::new(&fallen, &plain(), at(229)).probed, None);
     assert_eq!(EvidenceQuery::new(&fallen, &plain(), at(230)).probed, Some(Level::Full));

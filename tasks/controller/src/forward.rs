@@ -127,9 +127,8 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         }
     }
 
-    /// Tries the better level on behalf of a recovery; nothing where this environment has sent enough probes, where
-    /// there is no time for one, or where its answer proves nothing: a level that comes back refusing everybody should
-    /// be seen by nobody.
+    /// Tries the better level on behalf of a recovery. Returns `None` if this environment may not probe now, if there
+    /// is no time for a probe, or if the better level refuses the request: then the current level answers.
     async fn probe(
         &self,
         errand: Errand<'_>,
@@ -141,11 +140,10 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         else {
             return Ok(None);
         };
-        if !self.probe_limit.allows(now) {
-            return Ok(None);
-        }
+        let Some(under_way) = self.probe_limit.begin(now) else { return Ok(None) };
         let context = BreakerContext { probe: true, ..self.context(current, level) };
         let attempt = self.attempt(event, &context, time).await?;
+        under_way.end(Instant::now());
         if let Attempt { outcome: ServiceOutcome::Neutral, answered: Ok(_), .. } = attempt {
             return Ok(None);
         }
@@ -177,7 +175,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         let answered = self.services.invoke(level, payload, time).await.and_then(ServiceAnswer::read);
         let taken = begun.elapsed();
         let outcome = ServiceOutcome::of(&answered);
-        self.record_outcome(level, outcome, taken);
+        self.record_outcome(context, outcome, taken);
         if let Err(error) = &answered {
             tracing::warn!(
                 error.message = %error,
@@ -190,18 +188,20 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         Ok(Attempt { level, outcome, answered })
     }
 
-    /// One line of the log a call. Only a slow call has a metric more in it.
-    fn record_outcome(&self, level: Level, outcome: ServiceOutcome, taken: Duration) {
+    /// Writes one line of the log for a call. Only a slow call has a metric more in it. A refused probe is recorded as
+    /// such, because nothing at all would look as if the better level had not been probed.
+    fn record_outcome(&self, context: &BreakerContext<'_>, outcome: ServiceOutcome, taken: Duration) {
         let mut metrics = vec![Metric::milliseconds("ResponseTime", milliseconds(taken))];
         match outcome {
             ServiceOutcome::Success => metrics.push(Metric::count("Success", 1)),
             ServiceOutcome::Failure => metrics.push(Metric::count("Error", 1)),
+            ServiceOutcome::Neutral if context.probe => metrics.push(Metric::count("ProbeRefused", 1)),
             ServiceOutcome::Neutral => {}
         }
         if outcome != ServiceOutcome::Neutral && self.slow_call().is_some_and(|slow| taken >= slow) {
             metrics.push(Metric::count("SlowCall", 1));
         }
-        self.metrics.record(Timestamp::now(), &MetricSet::of_service(&self.deployment, level, metrics));
+        self.metrics.record(Timestamp::now(), &MetricSet::of_service(&self.deployment, context.level, metrics));
     }
 
     /// From when on a call is slow, where one can be.

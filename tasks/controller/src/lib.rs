@@ -32,7 +32,7 @@ use http_event::Request;
 pub use invoke::{InvokeError, LambdaServices, PAYLOAD_LIMIT, ServiceInvoker};
 pub use outcome::ServiceOutcome;
 pub use page::CommandTarget;
-pub use probe_limit::ProbeLimit;
+pub use probe_limit::{ProbeLimit, ProbeUnderWay};
 pub use settings::{PerLevel, Settings};
 pub use state_cache::{Current, Routing, Source, StateCache};
 pub use state_reader::{LevelReader, StoredLevel, level_of};

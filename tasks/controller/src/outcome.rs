@@ -10,7 +10,8 @@ pub enum ServiceOutcome {
     Success,
     /// The level failed.
     Failure,
-    /// The caller's doing: neither, or clients could trip or mend the breaker.
+    /// The level refused the request, or it or its answer was too large: neither success nor failure, or clients
+    /// could trip or repair the breaker. A probe that ends so is recorded as refused.
     Neutral,
 }
 

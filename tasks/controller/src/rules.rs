@@ -132,7 +132,9 @@ pub struct ProbingStatus {
     pub percent_since: Timestamp,
     /// Since when no probe was seen, once that is so long that recoveries rest on the current level.
     pub idle_since: Option<Timestamp>,
-    /// What follows from that.
+    /// Time from which the better level has refused most probes (4xx), while it does (UTC); null otherwise.
+    pub refused_since: Option<Timestamp>,
+    /// What follows from either of these times, and what an operator can do; null without any of them.
     pub note: Option<String>,
 }
 
@@ -140,19 +142,36 @@ impl ProbingStatus {
     /// That of `state`; none where nothing is to be probed.
     pub fn of(state: &SystemState, now: Timestamp) -> Option<Self> {
         let probing = state.probing.as_ref()?;
-        let note = probing.idle_since.map(|since| {
-            format!("no probe was seen since {since}, so recoveries rest on level {} until one is", state.current_level)
+        let active = state.active_probing(now).is_some();
+        let (idle_since, level) = (probing.idle_since, state.current_level);
+        let refused_since = probing.refusing.filter(|_| active).map(|refusing| refusing.since);
+        let idle = idle_since
+            .map(|since| format!("no probe was seen since {since}, so recoveries rest on level {level} until one is"));
+        let refused = refused_since.zip(level.better()).map(|(since, better)| {
+            format!(
+                "level {better} refuses most probes since {since}, so it does not recover: {}",
+                refusal_advice(better)
+            )
         });
         Some(Self {
-            active: state.active_probing(now).is_some(),
-            level: state.current_level.better(),
+            active,
+            level: level.better(),
             since: probing.from,
             percent_of_safe_requests: probing.percent,
             percent_since: probing.percent_since,
-            idle_since: probing.idle_since,
-            note,
+            idle_since,
+            refused_since,
+            note: refused.or(idle),
         })
     }
+}
+
+/// What an operator can do if `level` refuses most probes.
+pub fn refusal_advice(level: Level) -> String {
+    format!(
+        "check the authorization and the routing of level {level}, or force level {level} if you know that what it \
+         refuses is right to be refused"
+    )
 }
 
 /// How the level takes over after a recovery.

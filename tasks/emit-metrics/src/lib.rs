@@ -21,7 +21,8 @@ pub struct EmitMetrics<M> {
 impl<M: MetricWriter> EmitMetrics<M> {
     /// Emits `Evaluation` and `CurrentLevel`, so that the state itself is announced every time;
     /// `Transition` where the level moved, `WouldTransition` where a hold or `MODE=observe-only` prevented it, and
-    /// `HoldMinutesLeft` while there is a hold. Or `NotificationMissing` alone, where people were not told.
+    /// `HoldMinutesLeft` while there is a hold; `ProbesRefused` once the better level has refused most probes for so
+    /// long that people must know. Or `NotificationMissing` alone, where people were not told.
     ///
     /// # Errors
     /// `MetricsNotEmitted`; `InvalidRequest` for input that no evaluation writes.
@@ -40,6 +41,9 @@ impl<M: MetricWriter> EmitMetrics<M> {
         }
         if let Some(hold) = input.state.active_hold(now) {
             values.push(Metric::minutes("HoldMinutesLeft", hold.expires_at.duration_since(now)));
+        }
+        if input.state.refusals_alarm(now) {
+            values.push(Metric::count("ProbesRefused", 1));
         }
         self.put(values, now).await
     }

@@ -5,7 +5,7 @@
 use std::sync::Mutex;
 
 use breaker::contract::ErrorName;
-use breaker::{Hold, Level, Policy, PolicySettings, SystemState};
+use breaker::{Hold, Level, Policy, PolicySettings, Probing, Refusing, SystemState};
 use emit_metrics::EmitMetrics;
 use jiff::{SignedDuration, Timestamp};
 use platform::metric_writer::{MetricWriter, NotStored};
@@ -72,6 +72,25 @@ async fn while_a_hold_lasts_its_rest_and_what_it_prevents_are_told() {
     task.metrics.sets.lock().unwrap().clear();
     task.handle(input, expires_at).await.unwrap();
     assert!(!values(&task).iter().any(|(name, _)| *name == "HoldMinutesLeft"), "an expired hold is none");
+}
+
+#[tokio::test]
+async fn refused_probes_are_told_once_people_are_to_be_alarmed() {
+    let alarm_from = NOW + SignedDuration::from_mins(15);
+    let refusing = Some(Refusing { since: NOW, alarm_from });
+    let probing = Some(Probing { from: NOW, percent: 5, percent_since: NOW, idle_since: None, refusing });
+    let refused = SystemState { probing, ..state(2) };
+    let told = async |state: SystemState, now| {
+        let task = task(false);
+        task.handle(json!({"outcome": "none", "state": state}), now).await.unwrap();
+        values(&task).contains(&("ProbesRefused", 1.0))
+    };
+    assert!(!told(refused.clone(), alarm_from - SignedDuration::from_secs(1)).await);
+    assert!(told(refused.clone(), alarm_from).await);
+    assert!(!told(state(2), alarm_from).await, "nothing is refused");
+    let expires_at = alarm_from + SignedDuration::from_mins(5);
+    let hold = Hold { level: Level::Degraded, reason: "drill".into(), requested_by: "alice".into(), expires_at };
+    assert!(!told(SystemState { hold: Some(hold), ..refused }, alarm_from).await, "nothing probes in a hold");
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ async fn a_force_never_reads_metrics() {
 #[tokio::test]
 async fn while_level_1_is_probed_its_outcomes_and_the_slow_calls_are_read_and_decide() {
     let from = "2026-09-10T14:05:00Z".parse().unwrap();
-    let probing = Probing { from, percent: 5, percent_since: from, idle_since: None };
+    let probing = Probing { from, percent: 5, percent_since: from, idle_since: None, refusing: None };
     let degraded = SystemState {
         current_level: Level::Degraded,
         probing: Some(probing),

@@ -67,10 +67,14 @@ pub enum SeriesId {
     ProbeSuccess,
     /// `Error` of the level that is probed.
     ProbeError,
+    /// `ProbeRefused` of the level that is probed.
+    ProbeRefused,
 }
 
 impl SeriesId {
-    const ALL: [Self; 5] = [Self::Success, Self::Error, Self::SlowCall, Self::ProbeSuccess, Self::ProbeError];
+    const ALL: [Self; 6] =
+        [Self::Success, Self::Error, Self::SlowCall, Self::ProbeSuccess, Self::ProbeError, Self::ProbeRefused];
+    const OF_PROBES: [Self; 3] = [Self::ProbeSuccess, Self::ProbeError, Self::ProbeRefused];
 
     /// The name in a query, and the metric's.
     const fn names(self) -> (&'static str, &'static str) {
@@ -80,13 +84,14 @@ impl SeriesId {
             Self::SlowCall => ("slow_call", "SlowCall"),
             Self::ProbeSuccess => ("probe_success", "Success"),
             Self::ProbeError => ("probe_error", "Error"),
+            Self::ProbeRefused => ("probe_refused", "ProbeRefused"),
         }
     }
 
     /// The series that a query needs, each with its level.
     fn wanted(query: &EvidenceQuery) -> Vec<(Self, Level)> {
         let slow_calls = query.slow_calls.then_some((Self::SlowCall, query.level));
-        let probes = query.probed.map(|level| [(Self::ProbeSuccess, level), (Self::ProbeError, level)]);
+        let probes = query.probed.map(|level| Self::OF_PROBES.map(|id| (id, level)));
         [(Self::Success, query.level), (Self::Error, query.level)]
             .into_iter()
             .chain(slow_calls)
@@ -94,8 +99,8 @@ impl SeriesId {
             .collect()
     }
 
-    const fn is_of_probes(self) -> bool {
-        matches!(self, Self::ProbeSuccess | Self::ProbeError)
+    fn is_of_probes(self) -> bool {
+        Self::OF_PROBES.contains(&self)
     }
 
     fn add_to(self, bucket: &mut Bucket, sum: u64) {
@@ -103,6 +108,7 @@ impl SeriesId {
             Self::Success | Self::ProbeSuccess => &mut bucket.successes,
             Self::Error | Self::ProbeError => &mut bucket.errors,
             Self::SlowCall => &mut bucket.slow_calls,
+            Self::ProbeRefused => &mut bucket.refused,
         };
         *count = count.saturating_add(sum);
     }
@@ -366,20 +372,24 @@ mod tests {
                 Some("second"),
             ),
             page(
-                vec![complete(SeriesId::ProbeSuccess, &[(102, 4.0)]), complete(SeriesId::ProbeError, &[(102, 1.0)])],
+                vec![
+                    complete(SeriesId::ProbeSuccess, &[(102, 4.0)]),
+                    complete(SeriesId::ProbeError, &[(102, 1.0)]),
+                    complete(SeriesId::ProbeRefused, &[(102, 2.0), (104, 3.0)]),
+                ],
                 None,
             ),
         ]);
         let slow = |second, successes, slow_calls| Bucket { slow_calls, ..bucket(second, successes, 0) };
         let current = vec![slow(101, 5, 2), bucket(102, 0, 1), slow(103, 0, 1)];
-        let probes = vec![bucket(101, 3, 0), bucket(102, 4, 1)];
+        let refused = |second, successes, errors, refused| Bucket { refused, ..bucket(second, successes, errors) };
+        let probes = vec![bucket(101, 3, 0), refused(102, 4, 1, 2), refused(104, 0, 0, 3)];
         assert_eq!(evidence, Ok(Evidence::new(current).with_probes(probes)));
     }
 
     #[test]
     fn probes_and_slow_calls_that_are_missing_or_failed_are_no_evidence() {
-        let all =
-            [SeriesId::Success, SeriesId::Error, SeriesId::SlowCall, SeriesId::ProbeSuccess, SeriesId::ProbeError];
+        let all = SeriesId::ALL;
         let complete_but = |left_out: SeriesId| {
             all.iter().filter(|id| **id != left_out).map(|id| complete(*id, &[])).collect::<Vec<_>>()
         };
@@ -417,7 +427,8 @@ mod tests {
                 "error=Error@2",
                 "slow_call=SlowCall@2",
                 "probe_success=Success@1",
-                "probe_error=Error@1"
+                "probe_error=Error@1",
+                "probe_refused=ProbeRefused@1"
             ]
         );
     }

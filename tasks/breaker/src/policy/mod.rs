@@ -11,6 +11,9 @@ use crate::Level;
 pub(crate) use settings::{LONGEST_SECONDS, MOST_OUTCOMES};
 pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 
+/// After a probe, an environment sends none for this many times as long as the probe took.
+pub const PROBE_REST_FACTOR: u32 = 9;
+
 /// A setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {problem}")]
@@ -276,6 +279,13 @@ impl Policy {
     #[must_use]
     pub const fn probe_idle(&self) -> SignedDuration {
         SignedDuration::from_secs(self.0.probe_idle_seconds)
+    }
+
+    /// The longest time for which an environment sends no probe after one. It leaves time to send the next one and to
+    /// see it, so that an environment that rests is never taken for traffic that does not probe.
+    #[must_use]
+    pub fn longest_probe_rest(&self) -> SignedDuration {
+        (self.probe_idle() - self.settle()).max(SignedDuration::ZERO) / 2
     }
 
     /// How long a level that recovered takes only a share; `None` where it takes all at once.

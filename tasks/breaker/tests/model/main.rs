@@ -15,6 +15,7 @@
 mod common;
 mod cooldown;
 mod execution;
+mod proof;
 mod properties;
 mod rules;
 mod scenarios;
@@ -100,6 +101,11 @@ fn probes_lead_to_level_1_under_good_traffic_and_never_to_a_level_that_fails() {
 }
 
 #[test]
+fn no_level_recovers_that_refuses_most_of_its_probes() {
+    check("refusals", scenarios::refusals());
+}
+
+#[test]
 fn automation_that_only_observes_never_moves_the_level() {
     check("observing", scenarios::observing());
 }
@@ -171,6 +177,14 @@ fn a_recovery_without_proof_is_caught() {
     catch(Mutant::KeepsOldProbes, properties::EVIDENCE_OF_THE_EPOCH, scenarios::probes());
     catch(Mutant::IgnoresFailedProbes, properties::STAYS_DOWN, scenarios::looks_by_probes());
     catch(Mutant::RecoversByCurrentLevel, properties::STAYS_DOWN, scenarios::looks_by_probes());
+}
+
+#[test]
+fn refusals_taken_for_silence_or_success_are_caught() {
+    for mutant in [Mutant::RefusalsAreSilence, Mutant::RefusalsAreSuccesses] {
+        catch(mutant, properties::EVIDENCE_OF_THE_EPOCH, scenarios::refusals());
+        catch(mutant, properties::STAYS_REFUSED, scenarios::looks_by_probes());
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use breaker::{Bucket, DRAWS, Level, StateWrite, TransitionRequest, route};
 use jiff::{SignedDuration, Timestamp};
 use stateright::{Model, Property};
 
+use crate::proof::{is_idle, is_proven};
 use crate::table::Told;
 use crate::world::{Committed, End, Phase, Run, State, Traffic, World};
 
@@ -18,6 +19,7 @@ pub const OBSERVES_ONLY: &str = "automation that only observes moves nothing";
 pub const RAMPS: &str = "each recovery begins a ramp, and whatever else moves the level ends it";
 pub const ROUTES: &str = "only safe requests go above the level, and none during a hold or a ramp";
 pub const STAYS_DOWN: &str = "a level that fails its probes is not gone back to";
+pub const STAYS_REFUSED: &str = "a level that refuses its probes is not gone back to";
 pub const COMMAND_ONCE: &str = "a command takes effect at most once";
 pub const EXPECTED_EPOCH: &str = "a command that expects an epoch takes effect in no other";
 pub const CLAIMS_ARE_TRUE: &str = "who says that it wrote, wrote what it says";
@@ -46,6 +48,10 @@ pub const WINS_AFTER_LOSING: Sight =
     ("a lost race is evaluated again and won", |_, state| any_wrote(state, |run| run.conflicts > 0));
 pub const KNOWS_ITS_OWN: Sight =
     ("a write whose task died is known as one's own", |_, state| any_wrote(state, |run| run.kills > 0));
+pub const REFUSED: Sight = ("most probes are refused", |_, state| {
+    let stored = state.table.state();
+    stored.is_some_and(|state| state.probing.is_some_and(|probing| probing.refusing.is_some()))
+});
 pub const PREVENTS: Sight = ("a move is prevented", |_, state| {
     state.runs.iter().any(|run| matches!(&run.phase, Phase::Decided(evaluation) if evaluation.prevented.is_some()))
 });
@@ -117,6 +123,10 @@ pub fn of(world: &World) -> Vec<Property<World>> {
                 let fails = state.traffic == Traffic::FailingAboveMaintenance && world.policy.recovers_by_probes();
                 !fails || !state.reached[2] || state.level() == Level::Maintenance
             }),
+            Property::always(STAYS_REFUSED, |world, state: &State| {
+                let refuses = state.traffic == Traffic::RefusingProbes && world.policy.recovers_by_probes();
+                !refuses || state.origin.as_ref().is_none_or(|origin| state.level() >= origin.current_level)
+            }),
             Property::eventually(GIVES_UP, |_, state: &State| {
                 state.traffic != Traffic::FailingAboveMaintenance || state.reached[2]
             }),
@@ -167,20 +177,20 @@ fn one_record_an_epoch(_: &World, state: &State) -> bool {
 }
 
 /// An automatic move, and what is known of the time before.
-struct Move<'a> {
-    committed: &'a Committed,
-    from: Level,
-    to: Level,
+pub struct Move<'a> {
+    pub committed: &'a Committed,
+    pub from: Level,
+    pub to: Level,
     /// When the counts began, by what was written and by the hold that ended.
-    counts_began: Timestamp,
+    pub counts_began: Timestamp,
     /// When the last operator's hold ends.
-    held_until: Option<Timestamp>,
+    pub held_until: Option<Timestamp>,
     /// Failures of the last move that may be counted again.
-    carried: u64,
+    pub carried: u64,
     /// When the level last moved.
-    moved_at: Timestamp,
+    pub moved_at: Timestamp,
     /// Until when the level takes over, where the last move was an automatic recovery.
-    ramp_until: Option<Timestamp>,
+    pub ramp_until: Option<Timestamp>,
 }
 
 /// Whether all automatic moves pass.
@@ -242,13 +252,13 @@ fn has_evidence(world: &World, state: &State, one: &Move<'_>) -> bool {
 }
 
 /// What happened at a level from then on, up to the decision.
-fn happened(world: &World, state: &State, level: Level, since: Timestamp, one: &Move<'_>) -> Vec<Bucket> {
+pub fn happened(world: &World, state: &State, level: Level, since: Timestamp, one: &Move<'_>) -> Vec<Bucket> {
     let counted = |bucket: &Bucket| since <= bucket.start && bucket.start <= one.committed.decided_at;
     let at_level = state.outcomes.iter().filter(|(_, burst)| burst.level == level);
     at_level.map(|outcome| world.bucket(*outcome)).filter(counted).collect()
 }
 
-fn calls_and_errors(buckets: &[Bucket]) -> (u64, u64) {
+pub fn calls_and_errors(buckets: &[Bucket]) -> (u64, u64) {
     let errors: u64 = buckets.iter().map(|bucket| bucket.errors).sum();
     (errors + buckets.iter().map(|bucket| bucket.successes).sum::<u64>(), errors)
 }
@@ -280,39 +290,6 @@ fn has_streak(world: &World, state: &State, one: &Move<'_>) -> bool {
         _ => world.policy.level_2_successes(),
     };
     calls - errors >= threshold.into()
-}
-
-/// When probes may begin to count: after the cooldown, which may be longer than this, and the ramp.
-fn probes_from(world: &World, one: &Move<'_>) -> Timestamp {
-    let cooled = one.moved_at + world.policy.cooldown();
-    one.counts_began.max(cooled).max(one.ramp_until.unwrap_or(Timestamp::MIN))
-}
-
-/// The settled probes of the level that was recovered to.
-fn probes(world: &World, state: &State, one: &Move<'_>) -> Vec<Bucket> {
-    let settled = one.committed.decided_at - world.policy.settle();
-    let mut probes = happened(world, state, one.to, probes_from(world, one), one);
-    probes.retain(|bucket| bucket.start + SignedDuration::from_secs(1) <= settled);
-    probes.sort_by_key(|bucket| bucket.start);
-    probes
-}
-
-/// The newest probes, however many of them, are enough and failed less often than lets a level fall.
-fn is_proven(world: &World, state: &State, one: &Move<'_>) -> bool {
-    let (policy, probes) = (&world.policy, probes(world, state, one));
-    let percent = policy.failure_rate_percent().unwrap_or_default();
-    (0..probes.len()).any(|first| {
-        let (calls, errors) = calls_and_errors(&probes[first..]);
-        calls >= policy.probe_calls().into() && errors * 100 < calls * u64::from(percent)
-    })
-}
-
-/// No probe came for so long that the current level may speak for itself: three times as long after a failed one.
-fn is_idle(world: &World, state: &State, one: &Move<'_>) -> bool {
-    let probes = probes(world, state, one);
-    let believed = if probes.last().is_some_and(|newest| newest.errors > 0) { 3 } else { 1 };
-    let since = one.committed.decided_at - world.policy.probe_idle() * believed;
-    probes_from(world, one) <= since && probes.iter().all(|bucket| bucket.start <= since)
 }
 
 fn ramps(world: &World, state: &State) -> bool {

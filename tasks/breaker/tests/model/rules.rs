@@ -49,6 +49,10 @@ pub enum Mutant {
     RecoversByCurrentLevel,
     /// Probes that failed are not looked at.
     IgnoresFailedProbes,
+    /// A refused probe is taken for none.
+    RefusalsAreSilence,
+    /// A refused probe is taken for a success.
+    RefusalsAreSuccesses,
     /// What happened at the better level before the cooldown was over counts as probes.
     KeepsOldProbes,
     /// A recovery gives the level everything at once.
@@ -154,8 +158,14 @@ pub fn evidence_as(
         if level == query.level {
             buckets.push(bucket);
         } else if Some(level) == query.probed {
-            let errors = if mutant == Some(Mutant::IgnoresFailedProbes) { 0 } else { bucket.errors };
-            probes.push(Bucket { errors, ..bucket });
+            probes.push(match mutant {
+                Some(Mutant::IgnoresFailedProbes) => Bucket { errors: 0, ..bucket },
+                Some(Mutant::RefusalsAreSilence) => Bucket { refused: 0, ..bucket },
+                Some(Mutant::RefusalsAreSuccesses) => {
+                    Bucket { refused: 0, successes: bucket.successes + bucket.refused, ..bucket }
+                }
+                _ => bucket,
+            });
         }
     }
     Evidence::new(buckets).with_probes(probes)

@@ -10,17 +10,18 @@ use jiff::SignedDuration;
 use crate::common::{alarm, at, force, force_request, policy, release, schedule};
 use crate::properties::{
     FAILS_WHILE_LOST, FALLS_IN_RAMP, FALLS_TO_3, FIRST_START, IDLE, KNOWS_ITS_OWN, MEETS_EPOCH, PREVENTS, PROBED,
-    RECOVERS_TO_1, RELAPSES, RELEASES, REPAIRS, WINS_AFTER_LOSING,
+    RECOVERS_TO_1, REFUSED, RELAPSES, RELEASES, REPAIRS, WINS_AFTER_LOSING,
 };
 use crate::rules::{expected_of, puts_as};
 use crate::table::Table;
-use crate::world::{Burst, Slot, State, Steps, Traffic, World};
+use crate::world::{Burst, BurstOutcome, Slot, State, Steps, Traffic, World};
 
-pub const GOOD_1: Burst = Burst { level: Level::Full, failing: false };
-pub const FAILING_1: Burst = Burst { level: Level::Full, failing: true };
-pub const FAILING_2: Burst = Burst { level: Level::Degraded, failing: true };
-pub const GOOD_2: Burst = Burst { level: Level::Degraded, failing: false };
-pub const GOOD_3: Burst = Burst { level: Level::Maintenance, failing: false };
+pub const GOOD_1: Burst = Burst { level: Level::Full, outcome: BurstOutcome::Successes };
+pub const FAILING_1: Burst = Burst { level: Level::Full, outcome: BurstOutcome::Failures };
+pub const FAILING_2: Burst = Burst { level: Level::Degraded, outcome: BurstOutcome::Failures };
+pub const GOOD_2: Burst = Burst { level: Level::Degraded, outcome: BurstOutcome::Successes };
+pub const REFUSED_1: Burst = Burst { level: Level::Full, outcome: BurstOutcome::Refusals };
+pub const GOOD_3: Burst = Burst { level: Level::Maintenance, outcome: BurstOutcome::Successes };
 
 fn slot(name: &str, request: TransitionRequest) -> Slot {
     Slot { name: name.to_owned(), arn: name.to_owned(), request, repeats: false, fair: false, faulty: false }
@@ -158,6 +159,16 @@ pub fn probes() -> World {
     World { policy, shows, ..world(&[0, 15, 40, 60], slots, tables, &bursts, 3) }
 }
 
+/// Evaluations at any time, while level 1 refuses its probes, answers them, or gets none.
+pub fn refusals() -> World {
+    let settings = PolicySettings { probe_calls: 5, ..*by_probes(Mode::Active, 45).settings() };
+    let policy = Policy::new(settings).unwrap();
+    let slots = vec![slot("look-1", schedule()), slot("look-2", schedule())];
+    let tables = vec![table_under(&policy, &[force(2, None)])];
+    let bursts = [REFUSED_1, GOOD_1, GOOD_2];
+    World { policy, shows: &[PROBED, IDLE, REFUSED], ..world(&[0, 15, 40, 60, 80], slots, tables, &bursts, 4) }
+}
+
 /// Automation that only observes, and an operator who moves the level.
 pub fn observing() -> World {
     let policy = by_probes(Mode::ObserveOnly, 45);
@@ -198,7 +209,7 @@ fn looks_of(policy: &Policy, minutes: i64, pasts: &[(u32, Option<u32>)], mut slo
         for (doublings, hold_minutes) in pasts.iter().copied() {
             let held = force(level, hold_minutes);
             let table = table_under(policy, &if level == 1 { vec![force(2, None), held] } else { vec![held] });
-            for traffic in [Traffic::Good, Traffic::FailingAboveMaintenance] {
+            for traffic in [Traffic::Good, Traffic::FailingAboveMaintenance, Traffic::RefusingProbes] {
                 let backoff = RecoveryBackoff { doublings, recovered_at: None };
                 let table = table.clone().with_state(|state| SystemState { backoff, ..state });
                 starts.push(State { traffic, ..State::new(table, slots.len()) });

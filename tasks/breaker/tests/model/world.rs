@@ -68,13 +68,25 @@ pub struct Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Burst {
     pub level: Level,
-    pub failing: bool,
+    pub outcome: BurstOutcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BurstOutcome {
+    Successes,
+    Failures,
+    /// Probes that the level refuses.
+    Refusals,
 }
 
 impl Burst {
     /// The bucket that it makes in the second.
     fn bucket(self, second: i64) -> Bucket {
-        if self.failing { bucket(second, 0, 5) } else { bucket(second, 5, 0) }
+        match self.outcome {
+            BurstOutcome::Successes => bucket(second, 5, 0),
+            BurstOutcome::Failures => bucket(second, 0, 5),
+            BurstOutcome::Refusals => Bucket { refused: 5, ..bucket(second, 0, 0) },
+        }
     }
 }
 
@@ -88,6 +100,8 @@ pub enum Traffic {
     Good,
     /// The same, but failures at levels 1 and 2.
     FailingAboveMaintenance,
+    /// Successes at whatever level is current; each better level refuses its probes.
+    RefusingProbes,
 }
 
 /// A state of the world.
@@ -234,13 +248,19 @@ impl World {
             }
         }
         let level = state.level();
-        let failing = state.traffic == Traffic::FailingAboveMaintenance && level != Level::Maintenance;
+        let (answered, probed_as) = match state.traffic {
+            Traffic::FailingAboveMaintenance if level == Level::Maintenance => {
+                (BurstOutcome::Successes, BurstOutcome::Failures)
+            }
+            Traffic::FailingAboveMaintenance => (BurstOutcome::Failures, BurstOutcome::Failures),
+            Traffic::RefusingProbes => (BurstOutcome::Successes, BurstOutcome::Refusals),
+            Traffic::Good | Traffic::Free => (BurstOutcome::Successes, BurstOutcome::Successes),
+        };
         if state.traffic != Traffic::Free {
-            state.outcomes.push((state.tick, Burst { level, failing }));
-            let failing = state.traffic == Traffic::FailingAboveMaintenance;
+            state.outcomes.push((state.tick, Burst { level, outcome: answered }));
             let probing = state.table.state().filter(|stored| stored.active_probing(self.now(state.tick)).is_some());
             let probed = probing.and_then(|stored| stored.current_level.better());
-            state.outcomes.extend(probed.map(|level| (state.tick, Burst { level, failing })));
+            state.outcomes.extend(probed.map(|level| (state.tick, Burst { level, outcome: probed_as })));
         }
     }
 

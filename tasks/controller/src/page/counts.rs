@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::policy_rules::rules;
 use super::text::{moment_and_distance, span};
-use crate::rules::ProbingStatus;
+use crate::rules::{ProbingStatus, refusal_advice};
 use crate::status::View;
 
 /// A count and what happens when it reaches its threshold.
@@ -155,6 +155,12 @@ fn probing(view: &View<'_>, policy: &Policy, state: &SystemState) -> Markup {
             } @else {
                 "from " (moment_and_distance(status.since, view.now)) " on, with "
                 (status.percent_of_safe_requests) " % of the GET and HEAD requests."
+            }
+        }
+        @if let Some(refused_since) = status.refused_since {
+            p {
+                strong { "Level " (better) " refuses most probes since " (moment_and_distance(refused_since, view.now)) ": " }
+                "it answers them with 4xx, so it does not recover. To do: " (refusal_advice(better)) "."
             }
         }
         @if let Some(idle_since) = status.idle_since {

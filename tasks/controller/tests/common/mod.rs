@@ -145,14 +145,14 @@ impl MetricLog for Recorded {
 }
 
 impl Recorded {
-    /// The level and the outcome of each invocation: `Success`, `Error` or nothing.
+    /// The level and the outcome of each invocation: `Success`, `Error`, `ProbeRefused` or nothing.
     pub fn outcomes(&self) -> Vec<(String, Option<&'static str>)> {
         self.sets("CircuitBreaker/Service")
             .iter()
             .map(|set| {
                 let level = set.dimensions.iter().find(|(name, _)| *name == "ServiceLevel").unwrap().1.clone();
                 let mut names = set.metrics.iter().map(|metric| metric.name);
-                (level, names.rfind(|name| ["Success", "Error"].contains(name)))
+                (level, names.rfind(|name| ["Success", "Error", "ProbeRefused"].contains(name)))
             })
             .collect()
     }

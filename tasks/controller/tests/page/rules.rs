@@ -1,8 +1,8 @@
 //! What would move the level, as the page tells it: with rates and probes, on a ramp, under a hold.
 
 use breaker::{
-    CallCounts, EvidenceSummary, Hold, Level, Policy, PolicySettings, ProbeSeries, Probing, Ramp, SystemState,
-    TransitionRecord,
+    CallCounts, EvidenceSummary, Hold, Level, NewestProbes, Policy, PolicySettings, ProbeSeries, Probing, Ramp,
+    Refusing, SystemState, TransitionRecord,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,13 +33,24 @@ fn counted(level: Level) -> TransitionRecord {
         success_streak: 0,
         consecutive_failures: 11,
         rate: CallCounts { calls: 40, failed: 12, slow: 3 },
-        probes: Some(ProbeSeries { calls: 17, failed: 2, last_seen: ago(70), last_failed: false, last_call: None }),
+        probes: Some(ProbeSeries {
+            calls: 17,
+            failed: 2,
+            newest: NewestProbes::default(),
+            last_seen: ago(70),
+            last_failed: false,
+            last_call: None,
+        }),
     };
     TransitionRecord { epoch: 3, to: level, evidence: Some(evidence), ..TransitionRecord::first_start(ago(60), "arn") }
 }
 
 pub fn probing(from: Timestamp, idle_since: Option<Timestamp>) -> Probing {
-    Probing { from, percent: 37, percent_since: from, idle_since }
+    Probing { from, percent: 37, percent_since: from, idle_since, refusing: None }
+}
+
+fn refused(probing: Probing) -> Probing {
+    Probing { refusing: Some(Refusing { since: ago(400), alarm_from: ago(-500) }), ..probing }
 }
 
 fn held(level: Level) -> Hold {
@@ -133,6 +144,18 @@ async fn where_no_probe_is_seen_the_page_says_that_and_the_successes_that_recove
 }
 
 #[tokio::test]
+async fn while_most_probes_are_refused_the_page_says_what_to_do() {
+    let state = SystemState { probing: Some(refused(probing(ago(900), None))), ..state(Level::Degraded) };
+    let told = page(production(), state.clone(), Vec::new()).await.texts("#counts p");
+    let note = told.iter().find(|text| text.starts_with("Level 1 refuses most probes since ")).unwrap();
+    for expected in ["(6 min 40 s ago)", "4xx", "authorization and the routing of level 1", "force level 1"] {
+        assert!(note.contains(expected), "{note}");
+    }
+    let held = page(production(), SystemState { hold: Some(held(Level::Degraded)), ..state }, Vec::new()).await;
+    assert!(!held.texts("#counts p").join(" ").contains("refuses"), "nothing probes in a hold");
+}
+
+#[tokio::test]
 async fn during_a_ramp_the_page_says_who_answers_how_much_until_when() {
     let (from, until) = (ago(30), ago(-30));
     let ramp = Some(Ramp { from, until, first_percent: 10 });
@@ -211,7 +234,7 @@ async fn the_page_stays_below_30_kilobytes_with_every_rule_and_notice_on_it() {
             version: 99,
             prevented: level.worse().or(level.better()),
             ramp: level.worse().map(|_| Ramp { from: ago(30), until: ago(-30), first_percent: 10 }),
-            probing: level.better().map(|_| probing(ago(900), Some(ago(400)))),
+            probing: level.better().map(|_| refused(probing(ago(900), Some(ago(400))))),
             hold: hold.map(|()| held(level)),
             ..state(level)
         };

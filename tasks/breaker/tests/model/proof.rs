@@ -1,0 +1,62 @@
+//! What proves a better level by its probes, and what lets the current level speak for it, said without the code that
+//! is checked.
+
+use breaker::Bucket;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::properties::{Move, calls_and_errors, happened};
+use crate::world::{State, World};
+
+/// When probes may begin to count: after the cooldown, which may be longer than this, and the ramp.
+fn probes_from(world: &World, one: &Move<'_>) -> Timestamp {
+    let cooled = one.moved_at + world.policy.cooldown();
+    one.counts_began.max(cooled).max(one.ramp_until.unwrap_or(Timestamp::MIN))
+}
+
+/// The settled probes of the level that was recovered to.
+fn probes(world: &World, state: &State, one: &Move<'_>) -> Vec<Bucket> {
+    let settled = one.committed.decided_at - world.policy.settle();
+    let mut probes = happened(world, state, one.to, probes_from(world, one), one);
+    probes.retain(|bucket| bucket.start + SignedDuration::from_secs(1) <= settled);
+    probes.sort_by_key(|bucket| bucket.start);
+    probes
+}
+
+/// The newest probes, however many of them, are enough, failed less often than lets a level fall, and were not mostly
+/// refused of late.
+pub fn is_proven(world: &World, state: &State, one: &Move<'_>) -> bool {
+    let (policy, probes) = (&world.policy, probes(world, state, one));
+    let percent = policy.failure_rate_percent().unwrap_or_default();
+    (0..probes.len()).any(|first| {
+        let (calls, errors) = calls_and_errors(&probes[first..]);
+        let enough = calls >= policy.probe_calls().into() && errors * 100 < calls * u64::from(percent);
+        enough && !mostly_refused(world, &probes[first..], one)
+    })
+}
+
+/// Of the probes of the last idle time, and of at least twice as many as prove a level, more were refused than answered.
+fn mostly_refused(world: &World, probes: &[Bucket], one: &Move<'_>) -> bool {
+    let since = one.committed.decided_at - world.policy.settle() - world.policy.probe_idle();
+    let counts = |from: usize| {
+        let refused: u64 = probes[from..].iter().map(|bucket| bucket.refused).sum();
+        (calls_and_errors(&probes[from..]).0, refused)
+    };
+    let judged = (0..=probes.len()).rev().find(|from| {
+        let (answered, refused) = counts(*from);
+        let older = from.checked_sub(1).map(|before| &probes[before]);
+        older.is_none_or(|older| older.start < since && answered + refused >= 2 * u64::from(world.policy.probe_calls()))
+    });
+    let (answered, refused) = counts(judged.unwrap());
+    refused > answered
+}
+
+/// No probe came for so long that the current level may speak for itself: three times as long after a failed one, or
+/// if all were refused.
+pub fn is_idle(world: &World, state: &State, one: &Move<'_>) -> bool {
+    let probes = probes(world, state, one);
+    let all_refused = !probes.is_empty() && probes.iter().all(|bucket| bucket.successes + bucket.errors == 0);
+    let failed = probes.last().is_some_and(|newest| newest.errors > 0);
+    let believed = if failed || all_refused { 3 } else { 1 };
+    let since = one.committed.decided_at - world.policy.probe_idle() * believed;
+    probes_from(world, one) <= since && probes.iter().all(|bucket| bucket.start <= since)
+}
