@@ -9,7 +9,7 @@ mod decision;
 mod evidence;
 mod fields;
 mod level;
-mod object;
+pub mod object;
 mod policy;
 mod probing;
 mod records;
