@@ -292,7 +292,10 @@ mod tests {
         let outer: Outer<'_> = from_str(OUTER).unwrap();
         assert_eq!((outer.text, outer.raw.unwrap().get()), ("borrowed", "[1.50,[true]]"));
         assert_eq!((outer.inner, outer.list.len(), outer.map.len()), (Some(Inner { flag: true }), 2, 1));
-        assert_eq!((outer.wrapped, outer.pair), (Some(Wrapped(Inner { flag: false })), Some((1, Inner { flag: false }))));
+        assert_eq!(
+            (outer.wrapped, outer.pair),
+            (Some(Wrapped(Inner { flag: false })), Some((1, Inner { flag: false })))
+        );
         assert_eq!((outer.shape, outer.any), (Some(Shape::Some { flag: true }), Some(json!([[1]]))));
         for (shape, expected) in [
             ("\"nothing\"", Shape::Nothing),

@@ -3,8 +3,8 @@
 use breaker::contract::ErrorName;
 use breaker::object::Objects;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::task_error::TaskError;
 
