@@ -90,6 +90,8 @@ fn good_answers() -> Vec<Value> {
         json!({ "statusCode": 200 }),
         json!({ "statusCode": 200, "headers": { "Content-Type": "application/json" }, "body": "{}" }),
         json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true" }, "cookies": ["a=b"] }),
+        json!({ "statusCode": "200", "headers": { "Age": 1, "X-Cached": true }, "body": "QQ==", "isBase64Encoded": true }),
+        json!({ "greeting": "hello" }),
         json!({ "statusCode": 404, "headers": null, "multiValueHeaders": {}, "isBase64Encoded": false }),
     ]
 }
@@ -121,6 +123,9 @@ fn check_answer(answer: &[u8]) -> Result<Answer, TestCaseError> {
         "callers never see the mark: {told}"
     );
     prop_assert!((200..600).contains(&told["statusCode"].as_u64().unwrap()), "{told}");
+    prop_assert!(told["body"].is_string() || told["body"].is_null(), "API Gateway takes no other body: {told}");
+    let can_be_sent = |value: &Value| value.as_str().is_some_and(|text| !text.contains(['\r', '\n', '\0']));
+    prop_assert!(headers.values().all(can_be_sent), "API Gateway takes no such header: {told}");
     Ok(if is_refusal(&told) { Answer::Refused } else { Answer::Taken })
 }
 
