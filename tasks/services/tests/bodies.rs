@@ -101,7 +101,7 @@ async fn another_format_than_json_is_415_and_named() {
 async fn what_is_said_to_be_json_and_is_not_is_400_with_the_place() {
     for (content_type, body, says) in [
         (JSON, &b"fromAccount=1"[..], "The body is not JSON (line 1, column 2): send a JSON object"),
-        (Some("application/json; charset=utf-8"), b"{\"fromAccount\":\"1\",}", "not JSON (line 1, column 19)"),
+        (Some("application/json; charset=utf-8"), b"{\"fromAccount\":\"1\",}", "not JSON (line 1, column 20)"),
         (Some("application/vnd.bank+json"), b"{'fromAccount':'1'}", "not JSON (line 1, column 2)"),
         (JSON, b"{\"fromAccount\":\"1\"", "ends too early"),
         (JSON, b"\xff\xfe{}", "not UTF-8"),
