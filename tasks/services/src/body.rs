@@ -3,7 +3,7 @@
 use std::fmt;
 
 use breaker::object::Objects;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use crate::Request;
@@ -65,6 +65,10 @@ fn parse<T: DeserializeOwned>(body: &str, wanted: &str) -> Result<T, Problem> {
                 Problem::NotJson(format!("The body is not JSON (line {line}, column {column})"))
             }
             Category::Eof => Problem::NotJson("The body is JSON that ends too early".to_owned()),
+            // A form can begin as a number does.
+            Category::Data if serde_json::from_str::<IgnoredAny>(body).is_err() => {
+                Problem::NotJson("The body is not JSON".to_owned())
+            }
             Category::Data if path == "." && !body.trim_start().starts_with('{') => {
                 Problem::Other(format!("The body is {}: send {wanted}", kind(body)))
             }

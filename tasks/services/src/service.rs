@@ -71,15 +71,9 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     /// # Errors
     /// Only on purpose: `X-Simulate-Failure: crash` where fault injection is enabled.
     pub async fn handle(&self, event: Value) -> Result<Response, Crash> {
-        let request = match Request::deserialize(Objects::new(event)) {
-            Ok(request) => request,
-            Err(_) => {
-                return Ok(Response::error(
-                    400,
-                    ErrorCode::BadEvent,
-                    "This function answers HTTP API events, format 2.0.",
-                ));
-            }
+        let Ok(request) = Request::deserialize(Objects::new(event)) else {
+            let message = "This function answers HTTP API events, format 2.0.";
+            return Ok(Response::error(400, ErrorCode::BadEvent, message));
         };
         let begun = Instant::now();
         let answer = self.answer(&request).await;

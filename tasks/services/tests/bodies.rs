@@ -85,7 +85,9 @@ async fn another_format_than_json_is_415_and_named() {
         ("/transfer", Some("text/plain"), b"ten to account 2, please"),
         ("/transfer", Some("multipart/form-data; boundary=x"), b"--x\r\n\r\n1\r\n--x--"),
         ("/transfer", Some("application/octet-stream"), b"\xff\xfe\x00"),
+        ("/transfer", FORM, b"1=2&amount=10"),
         ("/test", FORM, b"error=true"),
+        ("/test", FORM, b"true=1"),
         ("/test", Some("text/yaml"), b"error: true"),
     ] {
         let (status, answer) = post(path, content_type, body).await;
@@ -106,6 +108,8 @@ async fn what_is_said_to_be_json_and_is_not_is_400_with_the_place() {
         (JSON, b"{\"fromAccount\":\"1\"", "ends too early"),
         (JSON, b"\xff\xfe{}", "not UTF-8"),
         (None, b"fromAccount=1", "The body is not JSON (line 1, column 2)"),
+        (JSON, b"1=2", "The body is not JSON: send"),
+        (JSON, b"[1,", "The body is not JSON: send"),
         (JSON, b"{\"fromAccount\":\"1\",\"toAccount\":\"2\",\"amount\":1} {}", "more than one JSON value"),
     ] {
         let (status, answer) = post("/transfer", content_type, body).await;
