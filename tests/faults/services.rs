@@ -8,6 +8,30 @@ async fn outcomes(system: &System, name: &str) -> f64 {
 }
 
 #[test]
+fn a_body_that_is_not_utf8_reaches_the_service_unchanged() {
+    alone(async |system, _| {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let post = async |body: &'static [u8], content_type: &str| {
+            let url = format!("{}/transfer", system.gateway.address());
+            let request = client.post(url).header("Content-Type", content_type).body(body);
+            let answer = request.send().await.unwrap();
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        };
+        for (body, content_type, status, says) in [
+            (&b"{\"fromAccount\":\"\xff\"}"[..], "application/json", 400, "not UTF-8"),
+            (b"\x89PNG\r\n\x1a\n", "application/json; charset=utf-8", 400, "not UTF-8"),
+            (b"\xff\xfe1", "text/plain", 415, "is not JSON"),
+            (b"\x89PNG", "image/png", 415, "is not JSON"),
+            (b"fromAccount=1", "application/x-www-form-urlencoded", 415, "is not JSON"),
+            (b"{\"fromAccount\":\"1\",\"toAccount\":\"2\",\"amount\":1}", "application/json", 200, "completed"),
+        ] {
+            let (answered, text) = post(body, content_type).await;
+            assert!(answered == status && text.contains(says), "{content_type} {body:?}: {answered} {text}");
+        }
+    });
+}
+
+#[test]
 fn a_service_that_crashes_or_hangs_costs_one_error_a_request_and_is_answered_for() {
     alone(async |system, _| {
         let (errors, successes) = (outcomes(system, "Error").await, outcomes(system, "Success").await);
@@ -16,6 +40,7 @@ fn a_service_that_crashes_or_hangs_costs_one_error_a_request_and_is_answered_for
             ("GET", "/account/12345", "hang", 503),
             // What became of a transfer is not known: it must not look as if nothing had.
             ("POST", "/transfer", "hang", 504),
+            ("POST", "/transfer", "crash", 504),
         ];
         for (method, path, simulate, status) in requests {
             let answer = system.ask(method, path, simulate).await;
@@ -26,6 +51,6 @@ fn a_service_that_crashes_or_hangs_costs_one_error_a_request_and_is_answered_for
         eventually("the last outcome", async || (outcomes(system, "Success").await > successes).then_some(())).await;
         let (errors, successes) =
             (outcomes(system, "Error").await - errors, outcomes(system, "Success").await - successes);
-        assert!((errors - 3.0).abs() < 0.5 && (successes - 1.0).abs() < 0.5, "{errors} errors, {successes} successes");
+        assert!((errors - 4.0).abs() < 0.5 && (successes - 1.0).abs() < 0.5, "{errors} errors, {successes} successes");
     });
 }

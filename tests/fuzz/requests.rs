@@ -60,6 +60,8 @@ impl MetricLog for Unrecorded {
 struct Told {
     status: u64,
     headers: Members,
+    /// Whether the body is a text, null or absent.
+    has_text_or_no_body: bool,
     /// The body, if it is JSON.
     body: Value,
 }
@@ -71,6 +73,7 @@ impl Told {
         Self {
             status: members["statusCode"].get().parse().unwrap(),
             headers: serde_json::from_str(members["headers"].get()).unwrap(),
+            has_text_or_no_body: members.get("body").is_none_or(|body| body.get() == "null" || body.get().starts_with('"')),
             body: body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default(),
         }
     }
@@ -121,6 +124,8 @@ fn good_answers() -> Vec<Value> {
         json!({ "statusCode": 200 }),
         json!({ "statusCode": 200, "headers": { "Content-Type": "application/json" }, "body": "{}" }),
         json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true" }, "cookies": ["a=b"] }),
+        json!({ "statusCode": "200", "headers": { "Age": 1, "X-Cached": true }, "body": "QQ==", "isBase64Encoded": true }),
+        json!({ "greeting": "hello" }),
         json!({ "statusCode": 404, "headers": null, "multiValueHeaders": {}, "isBase64Encoded": false }),
     ]
 }
@@ -146,6 +151,11 @@ fn check_answer(answer: &[u8]) -> Result<Answer, TestCaseError> {
         told.headers
     );
     prop_assert!((200..600).contains(&told.status), "{}", told.status);
+    prop_assert!(told.has_text_or_no_body, "API Gateway takes no other body");
+    let can_be_sent = |value: &RawValue| {
+        serde_json::from_str::<String>(value.get()).is_ok_and(|text| !text.contains(['\r', '\n', '\0']))
+    };
+    prop_assert!(told.headers.values().all(|value| can_be_sent(value)), "API Gateway takes no such header: {:?}", told.headers);
     Ok(if told.is_refusal() { Answer::Refused } else { Answer::Taken })
 }
 

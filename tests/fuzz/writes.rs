@@ -33,7 +33,10 @@ fn check(input: Value) -> Result<Answer, TestCaseError> {
     let write: StateWrite = match task_input::typed(input) {
         Ok(write) => write,
         Err(error) => {
-            prop_assert!(error.message.contains('`') || error.message.contains("no JSON object"), "{error}");
+            prop_assert!(
+                error.message.contains('`') || error.message.contains("expected struct StateWrite"),
+                "{error}"
+            );
             return Ok(Answer::Refused);
         }
     };

@@ -56,11 +56,15 @@ impl Answers {
     pub fn of_a_service(self) -> Self {
         self.breaker_error(413, BreakerCode::RequestTooLarge, "The request is larger than a function can be sent.")
             .service_error(500, ServiceCode::SimulatedFailure, "The sample service failed by chance or on purpose.")
-            .breaker_error(502, BreakerCode::AnswerTooLarge, "The answer is larger than a function can give.")
+            .breaker_error(
+                502,
+                BreakerCode::AnswerTooLarge,
+                "The service ran; its answer is larger than a function can give.",
+            )
             .breaker_error(
                 503,
                 BreakerCode::ServiceUnavailable,
-                "The service crashed, was throttled, answered nonsense or, to what may be repeated, nothing at all.",
+                "The service did not run, or it gave no valid answer to a safe method. The request may be sent again.",
             )
     }
 

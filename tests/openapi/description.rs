@@ -25,6 +25,8 @@ const INTRODUCTION: &str = "Answers at three levels: 1 full, 2 degraded, 3 maint
     service of your own may have others, which pass through. Who may call is set with the deployment: requests \
     signed for AWS (`execute-api`), tokens, or everybody.";
 
+const OTHER_FORMAT: &str = "The body is in another format than JSON, and its `Content-Type` says so.";
+
 /// The whole description.
 pub fn description() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
@@ -117,12 +119,13 @@ fn paths(types: &mut Types) -> Value {
                 "makeTransfer", "bank", "A transfer. Declined at levels 2 and 3.", &body::<TransferBody>(types, true),
                 Answers::ok(types.of::<Receipt>(), "The transfer was made.")
                     .service_error(400, ServiceCode::BadTransfer, "The body is no transfer; the message says why.")
+                    .service_error(415, ServiceCode::UnsupportedMediaType, OTHER_FORMAT)
                     .service_error(503, ServiceCode::Declined, "The level declines by design.")
                     .breaker_error(
                         504,
                         BreakerCode::OutcomeUnknown,
-                        "The service did not answer in time, or its answer was lost. Whether the transfer was made is \
-                         unknown: look before you send it again.",
+                        "The service did not answer in time, ended in an error or gave an invalid answer, or its answer \
+                         was lost. Whether the transfer was made is unknown: check before you send it again.",
                     )
                     .of_a_service(),
             ),
@@ -133,8 +136,9 @@ fn paths(types: &mut Types) -> Value {
                 &body::<TestBody>(types, false),
                 Answers::ok(types.of::<TestResult>(), "It did not fail.")
                     .service_error(400, ServiceCode::BadBody, "The body is something else.")
+                    .service_error(415, ServiceCode::UnsupportedMediaType, OTHER_FORMAT)
                     .service_error(403, ServiceCode::FaultInjectionDisabled, "Nobody may make services fail here.")
-                    .breaker_error(504, BreakerCode::OutcomeUnknown, "The service did not answer in time.")
+                    .breaker_error(504, BreakerCode::OutcomeUnknown, "The service gave no valid answer in time.")
                     .of_a_service(),
             ),
         },

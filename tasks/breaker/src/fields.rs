@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::object::Objects;
 use crate::{InvalidRequest, place_of_error};
 
 /// Characters of somebody else's text that a sentence quotes.
@@ -46,7 +47,7 @@ pub fn read<T: DeserializeOwned>(
 ) -> Result<T, InvalidRequest> {
     check(whole, "", fields, &object)?;
     let object = Value::Object(object);
-    serde_path_to_error::deserialize(&object).map_err(|error| {
+    serde_path_to_error::deserialize(Objects::new(&object)).map_err(|error| {
         let path = error.path().to_string();
         let found = object.pointer(&format!("/{}", path.replace('.', "/")));
         match (found, field(fields, &path)) {
@@ -82,8 +83,6 @@ fn check(whole: &str, prefix: &str, fields: &[Field], object: &Map<String, Value
             Some(Value::Object(inner)) if !field.fields.is_empty() => {
                 check(&format!("`{path}`"), &format!("{path}."), field.fields, inner)?;
             }
-            // Derived code would take a list of the fields' values for an object.
-            Some(found) if !field.fields.is_empty() => return Err(wrong(&path, found, field)),
             None | Some(_) => {}
         }
     }

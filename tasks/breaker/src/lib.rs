@@ -10,7 +10,7 @@ mod evidence;
 mod fields;
 mod input_error;
 mod level;
-mod object;
+pub mod object;
 mod policy;
 mod probing;
 mod records;

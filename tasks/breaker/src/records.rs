@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::object::{tagged, tagged_or_none};
 use crate::state::HIGHEST_VERSION;
 use crate::{
     Decision, EvidenceSummary, InvalidRequest, Level, Outcome, Policy, PolicySettings, SystemState, TransitionRequest,
@@ -50,7 +51,7 @@ pub struct TransitionRecord {
     /// Why, in words with the numbers.
     pub reason: String,
     /// What asked for it; absent for the first start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tagged_or_none")]
     pub request: Option<TransitionRequest>,
     /// The numbers; absent for operators' commands and the first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +105,7 @@ pub struct CommandRecord {
     /// What was done, in words.
     pub reason: String,
     /// The command, with who and why.
+    #[serde(deserialize_with = "tagged")]
     pub request: TransitionRequest,
     /// The execution that carried it out, to be joined with the account's own trail.
     pub execution: String,

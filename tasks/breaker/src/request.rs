@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::fields::{self, Field, quoted};
-use crate::{Level, text};
+use crate::{Level, object, text};
 
 /// Characters that a reason may have.
 pub const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;
@@ -72,6 +72,7 @@ pub enum TransitionRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlarmRequest {
     /// The alarm, for the record; no rule reads it.
+    #[serde(deserialize_with = "object::tagged")]
     pub alarm: AlarmHint,
     /// Decide and answer, but change nothing.
     #[serde(default, skip_serializing_if = "is_false")]

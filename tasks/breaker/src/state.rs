@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::object::{object, object_or_none};
 use crate::policy::{LONGEST_SECONDS, MOST_OUTCOMES};
 use crate::request::{ARN_CHARACTERS, HOLD_MINUTES, REASON_CHARACTERS, REQUESTER_CHARACTERS};
 use crate::route::{DRAWS, draws};
@@ -183,16 +182,16 @@ pub struct SystemState {
     /// Failures of the fall to this level, capped at the threshold that they met.
     pub carried_failures: u64,
     /// How long recoveries wait.
-    #[serde(default, deserialize_with = "object")]
+    #[serde(default)]
     pub backoff: RecoveryBackoff,
     /// How safe requests try the better level, where recoveries rest on that.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probing: Option<Probing>,
     /// How the level takes over after a recovery, possibly over.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ramp: Option<Ramp>,
     /// A pinned level, possibly expired.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
     /// Where the last evaluation would have moved the level but for a hold or `MODE=observe-only`. It is how
     /// that is announced once, and not at every look.

@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::object::tagged;
 use crate::{CommandRecord, SystemState, TransitionRecord, command_key, transition_key};
 
 /// The key of the state item.
@@ -34,6 +35,7 @@ pub enum Expected {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StateWrite {
     /// What must be stored for the write to happen.
+    #[serde(deserialize_with = "tagged")]
     pub expected: Expected,
     /// The state to store.
     pub state: SystemState,

@@ -1,20 +1,17 @@
 //! Answers to callers, HTTP API payload format 2.0.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::ops::Range;
 
 use breaker::Level;
 use schemars::JsonSchema;
-use serde::de::{Error, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Serialize;
 use serde_json::error::Category;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::invoke::{InvokeError, PAYLOAD_LIMIT};
+
+pub use crate::service_answer::ServiceAnswer;
 
 /// The header by which a service says that it declines by design. For the controller only.
 pub const DECLINED_HEADER: &str = "X-Circuit-Breaker-Declined";
@@ -30,6 +27,11 @@ pub const CONTROLLER: &str = "controller";
 pub const PROBE_MARK: &str = "; probe";
 /// Seconds after which a caller may try again.
 const RETRY_AFTER_SECONDS: &str = "5";
+/// What a caller can do if the service surely did not run, or may run twice.
+const AGAIN: &str = "Try again shortly.";
+/// What a caller can do if the service may have carried the request out.
+const CHECK_FIRST: &str =
+    "Whether the request was carried out is unknown: check the result before you send the request again.";
 
 /// What is wrong, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -48,9 +50,9 @@ pub enum ErrorCode {
     RequestTooLarge,
     /// The service's answer is larger than a function can give.
     AnswerTooLarge,
-    /// Nobody knows whether the service carried the request out.
+    /// It is unknown whether the service carried the request out: check before you send the request again.
     OutcomeUnknown,
-    /// The service did not answer; the request may be repeated.
+    /// The service did not run, or the method is safe: the request may be sent again.
     ServiceUnavailable,
 }
 
@@ -122,128 +124,6 @@ impl Route {
     }
 }
 
-/// An answer of a service, taken apart no further than needed.
-#[derive(Debug)]
-pub struct ServiceAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// Whether the level declined by design.
-    pub declined: bool,
-    /// The whole answer, an object.
-    json: String,
-    /// Where in `json` the value of the member `headers` is.
-    headers: Option<Range<usize>>,
-}
-
-#[derive(Deserialize)]
-struct Members<'a> {
-    #[serde(rename = "statusCode", borrow)]
-    status: &'a RawValue,
-    // Present even where it is null, because it is null that must be replaced then.
-    #[serde(borrow, default, deserialize_with = "present")]
-    headers: Option<&'a RawValue>,
-    // API Gateway answers a body that is no string, and the rest of the wrong type, with an error of its own.
-    #[serde(borrow, default)]
-    body: Option<&'a RawValue>,
-    #[serde(default, rename = "isBase64Encoded")]
-    _is_base64: Option<bool>,
-    #[serde(borrow, default, rename = "cookies")]
-    _cookies: Option<Vec<Cow<'a, str>>>,
-}
-
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-/// Headers as they came: in order, each value raw.
-#[derive(Default)]
-struct Headers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Headers<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        #[derive(Deserialize)]
-        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Headers<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of headers")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut headers = Vec::with_capacity(map.size_hint().unwrap_or(8));
-                while let Some((Name(name), value)) = map.next_entry()? {
-                    headers.push((name, value));
-                }
-                Ok(Headers(headers))
-            }
-        }
-
-        deserializer.deserialize_map(InOrder)
-    }
-}
-
-impl ServiceAnswer {
-    /// Reads what a function answered: a JSON object with an integer `statusCode` and, where there are
-    /// any, an object of `headers`, a string `body`, a boolean `isBase64Encoded`, strings in `cookies`.
-    ///
-    /// # Errors
-    /// It is something else, or more than the caller can be sent.
-    pub fn read(payload: Vec<u8>) -> Result<Self, InvokeError> {
-        let nonsense = |problem: &str| InvokeError::Nonsense(problem.to_owned());
-        if payload.len() > PAYLOAD_LIMIT {
-            return Err(InvokeError::AnswerTooLarge);
-        }
-        let json = String::from_utf8(payload).map_err(|_| nonsense("the answer is not UTF-8"))?;
-        // A list of the right values would pass for the object.
-        if !json.trim_start().starts_with('{') {
-            return Err(nonsense("the answer is no JSON object"));
-        }
-        let members: Members<'_> = serde_json::from_str(&json).map_err(|error| nonsense(&place_of_error(&error)))?;
-        let status = members
-            .status
-            .get()
-            .parse()
-            .ok()
-            .filter(|status| (200..=599).contains(status))
-            .ok_or_else(|| nonsense("`statusCode` is not a number from 200 to 599"))?;
-        if members.body.is_some_and(|body| !body.get().starts_with('"')) {
-            return Err(nonsense("`body` is no string"));
-        }
-        let headers = members.headers.map(|headers| place_of(headers, &json));
-        let declined = members
-            .headers
-            .map(read_headers)
-            .transpose()
-            .map_err(|_| nonsense("`headers` is no JSON object"))?
-            .is_some_and(|Headers(headers)| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(DECLINED_HEADER)));
-        Ok(Self { status, declined, json, headers })
-    }
-
-    /// The answer for the caller: as it came, to the byte, but for the breaker's headers.
-    ///
-    /// # Errors
-    /// Never in practice: [`ServiceAnswer::read`] was content with the same bytes.
-    pub fn for_caller(&self, route: &Route) -> Result<Box<RawValue>, serde_json::Error> {
-        let broken = || serde_json::Error::custom("the answer has changed");
-        let ours = route.headers();
-        let (before, theirs, after) = match &self.headers {
-            Some(place) => {
-                let part = |range: Range<usize>| self.json.get(range).ok_or_else(broken);
-                let theirs = serde_json::from_str::<Option<Headers<'_>>>(part(place.clone())?)?;
-                (part(0..place.start)?, theirs.unwrap_or_default(), part(place.end..self.json.len())?)
-            }
-            None => (self.json.trim_end().strip_suffix('}').ok_or_else(broken)?, Headers::default(), "}"),
-        };
-        let headers = serde_json::to_string(&Merged { theirs: &theirs, ours: &ours })?;
-        let name = if self.headers.is_some() { "" } else { ",\"headers\":" };
-        RawValue::from_string([before, name, &headers, after].concat())
-    }
-}
-
 /// Where JSON is wrong, and in which way, for the log. The error's own words quote what they are about, and that may be
 /// a cookie or an account.
 #[must_use]
@@ -256,69 +136,59 @@ pub fn place_of_error(error: &serde_json::Error) -> String {
     format!("{problem} (line {}, column {})", error.line(), error.column())
 }
 
-fn read_headers(headers: &RawValue) -> Result<Headers<'_>, serde_json::Error> {
-    serde_json::from_str::<Option<Headers<'_>>>(headers.get()).map(Option::unwrap_or_default)
-}
-
-/// Where in `json` the value is that was borrowed from it.
-fn place_of(value: &RawValue, json: &str) -> Range<usize> {
-    let start = value.get().as_ptr().addr().saturating_sub(json.as_ptr().addr());
-    start..start + value.get().len()
-}
-
-/// A service's headers and the breaker's, which nobody else may set.
-struct Merged<'a> {
-    theirs: &'a Headers<'a>,
-    ours: &'a BTreeMap<&'static str, String>,
-}
-
-impl Serialize for Merged<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let reserved = [DECLINED_HEADER, LEVEL_HEADER, ROUTED_TO_HEADER, FALLBACK_HEADER];
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in &self.theirs.0 {
-            if !reserved.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-                map.serialize_entry(name, value)?;
-            }
-        }
-        for (name, value) in self.ours {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
-/// The answer where the service gave none.
+/// The answer to a request of which there is no answer of the service. `safe` says whether the request's method is safe
+/// (GET, HEAD, OPTIONS).
 ///
 /// # Errors
 /// Never in practice.
 pub fn without_service(problem: &InvokeError, route: &Route, safe: bool) -> Result<Box<RawValue>, serde_json::Error> {
-    let limit = format!("{PAYLOAD_LIMIT} bytes as JSON, about 4.4 MB of binary data");
-    let (status, error, message) = match problem {
-        InvokeError::TooLarge => (413, ErrorCode::RequestTooLarge, format!("A request may have at most {limit}.")),
-        InvokeError::AnswerTooLarge => (
-            502,
-            ErrorCode::AnswerTooLarge,
-            format!("The answer is too large to be sent: at most {limit}. Ask for less."),
-        ),
-        InvokeError::TimedOut | InvokeError::Lost(_) if !safe => (
-            504,
-            ErrorCode::OutcomeUnknown,
-            "The service did not answer in time. Whether the request was carried out is unknown: look before you \
-             send it again."
-                .to_owned(),
-        ),
-        _ => (
-            503,
-            ErrorCode::ServiceUnavailable,
-            "The service did not answer this request. Try again shortly.".to_owned(),
-        ),
+    let limit = format!("at most {PAYLOAD_LIMIT} bytes as JSON, about 4.4 MB of binary data");
+    let (status, error, message) = match told_of(problem) {
+        Told::TooLarge => (413, ErrorCode::RequestTooLarge, format!("A request may have {limit}.")),
+        Told::AnswerTooLarge if safe => {
+            let message = format!("The answer is too large to be sent: {limit}. Ask for less.");
+            (502, ErrorCode::AnswerTooLarge, message)
+        }
+        Told::AnswerTooLarge => {
+            let message =
+                format!("The service answered, but the answer is too large to be sent: {limit}. {CHECK_FIRST}");
+            (502, ErrorCode::AnswerTooLarge, message)
+        }
+        Told::Unknown(cause) if !safe => (504, ErrorCode::OutcomeUnknown, format!("{cause} {CHECK_FIRST}")),
+        Told::Unknown(cause) => (503, ErrorCode::ServiceUnavailable, format!("{cause} {AGAIN}")),
+        Told::NotRun(cause) => {
+            let message = format!("{cause} The request was not carried out. {AGAIN}");
+            (503, ErrorCode::ServiceUnavailable, message)
+        }
     };
     let mut headers = route.headers();
     if status == 503 {
         headers.insert("Retry-After", RETRY_AFTER_SECONDS.to_owned());
     }
     json_answer(status, headers, &ErrorBody { error, message, level: route.answered_by })
+}
+
+/// What a caller is told of an invocation without a usable answer.
+enum Told {
+    TooLarge,
+    AnswerTooLarge,
+    /// The service may have carried the request out.
+    Unknown(&'static str),
+    /// The service has surely not run.
+    NotRun(&'static str),
+}
+
+const fn told_of(problem: &InvokeError) -> Told {
+    match problem {
+        InvokeError::TooLarge => Told::TooLarge,
+        InvokeError::AnswerTooLarge => Told::AnswerTooLarge,
+        InvokeError::TimedOut => Told::Unknown("The service did not answer in time."),
+        InvokeError::Lost(_) => Told::Unknown("The service's answer did not arrive."),
+        InvokeError::Crashed(_) => Told::Unknown("The service ended in an error."),
+        InvokeError::Nonsense(_) => Told::Unknown("The service gave an invalid answer."),
+        InvokeError::Throttled => Told::NotRun("The service has no capacity left."),
+        InvokeError::NotInvoked(_) => Told::NotRun("The service could not be invoked."),
+    }
 }
 
 /// An answer with a JSON body.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use breaker::{DRAWS, Level, draw};
+use breaker::{DRAWS, Level, draw, object};
 use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -62,11 +62,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// It is no HTTP API event of payload format 2.0, or has a member that is the controller's own.
     pub fn read(event: &'a RawValue) -> Result<Self, serde_json::Error> {
-        // A list of the right values would pass for the object.
-        if !event.get().starts_with('{') {
-            return Err(serde_json::Error::custom("the event is no JSON object"));
-        }
-        let request: Self = serde_json::from_str(event.get())?;
+        let request: Self = object::from_str(event.get())?;
         if request.has_breaker_context {
             return Err(serde_json::Error::custom("only the controller adds the member `circuitBreaker`"));
         }

@@ -115,8 +115,11 @@ fn classify(error: &SdkError<SdkInvokeError>) -> InvokeError {
         SdkError::ServiceError(service) => match service.err() {
             SdkInvokeError::TooManyRequestsException(_) => InvokeError::Throttled,
             SdkInvokeError::RequestTooLargeException(_) => InvokeError::TooLarge,
-            // Lambda itself failed, before the function ran or after.
-            SdkInvokeError::ServiceException(_) => InvokeError::Lost(told()),
+            // Lambda itself failed, or the function's file system did: before the function ran or after.
+            SdkInvokeError::ServiceException(_) | SdkInvokeError::EfsioException(_) => InvokeError::Lost(told()),
+            // Nothing says that the function did not run.
+            #[expect(deprecated, reason = "of an error that is not described, only the status is known")]
+            SdkInvokeError::Unhandled(_) if service.raw().status().is_server_error() => InvokeError::Lost(told()),
             _ => InvokeError::NotInvoked(told()),
         },
         SdkError::DispatchFailure(failure) if failure.as_connector_error().is_none_or(was_never_sent) => {

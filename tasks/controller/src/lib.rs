@@ -9,6 +9,7 @@ mod outcome;
 mod page;
 mod probe_limit;
 mod rules;
+mod service_answer;
 mod settings;
 mod state_cache;
 mod state_reader;

@@ -82,7 +82,7 @@ async fn what_a_service_or_a_caller_got_wrong_is_logged_without_what_they_sent()
         let nonsense = || Reply::Now(200, vec![], answer.clone().into_bytes());
         let (dynamodb, lambda) = (DynamoDb::start(item(1)), Lambda::start([nonsense(), nonsense(), nonsense()]));
         let environment = Environment::start(&dynamodb.stub.address, &lambda.stub.address, &[]);
-        assert_eq!(environment.invoke(&event("POST", "/transfer"), DEADLINE).await.unwrap()["statusCode"], 503);
+        assert_eq!(environment.invoke(&event("POST", "/transfer"), DEADLINE).await.unwrap()["statusCode"], 504);
         let logged = problems(&environment).await.concat();
         assert!(logged.contains("nonsense") && logged.contains("column"), "{logged}");
         assert!(!logged.contains(MARK), "{logged}");

@@ -45,7 +45,7 @@ fn phases() -> Vec<Phase> {
         phase("DynamoDB fails", dynamodb_error(500, "InternalServerError"), well(), well_routed, 200),
         phase("the service fails", item(1), failing, fallen_back, 500),
         phase("everything hangs", Reply::Never, Reply::Never, fallen_back, 504),
-        phase("the service crashes", item(1), crash, fallen_back, 503),
+        phase("the service crashes", item(1), crash, fallen_back, 504),
         phase("the state is garbage", Reply::json(200, &json!({ "Item": {} })), well(), well_routed, 200),
     ]
 }

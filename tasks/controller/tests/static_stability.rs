@@ -220,10 +220,14 @@ fn failures() -> Vec<(Reply, u16, &'static str)> {
         (error(429, "TooManyRequestsException"), 503, "throttled"),
         (error(404, "ResourceNotFoundException"), 503, "not-invoked"),
         (error(403, "AccessDeniedException"), 503, "not-invoked"),
+        (error(502, "EC2UnexpectedException"), 503, "not-invoked"),
         (error(500, "ServiceException"), 504, "lost"),
-        (function_error(&json!({ "errorType": "Panic", "errorMessage": "no" })), 503, "crash"),
+        (error(410, "EFSIOException"), 504, "lost"),
+        (error(503, "ServiceUnavailableException"), 504, "lost"),
+        (Reply::Now(502, vec![], b"<html>".to_vec()), 504, "lost"),
+        (function_error(&json!({ "errorType": "Panic", "errorMessage": "no" })), 504, "crash"),
         (function_error(&timed_out), 504, "timeout"),
-        (Reply::json(200, &json!("hello")), 503, "nonsense"),
+        (Reply::Now(200, vec![], b"hello".to_vec()), 504, "nonsense"),
     ]
 }
 

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use breaker::contract::ErrorName;
+use breaker::object::Objects;
 use breaker::{
     COMMAND_PREFIX, CommandRecord, Condition, Content, ItemWrite, LastKnown, NewerState, Refusal, SCHEMA_VERSION,
     STATE_KEY, Stamp, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
@@ -269,7 +270,7 @@ fn newer_state(item: &Item) -> Option<NewerState> {
 
 fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
     let map = serde_dynamo::AttributeValue::M(serde_dynamo::Item::from(item).into_inner());
-    serde_path_to_error::deserialize(Deserializer::from_attribute_value(map)).map_err(|error| {
+    serde_path_to_error::deserialize(Objects::new(Deserializer::from_attribute_value(map))).map_err(|error| {
         let path = error.path().to_string();
         let attribute = if path == "." { String::new() } else { format!("attribute `{path}`: ") };
         StoreError(format!("{what} is invalid: {attribute}{}", without_content(error.inner())))

@@ -1,10 +1,11 @@
 //! What the state machine sends to a task.
 
 use breaker::contract::ErrorName;
+use breaker::object::Objects;
 use breaker::place_of_error;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::task_error::TaskError;
 
@@ -28,12 +29,7 @@ pub fn read(event: &RawValue) -> Result<Value, TaskError> {
 /// # Errors
 /// `InvalidRequest`, naming the field.
 pub fn typed<T: DeserializeOwned>(input: Value) -> Result<T, TaskError> {
-    // Derived code would take a list of the fields' values for an object.
-    let object: Map<String, Value> = match input {
-        Value::Object(object) => object,
-        _ => return Err(TaskError::bad_input("it is no JSON object")),
-    };
-    serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| {
+    serde_path_to_error::deserialize(Objects::new(input)).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { String::new() } else { format!("`{}`: ", shortened(&path)) };
         TaskError::bad_input(&format!("{field}{}", place_of_error(error.inner())))

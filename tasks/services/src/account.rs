@@ -1,8 +1,35 @@
 //! Sample accounts: the same for the same id, at every level.
 
+use std::fmt;
+
 use breaker::Level;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+/// Characters of the longest account id, as many as the longest IBAN has.
+const LONGEST: usize = 34;
+
+/// Why a text is not an account id, to be read after the name of what holds the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAnAccountId {
+    /// It has no characters.
+    Empty,
+    /// It has so many characters.
+    TooLong(usize),
+    /// It has a character that an account id may not have.
+    Character(char),
+}
+
+impl fmt::Display for NotAnAccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => write!(f, "is empty")?,
+            Self::TooLong(length) => write!(f, "has {length} characters")?,
+            Self::Character(character) => write!(f, "contains {character:?}")?,
+        }
+        write!(f, ": use 1 to {LONGEST} letters (A to Z, a to z), digits or hyphens")
+    }
+}
 
 /// An account id: 1 to 34 letters, digits or hyphens, as long as an IBAN may be.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
@@ -12,11 +39,17 @@ impl AccountId {
     /// Reads an id.
     ///
     /// # Errors
-    /// A sentence that says what an id looks like.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let fits =
-            (1..=34).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if fits { Ok(Self(text.to_owned())) } else { Err("has 1 to 34 letters, digits or hyphens".to_owned()) }
+    /// Says what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, NotAnAccountId> {
+        let is_allowed = |character: char| character.is_ascii_alphanumeric() || character == '-';
+        if let Some(character) = text.chars().find(|character| !is_allowed(*character)) {
+            return Err(NotAnAccountId::Character(character));
+        }
+        match text.len() {
+            0 => Err(NotAnAccountId::Empty),
+            1..=LONGEST => Ok(Self(text.to_owned())),
+            length => Err(NotAnAccountId::TooLong(length)),
+        }
     }
 
     /// A number that depends on the id alone (FNV-1a), from which the sample data is made.

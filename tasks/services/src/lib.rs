@@ -1,6 +1,7 @@
 //! The sample bank services of the three levels: one library, three small binaries.
 
 mod account;
+mod body;
 mod chance;
 mod request;
 mod response;

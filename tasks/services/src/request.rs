@@ -66,11 +66,8 @@ impl Request {
         if self.is_base64_encoded != Some(true) {
             return Ok(Cow::Borrowed(body));
         }
-        let bytes = STANDARD
-            .decode(body)
-            .map_err(|error| format!("The body is marked as base64 and is none ({error}): send JSON"))?;
-        String::from_utf8(bytes)
-            .map(Cow::Owned)
-            .map_err(|_| "The body is not UTF-8: send JSON, which is UTF-8 text".to_owned())
+        let bytes =
+            STANDARD.decode(body).map_err(|error| format!("The body is marked as base64 and is none ({error})"))?;
+        String::from_utf8(bytes).map(Cow::Owned).map_err(|_| "The body is not UTF-8 text, as JSON is".to_owned())
     }
 }

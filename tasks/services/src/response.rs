@@ -23,6 +23,8 @@ pub enum ErrorCode {
     BadTransfer,
     /// The body is not what the route takes.
     BadBody,
+    /// The body is in another format than JSON.
+    UnsupportedMediaType,
     /// Failing on purpose is not allowed here.
     FaultInjectionDisabled,
     /// Nothing is at this path.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use breaker::Level;
+use breaker::object::Objects;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use platform::embedded_metrics::EmbeddedMetricLog;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::account::{AccountId, account, transactions};
+use crate::body::{self, BodyError};
 use crate::chance::{Chance, Simulation};
 use crate::transfer::Transfer;
 use crate::{ErrorCode, Request, Response, Settings};
@@ -31,6 +33,9 @@ pub struct Service<C, M> {
     /// Whether callers may make it fail on purpose.
     pub fault_injection: bool,
 }
+
+/// What `POST /test` takes, to be read after "send".
+const TEST_WANTED: &str = "the JSON object {\"error\": true} or {\"error\": false}, or nothing";
 
 /// The function ended in an error, on purpose.
 #[derive(Clone, Copy, Debug)]
@@ -66,15 +71,9 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     /// # Errors
     /// Only on purpose: `X-Simulate-Failure: crash` where fault injection is enabled.
     pub async fn handle(&self, event: Value) -> Result<Response, Crash> {
-        let request: Request = match serde_json::from_value(event) {
-            Ok(request) => request,
-            Err(_) => {
-                return Ok(Response::error(
-                    400,
-                    ErrorCode::BadEvent,
-                    "This function answers HTTP API events, format 2.0.",
-                ));
-            }
+        let Ok(request) = Request::deserialize(Objects::new(event)) else {
+            let message = "This function answers HTTP API events, format 2.0.";
+            return Ok(Response::error(400, ErrorCode::BadEvent, message));
         };
         let begun = Instant::now();
         let answer = self.answer(&request).await;
@@ -129,21 +128,11 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     }
 
     fn test(&self, request: &Request) -> Response {
-        let body = match request.body() {
-            Ok(body) if body.is_empty() => TestBody { error: false },
-            Ok(body) => match serde_json::from_str(&body) {
-                Ok(body) => body,
-                Err(error) => {
-                    return Response::error(
-                        400,
-                        ErrorCode::BadBody,
-                        format!("The body is not {{\"error\": true or false}}: {error}"),
-                    );
-                }
-            },
-            Err(problem) => return Response::error(400, ErrorCode::BadBody, problem),
+        let fail = match body::read::<TestBody>(request, TEST_WANTED) {
+            Ok(body) => body.is_some_and(|body| body.error),
+            Err(problem) => return refused(problem, ErrorCode::BadBody),
         };
-        match (body.error, self.fault_injection) {
+        match (fail, self.fault_injection) {
             (false, _) => Response::json(200, &json!(TestResult { status: "ok", level: self.level })),
             (true, true) => failed_on_purpose(),
             (true, false) => Response::error(
@@ -174,14 +163,22 @@ fn failed_on_purpose() -> Response {
 fn with_account(id: &str, answer: impl FnOnce(&AccountId) -> Response) -> Response {
     match AccountId::parse(id) {
         Ok(id) => answer(&id),
-        Err(rule) => Response::error(400, ErrorCode::BadAccountId, format!("The account id {rule}.")),
+        Err(problem) => Response::error(400, ErrorCode::BadAccountId, format!("The account id {problem}.")),
     }
 }
 
 fn transfer(request: &Request) -> Response {
-    match request.body().and_then(|body| Transfer::parse(&body)) {
+    match Transfer::read(request) {
         Ok(transfer) => Response::json(200, &json!(transfer.receipt())),
-        Err(problem) => Response::error(400, ErrorCode::BadTransfer, problem),
+        Err(problem) => refused(problem, ErrorCode::BadTransfer),
+    }
+}
+
+/// Refuses a body: `invalid` is the code if it is JSON, or said to be.
+fn refused(problem: BodyError, invalid: ErrorCode) -> Response {
+    match problem {
+        BodyError::Unsupported(message) => Response::error(415, ErrorCode::UnsupportedMediaType, message),
+        BodyError::Invalid(message) => Response::error(400, invalid, message),
     }
 }
 

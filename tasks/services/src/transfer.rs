@@ -5,7 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::Request;
 use crate::account::AccountId;
+use crate::body::{self, BodyError};
+
+/// What a transfer is, to be read after "send".
+const WANTED: &str = "a JSON object with `fromAccount`, `toAccount` and `amount` only";
 
 /// One million, in cents.
 const MOST_CENTS: u64 = 100_000_000;
@@ -60,7 +65,7 @@ pub struct Receipt {
     pub amount: String,
 }
 
-/// A transfer that makes sense.
+/// A valid transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transfer {
     from: String,
@@ -73,21 +78,16 @@ impl Transfer {
     ///
     /// # Errors
     /// A sentence that names the field and the remedy.
-    pub fn parse(body: &str) -> Result<Self, String> {
-        if body.trim().is_empty() {
-            return Err("The body is missing: send JSON with `fromAccount`, `toAccount` and `amount`".to_owned());
+    pub fn read(request: &Request) -> Result<Self, BodyError> {
+        match body::read(request, WANTED)? {
+            Some(fields) => Self::new(fields).map_err(BodyError::Invalid),
+            None => Err(BodyError::Invalid(format!("The body is missing: send {WANTED}"))),
         }
-        let mut reader = serde_json::Deserializer::from_str(body);
-        let fields: TransferBody = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            let problem = error.into_inner();
-            format!(
-                "The body is not a transfer: at `{path}`: {problem}. Send `fromAccount`, `toAccount` and `amount` only"
-            )
-        })?;
-        reader.end().map_err(|_| "The body has more than one JSON value".to_owned())?;
+    }
+
+    fn new(fields: TransferBody) -> Result<Self, String> {
         for (name, account) in [("fromAccount", &fields.from_account), ("toAccount", &fields.to_account)] {
-            AccountId::parse(account).map_err(|rule| format!("`{name}` is not an account id: it {rule}"))?;
+            AccountId::parse(account).map_err(|problem| format!("`{name}` {problem}"))?;
         }
         if fields.from_account == fields.to_account {
             return Err("`toAccount` is `fromAccount`: name another account".to_owned());
@@ -130,11 +130,17 @@ fn cents(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
+    fn read(body: &str) -> Result<Transfer, String> {
+        let event = json!({ "rawPath": "/transfer", "requestContext": { "http": { "method": "POST" } }, "body": body });
+        Transfer::read(&serde_json::from_value(event).unwrap()).map_err(|error| error.to_string())
+    }
+
     fn transfer(amount: &str) -> Result<Transfer, String> {
-        Transfer::parse(&format!(r#"{{"fromAccount":"1","toAccount":"2","amount":{amount}}}"#))
+        read(&format!(r#"{{"fromAccount":"1","toAccount":"2","amount":{amount}}}"#))
     }
 
     #[test]
@@ -153,11 +159,11 @@ mod tests {
             (r#"{"fromAccount":"a b","toAccount":"2","amount":1}"#, "fromAccount"),
             (r#"{"fromAccount":"1","toAccount":"1","amount":1}"#, "toAccount"),
         ] {
-            let error = Transfer::parse(body).unwrap_err();
+            let error = read(body).unwrap_err();
             assert!(error.contains(name), "{error}");
         }
-        assert!(Transfer::parse("").unwrap_err().contains("missing"));
-        assert!(Transfer::parse(r#"{"fromAccount":"1","toAccount":"2","amount":1} {}"#).is_err());
+        assert!(read("").unwrap_err().contains("missing"));
+        assert!(read(r#"{"fromAccount":"1","toAccount":"2","amount":1} {}"#).is_err());
     }
 
     #[test]

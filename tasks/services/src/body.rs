@@ -1,0 +1,106 @@
+//! Bodies of requests: JSON objects, and the sentences that refuse everything else.
+
+use std::fmt;
+
+use breaker::object::Objects;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::error::Category;
+
+use crate::Request;
+
+/// Characters of a text that an answer quotes, if the text can be the caller's.
+const QUOTED_CHARACTERS: usize = 120;
+
+/// A body that a route does not take: what is wrong with it, and what to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// It is in another format than JSON.
+    Unsupported(String),
+    /// It is JSON or said to be, and is not what the route takes.
+    Invalid(String),
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Unsupported(problem) | Self::Invalid(problem)) = self;
+        f.write_str(problem)
+    }
+}
+
+/// Reads the body of a request, `None` if there is none. `wanted` is what to send, to be read after "send".
+///
+/// # Errors
+/// The body is no JSON object, or not one that fits.
+pub fn read<T: DeserializeOwned>(request: &Request, wanted: &str) -> Result<Option<T>, BodyError> {
+    let not_json = |problem: String| match other_format(request) {
+        Some(format) => BodyError::Unsupported(format!(
+            "The body is not JSON but `{}`: send {wanted}, with `Content-Type: application/json`",
+            quoted(format)
+        )),
+        None => BodyError::Invalid(format!("{problem}: send {wanted}")),
+    };
+    let body = request.body().map_err(not_json)?;
+    if body.trim().is_empty() {
+        return Ok(None);
+    }
+    parse(&body, wanted).map(Some).map_err(|problem| match problem {
+        Problem::NotJson(problem) => not_json(problem),
+        Problem::Other(problem) => BodyError::Invalid(problem),
+    })
+}
+
+enum Problem {
+    NotJson(String),
+    Other(String),
+}
+
+fn parse<T: DeserializeOwned>(body: &str, wanted: &str) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_str(body);
+    let value = serde_path_to_error::deserialize(Objects::new(&mut reader)).map_err(|error| {
+        let path = error.path().to_string();
+        let problem = error.into_inner();
+        let (line, column) = (problem.line(), problem.column());
+        match problem.classify() {
+            Category::Syntax | Category::Io => {
+                Problem::NotJson(format!("The body is not JSON (line {line}, column {column})"))
+            }
+            Category::Eof => Problem::NotJson("The body is JSON that ends too early".to_owned()),
+            // A form can begin as a number does.
+            Category::Data if serde_json::from_str::<IgnoredAny>(body).is_err() => {
+                Problem::NotJson("The body is not JSON".to_owned())
+            }
+            Category::Data if path == "." && !body.trim_start().starts_with('{') => {
+                Problem::Other(format!("The body is {}: send {wanted}", kind(body)))
+            }
+            Category::Data => {
+                let place = if path == "." { String::new() } else { format!(" at `{}`", quoted(&path)) };
+                Problem::Other(format!("The body is wrong{place}: {}. Send {wanted}", quoted(&problem.to_string())))
+            }
+        }
+    })?;
+    reader.end().map_err(|_| Problem::Other(format!("The body has more than one JSON value: send {wanted}")))?;
+    Ok(value)
+}
+
+fn quoted(text: &str) -> String {
+    text.chars().take(QUOTED_CHARACTERS).collect()
+}
+
+/// What JSON that is no object is.
+fn kind(json: &str) -> &'static str {
+    match json.trim_start().as_bytes().first() {
+        Some(b'[') => "a list",
+        Some(b'"') => "a text",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// The format that the request says its body has, if that is none of JSON's.
+fn other_format(request: &Request) -> Option<&str> {
+    let format = request.header("Content-Type")?;
+    let name = format.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = name == "application/json" || name.ends_with("+json");
+    (!name.is_empty() && !is_json).then_some(format)
+}
