@@ -301,13 +301,20 @@ pub fn without_service(problem: &InvokeError, route: &Route, safe: bool) -> Resu
             ErrorCode::AnswerTooLarge,
             format!("The answer is too large to be sent: at most {limit}. Ask for less."),
         ),
-        InvokeError::TimedOut | InvokeError::Lost(_) if !safe => (
-            504,
-            ErrorCode::OutcomeUnknown,
-            "The service did not answer in time. Whether the request was carried out is unknown: look before you \
+        InvokeError::TimedOut
+        | InvokeError::Lost(_)
+        | InvokeError::ConnectionLost(_)
+        | InvokeError::AnswerCutShort(_)
+            if !safe =>
+        {
+            (
+                504,
+                ErrorCode::OutcomeUnknown,
+                "The service did not answer in time. Whether the request was carried out is unknown: look before you \
              send it again."
-                .to_owned(),
-        ),
+                    .to_owned(),
+            )
+        }
         _ => (
             503,
             ErrorCode::ServiceUnavailable,

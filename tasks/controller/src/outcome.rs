@@ -3,7 +3,7 @@
 use crate::answer::ServiceAnswer;
 use crate::invoke::InvokeError;
 
-/// The one outcome that each invocation has.
+/// The outcome of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceOutcome {
     /// The level did what it is there for.
@@ -12,6 +12,8 @@ pub enum ServiceOutcome {
     Failure,
     /// The caller's doing: neither, or clients could trip or mend the breaker.
     Neutral,
+    /// A connection to Lambda's own front end broke: it says nothing about the level.
+    Unknown,
 }
 
 impl ServiceOutcome {
@@ -38,6 +40,7 @@ impl ServiceOutcome {
     const fn of_error(error: &InvokeError) -> Self {
         match error {
             InvokeError::TooLarge | InvokeError::AnswerTooLarge => Self::Neutral,
+            InvokeError::ConnectionLost(_) | InvokeError::AnswerCutShort(_) => Self::Unknown,
             InvokeError::Crashed(_)
             | InvokeError::TimedOut
             | InvokeError::Lost(_)
