@@ -86,7 +86,10 @@ async fn a_silent_connection_is_never_used_again() {
 
 #[tokio::test]
 async fn an_sdk_client_retries_on_a_new_connection() {
-    let front_end = FrontEnd::start(BOTH, [Reply::answer("{}"), Reply::Silence, Reply::answer("{}")]);
+    // A connection on which an attempt timed out, one that broke, and one that brought a transient error.
+    let failures = [Reply::Silence, Reply::HangUp, Reply::Error(500, "InternalServerError")];
+    let calls = failures.into_iter().flat_map(|failure| [failure, Reply::answer("{}")]);
+    let front_end = FrontEnd::start(BOTH, std::iter::once(Reply::answer("{}")).chain(calls));
     let connector = SharedHttpConnector::new(client(&front_end));
     let environment = [
         ("AWS_REGION", "eu-central-1"),
@@ -97,11 +100,15 @@ async fn an_sdk_client_retries_on_a_new_connection() {
     let config = sdk_config(&environment.into_iter().collect(), TASK_TIMEOUTS).unwrap();
     let config = config.into_builder().http_client(http_client_fn(move |_, _| connector.clone())).build();
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
-    for _ in 0..2 {
+    for _ in 0..4 {
         let read = dynamodb.get_item().table_name("states").key("pk", AttributeValue::S("system-state".into()));
         read.send().await.unwrap();
     }
-    assert_eq!(front_end.connections(), [1, 1, 2]);
+    let seen = front_end.connections();
+    assert_eq!(seen.len(), 7, "{seen:?}");
+    for failed in [1, 3, 5] {
+        assert_ne!(seen[failed + 1], seen[failed], "{seen:?}");
+    }
 }
 
 #[tokio::test]

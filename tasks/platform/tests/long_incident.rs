@@ -35,7 +35,8 @@ impl PageSource for Slow {
         for (place, id) in SERIES.into_iter().enumerate() {
             let first = place * buckets;
             let part = begin.max(first)..end.min(first + buckets);
-            let start = |value: usize| range.start + SignedDuration::from_secs((value - first) as i64 * period);
+            let start =
+                |value: usize| range.start + SignedDuration::from_secs(i64::try_from(value - first).unwrap() * period);
             let complete = end >= first + buckets;
             let status = if complete { SeriesStatus::Complete } else { SeriesStatus::Partial };
             if !part.is_empty() {

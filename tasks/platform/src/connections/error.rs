@@ -10,7 +10,7 @@ use tokio::time::error::Elapsed;
 
 /// The SDK's name for an error of the client: it decides whether a call is tried again.
 pub(super) fn connector_error(error: legacy::Error) -> ConnectorError {
-    if causes(&error).any(|error| error.is::<Elapsed>()) {
+    if causes(&error).find_map(|error| error.downcast_ref::<Elapsed>()).is_some() {
         return ConnectorError::timeout(error.into());
     }
     let of_http = causes(&error).find_map(|error| error.downcast_ref::<hyper::Error>());

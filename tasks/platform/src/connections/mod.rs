@@ -1,20 +1,20 @@
 //! Connections to AWS, none of which is used again once it is in doubt.
 //!
-//! A connection that broke, or on which an attempt timed out, is closed, and with it go the idle connections to the
-//! same host: the next attempt opens a new one. Connections that were idle for [`IDLE_TIMEOUT`] are not used either.
+//! A connection that broke, or on which an attempt timed out, is closed. If no answer had begun, the idle connections to
+//! the same host go with it: the next attempt opens a new one. A connection that was idle for [`IDLE_TIMEOUT`] is not
+//! used either.
 //! Their age is told by a clock that goes on while Lambda freezes the environment ([`clock`]), and compared whenever a
 //! connection is taken from the pool: a task that closes idle connections is frozen with the rest.
 //!
 //! # Why HTTP/1.1
 //!
-//! AWS's endpoints offer HTTP/2 too. All calls of an environment would then share one connection:
+//! AWS's endpoints offer HTTP/2 too. All calls to one host would then share one connection:
 //!
 //! | | HTTP/1.1 | HTTP/2 |
 //! |---|---|---|
-//! | an attempt times out | the client closes its connection | the client resets one stream; the connection stays in the pool, dead or not |
+//! | an attempt times out | the client closes its connection | the client resets one stream, and the connection stays in the pool, dead or not: tried against a server that goes silent, the second, third and fourth call timed out on the connection of the first |
 //! | a connection breaks | one attempt fails | every attempt under way fails |
-//! | a connection that the server closed while idle | known before the request is written: the client takes another | known too, unless the stream was opened already |
-//! | parallel calls | a connection each; an environment has one request at a time | one connection |
+//! | parallel calls | a connection each; an environment of the controller has one request at a time | one connection |
 //!
 //! HTTP/2 buys nothing for one request at a time, and it is not cheaper: MEASURED
 //!
