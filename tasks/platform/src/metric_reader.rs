@@ -305,7 +305,7 @@ mod tests {
         let source = Scripted { pages: Mutex::new(pages), tokens: Mutex::default() };
         let range = Range { period_seconds: 1, start: at(100), end: at(200) };
         let query = EvidenceQuery { level, probed, slow_calls, ranges: vec![range] };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let evidence = runtime.block_on(source.read(&query));
         (evidence, source.tokens.into_inner().unwrap())
     }
