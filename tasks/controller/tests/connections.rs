@@ -1,5 +1,7 @@
 //! Connections to Lambda's front end that break, and what the caller and the level get to know of it.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
 mod common;
 #[path = "../../platform/tests/front_end/mod.rs"]
 mod front_end;
@@ -181,7 +183,7 @@ async fn a_probe_that_is_lost_proves_nothing() {
         let stored = Ok(StoredLevel::Known(Level::Degraded, Some(Arc::new(state.clone()))));
         let controller = common::with_answers(stored, [Err(lost), answer(200), answer(200)]);
         let unlimited = ProbeLimit::new(1_000_000);
-        let controller = TestController { policy: Some(production.clone()), probe_limit: unlimited, ..controller };
+        let controller = TestController { policy: Some(production), probe_limit: unlimited, ..controller };
         let answer = ask(&controller, &event("GET", "/account/1")).await;
         assert_eq!((&answer["statusCode"], controller.services.asked()), (&json!(200), asked.clone()));
         assert_eq!(answer["headers"]["X-Fallback-From"], Value::Null);
