@@ -73,7 +73,9 @@ impl Told {
         Self {
             status: members["statusCode"].get().parse().unwrap(),
             headers: serde_json::from_str(members["headers"].get()).unwrap(),
-            has_text_or_no_body: members.get("body").is_none_or(|body| body.get() == "null" || body.get().starts_with('"')),
+            has_text_or_no_body: members
+                .get("body")
+                .is_none_or(|body| body.get() == "null" || body.get().starts_with('"')),
             body: body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default(),
         }
     }
@@ -155,7 +157,11 @@ fn check_answer(answer: &[u8]) -> Result<Answer, TestCaseError> {
     let can_be_sent = |value: &RawValue| {
         serde_json::from_str::<String>(value.get()).is_ok_and(|text| !text.contains(['\r', '\n', '\0']))
     };
-    prop_assert!(told.headers.values().all(|value| can_be_sent(value)), "API Gateway takes no such header: {:?}", told.headers);
+    prop_assert!(
+        told.headers.values().all(|value| can_be_sent(value)),
+        "API Gateway takes no such header: {:?}",
+        told.headers
+    );
     Ok(if told.is_refusal() { Answer::Refused } else { Answer::Taken })
 }
 

@@ -108,6 +108,7 @@ async fn the_alarms_of_the_specification_are_there() {
         ("CircuitBreaker/Transitions", "ProbesRefused", &deployment),
         ("CircuitBreaker/Transitions", "Evaluation", &deployment),
         ("CircuitBreaker/Controller", "StateAgeSeconds", &deployment),
+        ("CircuitBreaker/Controller", "ConnectionLost", &deployment),
     ] {
         assert!(watches(namespace, metric, dimension), "nothing watches {namespace} {metric}");
     }

@@ -6,6 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 /// `CloudWatch` keeps one-second data for three hours and answers an older start with nothing at all;
 /// ten minutes of margin cover the time between asking and being answered.
 const SECONDS_KEPT: SignedDuration = SignedDuration::from_mins(170);
+/// Below level 1 older outcomes are read by the minute, so that a long incident does not make the query too large to
+/// be answered in time: streaks need no seconds, and what a window still counts is read by the second however long the
+/// window is.
+const SECONDS_READ: SignedDuration = SignedDuration::from_mins(30);
 /// `CloudWatch` keeps one-minute data for fifteen days; an hour of margin, as above.
 const MINUTES_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24 - 1);
 
@@ -38,8 +42,10 @@ impl EvidenceQuery {
     /// What an evaluation of `state` at `now` needs to read.
     ///
     /// Buckets that begin before the evidence does are left out: the start is rounded up to a whole
-    /// second, or minute where only minutes are kept. At level 1 nothing older than the windows
-    /// matters; below it a streak may reach back to where the evidence begins.
+    /// second, or minute where minutes are read. At level 1 nothing older than the windows
+    /// matters; below it a streak may reach back to where the evidence begins. One-second data reaches back over the
+    /// windows, at least 30 and at most 170 minutes, and over the 170 minutes where failures count without a window. So
+    /// a failure window of more than 170 minutes loses up to a minute of its oldest failures, and no shorter one does.
     #[must_use]
     pub fn new(state: &SystemState, policy: &Policy, now: Timestamp) -> Self {
         let end = ceiling(now, 1).max(floor(now, 1) + SignedDuration::from_secs(1));
@@ -47,7 +53,8 @@ impl EvidenceQuery {
         if let (Level::Full, Some(reach)) = (state.current_level, policy.reach()) {
             start = start.max(ceiling(earlier(now, reach), 1));
         }
-        let split = floor(earlier(now, SECONDS_KEPT), 60);
+        let seconds_read = policy.reach().map_or(SECONDS_KEPT, |reach| reach.max(SECONDS_READ).min(SECONDS_KEPT));
+        let split = floor(earlier(now, seconds_read), 60);
         let mut ranges = Vec::new();
         let minutes_start = ceiling(start.max(earlier(now, MINUTES_KEPT)), 60);
         if minutes_start < split {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use breaker::{EvidenceQuery, Level, Range, SystemState};
+use breaker::{EvidenceQuery, Level, Policy, PolicySettings, Range, SystemState};
 use common::{at, bucket, evidence, policy, state_at};
 use jiff::SignedDuration;
 
@@ -57,16 +57,30 @@ fn the_running_second_is_read_whether_now_is_whole_or_not() {
 }
 
 #[test]
-fn evidence_older_than_2_h_50_min_is_read_by_the_minute_split_on_a_whole_minute() {
-    let state = SystemState { evidence_since: at(30), ..state_at(Level::Degraded) };
-    let now = at(4 * 3_600 + 17);
-    let split = 4 * 3_600 - 170 * 60;
-    assert_eq!(
-        EvidenceQuery::new(&state, &policy(), now).ranges,
-        [Range { period_seconds: 60, start: at(60), end: at(split) }, seconds(split, 4 * 3_600 + 18),]
-    );
-    let younger = SystemState { evidence_since: at(split), ..state };
-    assert_eq!(EvidenceQuery::new(&younger, &policy(), now).ranges, [seconds(split, 4 * 3_600 + 18)]);
+fn older_evidence_is_read_by_the_minute_split_on_a_whole_one() {
+    // The window, and how many minutes are read by the second: those of the window, at least 30 and at most 170.
+    for (window_seconds, minutes) in [(300, 30), (1_860, 31), (86_400, 170), (0, 170)] {
+        let policy = Policy::new(PolicySettings { window_seconds, ..PolicySettings::default() }).unwrap();
+        let state = SystemState { evidence_since: at(30), ..state_at(Level::Degraded) };
+        let now = at(4 * 3_600 + 17);
+        let split = 4 * 3_600 - minutes * 60;
+        assert_eq!(
+            EvidenceQuery::new(&state, &policy, now).ranges,
+            [Range { period_seconds: 60, start: at(60), end: at(split) }, seconds(split, 4 * 3_600 + 18)]
+        );
+        let younger = SystemState { evidence_since: at(split), ..state };
+        assert_eq!(EvidenceQuery::new(&younger, &policy, now).ranges, [seconds(split, 4 * 3_600 + 18)]);
+    }
+}
+
+#[test]
+fn what_rates_count_is_read_by_the_second() {
+    let policy = Policy::new(PolicySettings { rate_window_seconds: 3_600, ..PolicySettings::production() }).unwrap();
+    let state = SystemState { evidence_since: at(0), ..state_at(Level::Degraded) };
+    let now = at(4 * 3_600);
+    let ranges = EvidenceQuery::new(&state, &policy, now).ranges;
+    assert_eq!(ranges[1].period_seconds, 1);
+    assert!(ranges[1].start <= now - policy.rate_reach() && ranges[1].end > now);
 }
 
 #[test]

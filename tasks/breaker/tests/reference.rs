@@ -62,12 +62,29 @@ impl Reference {
         self.held_until.is_some_and(|until| now < until)
     }
 
-    fn counted(&self, now: i64) -> impl Iterator<Item = &Seen> {
-        let from = match self.held_until {
+    fn counts_from(&self, now: i64) -> i64 {
+        match self.held_until {
             Some(until) if until <= now => self.counts_from.max(until),
             _ => self.counts_from,
-        };
+        }
+    }
+
+    fn counted(&self, now: i64) -> impl Iterator<Item = &Seen> {
+        let from = self.counts_from(now);
         self.seen.iter().filter(move |one| one.level == self.level && one.second * 1000 >= from)
+    }
+
+    /// The second in which an outcome is read, or the minute, if it is older than 30 minutes and than the window. A
+    /// minute that began before outcomes count is not read.
+    fn read_at(&self, one: &Seen, now: i64) -> Option<i64> {
+        let by_the_second =
+            if self.settings.window_seconds == 0 { 170 * 60 } else { self.settings.window_seconds.max(30 * 60) };
+        let minutes_end = (now / 1000 - by_the_second).div_euclid(60) * 60;
+        if one.second >= minutes_end {
+            return Some(one.second);
+        }
+        let minute = one.second.div_euclid(60) * 60;
+        (minute * 1000 >= self.counts_from(now)).then_some(minute)
     }
 
     fn failures(&self, now: i64) -> i64 {
@@ -80,7 +97,9 @@ impl Reference {
 
     fn streak(&self, now: i64) -> i64 {
         let settled = now - self.settings.settle_seconds * 1000;
-        let outcomes: Vec<_> = self.counted(now).filter(|one| (one.second + 1) * 1000 <= settled).collect();
+        let is_settled = |one: &&Seen| (one.second + 1) * 1000 <= settled;
+        let read = |one: &Seen| Some(Seen { second: self.read_at(one, now)?, ..*one });
+        let outcomes: Vec<_> = self.counted(now).filter(is_settled).filter_map(read).collect();
         let of = |second, success| {
             let same = outcomes.iter().filter(|one| one.second == second && one.success == success);
             i64::try_from(same.count()).unwrap()
@@ -189,15 +208,19 @@ struct Rules {
 impl Rules {
     fn evidence(&self, now: Timestamp) -> Evidence {
         let query = EvidenceQuery::new(&self.state, &self.policy, now);
-        let asked = |start| query.ranges.iter().any(|range| (range.start..range.end).contains(&start));
-        assert!(query.ranges.iter().all(|range| range.period_seconds == 1), "the history is too long for seconds");
-        let of_level = self.buckets.iter().filter(|((level, second), _)| *level == query.level && asked(at(*second)));
-        let buckets = of_level.map(|((_, second), (successes, errors))| Bucket {
-            successes: *successes,
-            errors: *errors,
-            ..Bucket::empty(at(*second), 1)
-        });
-        Evidence::new(buckets.collect())
+        let mut read = BTreeMap::new();
+        for range in &query.ranges {
+            let of_level = self.buckets.iter().filter(|((level, _), _)| *level == query.level);
+            for ((_, second), (successes, errors)) in of_level {
+                let start = at(second - second.rem_euclid(range.period_seconds.into()));
+                if (range.start..range.end).contains(&start) {
+                    let bucket = read.entry(start).or_insert_with(|| Bucket::empty(start, range.period_seconds));
+                    bucket.successes += successes;
+                    bucket.errors += errors;
+                }
+            }
+        }
+        Evidence::new(read.into_values().collect())
     }
 
     fn ask(&mut self, request: &TransitionRequest, now: i64) {
@@ -265,7 +288,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// At most 70 events 140 s apart, so that all of it is kept by the second.
+/// At most 70 events 140 s apart, so that what is older than 30 minutes is read by the minute.
 fn any_history(pause: impl Strategy<Value = i64>) -> impl Strategy<Value = Vec<(i64, Event)>> {
     vec((pause, any_event()), 1..70)
 }

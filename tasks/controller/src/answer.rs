@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use breaker::Level;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::error::Category;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -124,18 +123,6 @@ impl Route {
     }
 }
 
-/// Where JSON is wrong, and in which way, for the log. The error's own words quote what they are about, and that may be
-/// a cookie or an account.
-#[must_use]
-pub fn place_of_error(error: &serde_json::Error) -> String {
-    let problem = match error.classify() {
-        Category::Io | Category::Syntax => "no JSON",
-        Category::Data => "a member is missing, or of another type",
-        Category::Eof => "it ends too early",
-    };
-    format!("{problem} (line {}, column {})", error.line(), error.column())
-}
-
 /// The answer to a request of which there is no answer of the service. `safe` says whether the request's method is safe
 /// (GET, HEAD, OPTIONS).
 ///
@@ -183,7 +170,8 @@ const fn told_of(problem: &InvokeError) -> Told {
         InvokeError::TooLarge => Told::TooLarge,
         InvokeError::AnswerTooLarge => Told::AnswerTooLarge,
         InvokeError::TimedOut => Told::Unknown("The service did not answer in time."),
-        InvokeError::Lost(_) => Told::Unknown("The service's answer did not arrive."),
+        InvokeError::Lost(_) | InvokeError::AnswerCutShort(_) => Told::Unknown("The service's answer did not arrive."),
+        InvokeError::ConnectionLost(_) => Told::Unknown("The connection to the service was lost."),
         InvokeError::Crashed(_) => Told::Unknown("The service ended in an error."),
         InvokeError::Nonsense(_) => Told::Unknown("The service gave an invalid answer."),
         InvokeError::Throttled => Told::NotRun("The service has no capacity left."),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use breaker::{Level, route};
 use jiff::{SignedDuration, Timestamp};
-use platform::metrics::{Metric, MetricLog, MetricSet};
+use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
 use platform::state_store::HistoryReader;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ struct Attempt {
 impl Attempt {
     /// How it failed, for the header that names it.
     fn failure(&self) -> Option<String> {
-        (self.outcome == ServiceOutcome::Failure).then(|| self.what_became())
+        matches!(self.outcome, ServiceOutcome::Failure | ServiceOutcome::Unknown).then(|| self.what_became())
     }
 
     fn what_became(&self) -> String {
@@ -58,6 +58,8 @@ struct Errand<'a> {
     event: &'a RawValue,
     current: &'a Current,
     answer_by: Instant,
+    /// Whether it may be sent again after its connection broke.
+    retryable: bool,
 }
 
 impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controller<R, I, M, H> {
@@ -73,7 +75,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         if event.get().len() > PAYLOAD_LIMIT {
             return without_service(&InvokeError::TooLarge, &Route::own(current.level), request.is_safe());
         }
-        let errand = Errand { event, current, answer_by };
+        let errand = Errand { event, current, answer_by, retryable: request.may_be_sent_twice() };
         let planned = current.state.as_ref().map(|state| {
             let (draw, safe) = (request.draw(), request.may_be_sent_twice());
             route(state, draw, safe, Timestamp::now())
@@ -108,12 +110,12 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         let time = time_for(level, kept_for, &self.service_timeouts, answer_by, Instant::now());
         let stands_in_for = failed_probe.as_ref().map(|probe| probe.level);
         let context = BreakerContext { fallback_from: stands_in_for, ..self.context(current, level) };
-        let attempt = self.attempt(errand.event, &context, time).await?;
+        let attempt = self.attempt(errand, &context, time).await?;
         if let (Some(next), Some(failure)) = (fallback, attempt.failure()) {
             let time = time_for(next, None, &self.service_timeouts, answer_by, Instant::now());
             if time >= LEAST_TIME {
                 let context = BreakerContext { fallback_from: Some(level), ..self.context(current, next) };
-                if let Ok(answer) = self.attempt(errand.event, &context, time).await?.usable() {
+                if let Ok(answer) = self.attempt(errand, &context, time).await?.usable() {
                     let route = Route { fallback_from: Some(failure), ..Route::to(current.level, next) };
                     return answer.for_caller(&route);
                 }
@@ -134,7 +136,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         errand: Errand<'_>,
         level: Level,
     ) -> Result<Option<Result<ServiceAnswer, FailedProbe>>, serde_json::Error> {
-        let Errand { event, current, answer_by } = errand;
+        let Errand { current, answer_by, .. } = errand;
         let now = Instant::now();
         let Some(time) = time_for_probe(level, current.level, self.slow_call(), &self.service_timeouts, answer_by, now)
         else {
@@ -142,8 +144,12 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         };
         let Some(under_way) = self.probe_limit.begin(now) else { return Ok(None) };
         let context = BreakerContext { probe: true, ..self.context(current, level) };
-        let attempt = self.attempt(event, &context, time).await?;
+        let attempt = self.attempt(errand, &context, time).await?;
         under_way.end(Instant::now());
+        // A lost connection says nothing about the level that is probed.
+        if attempt.outcome == ServiceOutcome::Unknown {
+            return Ok(None);
+        }
         if let Attempt { outcome: ServiceOutcome::Neutral, answered: Ok(_), .. } = attempt {
             return Ok(None);
         }
@@ -162,18 +168,15 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         }
     }
 
-    /// Invokes the service of one level and records the one outcome that each invocation has.
+    /// Invokes the service of one level and records its outcome, which an invocation has unless its connection broke.
     async fn attempt(
         &self,
-        event: &RawValue,
+        errand: Errand<'_>,
         context: &BreakerContext<'_>,
         time: Duration,
     ) -> Result<Attempt, serde_json::Error> {
         let level = context.level;
-        let payload = with_breaker_context(event, context)?;
-        let begun = Instant::now();
-        let answered = self.services.invoke(level, payload, time).await.and_then(ServiceAnswer::read);
-        let taken = begun.elapsed();
+        let (answered, taken) = self.invoke(errand, context, time).await?;
         let outcome = ServiceOutcome::of(&answered);
         self.record_outcome(context, outcome, taken);
         if let Err(error) = &answered {
@@ -188,15 +191,53 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         Ok(Attempt { level, outcome, answered })
     }
 
+    /// Invokes the service, and a second time where the connection broke before a byte of the answer and the request
+    /// may be sent again. Returns what the last try came to, and how long that took.
+    async fn invoke(
+        &self,
+        errand: Errand<'_>,
+        context: &BreakerContext<'_>,
+        time: Duration,
+    ) -> Result<(Result<ServiceAnswer, InvokeError>, Duration), serde_json::Error> {
+        let give_up = Instant::now() + time;
+        let mut may_try_again = errand.retryable;
+        loop {
+            let payload = with_breaker_context(errand.event, context)?;
+            let begun = Instant::now();
+            let left = give_up.saturating_duration_since(begun);
+            let answered = self.services.invoke(context.level, payload, left).await.and_then(ServiceAnswer::read);
+            let taken = begun.elapsed();
+            let Err(error) = &answered else { return Ok((answered, taken)) };
+            if error.is_lost_connection() {
+                self.record_lost_connection(error, context.level);
+            }
+            let has_time = give_up.saturating_duration_since(Instant::now()) >= LEAST_TIME;
+            if !(may_try_again && has_time && matches!(error, InvokeError::ConnectionLost(_))) {
+                return Ok((answered, taken));
+            }
+            may_try_again = false;
+        }
+    }
+
+    fn record_lost_connection(&self, error: &InvokeError, level: Level) {
+        tracing::warn!(error.message = %error, service.level = level.number(), "connection to Lambda lost");
+        let lost = vec![Metric::count("ConnectionLost", 1)];
+        let set = MetricSet::of_deployment(namespace::CONTROLLER, &self.deployment, lost);
+        self.metrics.record(Timestamp::now(), &set);
+    }
+
     /// Writes one line of the log for a call. Only a slow call has a metric more in it. A refused probe is recorded as
     /// such, because nothing at all would look as if the better level had not been probed.
     fn record_outcome(&self, context: &BreakerContext<'_>, outcome: ServiceOutcome, taken: Duration) {
+        if outcome == ServiceOutcome::Unknown {
+            return;
+        }
         let mut metrics = vec![Metric::milliseconds("ResponseTime", milliseconds(taken))];
         match outcome {
             ServiceOutcome::Success => metrics.push(Metric::count("Success", 1)),
             ServiceOutcome::Failure => metrics.push(Metric::count("Error", 1)),
             ServiceOutcome::Neutral if context.probe => metrics.push(Metric::count("ProbeRefused", 1)),
-            ServiceOutcome::Neutral => {}
+            ServiceOutcome::Neutral | ServiceOutcome::Unknown => {}
         }
         if outcome != ServiceOutcome::Neutral && self.slow_call().is_some_and(|slow| taken >= slow) {
             metrics.push(Metric::count("SlowCall", 1));

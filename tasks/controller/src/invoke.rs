@@ -1,14 +1,24 @@
-//! Invoking a level's service: once, never again.
+//! Invokes a level's service.
+//!
+//! What fails on the way is told apart by what it says of the service:
+//!
+//! | on the way | error | outcome of the level | may be sent again |
+//! |---|---|---|---|
+//! | no connection: refused, no name, no TLS, no time | `NotInvoked` | failure | yes: it was never sent |
+//! | the connection broke before a byte of the answer | `ConnectionLost` | none | a GET or HEAD, once |
+//! | it broke in the middle of the answer | `AnswerCutShort` | none: Lambda answers when the function has ended, so the service ran, and what it answered is not known | no |
+//! | Lambda answered 500 for itself | `Lost` | failure | no |
+//! | no answer in time | `TimedOut` | failure: the service hung | no |
 
-use std::error::Error;
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
-use aws_sdk_lambda::error::{ConnectorError, DisplayErrorContext, SdkError};
+use aws_sdk_lambda::error::{DisplayErrorContext, SdkError};
 use aws_sdk_lambda::operation::invoke::{InvokeError as SdkInvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use breaker::Level;
+use platform::connections::was_never_sent;
 
 use crate::settings::PerLevel;
 
@@ -28,6 +38,12 @@ pub enum InvokeError {
     /// The answer got lost; what the service did is unknown.
     #[error("the service's answer was lost: {0}")]
     Lost(String),
+    /// The connection to Lambda broke before a byte of the answer; whether the service ran is unknown.
+    #[error("the connection to Lambda broke before an answer: {0}")]
+    ConnectionLost(String),
+    /// The connection to Lambda broke in the middle of the answer; what the service did is unknown.
+    #[error("the connection to Lambda broke in the middle of the answer: {0}")]
+    AnswerCutShort(String),
     /// The function has no capacity left.
     #[error("the service is throttled")]
     Throttled,
@@ -53,12 +69,20 @@ impl InvokeError {
             Self::Crashed(_) => "crash",
             Self::TimedOut => "timeout",
             Self::Lost(_) => "lost",
+            Self::ConnectionLost(_) => "connection-lost",
+            Self::AnswerCutShort(_) => "answer-cut-short",
             Self::Throttled => "throttled",
             Self::TooLarge => "request-too-large",
             Self::AnswerTooLarge => "answer-too-large",
             Self::NotInvoked(_) => "not-invoked",
             Self::Nonsense(_) => "nonsense",
         }
+    }
+
+    /// Whether a connection to Lambda's front end broke, which says nothing about the service.
+    #[must_use]
+    pub const fn is_lost_connection(&self) -> bool {
+        matches!(self, Self::ConnectionLost(_) | Self::AnswerCutShort(_))
     }
 }
 
@@ -122,18 +146,14 @@ fn classify(error: &SdkError<SdkInvokeError>) -> InvokeError {
             SdkInvokeError::Unhandled(_) if service.raw().status().is_server_error() => InvokeError::Lost(told()),
             _ => InvokeError::NotInvoked(told()),
         },
-        SdkError::DispatchFailure(failure) if failure.as_connector_error().is_none_or(was_never_sent) => {
-            InvokeError::NotInvoked(told())
-        }
-        SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => InvokeError::Lost(told()),
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            Some(error) if was_never_sent(error) => InvokeError::NotInvoked(told()),
+            Some(error) if error.is_io() => InvokeError::ConnectionLost(told()),
+            // Bytes came, and are no HTTP.
+            Some(_) => InvokeError::AnswerCutShort(told()),
+            None => InvokeError::NotInvoked(told()),
+        },
+        SdkError::ResponseError(_) => InvokeError::AnswerCutShort(told()),
         _ => InvokeError::NotInvoked(told()),
     }
-}
-
-/// Whether the request never left, because there was no connection to send it by.
-fn was_never_sent(error: &ConnectorError) -> bool {
-    error.is_user()
-        || std::iter::successors(error.source(), |&error| error.source())
-            .filter_map(|error| error.downcast_ref::<hyper_util::client::legacy::Error>())
-            .any(hyper_util::client::legacy::Error::is_connect)
 }

@@ -18,7 +18,7 @@ mod status;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use breaker::Policy;
+use breaker::{Policy, place_of_error};
 use jiff::Timestamp;
 use platform::clients::HISTORY_TIMEOUTS;
 use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
@@ -27,7 +27,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
 pub use answer::{CONTROLLER, ErrorBody, ErrorCode, PROBE_MARK};
-use answer::{Route, error_answer, json_answer, place_of_error, text_answer};
+use answer::{Route, error_answer, json_answer, text_answer};
 pub use deadline::{LONGEST_SERVICE_TIMEOUT_MS, answer_by};
 use http_event::Request;
 pub use invoke::{InvokeError, LambdaServices, PAYLOAD_LIMIT, ServiceInvoker};

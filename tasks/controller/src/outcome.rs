@@ -3,7 +3,7 @@
 use crate::answer::ServiceAnswer;
 use crate::invoke::InvokeError;
 
-/// The one outcome that each invocation has.
+/// The outcome of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceOutcome {
     /// The level did what it is there for.
@@ -13,6 +13,8 @@ pub enum ServiceOutcome {
     /// The level refused the request, or it or its answer was too large: neither success nor failure, or clients
     /// could trip or repair the breaker. A probe that ends so is recorded as refused.
     Neutral,
+    /// A connection to Lambda's own front end broke: it says nothing about the level.
+    Unknown,
 }
 
 impl ServiceOutcome {
@@ -39,6 +41,7 @@ impl ServiceOutcome {
     const fn of_error(error: &InvokeError) -> Self {
         match error {
             InvokeError::TooLarge | InvokeError::AnswerTooLarge => Self::Neutral,
+            InvokeError::ConnectionLost(_) | InvokeError::AnswerCutShort(_) => Self::Unknown,
             InvokeError::Crashed(_)
             | InvokeError::TimedOut
             | InvokeError::Lost(_)

@@ -11,13 +11,14 @@ use std::ops::Range;
 
 use base64_body::Base64;
 use breaker::object;
+use breaker::place_of_error;
 use headers::Headers;
 use http::{HeaderValue, StatusCode};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::answer::{DECLINED_HEADER, Route, place_of_error};
+use crate::answer::{DECLINED_HEADER, Route};
 use crate::invoke::{InvokeError, PAYLOAD_LIMIT};
 
 /// The status of an answer that does not name one.

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use evaluate_thresholds::EvaluateThresholds;
 use lambda_runtime::LambdaEvent;
-use platform::clients::{TASK_TIMEOUTS, connect_to_cloudwatch, connect_to_dynamodb, sdk_config};
+use platform::clients::{
+    TASK_TIMEOUTS, cloudwatch_for_evidence, connect_to_cloudwatch, connect_to_dynamodb, sdk_config,
+};
 use platform::metric_reader::ServiceMetrics;
 use platform::runtime::serve;
 use platform::state_store::StateTable;
@@ -21,7 +23,7 @@ async fn main() -> ExitCode {
         let deployment = environment.required("DEPLOYMENT")?;
         let table = environment.text("STATE_TABLE", "circuit-breaker-state");
         let config = sdk_config(&environment, TASK_TIMEOUTS)?;
-        let (dynamodb, cloudwatch) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_cloudwatch::Client::new(&config));
+        let (dynamodb, cloudwatch) = (aws_sdk_dynamodb::Client::new(&config), cloudwatch_for_evidence(&config));
         let task = EvaluateThresholds {
             states: StateTable::new(dynamodb.clone(), table),
             evidence: ServiceMetrics::new(cloudwatch.clone(), deployment),

@@ -23,7 +23,8 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use crate::https::{self, host_of};
+use crate::connections::host_of;
+use crate::https;
 use crate::settings::{Environment, SettingError};
 
 /// How long a call may take.
@@ -39,6 +40,11 @@ pub struct Timeouts {
 /// and is given 25 s for them by the template, so that it fails under its own name and not the runtime's.
 pub const TASK_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(1_500), operation: Duration::from_secs(4) };
+
+/// What reading the evidence may take, a page and all of it: after an incident of days that is 100,000 values. The
+/// evaluation reads the state before it, in two calls at most, 8 s by [`TASK_TIMEOUTS`], so that 18 of its 25 s are used.
+pub const EVIDENCE_TIMEOUTS: Timeouts =
+    Timeouts { attempt: Duration::from_secs(5), operation: Duration::from_secs(10) };
 
 /// What reading the state may cost a request.
 pub const ROUTING_TIMEOUTS: Timeouts =
@@ -135,6 +141,15 @@ fn dynamodb_within(config: &SdkConfig, timeouts: Timeouts) -> aws_sdk_dynamodb::
         .timeout_config(timeout_config(timeouts))
         .build();
     aws_sdk_dynamodb::Client::from_conf(config)
+}
+
+/// A CloudWatch client for reading the evidence within [`EVIDENCE_TIMEOUTS`].
+#[cfg(feature = "cloudwatch")]
+#[must_use]
+pub fn cloudwatch_for_evidence(config: &SdkConfig) -> aws_sdk_cloudwatch::Client {
+    let config =
+        aws_sdk_cloudwatch::config::Builder::from(config).timeout_config(timeout_config(EVIDENCE_TIMEOUTS)).build();
+    aws_sdk_cloudwatch::Client::from_conf(config)
 }
 
 /// A Step Functions client for `StartSyncExecution`.

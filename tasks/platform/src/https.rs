@@ -11,40 +11,32 @@
 //! |---|---|
 //! | Amazon's five authorities first, the machine's second | Amazon advises trust stores of one's own to hold all five, and advises against pinning (<https://www.amazontrust.com/repository/>). This is no pinning: what the machine trusts is trusted, so that a new authority needs no deployment. Only one that Amazon withdraws stays trusted until the next |
 //! | `SSL_CERT_FILE` or `SSL_CERT_DIR`, where set, in place of both | the list of a bank that keeps one must be the whole of it, an inspecting proxy's own authority must be enough, and where the endpoints of a partition show others than Amazon's, reading the machine's at the start beats a refused handshake first: `/etc/pki/tls/certs/ca-bundle.crt` in `provided.al2023`. `HTTPS_PROXY` and `NO_PROXY` work as everywhere |
-//! | aws-lc, as the SDK | its FIPS build is the one with a certificate: `CryptoMode::AwsLcFips` below and the feature `rustls-aws-lc-fips` of `aws-smithy-http-client` take it, at the cost of its self-tests at each start. FIPS *endpoints* need neither: `AWS_USE_FIPS_ENDPOINT=true` |
+//! | aws-lc, as the SDK | its FIPS build is the one with a certificate: `rustls::crypto::default_fips_provider` in place of aws-lc's and the feature `fips` of `rustls` take it, at the cost of its self-tests at each start. FIPS *endpoints* need neither: `AWS_USE_FIPS_ENDPOINT=true` |
 //! | aws-lc's two independent sources of randomness | its rule is that two must fail before anything can be predicted. Beside the kernel it takes the processor's instruction or, by default, the jitter of execution times, whose collection burns 50 ms of processor at the first random number of a process. On x86-64, where every processor that runs Lambda has RDRAND, the build leaves jitter out (`.cargo/config.toml`) and two sources remain. On arm64 it stays in, because Graviton2 has no such instruction and the kernel would remain alone |
 //!
 //! What is not taken: certificates that are not verified, early data (replays), a client without
-//! post-quantum key exchange (it would save about a kilobyte a handshake).
+//! post-quantum key exchange (it would save about a kilobyte a handshake). How connections are kept, and when none is
+//! used again, is in the module [`connections`](crate::connections).
 
 use std::env::split_paths;
 use std::error::Error;
-use std::io;
 use std::iter::successors;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
-use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::connections::{Connections, Tls, cause, host_of, tls};
 use crate::settings::{Environment, SettingError};
-
-/// How long a connection may take, handshake included. Within AWS that is milliseconds; it is the whole
-/// client's, whatever a service client says of its own, so that all share the connections. A request that had
-/// no connection in this time was never sent, so it is safe to send it again.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The authorities of Amazon Trust Services: "Amazon Root CA 1" to 4 and Starfield's G2.
 const AMAZON: &[u8] = include_bytes!("amazon-trust-services.pem");
@@ -58,18 +50,22 @@ pub fn client(environment: &Environment) -> Result<SharedHttpClient, SettingErro
     // The first random number of a process is the slow one: let it be drawn here. That it was refused, a
     // handshake will say.
     drop(default_provider().secure_random.fill(&mut [0]));
+    // Nothing in it can fail today.
+    let tls = tls().map_err(|error| SettingError::new("SSL_CERT_FILE", error.to_string()))?;
     let connector = if has_own_list(environment)? {
-        connector(&trusting(TrustStore::default())?)
+        connector(tls, machine())
     } else {
-        let amazon = trusting(TrustStore::empty().with_pem_certificate(AMAZON))?;
-        let machine = trusting(TrustStore::default().with_pem_certificate(AMAZON))?;
-        SharedHttpConnector::new(AmazonFirst::new(&amazon, machine))
+        SharedHttpConnector::new(AmazonFirst::new(tls, amazon(), || {
+            let mut both = machine();
+            both.roots.extend(amazon().roots);
+            both
+        }))
     };
     // Whatever settings a service client has of its own.
     Ok(http_client_fn(move |_, _| connector.clone()))
 }
 
-/// Whether the environment has a list of its own in place of the machine's: then [`TrustStore::default`] is that list.
+/// Whether the environment has a list of its own in place of the machine's: then [`machine`] reads that list.
 fn has_own_list(environment: &Environment) -> Result<bool, SettingError> {
     let refused = |name, value: &str| {
         let remedy = "name certificates in PEM, or leave the variable out";
@@ -99,24 +95,32 @@ fn holds_a_certificate(file: &Path) -> bool {
     CertificateDer::pem_file_iter(file).is_ok_and(|mut certificates| certificates.any(|read| read.is_ok()))
 }
 
-/// Trusts these alone.
-fn trusting(authorities: TrustStore) -> Result<TlsContext, SettingError> {
-    let context = TlsContext::builder().with_trust_store(authorities).build();
-    // Nothing in it can fail today.
-    context.map_err(|error| SettingError::new("SSL_CERT_FILE", error.to_string()))
+/// The authorities that are compiled in.
+fn amazon() -> RootCertStore {
+    let mut authorities = RootCertStore::empty();
+    authorities.add_parsable_certificates(CertificateDer::pem_slice_iter(AMAZON).flatten());
+    authorities
 }
 
-/// Reads and parses the certificates.
-fn connector(trusting: &TlsContext) -> SharedHttpConnector {
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    let connector = Connector::builder()
-        .connector_settings(settings)
-        .sleep_impl(TokioSleep::new())
-        .proxy_config(ProxyConfig::from_env())
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .tls_context(trusting.clone())
-        .build();
-    SharedHttpConnector::new(connector)
+/// The authorities that the machine trusts, or the list in their place. Reading and parsing them takes its time.
+fn machine() -> RootCertStore {
+    let read = rustls_native_certs::load_native_certs();
+    let mut authorities = RootCertStore::empty();
+    let (trusted, refused) = authorities.add_parsable_certificates(read.certs);
+    if trusted == 0 || refused > 0 || !read.errors.is_empty() {
+        tracing::warn!(
+            tls.trusted = trusted,
+            tls.refused = refused,
+            error.message = ?read.errors,
+            "not all certificates of the machine can be read"
+        );
+    }
+    authorities
+}
+
+/// Trusts these alone.
+fn connector(tls: Tls, authorities: RootCertStore) -> SharedHttpConnector {
+    SharedHttpConnector::new(Connections::new(tls, authorities, SystemTimeSource::new()))
 }
 
 /// Sends with the trust in Amazon's authorities; where they do not vouch for a server, the request, of which nothing
@@ -133,10 +137,10 @@ struct Connectors {
 
 impl AmazonFirst {
     /// Once the machine's have vouched for a server they are asked for all, so `machine` holds what `amazon` holds.
-    fn new(amazon: &TlsContext, machine: TlsContext) -> Self {
+    fn new(tls: Tls, amazon: RootCertStore, machine: impl FnOnce() -> RootCertStore + Send + 'static) -> Self {
         Self(Arc::new(Connectors {
-            amazon: connector(amazon),
-            machine: LazyLock::new(Box::new(move || connector(&machine))),
+            amazon: connector(tls.clone(), amazon),
+            machine: LazyLock::new(Box::new(move || connector(tls, machine()))),
             machine_has_vouched: AtomicBool::new(false),
         }))
     }
@@ -169,24 +173,10 @@ impl HttpConnector for AmazonFirst {
     }
 }
 
-/// The scheme, the name and the port of a URI, without what is asked for there.
-pub(crate) fn host_of(uri: &str) -> &str {
-    let end = uri.match_indices('/').nth(2).map_or(uri.len(), |(end, _)| end);
-    uri.get(..end).unwrap_or_default()
-}
-
 /// Whether no connection was made because the server's certificate was refused.
 fn is_refused_certificate(error: &(dyn Error + 'static)) -> bool {
     successors(Some(error), |error| cause(*error))
         .any(|error| matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
-}
-
-/// What an error is about. Of an `io::Error` that is its content; its source is that of the content.
-fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(content) => Some(content),
-        None => error.source(),
-    }
 }
 
 #[cfg(test)]
@@ -217,9 +207,14 @@ mod tests {
 
     /// A client for which these are Amazon's authority and the only other one that the machine knows.
     fn client_of(amazon: &Authority, bank: &Authority) -> AmazonFirst {
-        let amazon = TrustStore::empty().with_pem_certificate(amazon.pem());
-        let machine = amazon.clone().with_pem_certificate(bank.pem());
-        AmazonFirst::new(&trusting(amazon).unwrap(), trusting(machine).unwrap())
+        let (amazon, bank) = (amazon.der().clone(), bank.der().clone());
+        let trusting = |authorities: &[&CertificateDer<'static>]| {
+            let mut store = RootCertStore::empty();
+            store.add_parsable_certificates(authorities.iter().map(|der| (*der).clone()));
+            store
+        };
+        let both = trusting(&[&amazon, &bank]);
+        AmazonFirst::new(tls().unwrap(), trusting(&[&amazon]), move || both)
     }
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";

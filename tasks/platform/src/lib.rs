@@ -3,6 +3,8 @@
 
 #[cfg(feature = "sdk")]
 pub mod clients;
+#[cfg(feature = "sdk")]
+pub mod connections;
 pub mod embedded_metrics;
 #[cfg(feature = "sdk")]
 pub mod https;

@@ -8,8 +8,11 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode};
 use breaker::contract::ErrorName;
 use breaker::{Bucket, Evidence, EvidenceQuery, Level, Range};
+use futures::future::try_join_all;
 use jiff::Timestamp;
+use tokio::time::timeout;
 
+use crate::clients::EVIDENCE_TIMEOUTS;
 use crate::metrics::{namespace, service_dimensions};
 use crate::task_error::TaskError;
 
@@ -138,11 +141,13 @@ pub trait PageSource {
 
 impl<S: PageSource + Sync> EvidenceReader for S {
     async fn read(&self, query: &EvidenceQuery) -> Result<Evidence, MetricsError> {
-        let mut buckets = Buckets::default();
-        for range in &query.ranges {
-            buckets.read(self, query, range).await?;
-        }
-        Ok(Evidence::new(buckets.current.into_values().collect()).with_probes(buckets.probes.into_values().collect()))
+        // Side by side: the pages of one range follow each other.
+        let ranges = try_join_all(query.ranges.iter().map(|range| Buckets::read(self, query, range)));
+        let read = timeout(EVIDENCE_TIMEOUTS.operation, ranges).await;
+        let ranges = read.map_err(|_| MetricsError("CloudWatch took too long for all pages".to_owned()))??;
+        let (current, probes): (Vec<_>, Vec<_>) =
+            ranges.into_iter().map(|range| (range.current.into_values(), range.probes.into_values())).unzip();
+        Ok(Evidence::new(current.into_iter().flatten().collect()).with_probes(probes.into_iter().flatten().collect()))
     }
 }
 
@@ -153,19 +158,15 @@ struct Buckets {
 }
 
 impl Buckets {
-    async fn read<S: PageSource>(
-        &mut self,
-        source: &S,
-        query: &EvidenceQuery,
-        range: &Range,
-    ) -> Result<(), MetricsError> {
+    async fn read<S: PageSource>(source: &S, query: &EvidenceQuery, range: &Range) -> Result<Self, MetricsError> {
+        let mut read = Self::default();
         let mut statuses: BTreeMap<SeriesId, SeriesStatus> = BTreeMap::new();
         let mut token = None;
         loop {
             let page = source.page(query, range, token).await?;
             for series in page.series {
                 for (start, sum) in series.sums.iter().filter(|(start, _)| (range.start..range.end).contains(start)) {
-                    let buckets = if series.id.is_of_probes() { &mut self.probes } else { &mut self.current };
+                    let buckets = if series.id.is_of_probes() { &mut read.probes } else { &mut read.current };
                     let bucket = buckets.entry(*start).or_insert_with(|| Bucket::empty(*start, range.period_seconds));
                     series.id.add_to(bucket, whole(*sum));
                 }
@@ -176,7 +177,8 @@ impl Buckets {
                 break;
             }
         }
-        SeriesId::wanted(query).into_iter().try_for_each(|(id, _)| check_complete(id, statuses.get(&id)))
+        SeriesId::wanted(query).into_iter().try_for_each(|(id, _)| check_complete(id, statuses.get(&id)))?;
+        Ok(read)
     }
 }
 
@@ -309,7 +311,7 @@ mod tests {
         let source = Scripted { pages: Mutex::new(pages), tokens: Mutex::default() };
         let range = Range { period_seconds: 1, start: at(100), end: at(200) };
         let query = EvidenceQuery { level, probed, slow_calls, ranges: vec![range] };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let evidence = runtime.block_on(source.read(&query));
         (evidence, source.tokens.into_inner().unwrap())
     }

@@ -42,8 +42,8 @@ impl TestAuthority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .context("the server's certificate does not fit its key")?;
-        // What AWS's endpoints speak.
-        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // What AWS's endpoints offer.
+        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let others = match beside {
             Trust::Amazon => AMAZON.to_owned(),
             Trust::Machine => SYSTEM_BUNDLES

@@ -1,0 +1,113 @@
+//! Opens a connection: the proxy if there is one, TCP, then TLS.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
+use rustls::CipherSuite::{TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS13_CHACHA20_POLY1305_SHA256};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tower_service::Service;
+
+/// How long opening a connection may take, handshake included. Within AWS that is milliseconds; it is the whole
+/// client's, whatever a service client says of its own, so that all share the connections. A request that had
+/// no connection in this time was never sent, so it is safe to send it again.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Of the protocols that AWS offers the one that we speak; the module `connections` says why.
+const PROTOCOL: &[u8] = b"http/1.1";
+
+type BoxError = Box<dyn Error + Send + Sync>;
+type Opening<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
+/// A connection to the server or through a proxy to it. A proxy may want TLS for itself.
+type Stretch = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// TLS that trusts no server yet.
+pub type Tls = ConfigBuilder<ClientConfig, WantsVerifier>;
+
+/// TLS by aws-lc, with the cipher suites of the SDK's own connector.
+///
+/// # Errors
+/// The provider lacks TLS 1.2 or 1.3; aws-lc has both.
+pub fn tls() -> Result<Tls, rustls::Error> {
+    let mut provider = default_provider();
+    provider.cipher_suites.retain(|suite| {
+        ![TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS13_CHACHA20_POLY1305_SHA256].contains(&suite.suite())
+    });
+    ClientConfig::builder_with_provider(Arc::new(provider)).with_safe_default_protocol_versions()
+}
+
+/// Opens connections within [`CONNECT_TIMEOUT`].
+#[derive(Clone, Debug)]
+pub(super) struct Dialer(HttpsConnector<Way>);
+
+impl Dialer {
+    pub(super) fn new(proxies: Matcher, tls: Tls, trusted: RootCertStore) -> Self {
+        let mut tls = tls.with_root_certificates(trusted).with_no_client_auth();
+        tls.alpn_protocols = vec![PROTOCOL.to_vec()];
+        let tls = Arc::new(tls);
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let to_proxy = HttpsConnector::from((tcp.clone(), Arc::clone(&tls)));
+        Self(HttpsConnector::from((Way { tcp, to_proxy, proxies: Arc::new(proxies) }, tls)))
+    }
+}
+
+impl Service<Uri> for Dialer {
+    type Response = MaybeHttpsStream<Stretch>;
+    type Error = BoxError;
+    type Future = Opening<Self::Response>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let opening = self.0.call(to);
+        Box::pin(async move { timeout(CONNECT_TIMEOUT, opening).await? })
+    }
+}
+
+/// The way to a server: straight, or for HTTPS through the proxy that the environment names. Plain HTTP, which only a
+/// local AWS speaks, goes straight.
+#[derive(Clone, Debug)]
+struct Way {
+    tcp: HttpConnector,
+    to_proxy: HttpsConnector<HttpConnector>,
+    proxies: Arc<Matcher>,
+}
+
+impl Service<Uri> for Way {
+    type Response = Stretch;
+    type Error = BoxError;
+    type Future = Opening<Stretch>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.tcp.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let proxy = self.proxies.intercept(&to).filter(|_| to.scheme() == Some(&Scheme::HTTPS));
+        let Some(proxy) = proxy else {
+            let opening = self.tcp.call(to);
+            return Box::pin(async move { Ok(MaybeHttpsStream::Http(opening.await?)) });
+        };
+        let mut tunnel = Tunnel::new(proxy.uri().clone(), self.to_proxy.clone());
+        if let Some(credentials) = proxy.basic_auth() {
+            tunnel = tunnel.with_auth(credentials.clone());
+        }
+        Box::pin(async move { Ok(tunnel.call(to).await?) })
+    }
+}

@@ -1,0 +1,46 @@
+//! What became of a request without an answer, in the SDK's terms.
+
+use std::error::Error;
+use std::io;
+use std::iter::successors;
+
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use hyper_util::client::legacy;
+use tokio::time::error::Elapsed;
+
+/// The SDK's name for an error of the client: it decides whether a call is tried again.
+pub(super) fn connector_error(error: legacy::Error) -> ConnectorError {
+    if causes(&error).find_map(|error| error.downcast_ref::<Elapsed>()).is_some() {
+        return ConnectorError::timeout(error.into());
+    }
+    let of_http = causes(&error).find_map(|error| error.downcast_ref::<hyper::Error>());
+    let (is_user, is_parse) = of_http.map_or((false, false), |error| (error.is_user(), error.is_parse()));
+    if is_user {
+        return ConnectorError::user(error.into());
+    }
+    if is_parse {
+        // What came is no HTTP; it would not be the next time either.
+        return ConnectorError::other(error.into(), None);
+    }
+    ConnectorError::io(error.into())
+}
+
+/// Whether the request never left, because there was no connection to send it by.
+#[must_use]
+pub fn was_never_sent(error: &ConnectorError) -> bool {
+    error.is_user()
+        || causes(error).filter_map(|error| error.downcast_ref::<legacy::Error>()).any(legacy::Error::is_connect)
+}
+
+/// An error and what caused it, and so on.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    successors(Some(error), |error| cause(*error))
+}
+
+/// The cause of an error. Of an `io::Error` that is its content; its source is that of the content.
+pub(crate) fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(content) => Some(content),
+        None => error.source(),
+    }
+}
