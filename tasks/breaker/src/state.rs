@@ -76,7 +76,7 @@ pub struct Probing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_since: Option<Timestamp>,
     /// Set while the better level refuses most of the probes.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusing: Option<Refusing>,
 }
 

@@ -52,7 +52,7 @@ fn query(days: i64, window_seconds: i64) -> EvidenceQuery {
     let now = Timestamp::from_second(1_790_000_017).unwrap();
     let then = now - SignedDuration::from_hours(days * 24);
     let policy = Policy::new(PolicySettings { window_seconds, ..PolicySettings::production() }).unwrap();
-    let probing = Some(Probing { from: then, percent: 1, percent_since: then, idle_since: None });
+    let probing = Some(Probing { from: then, percent: 1, percent_since: then, idle_since: None, refusing: None });
     let state = SystemState { current_level: Level::Degraded, probing, ..SystemState::initial(&policy, then) };
     let query = EvidenceQuery::new(&state, &policy, now);
     assert!(query.probed.is_some() && query.slow_calls && query.ranges.len() == 2);
