@@ -95,14 +95,20 @@ async fn alarms_take_the_level_down_to_3_looks_bring_it_back_and_every_alarm_has
     let alarms = stack.alarms();
     assert_eq!(alarms.len(), 30, "four level alarms, and those that call people");
     for alarm in alarms {
-        let metric = alarm.definition.series.metric;
-        // Emitted while a hold is in force, a state cannot be read, or a topic is gone: none is the case here.
-        if ["HoldMinutesLeft", "StateAgeSeconds", "NotificationMissing"].contains(&metric.name.as_str()) {
-            continue;
-        }
-        if !metric.namespace.starts_with("AWS/") {
-            let dimensions = metric.dimensions.into_iter().collect();
-            assert!(emitted.contains(&(metric.namespace, metric.name, dimensions)), "{} watches nothing", alarm.name);
+        for series in alarm.definition.watched.series() {
+            let metric = series.metric.clone();
+            // Emitted while a hold is in force, a state cannot be read, or a topic is gone: none is the case here.
+            if ["HoldMinutesLeft", "StateAgeSeconds", "NotificationMissing"].contains(&metric.name.as_str()) {
+                continue;
+            }
+            if !metric.namespace.starts_with("AWS/") {
+                let dimensions = metric.dimensions.into_iter().collect();
+                assert!(
+                    emitted.contains(&(metric.namespace, metric.name, dimensions)),
+                    "{} watches nothing",
+                    alarm.name
+                );
+            }
         }
     }
 }

@@ -4,11 +4,15 @@
 
 pub mod alarm;
 pub mod embedded;
+pub mod math;
 pub mod notification;
+pub mod watched;
 
 #[cfg(test)]
 mod alarm_tests;
 mod aws;
+#[cfg(test)]
+mod hint_tests;
 mod logs;
 mod reason;
 mod watch;

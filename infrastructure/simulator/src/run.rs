@@ -138,7 +138,7 @@ impl Bank<'_> {
         let second = u32::try_from(request.at / 1_000).unwrap_or(u32::MAX);
         let attempt = self.world.call(level, request, second, cut_off);
         let failed = u64::from(attempt.outcome == Outcome::Failed);
-        let slow = self.slow_call().is_some_and(|slow| attempt.milliseconds > slow);
+        let slow = self.slow_call().is_some_and(|slow| attempt.milliseconds >= slow);
         let counts = Counts { successes: 1 - failed, errors: failed, slow_calls: slow.into() };
         self.metrics.record(level, now + seconds(attempt.milliseconds / 1_000.0), counts);
         attempt

@@ -8,6 +8,7 @@ pub mod contract;
 mod decision;
 mod evidence;
 mod fields;
+mod hints;
 mod level;
 mod object;
 mod policy;
@@ -25,6 +26,9 @@ mod write;
 pub use backoff::RecoveryBackoff;
 pub use decision::{Decision, Outcome, decide, repair};
 pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
+pub use hints::{
+    HINT_BREACHING_PERIODS, HINT_PERIODS, Hint, HintExpression, HintedRule, OutcomeMetric, PeriodSums, hints,
+};
 pub use level::{Level, NotALevel};
 pub use policy::{Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 pub use records::{
