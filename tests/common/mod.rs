@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::types::SyncExecutionStatus;
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_smithy_types::DateTime;
-use breaker::{CommandRecord, TransitionRecord, command_key};
+use breaker::{CommandRecord, PolicySettings, TransitionRecord, command_key};
 use jiff::{SignedDuration, Timestamp};
 use local::cloudwatch::alarm::AlarmState;
 use local::cloudwatch::notification::{StateChange, message};
@@ -27,9 +27,6 @@ pub const DEADLINE: Duration = Duration::from_mins(3);
 
 /// The period of the level alarms, as deployed.
 const ALARM_PERIOD_SECONDS: i64 = 10;
-
-/// The failures that `classic` falls by.
-const FAILURES: u32 = 5;
 
 /// The key of the state item.
 pub const STATE: &str = "system-state";
@@ -323,11 +320,11 @@ impl System {
             (period > since).then_some(())
         })
         .await;
-        let mut sent = 0;
+        let mut missing = PolicySettings::classic().level_1_failures;
         eventually("an alarm about failures", async || {
             assert_eq!(self.fail().await.status, 500, "answered by the service itself");
-            sent += 1;
-            (sent >= FAILURES && self.level_alarm_is_on()).then_some(())
+            missing -= 1;
+            (missing <= 0 && self.level_alarm_is_on()).then_some(())
         })
         .await;
     }
