@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use breaker::{Level, TransitionRecord};
+use breaker::{HintedRule, Level, Policy, PolicySettings, TransitionRecord, hints};
+use local::cloudwatch::watched::Watched;
 use local::demo::options;
 use local::deployment::DeployOptions;
 use serde_json::{Value, json};
@@ -77,6 +78,15 @@ async fn with_level_1_broken_probes_fail_and_no_read_does_and_probes_alone_bring
     let recoveries = ["level-3-recovery", "level-2-recovery"];
     let expected: BTreeSet<_> = rules.iter().chain(&recoveries).map(ToString::to_string).collect();
     assert_eq!(alarms(&system), expected, "an alarm for each rule that is on, and none for another");
+    for hint in hints(&Policy::new(PolicySettings::production()).unwrap()) {
+        let (text, name) = (hint.expression.to_string(), format!("bank-circuit-breaker-{hint}-dev"));
+        let deployed = system.stack.alarms().into_iter().find(|alarm| alarm.name == name);
+        match deployed.map(|alarm| alarm.definition.watched) {
+            Some(Watched::Math(math)) => assert_eq!(math.text(), text, "{hint}"),
+            Some(Watched::Metric(series)) => assert_eq!(series.metric.name, text, "{hint}"),
+            None => assert_eq!(hint.rule, HintedRule::ConsecutiveFailures, "switched off here"),
+        }
+    }
 
     let fall = transition(&system, "1", 1).await;
     assert_eq!((fall.from, fall.to), (Level::Full, Level::Degraded));

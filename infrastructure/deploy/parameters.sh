@@ -67,8 +67,7 @@ effective_parameters() {
     { name = $0; sub(/=.*/, "", name) }
     name in known && name != "ReleaseId" { values[name] = $0 }
     END { for (name in values) print values[name] }
-  ' | LC_ALL=C sort >"$STAGE/effective"
-  derive_alarm_thresholds "$STAGE/effective"
+  ' | LC_ALL=C sort
 }
 
 parameter() { sed -n "s/^$2=//p" "$1"; }
@@ -87,30 +86,6 @@ policy_parameter() {
 }
 
 is_whole() { [[ $1 =~ ^(0|[1-9][0-9]*)$ ]]; }
-
-# The thresholds of alarms that follow from those of the rules, unless somebody said otherwise: CloudFormation can neither
-# subtract nor multiply.
-derive_alarm_thresholds() {
-  local file=$1 first second calls rule percent edits=()
-  first=$(policy_parameter "$file" Level1FailureThreshold)
-  second=$(policy_parameter "$file" Level2FailureThreshold)
-  # The errors at level 2 that are missing to level 3.
-  if is_whole "$first" && is_whole "$second" && [ "$second" -gt "$first" ]; then
-    derive Level2ErrorAlarmThreshold $((second - first))
-  fi
-  calls=$(policy_parameter "$file" MinimumCalls)
-  for rule in FailureRate SlowCall; do
-    percent=$(policy_parameter "$file" "${rule%Rate}RatePercent")
-    if is_whole "$calls" && is_whole "$percent" && [ "$percent" -gt 0 ]; then
-      derive "${rule}AlarmThreshold" $(((calls * percent + 99) / 100))
-    fi
-  done
-  sed -e "" "${edits[@]}" "$file"
-}
-
-derive() {
-  given_parameters | grep "^$1=" >/dev/null || edits+=(-e "s/^$1=.*/$1=$2/")
-}
 
 # The numbers that must be whole: those whose default and bounds are. What runs from 0 to 1 is a share.
 whole_parameters() {
@@ -132,7 +107,7 @@ whole_parameters() {
 # What CloudFormation cannot check, because it looks at one parameter at a time. A wrong pair would stop each function
 # that reads it at its next start.
 check_parameters() {
-  local template=$1 file=$2 name value first second alarm cooldown longest ttl stale reserved
+  local template=$1 file=$2 name value first second cooldown longest ttl stale reserved
   for name in $(whole_parameters "$template"); do
     value=$(parameter "$file" "$name")
     is_whole "$value" || fail "parameter $name: \"$value\" is not a whole number"
@@ -146,9 +121,6 @@ check_parameters() {
   # 0 switches either rule off.
   [ "$second" -eq 0 ] || [ "$second" -gt "$first" ] \
     || fail "parameter Level2FailureThreshold: $second is not above Level1FailureThreshold ($first), so one fall would lead straight to level 3"
-  alarm=$(parameter "$file" Level2ErrorAlarmThreshold)
-  [ "$second" -eq 0 ] || [ "$alarm" -eq $((second - first)) ] \
-    || fail "parameter Level2ErrorAlarmThreshold: $alarm is not $((second - first)), which is Level2FailureThreshold less Level1FailureThreshold; leave it out and it follows"
   cooldown=$(policy_parameter "$file" RecoveryCooldownSeconds)
   longest=$(policy_parameter "$file" RecoveryCooldownMaxSeconds)
   [ "$longest" -eq 0 ] || [ "$longest" -ge "$cooldown" ] \

@@ -29,6 +29,7 @@ socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 from ministack.app import main  # noqa: E402
 from ministack.services import apigateway  # noqa: E402
+from ministack.services.cloudformation import provisioners  # noqa: E402
 
 # The emulator decodes the body of a text type and replaces what is not UTF-8. AWS documents no such
 # loss: a body that is not UTF-8 reaches the function as base64, whatever its type.
@@ -52,6 +53,30 @@ def is_text(content_type):
 
 apigateway._invoke_lambda_proxy = invoke_with_body
 apigateway._v2_request_body_is_text = is_text
+
+record_of_metric_alarm = provisioners._cw_metric_alarm_record
+
+
+def record_of_alarm(name, properties):
+    """CloudFormation refuses alarms on metric math here. Keeps such a definition as DescribeAlarms gives it on AWS; the
+    server never evaluates it, the runner does."""
+    queries = properties.get("Metrics")
+    if not queries:
+        return record_of_metric_alarm(name, properties)
+    rest = {key: value for key, value in properties.items() if key != "Metrics"}
+    record = record_of_metric_alarm(name, {**rest, "MetricName": "none", "Namespace": "none"})
+    return {**record, "MetricName": None, "Namespace": None, "Metrics": [typed(query) for query in queries]}
+
+
+def typed(query):
+    """A query with the types that CloudFormation gives its texts: parameters are texts."""
+    query = {**query, "ReturnData": str(query.get("ReturnData", True)).lower() == "true"}
+    if "MetricStat" in query:
+        query["MetricStat"] = {**query["MetricStat"], "Period": int(query["MetricStat"]["Period"])}
+    return query
+
+
+provisioners._cw_metric_alarm_record = record_of_alarm
 
 sys.argv = sys.argv[:1]
 main()

@@ -113,7 +113,7 @@ pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
         marked += u64::from(fail);
         waiting.spawn(async move {
             let sent = Instant::now();
-            (traffic.account(fail).await, sent.elapsed())
+            (traffic.account(fail.then_some("true")).await, sent.elapsed())
         });
         while let Some(answered) = waiting.try_join_next() {
             summary.take(Some(answered));

@@ -55,7 +55,7 @@ fn help(Bank { api, aws, machine }: Bank<'_>, programs: &Path) -> String {
         "
   curl {api}/circuit-breaker                                    the breaker's status
   curl {api}/account/12345                                      an account
-  curl -H 'X-Simulate-Failure: true' {api}/account/12345        a failure; five lead to level 2
+  curl -H 'X-Simulate-Failure: true' {api}/account/12345        a failure; five at once lead to level 2
   cargo run -- traffic --url {api} --fail 30%          a minute of traffic, of which 30 % fails
 
 Force a level, as an operator:

@@ -44,14 +44,14 @@ impl Traffic {
         Ok(())
     }
 
-    /// Asks for an account, which fails on purpose where `fail` says so.
+    /// Asks for an account; the service of the level `failing`, or of each if it is `true`, fails on purpose.
     ///
     /// # Errors
     /// Nobody answered.
-    pub async fn account(&self, fail: bool) -> Result<Answer> {
+    pub async fn account(&self, failing: Option<&str>) -> Result<Answer> {
         let mut request = self.client.get(format!("{}/account/12345", self.address));
-        if fail {
-            request = request.header("X-Simulate-Failure", "true");
+        if let Some(failing) = failing {
+            request = request.header("X-Simulate-Failure", failing);
         }
         let answer = request.send().await?;
         let header = |name| {

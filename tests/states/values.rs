@@ -62,7 +62,7 @@ pub fn held() -> SystemState {
 /// Evidence of so many failures just now.
 pub fn failures(errors: u64) -> Evidence {
     let start = now() - SignedDuration::from_secs(20);
-    Evidence::new(vec![Bucket { start, period_seconds: 1, successes: 0, errors, slow_calls: 0 }])
+    Evidence::new(vec![Bucket { errors, ..Bucket::empty(start, 1) }])
 }
 
 /// Returns what `evaluate-thresholds` answers about `state`.

@@ -67,16 +67,25 @@ async fn silence_is_alarming_to_the_dead_mans_alarm_alone() {
 }
 
 #[tokio::test]
-async fn every_alarm_watches_one_metric_that_the_system_emits() {
+async fn every_alarm_watches_metrics_that_the_system_emits() {
     let template = Template::plain().await;
     for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
         let properties = &alarm["Properties"];
-        let dimensions: Vec<String> = list(&properties["Dimensions"])
-            .into_iter()
-            .map(|dimension| dimension["Name"].as_str().unwrap().to_owned())
-            .collect();
-        let text = |field: &str| properties[field].as_str().unwrap();
-        assert_emitted(name, text("Namespace"), text("MetricName"), &dimensions);
+        let metrics = match properties.get("Metrics") {
+            Some(queries) => {
+                list(queries).into_iter().filter_map(|query| query.pointer("/MetricStat/Metric")).collect()
+            }
+            None => vec![properties],
+        };
+        assert!(!metrics.is_empty(), "{name} watches nothing");
+        for metric in metrics {
+            let dimensions: Vec<String> = list(&metric["Dimensions"])
+                .into_iter()
+                .map(|dimension| dimension["Name"].as_str().unwrap().to_owned())
+                .collect();
+            let text = |field: &str| metric[field].as_str().unwrap();
+            assert_emitted(name, text("Namespace"), text("MetricName"), &dimensions);
+        }
     }
 }
 

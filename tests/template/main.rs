@@ -7,8 +7,10 @@ mod api;
 mod dashboard;
 mod encryption;
 mod functions;
+mod hints;
 mod parameters;
 mod policy;
+mod resolve;
 mod roles;
 
 use std::collections::BTreeMap;

@@ -5,17 +5,17 @@ use std::fs;
 use breaker::{Mode, NUMBERS, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 use local::folders;
 use platform::settings::Environment;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Template;
 
 /// `LEVEL_1_FAILURE_THRESHOLD` as the parameter `Level1FailureThreshold`.
-fn parameter_of(variable: &str) -> String {
+pub fn parameter_of(variable: &str) -> String {
     let word = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
     variable.split('_').map(word).collect()
 }
 
-const WORDS: [&str; 4] = ["POLICY_PRESET", "MODE", "RECOVERY_EVIDENCE", "TRIP_WHEN"];
+pub const WORDS: [&str; 4] = ["POLICY_PRESET", "MODE", "RECOVERY_EVIDENCE", "TRIP_WHEN"];
 
 #[tokio::test]
 async fn every_number_of_the_policy_is_a_parameter_with_its_bounds_that_may_be_empty() {
@@ -92,60 +92,4 @@ fn the_environments_files_have_the_presets_as_they_are() {
         let policy = platform::policy::from_environment(&environment).unwrap();
         assert_eq!(policy.settings(), &PolicySettings::of(preset), "{file}");
     }
-}
-
-/// The number that a parameter has where nobody sets it: the second choice of an `If`, or its default.
-fn unset(template: &Template, threshold: &Value) -> i64 {
-    let number = |value: &Value| value.as_i64().or_else(|| value.as_str()?.parse().ok()).unwrap();
-    match threshold["Fn::If"].as_array() {
-        Some(choice) => number(&choice[2]),
-        None => number(&template.section("Parameters")[threshold["Ref"].as_str().unwrap()]["Default"]),
-    }
-}
-
-#[tokio::test]
-async fn each_rule_has_a_hint_at_both_levels_that_exists_where_the_rule_is_on_and_goes_off_at_its_threshold() {
-    let template = Template::plain().await;
-    let (classic, production) = (PolicySettings::classic(), PolicySettings::production());
-    let share = |percent: i64| (production.minimum_calls * percent + 99) / 100;
-    for (rule, metric, threshold, condition, parameter) in [
-        ("FailureRate", "Error", share(production.failure_rate_percent), "MeasuresFailureRate", "FailureRatePercent"),
-        (
-            "ConsecutiveFailures",
-            "Error",
-            production.consecutive_failures,
-            "CountsFailuresInARow",
-            "ConsecutiveFailures",
-        ),
-        ("SlowCalls", "SlowCall", share(production.slow_call_rate_percent), "MeasuresSlowCalls", "SlowCallRatePercent"),
-    ] {
-        for level in [1, 2] {
-            let alarm = template.resource(&format!("Level{level}{rule}Alarm"));
-            let properties = &alarm["Properties"];
-            assert_eq!((&alarm["Condition"], &properties["MetricName"]), (&json!(condition), &json!(metric)), "{rule}");
-            assert_eq!(properties["Dimensions"][1]["Value"], level.to_string(), "{rule}");
-            assert_eq!(unset(template, &properties["Threshold"]), threshold, "{rule}");
-        }
-        assert_eq!(template.section("Conditions")[condition], &on(parameter, &json!({"Condition": "IsProduction"})));
-    }
-    let classic_only = json!({"Fn::Not": [{"Condition": "IsProduction"}]});
-    for (level, threshold) in [(1, classic.level_1_failures), (2, classic.level_2_failures - classic.level_1_failures)]
-    {
-        let alarm = template.resource(&format!("Level{level}ErrorRateAlarm"));
-        let condition = format!("CountsFailuresAtLevel{level}");
-        assert_eq!(alarm["Condition"], condition);
-        assert_eq!(unset(template, &alarm["Properties"]["Threshold"]), threshold);
-        let parameter = format!("Level{level}FailureThreshold");
-        assert_eq!(template.section("Conditions")[condition.as_str()], &on(&parameter, &classic_only));
-    }
-    for (level, threshold) in [(3, classic.level_3_successes), (2, classic.level_2_successes)] {
-        let alarm = template.resource(&format!("Level{level}RecoveryAlarm"));
-        assert_eq!(unset(template, &alarm["Properties"]["Threshold"]), threshold);
-    }
-}
-
-/// A rule is on where its parameter is a number above zero, or is empty and the preset has the rule.
-fn on(parameter: &str, in_preset: &Value) -> Value {
-    let is = |value: &str| json!({"Fn::Equals": [{"Ref": parameter}, value]});
-    json!({"Fn::Or": [{"Fn::And": [is(""), in_preset]}, {"Fn::Not": [{"Fn::Or": [is(""), is("0")]}]}]})
 }

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::reason;
+use super::watched::Watched;
 
 /// What an alarm watches: namespace, name and the exact set of dimensions. A dimension more is
 /// another metric.
@@ -172,7 +173,7 @@ impl Actions {
     }
 }
 
-/// An alarm on one metric, as it was deployed.
+/// An alarm, as it was deployed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlarmDefinition {
     /// The alarm's name.
@@ -182,7 +183,7 @@ pub struct AlarmDefinition {
     /// Its description, if it has one.
     pub description: Option<String>,
     /// What it watches.
-    pub series: SeriesKey,
+    pub watched: Watched,
     /// N: how many periods are looked at.
     pub evaluation_periods: u32,
     /// M: how many of them must breach. `None` is all of them.
@@ -253,13 +254,18 @@ pub struct EvaluationSettings {
     /// How many periods more than N are looked at, in case some have no data. CloudWatch does not
     /// say how many it takes; its documented examples take two for an N of three.
     pub spare_periods: u32,
+    /// How long a message waits after the change that it tells of. CloudWatch takes some seconds; without any, the
+    /// first failure would be evaluated before the others of its burst.
+    pub message_delay: SignedDuration,
 }
 
 impl EvaluationSettings {
-    /// For one machine: nobody wants to wait for the end of a period.
-    pub const LOCAL: Self = Self { current_period: CurrentPeriod::Included, spare_periods: 2 };
+    /// For one machine: an alarm goes off before the end of its period.
+    pub const LOCAL: Self =
+        Self { current_period: CurrentPeriod::Included, spare_periods: 2, message_delay: SignedDuration::from_secs(3) };
     /// As CloudWatch does it.
-    pub const CLOUD: Self = Self { current_period: CurrentPeriod::Excluded, spare_periods: 2 };
+    pub const CLOUD: Self =
+        Self { current_period: CurrentPeriod::Excluded, spare_periods: 2, message_delay: SignedDuration::from_secs(5) };
 }
 
 /// What an evaluation came to.
@@ -287,10 +293,8 @@ pub fn evaluate(
     now: Timestamp,
     settings: EvaluationSettings,
 ) -> AlarmVerdict {
-    let points = readings.get(&alarm.series).map_or(&[][..], Vec::as_slice);
-    let by_period: HashMap<i64, f64> =
-        points.iter().map(|point| (period_of(point.at, alarm.series.period_seconds), point.value)).collect();
     let starts: Vec<i64> = periods(alarm, now, settings).collect();
+    let by_period = alarm.watched.values(readings, &starts);
     let present: Vec<(i64, f64)> =
         starts.iter().filter_map(|start| by_period.get(start).map(|value| (*start, *value))).collect();
 
@@ -334,7 +338,7 @@ fn count(number: u32) -> usize {
 
 /// The starts of the periods in the evaluation range, oldest first, aligned to the clock.
 fn periods(alarm: &AlarmDefinition, now: Timestamp, settings: EvaluationSettings) -> impl Iterator<Item = i64> {
-    let seconds = alarm.series.period_seconds;
+    let seconds = alarm.watched.period_seconds();
     let length = i64::from(seconds.max(1));
     let current = period_of(now, seconds);
     let newest = match settings.current_period {
@@ -345,7 +349,7 @@ fn periods(alarm: &AlarmDefinition, now: Timestamp, settings: EvaluationSettings
     (0..range).rev().map(move |back| newest - back * length)
 }
 
-fn period_of(at: Timestamp, period_seconds: u32) -> i64 {
+pub(super) fn period_of(at: Timestamp, period_seconds: u32) -> i64 {
     let length = i64::from(period_seconds.max(1));
     at.as_second().div_euclid(length) * length
 }

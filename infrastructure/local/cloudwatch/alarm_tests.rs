@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 
 use super::alarm::*;
+use super::watched::{MetricMath, Watched};
 
 /// Well inside a period, so that rounding shows.
 const NOW: i64 = 1_000_003;
@@ -13,16 +14,29 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// Three out of three periods of 10 s, at 5 and above.
-pub(super) fn alarm() -> AlarmDefinition {
+/// The sums of one metric of level 1 over 10 s.
+pub(super) fn series(name: &str) -> SeriesKey {
     let dimensions = [("Deployment", "bank-dev"), ("ServiceLevel", "1")];
     let dimensions = dimensions.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let metric = Metric { namespace: "CircuitBreaker/Service".to_owned(), name: "Error".to_owned(), dimensions };
+    let metric = Metric { namespace: "CircuitBreaker/Service".to_owned(), name: name.to_owned(), dimensions };
+    SeriesKey { metric, statistic: Statistic::Sum, period_seconds: PERIOD }
+}
+
+/// Half of the calls failed.
+pub(super) fn math() -> MetricMath {
+    let text = "IF(2 * FILL(errors, 0) >= FILL(errors, 0) + FILL(successes, 0), 1, 0)";
+    let operands = [("errors", "Error"), ("successes", "Success")];
+    let operands = operands.into_iter().map(|(id, name)| (id.to_owned(), series(name))).collect();
+    MetricMath::new("hint", text, operands).unwrap()
+}
+
+/// Three out of three periods of 10 s, at 5 and above.
+pub(super) fn alarm() -> AlarmDefinition {
     AlarmDefinition {
         name: "level-1-error-rate".to_owned(),
         arn: "arn:aws:cloudwatch:us-east-1:000000000000:alarm:level-1-error-rate".to_owned(),
         description: None,
-        series: SeriesKey { metric, statistic: Statistic::Sum, period_seconds: PERIOD },
+        watched: Watched::Metric(series("Error")),
         evaluation_periods: 3,
         datapoints_to_alarm: None,
         threshold: 5.0,
@@ -39,7 +53,7 @@ pub(super) fn alarm() -> AlarmDefinition {
 
 /// The datapoints of a row of the documentation: `0` within, `X` beyond, `-` none; newest last, in
 /// the running period.
-fn readings(alarm: &AlarmDefinition, row: &str) -> Readings {
+fn readings(row: &str) -> Readings {
     let slots: Vec<&str> = row.split(' ').collect();
     let point = |(index, slot): (usize, &&str)| {
         let back = i64::try_from(slots.len() - 1 - index).unwrap();
@@ -51,11 +65,11 @@ fn readings(alarm: &AlarmDefinition, row: &str) -> Readings {
         };
         Some(Datapoint { at: at(start), value })
     };
-    Readings::from([(alarm.series.clone(), slots.iter().enumerate().filter_map(point).collect())])
+    Readings::from([(series("Error"), slots.iter().enumerate().filter_map(point).collect())])
 }
 
 fn verdict(alarm: &AlarmDefinition, row: &str, previous: AlarmState) -> AlarmState {
-    evaluate(alarm, &readings(alarm, row), previous, at(NOW), EvaluationSettings::LOCAL).state
+    evaluate(alarm, &readings(row), previous, at(NOW), EvaluationSettings::LOCAL).state
 }
 
 /// `None` is "retain current state". The columns are in the order of `ALL`.
@@ -119,7 +133,7 @@ fn only_the_exact_metric_statistic_and_period_count() {
         let readings = Readings::from([(key, point.clone())]);
         evaluate(&alarm, &readings, AlarmState::Ok, at(NOW), EvaluationSettings::LOCAL).state
     };
-    assert_eq!(judged(alarm.series.clone()), AlarmState::Alarm);
+    assert_eq!(judged(series("Error")), AlarmState::Alarm);
     let changes: [fn(&mut SeriesKey); 5] = [
         |key| drop(key.metric.dimensions.insert("Deployment".to_owned(), "other".to_owned())),
         |key| drop(key.metric.dimensions.remove("ServiceLevel")),
@@ -128,7 +142,7 @@ fn only_the_exact_metric_statistic_and_period_count() {
         |key| key.period_seconds = 60,
     ];
     for change in changes {
-        let mut key = alarm.series.clone();
+        let mut key = series("Error");
         change(&mut key);
         assert_eq!(judged(key.clone()), AlarmState::Ok, "{key:?}");
     }
@@ -146,7 +160,7 @@ fn each_operator_knows_its_side_of_the_threshold() {
 #[test]
 fn periods_are_aligned_to_the_clock_and_the_running_one_counts_only_locally() {
     let alarm = AlarmDefinition { evaluation_periods: 1, missing_data: MissingData::NotBreaching, ..alarm() };
-    let running = readings(&alarm, "X");
+    let running = readings("X");
     let state = |now, settings| evaluate(&alarm, &running, AlarmState::Ok, at(now), settings).state;
     assert_eq!(state(1_000_000, EvaluationSettings::LOCAL), AlarmState::Alarm);
     assert_eq!(state(1_000_009, EvaluationSettings::CLOUD), AlarmState::Ok);
@@ -158,7 +172,7 @@ fn periods_are_aligned_to_the_clock_and_the_running_one_counts_only_locally() {
 #[test]
 fn an_old_breach_counts_until_it_leaves_the_range() {
     let alarm = AlarmDefinition { evaluation_periods: 1, missing_data: MissingData::NotBreaching, ..alarm() };
-    let once = readings(&alarm, "X");
+    let once = readings("X");
     let state = |now| evaluate(&alarm, &once, AlarmState::Alarm, at(now), EvaluationSettings::LOCAL).state;
     assert_eq!(state(1_000_029), AlarmState::Alarm);
     assert_eq!(state(1_000_030), AlarmState::Ok);
@@ -169,7 +183,7 @@ fn the_reason_tells_the_datapoints() {
     let one = AlarmDefinition { evaluation_periods: 1, ..alarm() };
     let quiet = AlarmDefinition { missing_data: MissingData::NotBreaching, ..one.clone() };
     let reason = |alarm: &AlarmDefinition, row| {
-        evaluate(alarm, &readings(alarm, row), AlarmState::Ok, at(NOW), EvaluationSettings::LOCAL).reason
+        evaluate(alarm, &readings(row), AlarmState::Ok, at(NOW), EvaluationSettings::LOCAL).reason
     };
     for (alarm, row, expected) in [
         (

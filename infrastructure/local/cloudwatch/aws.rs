@@ -1,8 +1,8 @@
 //! The stand-in's ports on the AWS SDK.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_cloudwatch::types as cw;
@@ -15,6 +15,7 @@ use super::alarm::{
 use super::embedded::EmbeddedDatum;
 use super::logs::{LogEvent, LogSource, MetricSink};
 use super::watch::{AlarmService, Described, MetricSource, Notice, Publisher};
+use super::watched::{MetricMath, Watched};
 
 /// The most events of one `FilterLogEvents` answer.
 const EVENTS: usize = 10_000;
@@ -164,14 +165,24 @@ impl AlarmService for Aws {
     }
 }
 
-/// `None` for an alarm that the stand-in cannot evaluate (a percentile, an anomaly band): it is left
-/// to the server.
+/// `None` for an alarm that the stand-in leaves to the server (a percentile).
 fn described(alarm: &cw::MetricAlarm) -> Option<Described> {
+    let name = alarm.alarm_name()?.to_owned();
     if alarm.metric_name().is_some_and(|name| !name.is_empty()) {
-        return definition(alarm).map(|alarm| Described::Deployed(Box::new(alarm)));
+        return definition(alarm, Watched::Metric(series(alarm)?)).map(|alarm| Described::Deployed(Box::new(alarm)));
+    }
+    if alarm.metrics().iter().any(|query| query.metric_stat().is_some()) {
+        let math = math(alarm).and_then(|math| {
+            definition(alarm, Watched::Math(math))
+                .context("its definition has a member that the stand-in does not know")
+        });
+        return Some(match math {
+            Ok(definition) => Described::Deployed(Box::new(definition)),
+            Err(error) => Described::Refused { name, problem: format!("{error:#}") },
+        });
     }
     Some(Described::Shell {
-        name: alarm.alarm_name()?.to_owned(),
+        name,
         state: match alarm.state_value()? {
             cw::StateValue::Ok => AlarmState::Ok,
             cw::StateValue::Alarm => AlarmState::Alarm,
@@ -182,25 +193,60 @@ fn described(alarm: &cw::MetricAlarm) -> Option<Described> {
     })
 }
 
-fn definition(alarm: &cw::MetricAlarm) -> Option<AlarmDefinition> {
+/// The series of an alarm on one metric.
+fn series(alarm: &cw::MetricAlarm) -> Option<SeriesKey> {
     if alarm.extended_statistic().is_some_and(|name| !name.is_empty()) {
         return None;
     }
-    let pairs = alarm.dimensions().iter().filter_map(|pair| Some((pair.name()?.to_owned(), pair.value()?.to_owned())));
-    let positive = |number: i32| u32::try_from(number).ok().filter(|number| *number > 0);
+    Some(SeriesKey {
+        metric: metric(alarm.namespace()?, alarm.metric_name()?, alarm.dimensions()),
+        statistic: statistic(alarm.statistic()?.as_str())?,
+        period_seconds: positive(alarm.period()?)?,
+    })
+}
+
+/// The expression of a math alarm, with the series that it reads.
+fn math(alarm: &cw::MetricAlarm) -> Result<MetricMath> {
+    let (mut watched, mut operands) = (None, BTreeMap::new());
+    for query in alarm.metrics() {
+        let id = query.id().unwrap_or_default();
+        match (query.expression(), query.metric_stat()) {
+            (Some(text), None) if watched.is_none() => watched = Some((id, text)),
+            (None, Some(stat)) => {
+                let operand = operand(stat).with_context(|| format!("{id} is not understood"))?;
+                operands.insert(id.to_owned(), operand);
+            }
+            _ => bail!("{id}: only one expression and metrics are known here"),
+        }
+    }
+    let (id, text) = watched.context("it has no expression")?;
+    MetricMath::new(id, text, operands)
+}
+
+fn operand(stat: &cw::MetricStat) -> Option<SeriesKey> {
+    let known = stat.metric()?;
+    Some(SeriesKey {
+        metric: metric(known.namespace()?, known.metric_name()?, known.dimensions()),
+        statistic: statistic(stat.stat()?)?,
+        period_seconds: positive(stat.period()?)?,
+    })
+}
+
+fn metric(namespace: &str, name: &str, dimensions: &[cw::Dimension]) -> Metric {
+    let pairs = dimensions.iter().filter_map(|pair| Some((pair.name()?.to_owned(), pair.value()?.to_owned())));
+    Metric { namespace: namespace.to_owned(), name: name.to_owned(), dimensions: pairs.collect() }
+}
+
+fn positive(number: i32) -> Option<u32> {
+    u32::try_from(number).ok().filter(|number| *number > 0)
+}
+
+fn definition(alarm: &cw::MetricAlarm, watched: Watched) -> Option<AlarmDefinition> {
     Some(AlarmDefinition {
         name: alarm.alarm_name()?.to_owned(),
         arn: alarm.alarm_arn()?.to_owned(),
         description: alarm.alarm_description().filter(|text| !text.is_empty()).map(str::to_owned),
-        series: SeriesKey {
-            metric: Metric {
-                namespace: alarm.namespace()?.to_owned(),
-                name: alarm.metric_name()?.to_owned(),
-                dimensions: pairs.collect(),
-            },
-            statistic: statistic(alarm.statistic()?)?,
-            period_seconds: positive(alarm.period()?)?,
-        },
+        watched,
         evaluation_periods: positive(alarm.evaluation_periods()?)?,
         datapoints_to_alarm: alarm.datapoints_to_alarm().and_then(positive),
         threshold: alarm.threshold()?,
@@ -221,9 +267,9 @@ fn definition(alarm: &cw::MetricAlarm) -> Option<AlarmDefinition> {
     })
 }
 
-fn statistic(statistic: &cw::Statistic) -> Option<Statistic> {
+fn statistic(name: &str) -> Option<Statistic> {
     let known = [Statistic::Sum, Statistic::SampleCount, Statistic::Average, Statistic::Minimum, Statistic::Maximum];
-    known.into_iter().find(|known| known.name() == statistic.as_str())
+    known.into_iter().find(|known| known.name() == name)
 }
 
 fn comparison(operator: &cw::ComparisonOperator) -> Option<Comparison> {

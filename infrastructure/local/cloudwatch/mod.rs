@@ -1,14 +1,18 @@
 //! What the local AWS lacks of `CloudWatch`, supplied through public APIs only: embedded metrics are
-//! taken out of the Lambdas' logs, and alarms are evaluated as `CloudWatch` documents it, every
-//! second.
+//! taken out of the Lambdas' logs, and alarms, metric math included, are evaluated as `CloudWatch` documents it,
+//! every second.
 
 pub mod alarm;
 pub mod embedded;
+pub mod math;
 pub mod notification;
+pub mod watched;
 
 #[cfg(test)]
 mod alarm_tests;
 mod aws;
+#[cfg(test)]
+mod hint_tests;
 mod logs;
 mod reason;
 mod watch;

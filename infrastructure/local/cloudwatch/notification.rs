@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::alarm::{AlarmDefinition, AlarmState};
+use super::alarm::{AlarmDefinition, AlarmState, Metric, SeriesKey, Statistic};
+use super::watched::{MetricMath, Watched};
 
 /// SNS takes no longer subject.
 const SUBJECT_LENGTH: usize = 100;
@@ -45,12 +46,8 @@ struct Message<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Trigger<'a> {
-    metric_name: &'a str,
-    namespace: &'a str,
-    statistic_type: &'static str,
-    statistic: &'static str,
-    unit: Option<&'a str>,
-    dimensions: Vec<Dimension<'a>>,
+    #[serde(flatten)]
+    metric: Option<TriggerMetric<'a>>,
     period: u32,
     evaluation_periods: u32,
     datapoints_to_alarm: u32,
@@ -58,6 +55,47 @@ struct Trigger<'a> {
     threshold: f64,
     treat_missing_data: &'static str,
     evaluate_low_sample_count_percentile: &'static str,
+    /// The queries of metric math, in place of the one metric.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<Vec<Query<'a>>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TriggerMetric<'a> {
+    metric_name: &'a str,
+    namespace: &'a str,
+    statistic_type: &'static str,
+    statistic: &'static str,
+    unit: Option<&'a str>,
+    dimensions: Vec<Dimension<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Query<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression: Option<&'a str>,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metric_stat: Option<MetricStat<'a>>,
+    return_data: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricStat<'a> {
+    metric: QueryMetric<'a>,
+    period: u32,
+    stat: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct QueryMetric<'a> {
+    dimensions: Vec<Dimension<'a>>,
+    metric_name: &'a str,
+    namespace: &'a str,
 }
 
 /// In lower case, unlike everything around it.
@@ -79,7 +117,6 @@ pub fn subject(alarm: &AlarmDefinition, new: AlarmState) -> String {
 /// # Errors
 /// When a number of it cannot be written as JSON.
 pub fn message(alarm: &AlarmDefinition, change: &StateChange) -> serde_json::Result<String> {
-    let series = &alarm.series;
     serde_json::to_string(&Message {
         alarm_name: &alarm.name,
         alarm_description: alarm.description.as_deref(),
@@ -94,22 +131,60 @@ pub fn message(alarm: &AlarmDefinition, change: &StateChange) -> serde_json::Res
         ok_actions: &alarm.actions.ok,
         alarm_actions: &alarm.actions.alarm,
         insufficient_data_actions: &alarm.actions.insufficient_data,
-        trigger: Trigger {
-            metric_name: &series.metric.name,
-            namespace: &series.metric.namespace,
-            statistic_type: "Statistic",
-            statistic: capitals(series.statistic),
-            unit: None,
-            dimensions: series.metric.dimensions.iter().map(|(name, value)| Dimension { value, name }).collect(),
-            period: series.period_seconds,
-            evaluation_periods: alarm.evaluation_periods,
-            datapoints_to_alarm: alarm.required(),
-            comparison_operator: alarm.comparison.name(),
-            threshold: alarm.threshold,
-            treat_missing_data: alarm.missing_data.name(),
-            evaluate_low_sample_count_percentile: "",
-        },
+        trigger: trigger(alarm),
     })
+}
+
+fn trigger(alarm: &AlarmDefinition) -> Trigger<'_> {
+    let (metric, metrics) = match &alarm.watched {
+        Watched::Metric(series) => (Some(trigger_metric(series)), None),
+        Watched::Math(math) => (None, Some(queries(math))),
+    };
+    Trigger {
+        metric,
+        period: alarm.watched.period_seconds(),
+        evaluation_periods: alarm.evaluation_periods,
+        datapoints_to_alarm: alarm.required(),
+        comparison_operator: alarm.comparison.name(),
+        threshold: alarm.threshold,
+        treat_missing_data: alarm.missing_data.name(),
+        evaluate_low_sample_count_percentile: "",
+        metrics,
+    }
+}
+
+fn trigger_metric(series: &SeriesKey) -> TriggerMetric<'_> {
+    TriggerMetric {
+        metric_name: &series.metric.name,
+        namespace: &series.metric.namespace,
+        statistic_type: "Statistic",
+        statistic: capitals(series.statistic),
+        unit: None,
+        dimensions: dimensions(&series.metric),
+    }
+}
+
+fn dimensions(metric: &Metric) -> Vec<Dimension<'_>> {
+    metric.dimensions.iter().map(|(name, value)| Dimension { value, name }).collect()
+}
+
+fn queries(math: &MetricMath) -> Vec<Query<'_>> {
+    let expression = Query { expression: Some(math.text()), id: math.id(), metric_stat: None, return_data: true };
+    let operands = math.operands().iter().map(|(id, series)| Query {
+        expression: None,
+        id,
+        metric_stat: Some(MetricStat {
+            metric: QueryMetric {
+                dimensions: dimensions(&series.metric),
+                metric_name: &series.metric.name,
+                namespace: &series.metric.namespace,
+            },
+            period: series.period_seconds,
+            stat: series.statistic.name(),
+        }),
+        return_data: false,
+    });
+    std::iter::once(expression).chain(operands).collect()
 }
 
 /// Milliseconds, and an offset without a colon.
@@ -121,8 +196,7 @@ fn part(arn: &str, index: usize) -> &str {
     arn.split(':').nth(index).unwrap_or_default()
 }
 
-fn capitals(statistic: super::alarm::Statistic) -> &'static str {
-    use super::alarm::Statistic;
+fn capitals(statistic: Statistic) -> &'static str {
     match statistic {
         Statistic::Sum => "SUM",
         Statistic::SampleCount => "SAMPLE_COUNT",
@@ -160,7 +234,7 @@ fn region_name(code: &str) -> &str {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::alarm_tests::alarm;
+    use super::super::alarm_tests::{alarm, math};
     use super::*;
 
     fn change() -> StateChange {
@@ -201,6 +275,31 @@ mod tests {
                     "ComparisonOperator": "GreaterThanOrEqualToThreshold", "Threshold": 5.0,
                     "TreatMissingData": "missing", "EvaluateLowSampleCountPercentile": ""
                 }
+            })
+        );
+    }
+
+    #[test]
+    fn a_math_alarms_message_has_its_metrics_and_no_metric() {
+        let alarm = AlarmDefinition { watched: Watched::Math(math()), ..alarm() };
+        let told: Value = serde_json::from_str(&message(&alarm, &change()).unwrap()).unwrap();
+        let operand = |id: &str, name: &str| {
+            let dimensions =
+                json!([{"value": "bank-dev", "name": "Deployment"}, {"value": "1", "name": "ServiceLevel"}]);
+            let metric = json!({"Dimensions": dimensions, "MetricName": name, "Namespace": "CircuitBreaker/Service"});
+            json!({"Id": id, "MetricStat": {"Metric": metric, "Period": 10, "Stat": "Sum"}, "ReturnData": false})
+        };
+        assert_eq!(
+            told["Trigger"],
+            json!({
+                "Period": 10, "EvaluationPeriods": 3, "DatapointsToAlarm": 3,
+                "ComparisonOperator": "GreaterThanOrEqualToThreshold", "Threshold": 5.0,
+                "TreatMissingData": "missing", "EvaluateLowSampleCountPercentile": "",
+                "Metrics": [
+                    {"Expression": math().text(), "Id": "hint", "ReturnData": true},
+                    operand("errors", "Error"),
+                    operand("successes", "Success"),
+                ]
             })
         );
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use jiff::{SignedDuration, Timestamp};
 
 use super::alarm::{self, AlarmDefinition, AlarmState, EvaluationSettings, Readings, SeriesKey};
@@ -14,8 +14,15 @@ const DELIVERY: SignedDuration = SignedDuration::from_secs(60);
 /// How the server describes an alarm.
 #[derive(Clone, Debug)]
 pub(super) enum Described {
-    /// One with a metric: nobody has taken it over since it was last deployed.
+    /// One with metrics: the stand-in has not taken it over since it was last deployed.
     Deployed(Box<AlarmDefinition>),
+    /// One that the stand-in cannot evaluate.
+    Refused {
+        /// The alarm's name.
+        name: String,
+        /// Why it cannot be evaluated.
+        problem: String,
+    },
     /// One without: it may be one of ours.
     Shell {
         /// The alarm's name.
@@ -33,7 +40,7 @@ impl Described {
     fn name(&self) -> &str {
         match self {
             Self::Deployed(definition) => &definition.name,
-            Self::Shell { name, .. } => name,
+            Self::Refused { name, .. } | Self::Shell { name, .. } => name,
         }
     }
 }
@@ -179,6 +186,7 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
         for alarm in described {
             let step = match alarm {
                 Described::Deployed(definition) => self.take_over(*definition, now).await,
+                Described::Refused { name, problem } => Err(anyhow!("the alarm {name} cannot be evaluated: {problem}")),
                 Described::Shell { name, state, reason, actions_enabled } => match self.alarms.get_mut(&name) {
                     Some(ours) => {
                         ours.definition.actions.enabled = actions_enabled;
@@ -206,7 +214,8 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
     }
 
     async fn evaluate(&mut self, now: Timestamp) -> Result<()> {
-        let wanted: BTreeSet<&SeriesKey> = self.alarms.values().map(|ours| &ours.definition.series).collect();
+        let wanted: BTreeSet<&SeriesKey> =
+            self.alarms.values().flat_map(|ours| ours.definition.watched.series()).collect();
         let starts = self.alarms.values().map(|ours| alarm::range_start(&ours.definition, now, self.settings));
         let Some(from) = starts.min() else { return Ok(()) };
         let series: Vec<SeriesKey> = wanted.into_iter().cloned().collect();
@@ -237,6 +246,9 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
             ours.outbox.retain(|notice| now.duration_since(notice.at) < DELIVERY);
             // In order: a message that waits holds up those behind it, or OK could overtake ALARM.
             while let Some(notice) = ours.outbox.front() {
+                if now.duration_since(notice.at) < self.settings.message_delay {
+                    break;
+                }
                 let published = self.cloud.publish(notice).await;
                 if let Err(error) = published {
                     let failed = Err(error).context(format!("telling of {}", ours.definition.name));

@@ -26,7 +26,7 @@ impl Server {
     fn state(&self) -> AlarmState {
         match &self.alarms.lock().unwrap()[0] {
             Described::Shell { state, .. } => *state,
-            deployed @ Described::Deployed(_) => panic!("{deployed:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -85,6 +85,10 @@ fn deployed() -> Server {
     server
 }
 
+/// Without a delay, so that each look shows what it told.
+const PROMPT: EvaluationSettings =
+    EvaluationSettings { message_delay: SignedDuration::ZERO, ..EvaluationSettings::LOCAL };
+
 fn second(second: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + second * 60).unwrap()
 }
@@ -92,7 +96,7 @@ fn second(second: i64) -> Timestamp {
 #[tokio::test]
 async fn a_change_is_shown_and_told_once() {
     let server = deployed();
-    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
     *server.value.lock().unwrap() = Some(7.0);
     watch.look(second(1)).await.unwrap();
@@ -105,7 +109,7 @@ async fn a_change_is_shown_and_told_once() {
 #[tokio::test]
 async fn a_redeployed_alarm_keeps_its_state_and_takes_its_new_definition() {
     let server = deployed();
-    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
     let definition = AlarmDefinition { threshold: 9.0, ..watch.statuses()[0].definition.clone() };
     server.deploy(definition);
@@ -119,7 +123,7 @@ async fn a_redeployed_alarm_keeps_its_state_and_takes_its_new_definition() {
 #[tokio::test]
 async fn an_alarm_that_is_gone_is_dropped_and_one_without_metric_of_another_hand_is_left_alone() {
     let server = deployed();
-    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
     let (name, reason) = ("math".to_owned(), String::new());
     let other = Described::Shell { name, state: AlarmState::Ok, reason, actions_enabled: true };
@@ -131,7 +135,7 @@ async fn an_alarm_that_is_gone_is_dropped_and_one_without_metric_of_another_hand
 #[tokio::test]
 async fn a_state_that_was_set_by_hand_is_told_and_lasts_until_the_next_evaluation() {
     let server = deployed();
-    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
     server.replace("level-1-error-rate", AlarmState::Alarm, "a test");
     watch.look(second(1)).await.unwrap();
@@ -142,7 +146,7 @@ async fn a_state_that_was_set_by_hand_is_told_and_lasts_until_the_next_evaluatio
 #[tokio::test]
 async fn what_fails_is_tried_again_and_holds_up_nothing_else() {
     let server = deployed();
-    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    let mut watch = Watch::new(&server, PROMPT);
     *server.value.lock().unwrap() = Some(7.0);
     *server.refuses_topics.lock().unwrap() = true;
     watch.look(second(0)).await.unwrap_err();
@@ -156,7 +160,7 @@ async fn what_fails_is_tried_again_and_holds_up_nothing_else() {
 #[tokio::test]
 async fn a_state_that_could_not_be_shown_is_not_taken_for_one_set_by_hand() {
     let server = deployed();
-    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    let mut watch = Watch::new(&server, PROMPT);
     *server.refuses_states.lock().unwrap() = true;
     watch.look(second(0)).await.unwrap_err();
     *server.refuses_states.lock().unwrap() = false;
@@ -167,7 +171,7 @@ async fn a_state_that_could_not_be_shown_is_not_taken_for_one_set_by_hand() {
 #[tokio::test]
 async fn alarms_are_kept_while_the_server_is_away() {
     let server = deployed();
-    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
     *server.away.lock().unwrap() = true;
     watch.look(second(1)).await.unwrap_err();
@@ -180,7 +184,30 @@ async fn nobody_is_told_while_actions_are_off() {
     let mut definition = alarm();
     definition.actions.enabled = false;
     server.deploy(AlarmDefinition { missing_data: MissingData::Breaching, ..definition });
-    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
     assert_eq!((server.state(), server.subjects()), (AlarmState::Alarm, Vec::new()));
+}
+
+#[tokio::test]
+async fn an_alarm_that_cannot_be_evaluated_is_named() {
+    let server = deployed();
+    let (name, problem) = ("math".to_owned(), "the function MAX is not known here: MAX(m1)".to_owned());
+    server.alarms.lock().unwrap().push(Described::Refused { name, problem });
+    let mut watch = Watch::new(&server, PROMPT);
+    let error = watch.look(second(0)).await.unwrap_err().to_string();
+    assert_eq!(error, "the alarm math cannot be evaluated: the function MAX is not known here: MAX(m1)");
+    assert_eq!((watch.statuses().len(), server.state()), (1, AlarmState::Ok), "the other alarm is evaluated");
+}
+
+#[tokio::test]
+async fn a_message_waits_for_its_delay() {
+    let server = deployed();
+    let mut watch = Watch::new(&server, EvaluationSettings::LOCAL);
+    *server.value.lock().unwrap() = Some(7.0);
+    let after = |milliseconds| second(0) + SignedDuration::from_millis(milliseconds);
+    for (milliseconds, told) in [(0, 0), (2_900, 0), (3_000, 1), (4_000, 1)] {
+        watch.look(after(milliseconds)).await.unwrap();
+        assert_eq!((server.state(), server.subjects().len()), (AlarmState::Alarm, told), "{milliseconds}");
+    }
 }

@@ -70,12 +70,10 @@ impl<'a> ControlPlane<'a> {
         watch: &'a mut dyn FnMut(&Look<'_>),
     ) -> Self {
         let timing = scenario.control_plane;
-        let period = f64::from(timing.alarm_period_seconds);
-        let expected = timing.alarms_for_requests_per_second.unwrap_or(scenario.requests_per_second);
         let mut control = Self {
             policy,
             timing,
-            alarms: alarms(&policy, expected * period),
+            alarms: alarms(&policy),
             due: BTreeMap::new(),
             numbers: 0,
             free_at: start,
@@ -105,7 +103,7 @@ impl<'a> ControlPlane<'a> {
                 Due::LookAgain(left) => self.look_for_the_schedule(left, at, metrics),
                 Due::Alarms(until) => self.evaluate_alarms(at, until, metrics),
                 Due::Alarm(place) => {
-                    let name = self.alarms.get(place).map(|alarm| alarm.name.clone()).unwrap_or_default();
+                    let name = self.alarms.get(place).map(Alarm::name).unwrap_or_default();
                     let alarm = AlarmHint { name, arn: None, state_change_time: None };
                     self.look(&TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false }), at, metrics);
                 }
@@ -125,7 +123,7 @@ impl<'a> ControlPlane<'a> {
             .alarms
             .iter_mut()
             .enumerate()
-            .filter_map(|(place, alarm)| alarm.goes_off(metrics, until - period, until).then_some(place))
+            .filter_map(|(place, alarm)| alarm.goes_off(metrics, until, period).then_some(place))
             .collect();
         for place in gone_off {
             self.plan(now, Due::Alarm(place));

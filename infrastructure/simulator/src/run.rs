@@ -148,7 +148,7 @@ impl Bank<'_> {
     fn attempt(&mut self, route: Route, request: &Request, now: Timestamp, cut_off: Option<f64>) -> Attempt {
         let second = u32::try_from(request.at / 1_000).unwrap_or(u32::MAX);
         let attempt = self.world.call(route.level, request, second, cut_off);
-        let slow = u64::from(self.slow_call().is_some_and(|slow| attempt.milliseconds > slow));
+        let slow = u64::from(self.slow_call().is_some_and(|slow| attempt.milliseconds >= slow));
         let counts = match attempt.outcome {
             Outcome::Answered | Outcome::Declined => Counts { successes: 1, slow_calls: slow, ..Counts::default() },
             Outcome::Failed => Counts { errors: 1, slow_calls: slow, ..Counts::default() },

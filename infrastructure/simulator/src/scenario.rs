@@ -160,10 +160,6 @@ pub struct ControlPlane {
     /// How long a controller routes by the state that it read, in seconds, give or take a fifth.
     #[schemars(range(min = 0, max = 60))]
     pub cache_seconds: f64,
-    /// Requests a second for which the alarms on rates are set; those of the scenario where absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.001, max = 50_000))]
-    pub alarms_for_requests_per_second: Option<f64>,
 }
 
 impl Default for ControlPlane {
@@ -176,7 +172,6 @@ impl Default for ControlPlane {
             metric_delay_seconds: 5.0,
             execution_seconds: 1.0,
             cache_seconds: 1.0,
-            alarms_for_requests_per_second: None,
         }
     }
 }
@@ -337,9 +332,7 @@ impl ControlPlane {
         within(&field("alarmDelaySeconds"), self.alarm_delay_seconds, 0.0, 600.0)?;
         within(&field("metricDelaySeconds"), self.metric_delay_seconds, 0.0, 600.0)?;
         within(&field("executionSeconds"), self.execution_seconds, 0.0, 60.0)?;
-        within(&field("cacheSeconds"), self.cache_seconds, 0.0, 60.0)?;
-        self.alarms_for_requests_per_second
-            .map_or(Ok(()), |rate| within(&field("alarmsForRequestsPerSecond"), rate, 0.001, MOST_REQUESTS_PER_SECOND))
+        within(&field("cacheSeconds"), self.cache_seconds, 0.0, 60.0)
     }
 }
 

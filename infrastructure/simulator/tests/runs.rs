@@ -161,6 +161,15 @@ fn calls_that_hang_cost_their_callers_the_timeout_and_then_the_fallback_answers(
 }
 
 #[test]
+fn a_call_that_takes_exactly_the_limit_is_slow() {
+    let mut scenario = Scenario { events: Vec::new(), ..outage(REQUESTS_PER_SECOND) };
+    scenario.level1.latency_milliseconds = [3_000.0, 3_000.0];
+    let report = simulate(&scenario, &contender(PolicySettings::production()), 1);
+    let fall = report.moves.first().unwrap();
+    assert!(fall.reason.starts_with("rate of calls of 3000 ms or longer"), "{fall:?}");
+}
+
+#[test]
 fn a_daily_curve_is_the_traffic_that_comes() {
     let scenario = Scenario::built_in("day").unwrap();
     let report = simulate(&scenario, &no_breaker(), 1);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use breaker::{AlarmHint, place_of_error};
 use jiff::Timestamp;
 use jiff::fmt::strtime::BrokenDownTime;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -90,12 +91,47 @@ fn notification(message: &Members<'_>) -> Result<AlarmNotification, NotAnAlarm> 
 fn kind(message: &Members<'_>) -> Result<AlarmKind, NotAnAlarm> {
     let trigger: Option<&RawValue> = message.get("Trigger").copied().filter(|trigger| trigger.get() != "null");
     let Some(trigger) = trigger else { return Ok(AlarmKind::Other) };
-    let metric: Option<String> = optional(&members(trigger.get(), "`Trigger`")?, "MetricName")?;
-    Ok(match metric.as_deref() {
-        Some("Error" | "SlowCall") => AlarmKind::Failure,
-        Some("Success") => AlarmKind::Recovery,
-        _ => AlarmKind::Other,
+    let trigger = members(trigger.get(), "`Trigger`")?;
+    let metric: Option<String> = optional(&trigger, "MetricName")?;
+    let metrics = match metric {
+        Some(metric) => vec![metric],
+        None => metrics_of_math(&trigger),
+    };
+    let watches = |names: &[&str]| metrics.iter().any(|metric| names.contains(&metric.as_str()));
+    Ok(if watches(&["Error", "SlowCall"]) {
+        AlarmKind::Failure
+    } else if watches(&["Success"]) {
+        AlarmKind::Recovery
+    } else {
+        AlarmKind::Other
     })
+}
+
+/// A query of a metric-math alarm; one that is an expression has no metric.
+#[derive(Deserialize)]
+struct Query {
+    #[serde(rename = "MetricStat")]
+    stat: Option<Stat>,
+}
+
+#[derive(Deserialize)]
+struct Stat {
+    #[serde(rename = "Metric")]
+    metric: QueryMetric,
+}
+
+#[derive(Deserialize)]
+struct QueryMetric {
+    #[serde(rename = "MetricName")]
+    name: String,
+}
+
+/// Returns the metrics that the queries of a metric-math alarm read; none if they cannot be read, because the alarm is
+/// a hint all the same.
+fn metrics_of_math(trigger: &Members<'_>) -> Vec<String> {
+    let queries: Vec<Query> =
+        trigger.get("Metrics").and_then(|queries| serde_json::from_str(queries.get()).ok()).unwrap_or_default();
+    queries.into_iter().filter_map(|query| Some(query.stat?.metric.name)).collect()
 }
 
 /// `CloudWatch` writes the offset without a colon, which RFC 3339 does not know; others write `Z`.

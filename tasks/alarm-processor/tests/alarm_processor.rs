@@ -170,6 +170,23 @@ fn what_is_no_alarm_message_is_refused_by_what_is_wrong_with_it() {
 }
 
 #[test]
+fn a_metric_math_alarm_is_of_the_kind_of_its_metrics() {
+    let query = |id: &str, metric: &str| json!({ "Id": id, "MetricStat": { "Metric": { "MetricName": metric }, "Period": 10, "Stat": "Sum" } });
+    let hint = json!({ "Expression": "IF(FILL(errors, 0) >= 1, 1, 0)", "Id": "hint", "ReturnData": true });
+    for (metrics, kind) in [
+        (json!([hint, query("errors", "Error"), query("successes", "Success")]), AlarmKind::Failure),
+        (json!([hint, query("slow", "SlowCall"), query("successes", "Success")]), AlarmKind::Failure),
+        (json!([hint, query("successes", "Success")]), AlarmKind::Recovery),
+        (json!([hint, query("m1", "Invocation")]), AlarmKind::Other),
+        (json!([hint]), AlarmKind::Other),
+        (json!({ "Junk": 7 }), AlarmKind::Other),
+    ] {
+        let message = json!({ "AlarmName": "a", "NewStateValue": "ALARM", "Trigger": { "Metrics": metrics } });
+        assert_eq!(parse(&message.to_string()).unwrap().kind, kind, "{message}");
+    }
+}
+
+#[test]
 fn messages_as_they_come_from_old_composite_and_metric_math_alarms_are_read() {
     let old = json!({ "AlarmName": "old", "NewStateValue": "ALARM", "StateChangeTime": "2026-09-10T14:06:12Z" });
     let composite = json!({ "AlarmName": "composite", "AlarmRule": "ALARM(a) OR ALARM(b)", "NewStateValue": "ALARM" });

@@ -8,6 +8,7 @@ pub mod contract;
 mod decision;
 mod evidence;
 mod fields;
+mod hints;
 mod input_error;
 mod level;
 pub mod object;
@@ -26,6 +27,9 @@ mod write;
 pub use backoff::RecoveryBackoff;
 pub use decision::{Decision, Outcome, decide, repair};
 pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
+pub use hints::{
+    HINT_BREACHING_PERIODS, HINT_PERIODS, Hint, HintExpression, HintedRule, OutcomeMetric, PeriodSums, hints,
+};
 pub use input_error::{place_of_error, without_content};
 pub use level::{Level, NotALevel};
 pub use policy::{

@@ -79,7 +79,7 @@ fn by_failure_rate(state: &SystemState, policy: &Policy, evidence: &EvidenceSumm
 
 fn by_slow_calls(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<String> {
     let (percent, slow) = (policy.slow_call_rate_percent()?, policy.slow_call()?);
-    let name = &format!("rate of calls slower than {} ms", slow.as_millis());
+    let name = &format!("rate of calls of {} ms or longer", slow.as_millis());
     rate_text(state, policy, evidence, now, Rate { name, part: evidence.rate.slow, percent })
 }
 

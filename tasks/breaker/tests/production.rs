@@ -84,7 +84,7 @@ fn a_run_of_failures_trips_and_a_success_in_its_newest_second_ends_it() {
 fn slow_calls_trip_at_their_share() {
     let slow = |slow_calls| Evidence::new(vec![Bucket { slow_calls, ..bucket(190, 20, 0) }]);
     let reason = look(&state_at(Level::Full), &plain(), &slow(10), at(200)).reason;
-    assert!(reason.starts_with("rate of calls slower than 3000 ms 50 % at level 1"), "{reason}");
+    assert!(reason.starts_with("rate of calls of 3000 ms or longer 50 % at level 1"), "{reason}");
     assert_eq!(look(&state_at(Level::Full), &plain(), &slow(11), at(200)).to, Level::Degraded);
     assert_eq!(look(&state_at(Level::Full), &plain(), &slow(9), at(200)).to, Level::Full);
     let few = Evidence::new(vec![Bucket { slow_calls: 19, ..bucket(190, 19, 0) }]);

@@ -187,7 +187,7 @@ numbers! {
     rate_window_seconds "FAILURE_RATE_WINDOW_SECONDS" 1..=LONGEST_SECONDS:
         "how long a call counts for rates",
     slow_call_milliseconds "SLOW_CALL_MILLISECONDS" 0..=LONGEST_CALL_MILLISECONDS:
-        "a call that takes longer is slow; 0: none is",
+        "a call that takes this long or longer is slow; 0: none is",
     slow_call_rate_percent "SLOW_CALL_RATE_PERCENT" 0..=PERCENT:
         "the level falls when so large a share of the calls was slow; 0: off",
     level_3_successes "LEVEL_3_SUCCESS_THRESHOLD" 1..=MOST_OUTCOMES:
