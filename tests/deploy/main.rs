@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 mod build;
+mod dashboard;
 mod data;
 mod options;
 mod parameters;
