@@ -34,12 +34,15 @@ async fn read(python: &Python, template: &Path) -> Value {
 fn insert(folder: &Path) -> Command {
     let project = folders::project().display();
     let mut command = Command::new("bash");
-    command.args(["-euc", &format!(
-        "ROOT={project} DASHBOARD={DASHBOARD} STAGE={} PROGRAM=deploy ENDPOINT=''\n\
+    command.args([
+        "-euc",
+        &format!(
+            "ROOT={project} DASHBOARD={DASHBOARD} STAGE={} PROGRAM=deploy ENDPOINT=''\n\
          . {project}/infrastructure/deploy/common.sh\n. {project}/infrastructure/deploy/build.sh\n\
          insert_dashboard \"$STAGE/packaged.yaml\"",
-        folder.display()
-    )]);
+            folder.display()
+        ),
+    ]);
     command
 }
 
@@ -78,7 +81,7 @@ async fn ruamel_corrupts_a_dashboard_put_in_before() {
 
 #[tokio::test]
 async fn a_template_without_a_dashboard_is_refused() {
-    let folder = tempfile::tempdir_in(folders::local()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("packaged.yaml"), "Resources:\n  Dashboard:\n    Properties: {}\n").unwrap();
     let refused = said(&mut insert(folder.path())).await.failed();
     assert!(refused.contains("no DashboardBody of the expected form"), "{refused}");
