@@ -16,6 +16,7 @@ mod calls;
 mod deployed;
 mod deployer;
 mod known;
+mod models;
 mod necessity;
 mod page;
 mod policies;
@@ -83,29 +84,6 @@ async fn each_part_of_each_statement_is_needed() {
         needs.iter().filter(|(_, calls)| calls.is_empty()).map(|(part, _)| format!("{part:?}")).collect();
     assert!(idle.is_empty(), "nothing needs:\n{}", idle.join("\n"));
     page::holds(&page::needs(&needs));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_keep_to_awss_service_models() {
-    let recording = Recording::get().await;
-    let faults: Vec<String> = recording
-        .calls
-        .iter()
-        .flat_map(|call| call.read.faults.iter().map(move |fault| format!("{}: {} {fault}", call.role, call.service)))
-        .collect();
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
-    let operations: BTreeSet<&str> = recording.calls.iter().map(|call| call.read.operation.as_str()).collect();
-    let expected = [
-        "BatchGetItem",
-        "GetItem",
-        "GetMetricData",
-        "Invoke",
-        "PutMetricData",
-        "Scan",
-        "StartSyncExecution",
-        "TransactWriteItems",
-    ];
-    assert_eq!(operations, expected.into(), "what is called");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
+use std::sync::{Mutex, PoisonError};
 
 use local::folders;
 
@@ -58,6 +59,8 @@ pub fn services(rows: &[Row]) -> String {
 
 /// Fails unless the page has this section as it is here; with `UPDATE_PAGES` it is written.
 pub fn holds(section: &str) {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let path = folders::project().join(PATH);
     let page = fs::read_to_string(&path).unwrap();
     let heading = section.lines().next().unwrap();

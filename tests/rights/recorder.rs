@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -33,7 +33,6 @@ pub struct Sent {
     pub method: String,
     pub path: String,
     pub target: String,
-    pub content_type: String,
     /// In base64.
     pub body: String,
 }
@@ -88,7 +87,6 @@ fn read(parts: &Parts, body: &[u8]) -> Sent {
         method: parts.method.to_string(),
         path: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
         target: header("x-amz-target").to_owned(),
-        content_type: header(CONTENT_TYPE.as_str()).to_owned(),
         body: STANDARD.encode(body),
     }
 }

@@ -144,7 +144,7 @@ async fn chain(system: &System, recorder: &Recorder, roles: &BTreeMap<String, St
 }
 
 /// Reads requests with the service models.
-async fn read(python: &Python, sent: &[Sent]) -> Vec<Read> {
+pub async fn read(python: &Python, sent: &[Sent]) -> Vec<Read> {
     let lines: String = sent.iter().map(|sent| serde_json::to_string(sent).unwrap() + "\n").collect();
     let mut command = Command::new(python.program("python"));
     command.arg(folders::project().join("tests/rights/requests.py"));

@@ -1,7 +1,7 @@
 """Reads recorded requests, and holds them against AWS's own service models.
 
 A request is a line of JSON on standard input: service (its signing name), method, path (with its query), target,
-content_type, body (base64). The answer is one JSON list: for each request its operation, its parameters, and what
+body (base64). The answer is one JSON list: for each request its operation, its parameters, and what
 of them the model refuses.
 """
 
