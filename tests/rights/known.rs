@@ -26,11 +26,13 @@ const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:alarms";
 const ALARM: &str = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:bank-level-1-dev";
 
 /// One statement that allows an action on everything under a condition.
-fn allowed(action: &str, condition: Value) -> Value {
+fn allowed(action: &str, condition: impl Into<Value>) -> Value {
+    let condition: Value = condition.into();
     json!({"Effect": "Allow", "Action": action, "Resource": "*", "Condition": condition})
 }
 
-fn denied(action: &str, condition: Value) -> Value {
+fn denied(action: &str, condition: impl Into<Value>) -> Value {
+    let condition: Value = condition.into();
     json!([{"Effect": "Allow", "Action": "*", "Resource": "*"},
            {"Effect": "Deny", "Action": action, "Resource": "*", "Condition": condition}])
 }

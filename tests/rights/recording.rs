@@ -88,8 +88,8 @@ async fn roles_by_key(system: &System) -> BTreeMap<String, String> {
         // A redeployment makes the second version.
         for version in ["", ":$LATEST", ":1", ":2", ":3"] {
             let digest = Sha256::digest(format!("{arn}{version}:{their}"));
-            let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02X}")).collect();
-            roles.insert(format!("ASIA{hex}"), role.to_owned());
+            let half = digest.iter().take(8).fold(0_u64, |half, byte| half << 8 | u64::from(*byte));
+            roles.insert(format!("ASIA{half:016X}"), role.to_owned());
         }
     }
     roles
@@ -128,9 +128,9 @@ async fn chain(system: &System, recorder: &Recorder, roles: &BTreeMap<String, St
     })
     .await;
     // A message that nothing can read ends as a dead letter; the queue is drained, and a redriven message read.
-    system.messages_come_back_after(1).await;
+    system.messages_come_back_after(3).await;
     system.send("this is no alarm").await;
-    eventually("a dead letter", async || (system.dead_letters().await == 1).then_some(())).await;
+    eventually("a dead letter", async || (system.dead_letters().await > 0).then_some(())).await;
     let dead = system.deployment.output("DeadLetterQueueUrl");
     system.queues().purge_queue().queue_url(dead).send().await.unwrap();
     system.send(&alarm_message(system, "level-1", 60)).await;

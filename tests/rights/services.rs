@@ -147,13 +147,13 @@ fn logs(deployed: &Deployed) -> Vec<Row> {
     }
     let all = format!("arn:aws:logs:{REGION}:{ACCOUNT}:*");
     let context = [("kms:EncryptionContext:SourceArn", all.as_str())];
-    let delivery = service("delivery.logs");
+    let shipper = service("delivery.logs");
     vec![
         Row { what: groups, source: LOG_GROUPS, calls: encrypts },
         Row {
             what: delivers,
             source: BUS_LOGS,
-            calls: with(each(&delivery, &["kms:Decrypt", "kms:GenerateDataKey"], &key, delivers), &context),
+            calls: with(each(&shipper, &["kms:Decrypt", "kms:GenerateDataKey"], &key, delivers), &context),
         },
         Row {
             what: hands,
@@ -209,26 +209,26 @@ fn requests(deployed: &Deployed) -> Vec<Row> {
     let alias = deployed.arn("ControllerFunctionAliaslive");
     let gateway = service("apigateway");
     let deployment = role("DeploymentRole");
-    let mut invoked = Vec::new();
+    let mut gateway_calls = Vec::new();
     for route in ["$default", "GET/circuit-breaker"] {
         let source = format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:Api/$default/{route}");
         let calls = each(&gateway, &["lambda:InvokeFunction"], &alias, invokes);
-        invoked.extend(with(calls, &[("aws:SourceArn", &source), ("aws:SourceAccount", ACCOUNT)]));
+        gateway_calls.extend(with(calls, &[("aws:SourceArn", &source), ("aws:SourceAccount", ACCOUNT)]));
     }
-    let (mut moved, mut read) = (Vec::new(), Vec::new());
+    let (mut alias_calls, mut setting_calls) = (Vec::new(), Vec::new());
     for name in deployed.of_type("AWS::Lambda::Alias").into_keys() {
         let alias = deployed.arn(name);
         // Lambda checks the first two against the function.
         let function = alias.rsplit_once(':').unwrap().0;
-        moved.extend(each(&deployment, &["lambda:GetAlias", "lambda:UpdateAlias"], function, moves));
-        read.extend(each(&deployment, &["lambda:GetProvisionedConcurrencyConfig"], &alias, reads));
+        alias_calls.extend(each(&deployment, &["lambda:GetAlias", "lambda:UpdateAlias"], function, moves));
+        setting_calls.extend(each(&deployment, &["lambda:GetProvisionedConcurrencyConfig"], &alias, reads));
     }
-    let watched = each(&deployment, &["cloudwatch:DescribeAlarms"], &anything("cloudwatch"), watches);
+    let alarm_calls = each(&deployment, &["cloudwatch:DescribeAlarms"], &anything("cloudwatch"), watches);
     vec![
-        Row { what: invokes, source: API_LAMBDA, calls: invoked },
-        Row { what: moves, source: CODEDEPLOY, calls: moved },
-        Row { what: reads, source: CODEDEPLOY, calls: read },
-        Row { what: watches, source: CODEDEPLOY, calls: watched },
+        Row { what: invokes, source: API_LAMBDA, calls: gateway_calls },
+        Row { what: moves, source: CODEDEPLOY, calls: alias_calls },
+        Row { what: reads, source: CODEDEPLOY, calls: setting_calls },
+        Row { what: watches, source: CODEDEPLOY, calls: alarm_calls },
     ]
 }
 
