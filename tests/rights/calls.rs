@@ -16,7 +16,8 @@ pub fn of(recording: &Recording, deployed: &Deployed) -> Vec<Call> {
     calls
 }
 
-fn of_function(recorded: &Recorded, deployed: &Deployed) -> Vec<Call> {
+/// The calls that a recorded one is for IAM.
+pub fn of_function(recorded: &Recorded, deployed: &Deployed) -> Vec<Call> {
     let Recorded { role, service, read } = recorded;
     let caller = || Caller::Role(role.clone());
     let why = format!("{service} {} of the chain", read.operation);
@@ -106,7 +107,7 @@ fn general(key: &str) -> String {
 }
 
 /// What the role of the state machine needs: all that any state asks for, because each may be reached.
-fn of_machine(definition: &Value, deployed: &Deployed) -> Vec<Call> {
+pub fn of_machine(definition: &Value, deployed: &Deployed) -> Vec<Call> {
     let mut calls = Vec::new();
     tasks(definition, &mut |name, task| {
         let caller = || Caller::Role("LevelTransitionRole".to_owned());
