@@ -27,6 +27,15 @@ threading.Thread(target=die_with_starter, daemon=True).start()
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 from ministack.app import main  # noqa: E402
+from ministack.services import lambda_svc  # noqa: E402
+
+if os.environ.pop("LOCAL_AWS_NAMED_FUNCTIONS", "") == "true":
+    credentials = lambda_svc.execution_credentials
+    # Without this all functions sign with the same key.
+    lambda_svc.execution_credentials = lambda config: {
+        **credentials(config),
+        "AWS_ACCESS_KEY_ID": config["FunctionName"],
+    }
 
 sys.argv = sys.argv[:1]
 main()

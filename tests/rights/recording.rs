@@ -10,7 +10,6 @@ use local::python::Python;
 use local::stack::LocalStack;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
@@ -54,10 +53,10 @@ impl Recording {
 
     async fn make() -> Self {
         let recorder = Recorder::start().await;
-        let stack = LocalStack::start_with_roles(&Progress::quiet(), &recorder.address).await.unwrap();
+        let stack = LocalStack::start_with_names(&Progress::quiet(), &recorder.address).await.unwrap();
         recorder.stand_before(stack.endpoint());
         let system = System::deploy(stack, &quick()).await;
-        let roles = roles_by_key(&system).await;
+        let roles = roles_by_key().await;
         chain(&system, &recorder, &roles).await;
         let mut calls = Vec::new();
         for (key, sent) in recorder.sent() {
@@ -74,25 +73,14 @@ impl Recording {
     }
 }
 
-/// The roles of the functions by the access key of their sessions. The local AWS makes the key of the ARNs of the
-/// function (or of its version) and of its role.
-async fn roles_by_key(system: &System) -> BTreeMap<String, String> {
-    let client = aws_sdk_lambda::Client::new(system.stack.sdk());
+/// The roles of the functions by the access key of their calls, which is the function's name.
+async fn roles_by_key() -> BTreeMap<String, String> {
     let deployed = Deployed::get().await;
-    let mut roles = BTreeMap::new();
-    for (name, function) in deployed.of_type("AWS::Lambda::Function") {
-        let role = function["Properties"]["Role"]["Fn::GetAtt"][0].as_str().unwrap();
-        let arn = deployed.arn(name);
-        let found = client.get_function_configuration().function_name(&arn).send().await.unwrap();
-        let their = found.role.unwrap();
-        // A redeployment makes the second version.
-        for version in ["", ":$LATEST", ":1", ":2", ":3"] {
-            let digest = Sha256::digest(format!("{arn}{version}:{their}"));
-            let half = digest.iter().take(8).fold(0_u64, |half, byte| half << 8 | u64::from(*byte));
-            roles.insert(format!("ASIA{half:016X}"), role.to_owned());
-        }
-    }
-    roles
+    let functions = deployed.of_type("AWS::Lambda::Function").into_iter();
+    let role = |function: &Value| function["Properties"]["Role"]["Fn::GetAtt"][0].as_str().unwrap().to_owned();
+    functions
+        .map(|(name, function)| (deployed.property(name, "FunctionName").as_str().unwrap().to_owned(), role(function)))
+        .collect()
 }
 
 /// Everything that the system does, once.
