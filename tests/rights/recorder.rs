@@ -124,3 +124,27 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     }
     headers
 }
+
+#[tokio::test]
+async fn a_call_is_written_down_and_goes_on_under_the_runners_key() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", upstream.local_addr().unwrap());
+    let echo = |headers: HeaderMap| async move { headers[AUTHORIZATION].to_str().unwrap().to_owned() };
+    tokio::spawn(axum::serve(upstream, Router::new().fallback(echo)).into_future());
+    let recorder = Recorder::start().await;
+    recorder.stand_before(&endpoint);
+    let signed =
+        |key: &str| format!("AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/dynamodb/aws4_request, Signature=0");
+    let call = |key: &str| {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let call = client.post(&recorder.address).header(AUTHORIZATION, signed(key));
+        call.header("x-amz-target", "DynamoDB_20120810.GetItem").body("{}").send()
+    };
+    assert_eq!(call("bank-controller").await.unwrap().text().await.unwrap(), signed(RUNNER));
+    assert_eq!(call(RUNNER).await.unwrap().text().await.unwrap(), signed(RUNNER));
+    let sent = recorder.sent();
+    assert_eq!(sent.keys().collect::<Vec<_>>(), ["bank-controller"], "the runner's own calls are not recorded");
+    let sent = &sent["bank-controller"][0];
+    assert_eq!((sent.service.as_str(), sent.target.as_str()), ("dynamodb", "DynamoDB_20120810.GetItem"));
+    assert_eq!(STANDARD.decode(&sent.body).unwrap(), b"{}");
+}
