@@ -85,6 +85,8 @@ async fn roles_by_key() -> BTreeMap<String, String> {
 
 /// Everything that the system does, once.
 async fn chain(system: &System, recorder: &Recorder, roles: &BTreeMap<String, String>) {
+    // The first evaluation writes the state.
+    system.evaluate().await.unwrap();
     // Requests, and the status with its history.
     assert_eq!(system.succeed().await.level, "1");
     system.status_with("history=5").await;
