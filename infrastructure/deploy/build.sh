@@ -116,16 +116,7 @@ stage() {
   local name
   mkdir -p "$STAGE/infrastructure" "$STAGE/statemachines"
   cp "$ROOT/$STATE_MACHINE" "$STAGE/$STATE_MACHINE"
-  # The dashboard is a file of its own, because CloudFormation wants its JSON as one string.
-  awk -v dashboard="$ROOT/$DASHBOARD" '
-    /^ *DashboardBody: / {
-      sub(/DashboardBody: .*/, "DashboardBody: !Sub |")
-      print
-      while ((getline line <dashboard) > 0) print "        " line
-      next
-    }
-    { print }
-  ' "$ROOT/$TEMPLATE" >"$STAGE/$TEMPLATE"
+  cp "$ROOT/$TEMPLATE" "$STAGE/$TEMPLATE"
   for name in $SELECTED; do
     mkdir -p "$STAGE/target/lambda/$name"
     cp "$ARTIFACTS/$name/bootstrap" "$STAGE/target/lambda/$name/bootstrap"
@@ -154,4 +145,25 @@ package() {
   aws_cli cloudformation package --template-file "$STAGE/$TEMPLATE" --s3-bucket "$BUCKET" \
     --output-template-file "$STAGE/packaged.yaml" >"$log" 2>&1 \
     || fail_with_log "$log" "the artefacts could not be uploaded to $BUCKET:"
+  insert_dashboard "$STAGE/packaged.yaml"
+}
+
+# Puts the dashboard into a packaged template, as a literal block: CloudFormation wants its JSON as one string. Not
+# before `package`, which writes the template anew and, in some builds of the AWS CLI, drops backslashes from a long
+# string. What was put in is compared with its source.
+insert_dashboard() {
+  local template=$1
+  awk -v dashboard="$ROOT/$DASHBOARD" '
+    { print }
+    /^      DashboardBody:$/ {
+      if (getline <= 0 || !/^        Fn::Sub: /) exit
+      print "        Fn::Sub: |"
+      while ((getline line <dashboard) > 0) print "          " line
+      found = 1
+    }
+    END { exit !found }
+  ' "$template" >"$STAGE/with-dashboard.yaml" || fail "the packaged template has no DashboardBody of the expected form"
+  sed -n '/^      DashboardBody:$/,/^      [A-Z]/p' "$STAGE/with-dashboard.yaml" | sed -n 's/^          //p' \
+    | cmp -s - "$ROOT/$DASHBOARD" || fail "the dashboard in the packaged template differs from $DASHBOARD"
+  mv "$STAGE/with-dashboard.yaml" "$template"
 }

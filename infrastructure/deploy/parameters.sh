@@ -185,3 +185,17 @@ check_pairs() {
     fail "parameter VpcSubnetIds: it is empty, so the VpcSecurityGroupIds would do nothing"
   fi
 }
+
+# What the functions reserve together, of which Lambda leaves 100 of the account's executions to all others.
+check_concurrency() {
+  local file=$1 log=$STAGE/account.log reserved limit
+  reserved=$(awk -F = '{ value[$1] = $2 } END {
+    print 4 * value["ControlPlaneReservedConcurrency"] + value["FullServiceConcurrencyLimit"] \
+      + value["DegradedServiceConcurrencyLimit"] + value["MaintenanceServiceConcurrencyLimit"]
+  }' "$file")
+  [ "$reserved" -gt 0 ] || return 0
+  limit=$(aws_cli lambda get-account-settings --query AccountLimit.ConcurrentExecutions --output text 2>"$log") \
+    || fail_with_log "$log" "the account's limit of concurrent executions cannot be read:"
+  [ "$limit" -ge $((reserved + 100)) ] \
+    || fail "the functions reserve $reserved concurrent executions, and the account may run $limit, of which Lambda keeps 100 unreserved: have the limit raised to $((reserved + 100)) or more, or lower ControlPlaneReservedConcurrency (counted four times) and the services' ConcurrencyLimit"
+}

@@ -111,6 +111,7 @@ deploy_all() {
   package
   effective_parameters "$STAGE/packaged.yaml" >"$STAGE/parameters"
   check_parameters "$STAGE/packaged.yaml" "$STAGE/parameters"
+  check_concurrency "$STAGE/parameters"
   name_release "$STAGE/packaged.yaml" "$STAGE/parameters"
   deploy_template "$STAGE/packaged.yaml" "$STAGE/parameters"
   record_release "$STAGE/packaged.yaml" "$STAGE/parameters"

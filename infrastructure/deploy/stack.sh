@@ -87,8 +87,23 @@ deploy_template() {
   wait_for_stack
   case $STATUS in
     CREATE_COMPLETE | UPDATE_COMPLETE) say "The stack $STACK is deployed." ;;
-    *) fail_with_reasons ;;
+    *)
+      if [ "$RETRIED" = yes ] || ! role_was_unknown; then fail_with_reasons; fi
+      RETRIED=yes
+      say "Step Functions did not know the state machine's new role yet. Trying once more ..."
+      # A stack whose creation was rolled back holds nothing, and cannot be created again while it is there.
+      [ "$STATUS" != ROLLBACK_COMPLETE ] || delete_stack
+      # The user has agreed already.
+      YES=yes deploy_template "$template" "$parameters"
+      ;;
   esac
+}
+
+# Whether the stack failed because a role that it had just made was not known everywhere. Where the account has used up
+# its ten resource policies of CloudWatch Logs the text is the same; then the second attempt fails as well.
+role_was_unknown() {
+  explain_failure 2>/dev/null \
+    | grep -q -e 'not authorized to access the Log Destination' -e 'authorized to assume the provided role'
 }
 
 show_change_set() {

@@ -28,7 +28,7 @@ threading.Thread(target=die_with_starter, daemon=True).start()
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 from ministack.app import main  # noqa: E402
-from ministack.services import apigateway  # noqa: E402
+from ministack.services import apigateway, lambda_svc  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
 
 # The emulator decodes the body of a text type and replaces what is not UTF-8. AWS documents no such
@@ -77,6 +77,14 @@ def typed(query):
 
 
 provisioners._cw_metric_alarm_record = record_of_alarm
+
+if os.environ.pop("LOCAL_AWS_NAMED_FUNCTIONS", "") == "true":
+    credentials = lambda_svc.execution_credentials
+    # Without this all functions sign with the same key.
+    lambda_svc.execution_credentials = lambda config: {
+        **credentials(config),
+        "AWS_ACCESS_KEY_ID": config["FunctionName"],
+    }
 
 sys.argv = sys.argv[:1]
 main()

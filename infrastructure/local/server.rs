@@ -52,15 +52,16 @@ struct Health {
 
 impl Server {
     /// Starts a server on a free loopback port. Lambdas see it at `seen_at`, where something stands
-    /// between, else at its own address.
+    /// between, else at its own address. With `named`, each function signs its calls with its own name as
+    /// access key.
     ///
     /// # Errors
     /// It does not answer in time, or ends at once, again and again: then with what it logged.
-    pub async fn start(python: &Python, seen_at: Option<&str>) -> Result<Self> {
+    pub async fn start(python: &Python, seen_at: Option<&str>, named: bool) -> Result<Self> {
         let mut ended = String::new();
         for _ in 0..START_ATTEMPTS {
             let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-            let mut server = Self::spawn(python, port, seen_at).await?;
+            let mut server = Self::spawn(python, port, seen_at, named).await?;
             match server.wait_until_it_answers().await? {
                 None => return Ok(server),
                 Some(status) => ended = format!("({status}):\n{}", server.log()),
@@ -69,7 +70,7 @@ impl Server {
         bail!("the local AWS ended at once, {START_ATTEMPTS} times {ended}")
     }
 
-    async fn spawn(python: &Python, port: u16, seen_at: Option<&str>) -> Result<Self> {
+    async fn spawn(python: &Python, port: u16, seen_at: Option<&str>, named: bool) -> Result<Self> {
         let folder = RunFolder::make().await?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let log = File::create(folder.path().join("server.log"))?;
@@ -80,6 +81,7 @@ impl Server {
             .arg(folders::project().join("infrastructure/local/launcher.py"))
             .current_dir(folder.path())
             .env("AWS_ENDPOINT_URL", seen_at.unwrap_or(&endpoint))
+            .env("LOCAL_AWS_NAMED_FUNCTIONS", named.to_string())
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
@@ -243,7 +245,7 @@ mod tests {
         let port = other.local_addr().unwrap().port();
         let answer = get(|| async { "{\"edition\": \"light\"}" });
         tokio::spawn(axum::serve(other, Router::new().route("/_ministack/health", answer)).into_future());
-        let mut server = Server::spawn(&python, port, None).await.unwrap();
+        let mut server = Server::spawn(&python, port, None, false).await.unwrap();
         let ended = server.wait_until_it_answers().await.unwrap();
         assert!(ended.is_some_and(|status| !status.success()), "{ended:?}: {}", server.log());
     }

@@ -39,6 +39,18 @@ impl LocalStack {
     /// # Errors
     /// A sentence that says which step failed, and why.
     pub async fn start_seen_at(progress: &Progress, address: Option<&str>) -> Result<Self> {
+        Self::start_as(progress, address, false).await
+    }
+
+    /// The same, and each function signs its calls with its own name: for tests, which tell callers apart by it.
+    ///
+    /// # Errors
+    /// A sentence that says which step failed, and why.
+    pub async fn start_with_names(progress: &Progress, address: &str) -> Result<Self> {
+        Self::start_as(progress, Some(address), true).await
+    }
+
+    async fn start_as(progress: &Progress, address: Option<&str>, named: bool) -> Result<Self> {
         let python_step = if Python::is_set_up() {
             "Python environment, from an earlier run"
         } else {
@@ -48,7 +60,7 @@ impl LocalStack {
             progress.step(python_step, Python::set_up()),
             progress.step("Lambda binaries", artifacts::build()),
         )?;
-        let server = progress.step("local AWS", Server::start(&python, address)).await?;
+        let server = progress.step("local AWS", Server::start(&python, address, named)).await?;
         let sdk = server.sdk_config().await;
         let seen = Server::sdk_config_at(address.unwrap_or(server.endpoint())).await;
         let stand_in = StandIn::start(&seen).await?;

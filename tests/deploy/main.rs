@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
+mod accounts;
 mod build;
+mod dashboard;
 mod data;
 mod options;
 mod parameters;
@@ -62,6 +64,17 @@ impl Bench {
     /// The script as it would run where the AWS CLI answers otherwise: `cases` are those of a shell's `case` over the
     /// CLI's arguments, and `$REAL` is the real one.
     async fn deploy_where(&self, cases: &str, parameters: &[(&str, &str)], arguments: &[&str]) -> Said {
+        self.deploy_from_where(self.stack.artifacts(), cases, parameters, arguments).await
+    }
+
+    /// The same with other binaries.
+    async fn deploy_from_where(
+        &self,
+        artifacts: &Path,
+        cases: &str,
+        parameters: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Said {
         let mut options =
             parameters.iter().fold(self.options.clone(), |options, (name, value)| options.with(name, value));
         if arguments.iter().any(|argument| ["--destroy", "--only"].contains(argument)) {
@@ -76,7 +89,7 @@ impl Bench {
         command
             .env("PATH", format!("{}:{}:{path}", programs.path().display(), self.stack.python().programs().display()));
         if !arguments.contains(&"--destroy") {
-            command.arg("--artifacts").arg(self.stack.artifacts());
+            command.arg("--artifacts").arg(artifacts);
         }
         said(command.args(arguments)).await
     }

@@ -112,3 +112,34 @@ async fn what_cannot_be_processed_is_kept_as_long_as_sqs_keeps_anything() {
     assert!(queue["VisibilityTimeout"].as_u64().unwrap() >= 6 * timeout, "a message comes back while it is worked on");
     assert_eq!(template.resource("AlarmDeadLetterQueue")["Properties"]["MessageRetentionPeriod"], 1_209_600);
 }
+
+/// The condition of a statement, found by its Sid among those of a policy.
+fn condition<'a>(policy: &'a serde_json::Value, sid: &str) -> &'a serde_json::Value {
+    let statement = list(&policy["Statement"]).into_iter().find(|statement| statement["Sid"] == sid);
+    &statement.unwrap_or_else(|| panic!("the policy has no statement {sid}"))["Condition"]
+}
+
+#[tokio::test]
+async fn log_delivery_is_known_by_its_encryption_context() {
+    // Step Functions encrypts its log events under this context. Log delivery sends no aws:SourceArn and no
+    // aws:SourceAccount with it: a condition on them keeps every event from the log.
+    let template = Template::plain().await;
+    let key = &template.resource("EncryptionKey")["Properties"]["KeyPolicy"];
+    let expected = json!({"StringLike": {
+        "kms:EncryptionContext:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:*"}
+    }});
+    assert_eq!(condition(key, "LogDelivery"), &expected);
+}
+
+#[tokio::test]
+async fn sns_is_known_by_the_topics_arn_alone() {
+    let template = Template::plain().await;
+    let queue = &template.resource("AlarmQueuePolicy")["Properties"]["PolicyDocument"];
+    assert_eq!(condition(queue, "AlarmTopicOnly"), &json!({"ArnEquals": {"aws:SourceArn": {"Ref": "AlarmTopic"}}}));
+    // Spelled out in the key, because the topic waits for its key.
+    let name = template.resource("AlarmTopic")["Properties"]["TopicName"]["Fn::Sub"].as_str().unwrap();
+    let topic = format!("arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{name}");
+    let key = &template.resource("EncryptionKey")["Properties"]["KeyPolicy"];
+    let expected = json!({"ArnEquals": {"aws:SourceArn": {"Fn::Sub": topic}}});
+    assert_eq!(condition(key, "TopicDeliversToTheQueue"), &expected);
+}

@@ -88,7 +88,7 @@ fn holds(policy: &Policy, level: Level, seconds: &[PeriodSums]) -> Vec<bool> {
     let state = SystemState { current_level: level, ..SystemState::initial(policy, at(0)) };
     let bucket = |second: usize| {
         let PeriodSums { successes, errors, slow_calls } = seconds[second];
-        Bucket { start: at(second), period_seconds: 1, successes, errors, slow_calls }
+        Bucket { successes, errors, slow_calls, ..Bucket::empty(at(second), 1) }
     };
     let request = TransitionRequest::Schedule(ScheduleRequest::default());
     (1..=seconds.len())

@@ -174,7 +174,7 @@ async fn requests_after_a_lost_one_do_not_meet_dead_connections() {
 async fn a_probe_that_is_lost_proves_nothing() {
     let production = breaker::Policy::new(PolicySettings::production()).unwrap();
     let then = Timestamp::now() - SignedDuration::from_secs(60);
-    let probing = Some(Probing { from: then, percent: 100, percent_since: then, idle_since: None });
+    let probing = Some(Probing { from: then, percent: 100, percent_since: then, idle_since: None, refusing: None });
     let state = SystemState { current_level: Level::Degraded, probing, ..SystemState::initial(&production, then) };
     for (lost, asked) in [
         (InvokeError::ConnectionLost("reset".to_owned()), vec![1, 1, 2]),

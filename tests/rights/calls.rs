@@ -1,0 +1,149 @@
+//! From what was recorded to what IAM judges: actions, resources, condition keys, and the calls that a call entails.
+
+use local::server::REGION;
+use serde_json::Value;
+
+use crate::deployed::{ACCOUNT, Deployed};
+use crate::policies::{Call, Caller};
+use crate::recording::{Recorded, Recording};
+
+/// The calls of a recording, each once.
+pub fn of(recording: &Recording, deployed: &Deployed) -> Vec<Call> {
+    let mut calls: Vec<Call> = recording.calls.iter().flat_map(|recorded| of_function(recorded, deployed)).collect();
+    calls.extend(of_machine(&recording.definition, deployed));
+    calls.sort();
+    calls.dedup();
+    calls
+}
+
+/// The calls that a recorded one is for IAM.
+pub fn of_function(recorded: &Recorded, deployed: &Deployed) -> Vec<Call> {
+    let Recorded { role, service, read } = recorded;
+    let caller = || Caller::Role(role.clone());
+    let why = format!("{service} {} of the chain", read.operation);
+    let params = &read.params;
+    let text = |name: &str| params[name].as_str().unwrap_or_default();
+    let call = |action: &str, resource: &str| Call::new(caller(), action, resource, &why);
+    match (service.as_str(), read.operation.as_str()) {
+        ("dynamodb", operation) => of_table(caller(), operation, params, &why, deployed),
+        ("lambda", "Invoke") => {
+            let function = text("FunctionName");
+            let function = if function.starts_with("arn:") {
+                function.to_owned()
+            } else {
+                format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
+            };
+            let qualifier = params["Qualifier"].as_str().map_or_else(String::new, |qualifier| format!(":{qualifier}"));
+            vec![call("lambda:InvokeFunction", &(function + &qualifier))]
+        }
+        ("states", "StartSyncExecution") => {
+            let machine = text("stateMachineArn");
+            // The caller of an encrypted machine decrypts its answer.
+            let key = call("kms:Decrypt", &deployed.arn("EncryptionKey"))
+                .with("kms:ViaService", &[&format!("states.{REGION}.amazonaws.com")])
+                .with("kms:EncryptionContext:aws:states:stateMachineArn", &[machine]);
+            vec![call("states:StartSyncExecution", machine), key]
+        }
+        ("monitoring", "GetMetricData") => vec![call("cloudwatch:GetMetricData", &anything("cloudwatch"))],
+        ("monitoring", "PutMetricData") => {
+            vec![
+                call("cloudwatch:PutMetricData", &anything("cloudwatch"))
+                    .with("cloudwatch:namespace", &[text("Namespace")]),
+            ]
+        }
+        (service, operation) => panic!("{role}: nothing here tells what {service} {operation} needs"),
+    }
+}
+
+/// A resource of a service whose action knows none: only a statement for `*` is about it.
+pub fn anything(service: &str) -> String {
+    format!("arn:aws:{service}:{REGION}:{ACCOUNT}:anything")
+}
+
+/// The calls of a `DynamoDB` operation, and those for the key of the table.
+fn of_table(caller: Caller, operation: &str, params: &Value, why: &str, deployed: &Deployed) -> Vec<Call> {
+    let key = |item: &Value| general(item["pk"]["S"].as_str().unwrap());
+    let (action, table, keys): (&str, String, Option<Vec<String>>) = match operation {
+        "GetItem" => ("GetItem", named(&params["TableName"]), Some(vec![key(&params["Key"])])),
+        "Scan" => ("Scan", named(&params["TableName"]), None),
+        "BatchGetItem" => {
+            let (table, asked) = params["RequestItems"].as_object().unwrap().iter().next().unwrap();
+            ("BatchGetItem", table.clone(), Some(asked["Keys"].as_array().unwrap().iter().map(key).collect()))
+        }
+        "TransactWriteItems" => {
+            let items = params["TransactItems"].as_array().unwrap();
+            let puts: Vec<&Value> = items.iter().map(|item| &item["Put"]).collect();
+            assert!(puts.iter().all(|put| put.is_object()), "a transaction of more than puts: {items:?}");
+            ("PutItem", named(&puts[0]["TableName"]), Some(puts.iter().map(|put| key(&put["Item"])).collect()))
+        }
+        other => panic!("{caller}: nothing here tells what dynamodb {other} needs"),
+    };
+    let arn = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}");
+    let mut call = Call::new(caller.clone(), &format!("dynamodb:{action}"), &arn, why);
+    if let Some(mut keys) = keys {
+        keys.sort();
+        keys.dedup();
+        call = call.with("dynamodb:LeadingKeys", &keys.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    // DynamoDB decrypts the table's key for whoever reads or writes.
+    let why = format!("the key of the table, for {why}");
+    let decrypt = Call::new(caller, "kms:Decrypt", &deployed.arn("EncryptionKey"), &why)
+        .with("kms:ViaService", &[&format!("dynamodb.{REGION}.amazonaws.com")])
+        .with("kms:EncryptionContext:aws:dynamodb:tableName", &[&table])
+        .with("kms:EncryptionContext:aws:dynamodb:subscriberId", &[ACCOUNT]);
+    vec![call, decrypt]
+}
+
+fn named(table: &Value) -> String {
+    table.as_str().unwrap().rsplit('/').next().unwrap().to_owned()
+}
+
+/// A key without what differs from run to run.
+fn general(key: &str) -> String {
+    match key.split_once('#') {
+        Some((kind, _)) => format!("{kind}#one"),
+        None => key.to_owned(),
+    }
+}
+
+/// What the role of the state machine needs: all that any state asks for, because each may be reached.
+pub fn of_machine(definition: &Value, deployed: &Deployed) -> Vec<Call> {
+    let mut calls = Vec::new();
+    tasks(definition, &mut |name, task| {
+        let caller = || Caller::Role("LevelTransitionRole".to_owned());
+        let why = format!("the state {name}");
+        match task["Resource"].as_str().unwrap() {
+            "arn:aws:states:::lambda:invoke" => {
+                let function = task["Arguments"]["FunctionName"].as_str().unwrap();
+                calls.push(Call::new(caller(), "lambda:InvokeFunction", function, &why));
+            }
+            "arn:aws:states:::sns:publish" => {
+                let topic = task["Arguments"]["TopicArn"].as_str().unwrap();
+                calls.push(Call::new(caller(), "sns:Publish", topic, &why));
+                // Who publishes to an encrypted topic needs both.
+                for action in ["kms:GenerateDataKey", "kms:Decrypt"] {
+                    let key = deployed.arn("EncryptionKey");
+                    let call = Call::new(caller(), action, &key, &format!("the key of the topic, for {why}"))
+                        .with("kms:ViaService", &[&format!("sns.{REGION}.amazonaws.com")])
+                        .with("kms:EncryptionContext:aws:sns:topicArn", &[topic]);
+                    calls.push(call);
+                }
+            }
+            other => panic!("{name}: nothing here tells what {other} needs"),
+        }
+    });
+    assert!(!calls.is_empty(), "no state asks for anything: {definition}");
+    calls
+}
+
+/// All Task states, those in branches too.
+fn tasks(machine: &Value, see: &mut impl FnMut(&str, &Value)) {
+    for (name, state) in machine["States"].as_object().unwrap() {
+        if state["Type"] == "Task" {
+            see(name, state);
+        }
+        for branch in state["Branches"].as_array().into_iter().flatten() {
+            tasks(branch, see);
+        }
+    }
+}
