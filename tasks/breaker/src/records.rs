@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::state::HIGHEST_VERSION;
-use crate::{Decision, EvidenceSummary, InvalidRequest, Level, Outcome, Policy, SystemState, TransitionRequest};
+use crate::{Decision, EvidenceSummary, Hold, InvalidRequest, Level, Outcome, Policy, SystemState, TransitionRequest};
 
 /// What the keys of all transitions' records begin with.
 pub const TRANSITION_PREFIX: &str = "transition#";
@@ -56,6 +56,9 @@ pub struct TransitionRecord {
     /// The policy in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
+    /// The hold that was in force and that the transition ended: only an operator's command does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_hold: Option<Hold>,
     /// The execution that wrote it.
     pub execution: String,
 }
@@ -75,6 +78,7 @@ impl TransitionRecord {
             request: None,
             evidence: None,
             policy: None,
+            ended_hold: None,
             execution: execution.to_owned(),
         }
     }
@@ -102,6 +106,14 @@ pub struct CommandRecord {
     pub reason: String,
     /// The command, with who and why.
     pub request: TransitionRequest,
+    /// The hold that was in force and that the command ended, by a release or by another hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_hold: Option<Hold>,
+    /// The earliest time at which automation may raise the level; absent at level 1, and where automation only
+    /// observes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Timestamp")]
+    pub recovery_allowed_at: Option<Timestamp>,
     /// The execution that carried it out, to be joined with the account's own trail.
     pub execution: String,
 }

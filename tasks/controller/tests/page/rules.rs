@@ -44,7 +44,7 @@ pub fn probing(from: Timestamp, idle_since: Option<Timestamp>) -> Probing {
 
 fn held(level: Level) -> Hold {
     let expires_at = Timestamp::now() + SignedDuration::from_mins(30);
-    Hold { level, reason: "a release".to_owned(), requested_by: "alice".to_owned(), expires_at }
+    Hold { level, reason: "a release".to_owned(), requested_by: "alice".to_owned(), expires_at, execution: None }
 }
 
 #[tokio::test]
