@@ -27,7 +27,7 @@ pub async fn run(port: u16, options: DeployOptions, style: Style) -> Result<()> 
     let gateway = Gateway::start(port, &deployment.api).await?;
     let bank = Bank { api: gateway.address(), aws: stack.endpoint(), machine: deployment.output("StateMachineArn") };
     let mut console = Console::new(style);
-    console.ready(bank, &help(bank, &stack))?;
+    console.ready(bank, &help(bank))?;
     show(&mut console, &gateway, &mut stack, &deployment).await
 }
 
@@ -48,7 +48,7 @@ async fn show(console: &mut Console, gateway: &Gateway, stack: &mut LocalStack, 
 }
 
 /// What one can do next.
-fn help(Bank { api, aws, machine }: Bank<'_>, stack: &LocalStack) -> String {
+fn help(Bank { api, aws, .. }: Bank<'_>) -> String {
     format!(
         "
   curl {api}/circuit-breaker                                    the breaker's status
@@ -59,10 +59,9 @@ fn help(Bank { api, aws, machine }: Bank<'_>, stack: &LocalStack) -> String {
 Force a level, as an operator:
 
   export AWS_ENDPOINT_URL={aws} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
-  {} stepfunctions start-execution --state-machine-arn {machine} \\
-    --input '{{\"trigger\":\"force\",\"targetLevel\":1,\"reason\":\"the back end is mended\",\"requestedBy\":\"me\"}}'
+  cargo run -- status --environment dev
+  cargo run -- force --environment dev --level 1 --reason \"the back end is repaired\" --requested-by me
 
-Transitions follow; Ctrl-C ends everything.",
-        stack.python().program("aws").display(),
+Transitions follow; Ctrl-C ends everything."
     )
 }
