@@ -88,7 +88,7 @@ impl<M: StateMachine, R: CommandReader, C: Confirm> Operator<M, R, C> {
         match (self.wait_for_record(&name, orders.wait).await, answered) {
             (Found::Record(record), _) => report.done(*record),
             (Found::Unreadable(problem), _) => report.unknown(format!("the table cannot be read: {problem}")),
-            (Found::Nothing, Ok(())) => self.without_record(orders, report, seen).await,
+            (Found::Nothing, Ok(())) => self.without_record(orders, report, &name, seen).await,
             (Found::Nothing, Err(error)) => report.unknown(format!(
                 "the state machine did not say that it started: {error}; look at the state before you repeat the command"
             )),
@@ -98,23 +98,34 @@ impl<M: StateMachine, R: CommandReader, C: Confirm> Operator<M, R, C> {
     async fn wait_for_record(&self, name: &str, wait: Duration) -> Found {
         let deadline = Instant::now() + wait;
         loop {
-            let found = match self.records.command(name).await {
-                Ok(Some(record)) => return Found::Record(Box::new(record)),
-                Ok(None) => Found::Nothing,
-                Err(error) => Found::Unreadable(error.to_string()),
-            };
-            if Instant::now() >= deadline {
+            let found = self.look_for_record(name).await;
+            if matches!(found, Found::Record(_)) || Instant::now() >= deadline {
                 return found;
             }
             sleep(PAUSE).await;
         }
     }
 
+    async fn look_for_record(&self, name: &str) -> Found {
+        match self.records.command(name).await {
+            Ok(Some(record)) => Found::Record(Box::new(record)),
+            Ok(None) => Found::Nothing,
+            Err(error) => Found::Unreadable(error.to_string()),
+        }
+    }
+
     /// Says what is known of a command that left no record: another operator may have done what was wanted, or made
     /// it impossible.
-    async fn without_record(&self, orders: &Orders, report: CommandReport, seen: &Answer) -> CommandReport {
+    async fn without_record(&self, orders: &Orders, report: CommandReport, name: &str, seen: &Answer) -> CommandReport {
         let waited = format!("no record of it came within {} s", orders.wait.as_secs());
-        match self.machine.dry_run(&orders.request(true, Some(seen))).await {
+        let tried = self.machine.dry_run(&orders.request(true, Some(seen))).await;
+        // The record may have come late. Then the command itself is why it would be refused now.
+        match self.look_for_record(name).await {
+            Found::Record(record) => return report.done(*record),
+            Found::Unreadable(problem) => return report.unknown(format!("the table cannot be read: {problem}")),
+            Found::Nothing => {}
+        }
+        match tried {
             Ok(Executed::Answered(answer)) if answer.outcome == Outcome::None => report.nothing(*answer),
             Ok(Executed::Answered(answer)) => report.unknown(format!(
                 "{waited}: it failed or still waits, and there is still something to do ({}); look in the log group {} \

@@ -211,3 +211,11 @@ async fn a_command_without_a_record_says_what_is_known_of_it() {
         assert!(!said[0].contains("Done"), "{said:#?}");
     }
 }
+
+#[tokio::test]
+async fn a_record_that_comes_late_is_no_refusal() {
+    let refused = Executed::Failed { error: "InvalidRequest".to_owned(), cause: "`expectedEpoch` is 4".to_owned() };
+    let operator = operator(vec![transition(None), Ok(refused)], vec![Look::Nothing, Look::Record(None)]);
+    let report = operator.carry_out(&Orders { wait: Duration::ZERO, ..orders() }).await;
+    assert_eq!(report.result, Verdict::Done, "{report:?}");
+}
