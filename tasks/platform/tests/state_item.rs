@@ -40,7 +40,7 @@ fn a_hold_that_an_older_release_set_is_read() {
         execution: None,
     };
     let held = SystemState { hold: Some(hold), ..state() };
-    let item: HashMap<_, _> = serde_dynamo::to_item(&held).unwrap();
+    let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(&held).unwrap();
     assert!(!item["hold"].as_m().unwrap().contains_key("execution"));
     assert_eq!(stored_from_item(item), Stored::State(Box::new(held)));
 }
