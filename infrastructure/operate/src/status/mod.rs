@@ -87,7 +87,7 @@ pub struct AlarmsStatus {
     pub total: usize,
     /// Those that are on.
     pub on: Vec<Alarm>,
-    /// Those whose actions are off: they notify nobody.
+    /// Those whose actions are off: they send no notification.
     pub actions_off: Vec<Alarm>,
 }
 
