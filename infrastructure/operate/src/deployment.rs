@@ -25,7 +25,7 @@ pub struct Deployment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
-    /// The CloudFormation stack.
+    /// The `CloudFormation` stack.
     pub stack: String,
     /// The account.
     pub account: String,

@@ -109,6 +109,7 @@ impl TestMachine {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what a port answers")]
 pub fn answered(answer: Answer) -> Result<Executed, CallError> {
     Ok(Executed::Answered(Box::new(answer)))
 }

@@ -1,6 +1,7 @@
 //! What a terminal shows: colours where they can be seen, and text that neither breaks nor steers the terminal.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 
 /// How a part of a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +108,7 @@ impl Style {
             for (tone, text) in &line.0 {
                 let coloured = self.colours && *tone != Tone::Plain;
                 if coloured {
-                    rendered.push_str(&format!("\u{1b}[{}m", tone.code()));
+                    rendered.extend(["\u{1b}[", tone.code(), "m"]);
                 }
                 text.chars().for_each(|character| self.push(&mut rendered, character));
                 if coloured {
@@ -140,7 +141,8 @@ pub fn json(value: &impl serde::Serialize, pretty: bool) -> String {
             ascii.push(character);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                ascii.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a string cannot fail.
+                let _ = write!(ascii, "\\u{unit:04x}");
             }
         }
     }

@@ -25,7 +25,7 @@ pub use trail::CloudTrail;
 
 /// One attempt of a call, and all attempts together. Dry runs have their own: they run the state machine to its end.
 const ATTEMPT: Duration = Duration::from_secs(20);
-const OPERATION: Duration = Duration::from_secs(60);
+const OPERATION: Duration = Duration::from_mins(1);
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Which AWS, and as whom. What is not set is found by the SDK's default chain.

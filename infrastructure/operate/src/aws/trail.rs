@@ -13,10 +13,10 @@ use super::errors::call_error;
 use crate::history::StartEvent;
 use crate::ports::{CallError, CallErrorKind, Trail};
 
-/// CloudTrail allows two calls a second in an account and region.
+/// `CloudTrail` allows two calls a second in an account and region.
 const PAUSE: Duration = Duration::from_millis(550);
 
-/// CloudTrail's event history.
+/// The event history of `CloudTrail`.
 #[derive(Clone, Debug)]
 pub struct CloudTrail {
     client: Client,

@@ -172,6 +172,7 @@ fn standing_of(record: &CommandRecord) -> Standing {
 }
 
 /// What the state says about automation.
+#[must_use]
 pub fn standing_in(state: &SystemState, recovery_allowed_at: Option<Timestamp>, now: Timestamp) -> Standing {
     let held_until = state.active_hold(now).map(|hold| hold.expires_at);
     Standing { level: state.current_level, held_until, recovery_allowed_at }

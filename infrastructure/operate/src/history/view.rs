@@ -30,11 +30,10 @@ impl HistoryReport {
 }
 
 fn lines_of(entry: &Entry) -> Vec<Line> {
-    let (from, to, reason) = match (&entry.transition, &entry.command) {
-        (Some(TransitionRecord { from, to, reason, .. }), _) | (None, Some(CommandRecord { from, to, reason, .. })) => {
-            (from, to, reason)
-        }
-        (None, None) => return Vec::new(),
+    let ((Some(TransitionRecord { from, to, reason, .. }), _) | (None, Some(CommandRecord { from, to, reason, .. }))) =
+        (&entry.transition, &entry.command)
+    else {
+        return Vec::new();
     };
     let moved = if from == to { format!("level {to}     ") } else { format!("level {from} -> {to}") };
     let tone = match from.cmp(to) {

@@ -44,6 +44,7 @@ fn sources(stored: Result<Stored, StoreError>, evaluated: Result<Executed, CallE
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what a port answers")]
 fn degraded() -> Result<Stored, StoreError> {
     Ok(Stored::State(Box::new(state(Level::Degraded))))
 }
