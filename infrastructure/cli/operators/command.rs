@@ -90,7 +90,7 @@ pub struct ReleaseArgs {
 
 /// Looks.
 pub async fn look(args: LookArgs) -> ExitCode {
-    let result = async { Ok(carry_out(&args.target.connect().await?, &Orders::look(), args.json).await?) };
+    let result = async { carry_out(&args.target.connect().await?, &Orders::look(), args.json).await };
     end(result.await, args.json)
 }
 

@@ -1,5 +1,7 @@
 //! The operators' commands: which deployment, what is shown, and how the command ends.
 
+#![expect(clippy::doc_markdown, reason = "most doc comments here are help texts, which have no markdown")]
+
 mod arguments;
 mod command;
 mod history;
@@ -82,11 +84,10 @@ fn style_of(is_terminal: bool) -> Style {
 /// Writes to the standard output. A reader that has gone is no failure of the command.
 pub fn write(text: &str) {
     let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("error: the output cannot be written: {error}")
-        }
-        _ => {}
+    if let Err(error) = output.write_all(text.as_bytes()).and_then(|()| output.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        eprintln!("error: the output cannot be written: {error}");
     }
 }
 

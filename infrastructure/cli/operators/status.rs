@@ -85,22 +85,19 @@ fn refresh(report: &StatusReport, as_json: bool) {
 }
 
 async fn opened(args: &StatusArgs) -> Result<Exit, Failure> {
-    let (config, region, api) = match &args.api_url {
-        Some(api) => {
-            let (config, region) = args.target.sdk_config().await?;
-            (config, region, api.clone())
+    let (config, region, api) = if let Some(api) = &args.api_url {
+        let (config, region) = args.target.sdk_config().await?;
+        (config, region, api.clone())
+    } else {
+        let Connected { config, deployment, .. } = args.target.connect().await?;
+        if config.endpoint_url().is_some() {
+            return Err(Failure {
+                exit: Exit::Usage,
+                sentence: "the API of another AWS has another address: give --api-url".to_owned(),
+            });
         }
-        None => {
-            let Connected { config, deployment, .. } = args.target.connect().await?;
-            if config.endpoint_url().is_some() {
-                return Err(Failure {
-                    exit: Exit::Usage,
-                    sentence: "the API of another AWS has another address: give --api-url".to_owned(),
-                });
-            }
-            let api = deployment.output("ApiUrl")?.to_owned();
-            (config, deployment.place.region.clone(), api)
-        }
+        let api = deployment.output("ApiUrl")?.to_owned();
+        (config, deployment.place.region, api)
     };
     let fetched = page::fetch(&config, &region, &api).await?;
     if let Some(file) = &args.output {

@@ -39,10 +39,10 @@ fn a_hold_that_an_older_release_set_is_read() {
         expires_at: Timestamp::UNIX_EPOCH,
         execution: None,
     };
-    let held = SystemState { hold: Some(hold), ..state() };
-    let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(&held).unwrap();
+    let expected = SystemState { hold: Some(hold), ..state() };
+    let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(&expected).unwrap();
     assert!(!item["hold"].as_m().unwrap().contains_key("execution"));
-    assert_eq!(stored_from_item(item), Stored::State(Box::new(held)));
+    assert_eq!(stored_from_item(item), Stored::State(Box::new(expected)));
 }
 
 #[test]
