@@ -69,7 +69,7 @@ async fn falls(output: &mut Output, address: &str) -> String {
 
 #[tokio::test]
 async fn the_runner_ignores_proxies_tells_of_transitions_and_says_why_it_ends_when_the_local_aws_does() {
-    let mut runner = Command::new(env!("CARGO_BIN_EXE_bank-circuit-breaker"))
+    let mut runner = Command::new(env!("CARGO_BIN_EXE_breaker"))
         .args(["--port", "0"])
         .env(local::artifacts::STARTED_BY_TEST, "1")
         // Nothing listens there: whoever asked it would get nowhere.

@@ -263,8 +263,13 @@ mod tests {
     fn the_view_shows_a_hold_until_it_ends() {
         let now: Timestamp = "2026-09-10T14:06:12Z".parse().unwrap();
         let expires_at = now + SignedDuration::from_mins(5);
-        let hold =
-            Hold { level: Level::Degraded, reason: "drill".to_owned(), requested_by: "alice".to_owned(), expires_at };
+        let hold = Hold {
+            level: Level::Degraded,
+            reason: "drill".to_owned(),
+            requested_by: "alice".to_owned(),
+            expires_at,
+            execution: None,
+        };
         let state = SystemState { hold: Some(hold), ..state(now) };
         let shown = |now| screen(Some(&state), &Counts::new(), &BTreeMap::new(), &[], now);
         assert!(shown(now).contains(&"hold      until 14:11:12 UTC, by alice: drill".to_owned()));

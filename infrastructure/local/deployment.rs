@@ -42,6 +42,16 @@ impl DeployOptions {
     }
 }
 
+/// Reads `Name=Value`.
+///
+/// # Errors
+/// There is no `=` in it.
+pub fn parameter(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "is not Name=Value".to_owned())
+}
+
 /// A deployed stack.
 #[derive(Clone, Debug)]
 pub struct Deployment {

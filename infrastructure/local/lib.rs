@@ -2,7 +2,6 @@
 //! the real Lambda binaries, the real state machine.
 
 pub mod artifacts;
-pub mod cli;
 pub mod cloudwatch;
 pub mod command;
 pub mod console;

@@ -50,7 +50,7 @@ async fn show(console: &mut Console, gateway: &Gateway, stack: &mut LocalStack, 
 }
 
 /// What one can do next.
-fn help(Bank { api, aws, machine }: Bank<'_>, programs: &Path) -> String {
+fn help(Bank { api, aws, .. }: Bank<'_>, programs: &Path) -> String {
     format!(
         "
   curl {api}/circuit-breaker                                    the breaker's status
@@ -61,8 +61,8 @@ fn help(Bank { api, aws, machine }: Bank<'_>, programs: &Path) -> String {
 Force a level, as an operator:
 
 {}
-  aws stepfunctions start-execution --state-machine-arn {machine} \\
-    --input '{{\"trigger\":\"force\",\"targetLevel\":1,\"reason\":\"the back end is repaired\",\"requestedBy\":\"me\"}}'
+  cargo run -- status --environment dev
+  cargo run -- force --environment dev --level 1 --reason \"the back end is repaired\" --requested-by me
 
 Transitions follow; Ctrl-C ends everything.",
         export(aws, programs),

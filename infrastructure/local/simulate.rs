@@ -30,7 +30,7 @@ pub struct SimulateArgs {
     #[arg(long, value_delimiter = ',')]
     compare: Vec<String>,
     /// A setting that differs from the presets, by its environment variable: NAME=value
-    #[arg(long = "set", value_parser = super::cli::parameter)]
+    #[arg(long = "set", value_parser = crate::deployment::parameter)]
     settings: Vec<(String, String)>,
     /// Requests a second instead of the scenario's; several as in 1,20,200
     #[arg(long, value_delimiter = ',')]

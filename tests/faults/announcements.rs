@@ -135,6 +135,36 @@ fn an_automatic_and_a_forced_transition_are_each_announced_once_and_a_rehearsal_
 }
 
 #[test]
+fn a_hold_that_a_command_ends_is_announced_with_the_command() {
+    alone(async |system, _| {
+        let before = system.epoch().await;
+        let hold = |level: u8| with(force_to(level), json!({"holdMinutes": 30, "requestedBy": "alice"}));
+        system.execute(&hold(3)).await.unwrap();
+        let inbox = Inbox::open(system).await;
+        system.force(2).await.unwrap();
+        system.execute(&hold(2)).await.unwrap();
+        let release = json!({"trigger": "release", "reason": "over", "requestedBy": "bob"});
+        assert_eq!(system.execute(&release).await.unwrap()["endedHold"]["level"], 2);
+        system.force(1).await.unwrap();
+
+        // The last of these messages comes after all others.
+        let told = inbox.until(before + 3).await;
+        inbox.close().await;
+        assert_eq!(told[&(before + 2)].len(), 2, "{told:#?}");
+        let ending = |level: u8| {
+            let ended = format!("; this ended the hold of level {level} by alice until ");
+            let found = told[&(before + 2)].iter().find(|told| told.message["endedHold"]["level"] == level).unwrap();
+            assert!(found.message["summary"].as_str().unwrap().contains(&ended), "{found:#?}");
+            found
+        };
+        ending(3);
+        let released = ending(2);
+        assert_eq!(released.subject, format!("{}: level 2, a hold was ended", system.deployment.name));
+        assert_eq!(told[&(before + 3)][0].message.get("endedHold"), None);
+    });
+}
+
+#[test]
 fn a_transition_whose_writer_lost_its_reply_is_announced_with_its_own_epoch_though_the_level_has_moved_on() {
     alone(async |system, proxy| {
         let before = system.epoch().await;

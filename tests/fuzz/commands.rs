@@ -17,8 +17,9 @@ pub fn good() -> Vec<Value> {
         json!({"trigger": "alarm", "alarm": {"name": "a", "arn": "arn:a", "stateChangeTime": "2026-09-10T14:06:12Z"}}),
         json!({"trigger": "force", "targetLevel": 2, "reason": "drill", "requestedBy": "alice"}),
         json!({"trigger": "force", "targetLevel": 3, "reason": "drill", "requestedBy": "alice", "holdMinutes": 30,
-            "expectedEpoch": 4, "repair": true, "dryRun": true}),
-        json!({"trigger": "release", "reason": "over", "requestedBy": "alice", "expectedEpoch": 4}),
+            "expectedEpoch": 4, "expectedHold": "arn:a", "repair": true, "dryRun": true}),
+        json!({"trigger": "release", "reason": "over", "requestedBy": "alice", "expectedEpoch": 4,
+            "expectedHold": "none"}),
     ]
 }
 

@@ -78,6 +78,7 @@ pub fn name() -> impl Strategy<Value = String> {
         "requestedBy",
         "holdMinutes",
         "expectedEpoch",
+        "expectedHold",
         "repair",
         "dryRun",
         "Type",

@@ -40,6 +40,7 @@ pub fn good() -> Vec<SystemState> {
         reason: "drill".to_owned(),
         requested_by: "alice".to_owned(),
         expires_at: now() + SignedDuration::from_mins(30),
+        execution: None,
     };
     let first = SystemState { version: 1, ..SystemState::initial(&policy(), now()) };
     let probing = Probing {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    CommandRecord, Decision, EvidenceSummary, Expected, Level, Outcome, Policy, StateWrite, SystemState,
-    TransitionRecord, TransitionRequest,
+    CommandRecord, Decision, EvidenceSummary, Expected, ForceRequest, Hold, Level, Outcome, Policy, StateWrite,
+    SystemState, TransitionRecord, TransitionRequest,
 };
 
 /// The names under which tasks fail; the state machine matches them.
@@ -105,6 +105,15 @@ pub struct Evaluation {
     /// Where the level would have gone but for a hold or `MODE=observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
+    /// The hold that was in force and that an operator's command ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_hold: Option<Hold>,
+    /// The earliest time at which automation may raise the level after this; absent at level 1, and where automation
+    /// only observes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_allowed_at: Option<Timestamp>,
+    /// The policy in force.
+    pub policy: Policy,
     /// Why, in words with the numbers.
     pub reason: String,
     /// The numbers; absent for operators' commands.
@@ -134,9 +143,9 @@ impl Evaluation {
         execution: &Execution,
         now: Timestamp,
     ) -> Self {
-        let Decision { outcome, from, to, prevented, reason, evidence, next } = decision;
+        let Decision { outcome, from, to, prevented, ended_hold, reason, evidence, next } = decision;
         let write = next.map(|next| {
-            let state = SystemState { execution: execution.arn.clone(), ..next };
+            let state = SystemState { execution: execution.arn.clone(), ..next.held_by(request, execution) };
             let transition = (outcome == Outcome::Transition).then(|| TransitionRecord {
                 epoch: state.epoch,
                 version: state.version,
@@ -147,6 +156,7 @@ impl Evaluation {
                 request: Some(request.clone().as_recorded()),
                 evidence,
                 policy: Some(*policy.settings()),
+                ended_hold: ended_hold.clone(),
                 execution: execution.arn.clone(),
             });
             let command = request.is_command().then(|| CommandRecord {
@@ -159,6 +169,8 @@ impl Evaluation {
                 outcome,
                 reason: reason.clone(),
                 request: request.clone().as_recorded(),
+                ended_hold: ended_hold.clone(),
+                recovery_allowed_at: recovery_allowed_at(&state, policy, now),
                 execution: execution.arn.clone(),
             });
             StateWrite { expected, state, transition, command }
@@ -166,7 +178,38 @@ impl Evaluation {
         let new_state = write.as_ref().map_or_else(|| old_state.clone(), |write| write.state.clone());
         let dry_run = request.dry_run();
         let look_again = !dry_run && new_state.awaits_proof(now);
-        Self { outcome, dry_run, from, to, prevented, reason, evidence, old_state, new_state, look_again, write }
+        Self {
+            outcome,
+            dry_run,
+            from,
+            to,
+            prevented,
+            ended_hold,
+            recovery_allowed_at: recovery_allowed_at(&new_state, policy, now),
+            policy: *policy,
+            reason,
+            evidence,
+            old_state,
+            new_state,
+            look_again,
+            write,
+        }
+    }
+}
+
+/// Automation that only observes raises no level.
+fn recovery_allowed_at(state: &SystemState, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    state.recovery_allowed_at(policy, now).filter(|_| !policy.observes_only())
+}
+
+impl SystemState {
+    /// The state with the execution in the hold, if the request sets one: a hold that was there before keeps its own.
+    fn held_by(mut self, request: &TransitionRequest, execution: &Execution) -> Self {
+        let sets_hold = matches!(request, TransitionRequest::Force(ForceRequest { hold_minutes: Some(_), .. }));
+        if let Some(hold) = self.hold.as_mut().filter(|_| sets_hold) {
+            hold.execution = Some(execution.arn.clone());
+        }
+        self
     }
 }
 

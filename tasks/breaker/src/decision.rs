@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::fields::quoted;
 use crate::recovery::{self, Proof};
 use crate::request::{ForceRequest, ReleaseRequest};
 use crate::{
@@ -37,6 +38,8 @@ pub struct Decision {
     pub to: Level,
     /// Where the level would have gone but for a hold or `MODE=observe-only`.
     pub prevented: Option<Level>,
+    /// The hold that was in force and that an operator's command ends, by a release or by another hold.
+    pub ended_hold: Option<Hold>,
     /// Why, in words with the numbers.
     pub reason: String,
     /// The numbers, where the request needed any.
@@ -50,17 +53,21 @@ impl Decision {
     #[must_use]
     pub const fn nothing(level: Level, reason: String) -> Self {
         let (from, to) = (level, level);
-        Self { outcome: Outcome::None, from, to, prevented: None, reason, evidence: None, next: None }
+        Self { outcome: Outcome::None, from, to, prevented: None, ended_hold: None, reason, evidence: None, next: None }
     }
 
     fn moves(from: Level, reason: String, next: SystemState) -> Self {
         let to = next.current_level;
-        Self { outcome: Outcome::Transition, from, to, prevented: None, reason, evidence: None, next: Some(next) }
+        Self { outcome: Outcome::Transition, to, next: Some(next), ..Self::nothing(from, reason) }
     }
 
     fn records(reason: String, next: SystemState) -> Self {
         let level = next.current_level;
         Self { outcome: Outcome::Record, next: Some(next), ..Self::nothing(level, reason) }
+    }
+
+    fn ending(self, ended_hold: Option<Hold>) -> Self {
+        Self { ended_hold, ..self }
     }
 }
 
@@ -71,7 +78,7 @@ impl Decision {
 /// is a state that was never written, so its first evaluation always records it.
 ///
 /// # Errors
-/// A command that the state refuses (`expectedEpoch`), naming the field.
+/// A command that the state refuses (`expectedEpoch`, `expectedHold`), naming the field.
 pub fn decide(
     state: &SystemState,
     policy: &Policy,
@@ -98,6 +105,7 @@ pub fn repair(
     now: Timestamp,
 ) -> Result<Decision, InvalidRequest> {
     check_epoch(last_known, request.expected_epoch)?;
+    check_hold(last_known, request.expected_hold.as_deref(), now)?;
     let (from, to) = (last_known.current_level, request.target_level);
     let ForceRequest { requested_by, reason: why, .. } = request;
     let reason = format!("repaired at level {to} (last known level {from}) by {requested_by}: {why}");
@@ -198,13 +206,14 @@ fn force(
     now: Timestamp,
 ) -> Result<Decision, InvalidRequest> {
     check_epoch(state, request.expected_epoch)?;
+    check_hold(state, request.expected_hold.as_deref(), now)?;
     let (from, to) = (state.current_level, request.target_level);
-    let hold = hold_of(request, now);
+    let (hold, ended_hold) = (hold_of(request, now), state.active_hold(now).cloned());
     let ForceRequest { requested_by, reason: why, .. } = request;
     if from != to {
         let reason = format!("forced from level {from} to level {to} by {requested_by}: {why}");
         let next = SystemState { hold, ..moved(state, policy, to, &reason, RecoveryBackoff::default(), now) };
-        return Ok(Decision::moves(from, reason, next));
+        return Ok(Decision::moves(from, reason, next).ending(ended_hold));
     }
     if hold.is_none() && state.active_hold(now).is_none() && state.active_ramp(now).is_none() && state.version > 0 {
         return Ok(Decision::nothing(to, format!("already at level {to}")));
@@ -216,7 +225,7 @@ fn force(
         None => "not held any more".to_owned(),
     };
     let reason = format!("already at level {to}, {what}, by {requested_by}: {why}");
-    Ok(Decision::records(reason, SystemState { hold, ramp: None, ..afresh(state, now) }))
+    Ok(Decision::records(reason, SystemState { hold, ramp: None, ..afresh(state, now) }).ending(ended_hold))
 }
 
 fn hold_of(request: &ForceRequest, now: Timestamp) -> Option<Hold> {
@@ -225,18 +234,21 @@ fn hold_of(request: &ForceRequest, now: Timestamp) -> Option<Hold> {
         reason: request.reason.clone(),
         requested_by: request.requested_by.clone(),
         expires_at: later(now, SignedDuration::from_mins(minutes.into())),
+        // For the caller to fill in, as the state's.
+        execution: None,
     })
 }
 
 fn release(state: &SystemState, request: &ReleaseRequest, now: Timestamp) -> Result<Decision, InvalidRequest> {
     check_epoch(state, request.expected_epoch)?;
+    check_hold(state, request.expected_hold.as_deref(), now)?;
     let level = state.current_level;
     let ReleaseRequest { requested_by, reason: why, .. } = request;
-    if state.active_hold(now).is_none() {
+    let Some(hold) = state.active_hold(now) else {
         return Ok(Decision::nothing(level, format!("no hold to end at level {level}")));
-    }
+    };
     let reason = format!("hold of level {level} ended by {requested_by}: {why}");
-    Ok(Decision::records(reason, SystemState { hold: None, ..afresh(state, now) }))
+    Ok(Decision::records(reason, SystemState { hold: None, ..afresh(state, now) }).ending(Some(hold.clone())))
 }
 
 fn check_epoch(state: &SystemState, expected: Option<u64>) -> Result<(), InvalidRequest> {
@@ -248,6 +260,25 @@ fn check_epoch(state: &SystemState, expected: Option<u64>) -> Result<(), Invalid
         ))),
         _ => Ok(()),
     }
+}
+
+/// Refuses a command that would end another hold than the one that its sender knew of. A hold that is over by now
+/// refuses nothing: no hold is ended.
+fn check_hold(state: &SystemState, expected: Option<&str>, now: Timestamp) -> Result<(), InvalidRequest> {
+    let (Some(expected), Some(hold)) = (expected, state.active_hold(now)) else { return Ok(()) };
+    if hold.execution.as_deref() == Some(expected) {
+        return Ok(());
+    }
+    let Hold { level, reason, requested_by, expires_at, execution } = hold;
+    let remedy = match execution {
+        Some(execution) => format!("repeat the command with \"{execution}\""),
+        None => "repeat the command without `expectedHold`".to_owned(),
+    };
+    Err(InvalidRequest(format!(
+        "`expectedHold` is \"{}\", but another hold is in force: level {level} until {expires_at} by {requested_by} \
+         ({reason}); to end that hold, {remedy}",
+        quoted(expected)
+    )))
 }
 
 /// The state, one write later.

@@ -40,8 +40,8 @@ pub use records::{
     transition_key,
 };
 pub use request::{
-    AlarmHint, AlarmRequest, ForceRequest, InvalidRequest, LOOKS, ReleaseRequest, SECONDS_BETWEEN_LOOKS,
-    ScheduleRequest, TransitionRequest,
+    AlarmHint, AlarmRequest, ForceRequest, HOLD_MINUTES, InvalidRequest, LOOKS, NO_HOLD, ReleaseRequest,
+    SECONDS_BETWEEN_LOOKS, ScheduleRequest, TransitionRequest,
 };
 pub use route::{DRAWS, Route, draw, route};
 pub use state::{Hold, NewerState, Probing, Ramp, Refusing, SCHEMA_VERSION, Stored, SystemState};

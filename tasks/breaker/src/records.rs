@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::object::{tagged, tagged_or_none};
 use crate::state::HIGHEST_VERSION;
 use crate::{
-    Decision, EvidenceSummary, InvalidRequest, Level, Outcome, Policy, PolicySettings, SystemState, TransitionRequest,
+    Decision, EvidenceSummary, Hold, InvalidRequest, Level, Outcome, Policy, PolicySettings, SystemState,
+    TransitionRequest,
 };
 
 /// What the keys of all transitions' records begin with.
@@ -60,6 +61,9 @@ pub struct TransitionRecord {
     // Not a `Policy`: a record of the past stays readable when a later version would refuse its settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicySettings>,
+    /// The hold that was in force and that the transition ended: only an operator's command does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_hold: Option<Hold>,
     /// The execution that wrote it.
     pub execution: String,
 }
@@ -79,6 +83,7 @@ impl TransitionRecord {
             request: None,
             evidence: None,
             policy: None,
+            ended_hold: None,
             execution: execution.to_owned(),
         }
     }
@@ -107,6 +112,14 @@ pub struct CommandRecord {
     /// The command, with who and why.
     #[serde(deserialize_with = "tagged")]
     pub request: TransitionRequest,
+    /// The hold that was in force and that the command ended, by a release or by another hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_hold: Option<Hold>,
+    /// The earliest time at which automation may raise the level; absent at level 1, and where automation only
+    /// observes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Timestamp")]
+    pub recovery_allowed_at: Option<Timestamp>,
     /// The execution that carried it out, to be joined with the account's own trail.
     pub execution: String,
 }

@@ -25,6 +25,8 @@ pub const LOOKS: RangeInclusive<u8> = 1..=4;
 /// Between two looks of one execution: as many as [`LOOKS`] allows fit in the schedule's minute, and in the machine's
 /// timeout.
 pub const SECONDS_BETWEEN_LOOKS: u32 = 15;
+/// What `expectedHold` says for no hold.
+pub const NO_HOLD: &str = "none";
 const ALARM_FIELDS: &[Field] = &[
     Field::required("name", "the alarm's name, a text of 1 to 255 characters"),
     Field::optional("arn", "the alarm's ARN, a text of 1 to 2048 characters"),
@@ -38,6 +40,10 @@ const HOLD_MINUTES_FIELD: Field =
     Field::optional("holdMinutes", "a whole number from 1 to 4320, because a hold always ends");
 const EXPECTED_EPOCH: Field =
     Field::optional("expectedEpoch", "the epoch that you saw in the state, a whole number from 0");
+const EXPECTED_HOLD: Field = Field::optional(
+    "expectedHold",
+    "the ARN of the execution that set the hold that you saw in the state, or \"none\"",
+);
 const REPAIR: Field = Field::optional("repair", "true or false");
 const LOOKS_FIELD: Field =
     Field::optional("looks", "a whole number from 1 to 4, because a minute has room for so many");
@@ -47,8 +53,12 @@ const DRY_RUN: Field = Field::optional("dryRun", "true or false");
 const SHAPES: [(&str, &str, &[Field]); 4] = [
     ("alarm", "an alarm", &[ALARM, DRY_RUN]),
     ("schedule", "a schedule", &[LOOKS_FIELD, DRY_RUN]),
-    ("force", "a force", &[TARGET_LEVEL, REASON, REQUESTED_BY, HOLD_MINUTES_FIELD, EXPECTED_EPOCH, REPAIR, DRY_RUN]),
-    ("release", "a release", &[REASON, REQUESTED_BY, EXPECTED_EPOCH, DRY_RUN]),
+    (
+        "force",
+        "a force",
+        &[TARGET_LEVEL, REASON, REQUESTED_BY, HOLD_MINUTES_FIELD, EXPECTED_EPOCH, EXPECTED_HOLD, REPAIR, DRY_RUN],
+    ),
+    ("release", "a release", &[REASON, REQUESTED_BY, EXPECTED_EPOCH, EXPECTED_HOLD, DRY_RUN]),
 ];
 /// What `trigger` may be, for the sentences that refuse it.
 const TRIGGERS: &str = "use \"alarm\", \"schedule\", \"force\" or \"release\"";
@@ -130,6 +140,11 @@ pub struct ForceRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64")]
     pub expected_epoch: Option<u64>,
+    /// Refuses the command if it would end another hold than this one: the execution that set the hold, by its ARN,
+    /// or `"none"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 2048))]
+    pub expected_hold: Option<String>,
     /// Where the state is lost or unreadable: continues after the newest record. Else it changes nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub repair: bool,
@@ -152,6 +167,11 @@ pub struct ReleaseRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64")]
     pub expected_epoch: Option<u64>,
+    /// Refuses the command if it would end another hold than this one: the execution that set the hold, by its ARN,
+    /// or `"none"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 2048))]
+    pub expected_hold: Option<String>,
     /// Decide and answer, but change nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dry_run: bool,
@@ -244,6 +264,7 @@ impl TransitionRequest {
             },
             Self::Force(request) => {
                 check_who_and_why(&request.reason, &request.requested_by)?;
+                check_expected_hold(request.expected_hold.as_deref())?;
                 if let Some(minutes) = request.hold_minutes.filter(|minutes| !HOLD_MINUTES.contains(minutes)) {
                     return Err(InvalidRequest(format!(
                         "`holdMinutes` is {minutes}: use {}",
@@ -252,9 +273,16 @@ impl TransitionRequest {
                 }
                 Ok(())
             }
-            Self::Release(request) => check_who_and_why(&request.reason, &request.requested_by),
+            Self::Release(request) => {
+                check_who_and_why(&request.reason, &request.requested_by)?;
+                check_expected_hold(request.expected_hold.as_deref())
+            }
         }
     }
+}
+
+fn check_expected_hold(expected: Option<&str>) -> Result<(), InvalidRequest> {
+    expected.map_or(Ok(()), |expected| text::check_name("expectedHold", expected, &ARN_CHARACTERS))
 }
 
 fn check_who_and_why(reason: &str, requested_by: &str) -> Result<(), InvalidRequest> {

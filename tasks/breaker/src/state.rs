@@ -59,6 +59,10 @@ pub struct Hold {
     pub requested_by: String,
     /// When it ends. Compared on read, by every reader.
     pub expires_at: Timestamp,
+    /// The execution that set it, by its ARN. Holds that were set before this attribute existed lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub execution: Option<String>,
 }
 
 /// While the level is degraded: how safe requests try the better one. The share is of those requests, by
@@ -273,6 +277,7 @@ impl SystemState {
         }
         not_longer("hold.reason", &hold.reason, *REASON_CHARACTERS.end())?;
         not_longer("hold.requestedBy", &hold.requested_by, *REQUESTER_CHARACTERS.end())?;
+        not_longer("hold.execution", hold.execution.as_deref().unwrap_or_default(), *ARN_CHARACTERS.end())?;
         let longest = SignedDuration::from_mins((*HOLD_MINUTES.end()).into());
         not_after("hold.expiresAt", hold.expires_at, written.checked_add(longest).unwrap_or(Timestamp::MAX))
     }

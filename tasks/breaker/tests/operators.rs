@@ -4,7 +4,10 @@
 
 mod common;
 
-use breaker::{Decision, Evidence, ForceRequest, Hold, Level, Outcome, SystemState, TransitionRequest, decide, repair};
+use breaker::{
+    Decision, Evidence, ForceRequest, Hold, Level, Outcome, ReleaseRequest, SystemState, TransitionRequest, decide,
+    repair,
+};
 use common::{at, evidence, force, force_request, policy, release, schedule, state_at};
 
 fn evaluate(state: &SystemState, outcomes: &[(i64, u64, u64)]) -> Decision {
@@ -136,7 +139,74 @@ fn a_repair_begins_an_epoch_even_at_the_last_known_level() {
 
 #[test]
 fn an_expired_hold_does_not_outlive_the_next_transition() {
-    let hold = Hold { level: Level::Full, reason: "x".into(), requested_by: "y".into(), expires_at: at(100) };
+    let (reason, requested_by) = ("x".to_owned(), "y".to_owned());
+    let hold = Hold { level: Level::Full, reason, requested_by, expires_at: at(100), execution: None };
     let state = SystemState { hold: Some(hold), ..state_at(Level::Full) };
     assert_eq!(evaluate(&state, &[(150, 0, 5)]).next.unwrap().hold, None);
+}
+
+/// The execution that set the hold of [`held_by`].
+const HOLDER: &str = "arn:aws:states:us-east-1:1:express:bank:force-1:1";
+
+/// Level 3, held by alice as [`HOLDER`].
+fn held_by(execution: Option<&str>) -> SystemState {
+    let mut state = command(&state_at(Level::Full), &force(3, Some(1)), 200).next.unwrap();
+    state.hold.as_mut().unwrap().execution = execution.map(str::to_owned);
+    state
+}
+
+fn knowing(hold: &str, request: TransitionRequest) -> TransitionRequest {
+    let expected_hold = Some(hold.to_owned());
+    match request {
+        TransitionRequest::Force(force) => TransitionRequest::Force(ForceRequest { expected_hold, ..force }),
+        TransitionRequest::Release(release) => TransitionRequest::Release(ReleaseRequest { expected_hold, ..release }),
+        other => other,
+    }
+}
+
+#[test]
+fn a_command_that_knows_of_no_hold_ends_none() {
+    let state = held_by(Some(HOLDER));
+    for request in [force(2, None), force(3, Some(5)), release()] {
+        let refused = decide(&state, &policy(), &knowing("none", request), &Evidence::default(), at(210));
+        let expected = format!(
+            "`expectedHold` is \"none\", but another hold is in force: level 3 until {} by alice (back end is mended); \
+             to end that hold, repeat the command with \"{HOLDER}\"",
+            at(260)
+        );
+        assert_eq!(refused.unwrap_err().to_string(), expected);
+    }
+}
+
+#[test]
+fn a_command_that_knows_of_another_hold_ends_none() {
+    let refused = |state: &SystemState| {
+        let request = knowing("arn:other\n", force(2, None));
+        decide(state, &policy(), &request, &Evidence::default(), at(210)).unwrap_err().to_string()
+    };
+    let named = refused(&held_by(Some(HOLDER)));
+    assert!(named.starts_with("`expectedHold` is \"arn:other\\n\", but another hold"), "{named}");
+    let unnamed = refused(&held_by(None));
+    assert!(unnamed.ends_with("repeat the command without `expectedHold`"), "{unnamed}");
+}
+
+#[test]
+fn a_command_that_knows_the_hold_ends_it_and_says_so() {
+    let state = held_by(Some(HOLDER));
+    for request in [force(2, None), force(2, Some(5)), force(3, None), force(3, Some(5)), release()] {
+        let known = command(&state, &knowing(HOLDER, request.clone()), 210);
+        assert_eq!(known.ended_hold, state.hold, "{}", known.reason);
+        // Typed by hand, without the expectation.
+        assert_eq!(command(&state, &request, 210), known);
+    }
+}
+
+#[test]
+fn a_hold_that_is_over_refuses_no_command_and_is_not_ended() {
+    let state = held_by(Some(HOLDER));
+    for expected in ["none", HOLDER, "another"] {
+        let decision = command(&state, &knowing(expected, force(2, None)), 260);
+        assert_eq!((moved(&decision), decision.ended_hold), ((3, 2), None), "{expected}");
+    }
+    assert_eq!(command(&state, &knowing(HOLDER, release()), 260).outcome, Outcome::None);
 }

@@ -184,7 +184,7 @@ fn the_share_of_probes_rises_until_a_minute_gives_enough_and_falls_again() {
 fn a_hold_says_nothing_about_what_probes_would_have_proven() {
     let until = at(10_000);
     let (reason, requested_by) = ("drill".to_owned(), "alice".to_owned());
-    let hold = Some(Hold { level: Level::Degraded, reason, requested_by, expires_at: until });
+    let hold = Some(Hold { level: Level::Degraded, reason, requested_by, expires_at: until, execution: None });
     let pinned = SystemState { hold, ..probing() };
     let decision = look(&pinned, &plain(), &evidence(&[(420, 900, 0)]), at(431));
     assert_eq!(decision.prevented, None, "{}", decision.reason);

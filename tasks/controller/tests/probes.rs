@@ -230,7 +230,7 @@ async fn the_share_of_probes_is_the_states_and_each_request_is_chosen_by_its_id_
 
 fn hold(level: Level, minutes: i64) -> Hold {
     let expires_at = Timestamp::now() + SignedDuration::from_mins(minutes);
-    Hold { level, reason: "a drill".into(), requested_by: "alice".into(), expires_at }
+    Hold { level, reason: "a drill".into(), requested_by: "alice".into(), expires_at, execution: None }
 }
 
 #[tokio::test]

@@ -64,7 +64,8 @@ async fn a_transition_is_counted() {
 async fn while_a_hold_lasts_its_rest_and_what_it_prevents_are_told() {
     let task = task(false);
     let expires_at = NOW + SignedDuration::from_mins(5);
-    let hold = Hold { level: Level::Full, reason: "drill".into(), requested_by: "alice".into(), expires_at };
+    let hold =
+        Hold { level: Level::Full, reason: "drill".into(), requested_by: "alice".into(), expires_at, execution: None };
     let input = json!({"outcome": "none", "state": SystemState { hold: Some(hold), ..state(1) }, "prevented": 2});
     task.handle(input.clone(), NOW + SignedDuration::from_secs(30)).await.unwrap();
     let told = [("Evaluation", 1.0), ("CurrentLevel", 1.0), ("WouldTransition", 1.0), ("HoldMinutesLeft", 4.5)];

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use breaker::{Level, NewerState, Policy, PolicySettings, Stored, SystemState, epoch_of_key, transition_key};
+use breaker::{Hold, Level, NewerState, Policy, PolicySettings, Stored, SystemState, epoch_of_key, transition_key};
 use jiff::Timestamp;
 use platform::state_store::stored_from_item;
 
@@ -28,6 +28,21 @@ fn attributes_that_nobody_knows_are_ignored() {
     let mut item = item();
     item.insert("fromTheFuture".to_owned(), AttributeValue::S("x".to_owned()));
     assert_eq!(stored_from_item(item), Stored::State(Box::new(state())));
+}
+
+#[test]
+fn a_hold_that_an_older_release_set_is_read() {
+    let hold = Hold {
+        level: Level::Full,
+        reason: "a drill".to_owned(),
+        requested_by: "alice".to_owned(),
+        expires_at: Timestamp::UNIX_EPOCH,
+        execution: None,
+    };
+    let expected = SystemState { hold: Some(hold), ..state() };
+    let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(&expected).unwrap();
+    assert!(!item["hold"].as_m().unwrap().contains_key("execution"));
+    assert_eq!(stored_from_item(item), Stored::State(Box::new(expected)));
 }
 
 #[test]

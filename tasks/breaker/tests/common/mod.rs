@@ -74,6 +74,7 @@ pub fn force_request(level: u8, hold_minutes: Option<u32>) -> ForceRequest {
         requested_by: "alice".to_owned(),
         hold_minutes,
         expected_epoch: None,
+        expected_hold: None,
         repair: false,
         dry_run: false,
     }
@@ -85,6 +86,7 @@ pub fn release() -> TransitionRequest {
         reason: "watched it for a while".to_owned(),
         requested_by: "bob".to_owned(),
         expected_epoch: None,
+        expected_hold: None,
         dry_run: false,
     })
 }

@@ -159,6 +159,16 @@ fn not_looking_at_the_expected_epoch_is_caught() {
 }
 
 #[test]
+fn no_command_that_expects_a_hold_ends_another() {
+    check("holds", scenarios::holds());
+}
+
+#[test]
+fn not_looking_at_the_expected_hold_is_caught() {
+    catch(Mutant::IgnoresExpectedHold, properties::EXPECTED_HOLD, scenarios::holds());
+}
+
+#[test]
 fn a_fall_over_two_levels_is_caught() {
     catch(Mutant::FallsTwoLevels, properties::ONE_LEVEL_AT_A_TIME, scenarios::races());
 }

@@ -22,6 +22,7 @@ pub const STAYS_DOWN: &str = "a level that fails its probes is not gone back to"
 pub const STAYS_REFUSED: &str = "a level that refuses its probes is not gone back to";
 pub const COMMAND_ONCE: &str = "a command takes effect at most once";
 pub const EXPECTED_EPOCH: &str = "a command that expects an epoch takes effect in no other";
+pub const EXPECTED_HOLD: &str = "a command that expects a hold ends no other";
 pub const CLAIMS_ARE_TRUE: &str = "who says that it wrote, wrote what it says";
 pub const WRITES_MAKE_SENSE: &str = "no write is refused as nonsense";
 pub const RECOVERS: &str = "good traffic leads to level 1";
@@ -68,6 +69,10 @@ pub const FALLS_IN_RAMP: Sight = ("a level falls during its ramp", |_, state| {
         .any(|one| one.write.transition.as_ref().is_some_and(|record| record.reason.contains("during the ramp")))
 });
 pub const RELEASES: Sight = ("a hold is released", |_, state| any_command(state, "release"));
+pub const MEETS_HOLD: Sight = ("the expected hold is met", |_, state| any_command(state, "bob-1"));
+pub const REFUSES_HOLD: Sight = ("another hold than the expected one is in force", |_, state| {
+    state.runs.iter().any(|run| run.phase == Phase::Ended(End::Failed("InvalidRequest")))
+});
 pub const MEETS_EPOCH: Sight = ("the expected epoch is met", |_, state| any_command(state, "force-1"));
 pub const REPAIRS: Sight = ("a lost state is repaired", |_, state| state.lost && state.table.state().is_some());
 pub const FAILS_WHILE_LOST: Sight = ("an evaluation fails while the state is lost", |_, state| {
@@ -105,6 +110,7 @@ pub fn of(world: &World) -> Vec<Property<World>> {
         Property::always(ROUTES, routes),
         Property::always(COMMAND_ONCE, command_once),
         Property::always(EXPECTED_EPOCH, expected_epoch),
+        Property::always(EXPECTED_HOLD, expected_hold),
         Property::always(CLAIMS_ARE_TRUE, claims_are_true),
         Property::always(WRITES_MAKE_SENSE, writes_make_sense),
     ];
@@ -334,6 +340,23 @@ fn expected_epoch(_: &World, state: &State) -> bool {
         let met = expected.is_none_or(|expected| expected == epoch);
         epoch = committed.write.state.epoch;
         met
+    })
+}
+
+fn expected_hold(_: &World, state: &State) -> bool {
+    // The hold by the execution that set it, and until when.
+    let mut hold: Option<(String, Timestamp)> = None;
+    state.history.iter().all(|committed| {
+        let Committed { write, decided_at } = &**committed;
+        let Some(request) = write.command.as_ref().map(|command| &command.request) else { return true };
+        let in_force = hold.take().filter(|(_, until)| decided_at < until);
+        let expected = match request {
+            TransitionRequest::Force(force) => force.expected_hold.as_ref(),
+            TransitionRequest::Release(release) => release.expected_hold.as_ref(),
+            _ => None,
+        };
+        hold = hold_of(request, *decided_at).map(|until| (write.state.execution.clone(), until));
+        expected.zip(in_force).is_none_or(|(expected, (set_by, _))| *expected == set_by)
     })
 }
 

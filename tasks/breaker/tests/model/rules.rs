@@ -41,6 +41,8 @@ pub enum Mutant {
     FallsTwoLevels,
     /// `expectedEpoch` is not looked at.
     IgnoresExpectedEpoch,
+    /// `expectedHold` is not looked at.
+    IgnoresExpectedHold,
     /// No success leads to a better level.
     NeverRecovers,
     /// No failure leads from level 2 to level 3.
@@ -93,6 +95,11 @@ pub fn decide_as(
                 force.expected_epoch = None;
             }
         }
+        Some(Mutant::IgnoresExpectedHold) => match request.to_mut() {
+            TransitionRequest::Force(force) => force.expected_hold = None,
+            TransitionRequest::Release(release) => release.expected_hold = None,
+            _ => {}
+        },
         _ => {}
     }
     let mut decision = decide(&state, policy, &request, evidence, now)?;

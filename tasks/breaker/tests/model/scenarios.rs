@@ -2,15 +2,15 @@
 
 use breaker::contract::{Evaluation, Execution};
 use breaker::{
-    Evidence, Expected, ForceRequest, Level, Mode, Policy, PolicySettings, RecoveryBackoff, SystemState,
-    TransitionRequest, decide,
+    Evidence, Expected, ForceRequest, Level, Mode, Policy, PolicySettings, RecoveryBackoff, ReleaseRequest,
+    SystemState, TransitionRequest, decide,
 };
 use jiff::SignedDuration;
 
 use crate::common::{alarm, at, force, force_request, policy, release, schedule};
 use crate::properties::{
-    FAILS_WHILE_LOST, FALLS_IN_RAMP, FALLS_TO_3, FIRST_START, IDLE, KNOWS_ITS_OWN, MEETS_EPOCH, PREVENTS, PROBED,
-    RECOVERS_TO_1, REFUSED, RELAPSES, RELEASES, REPAIRS, WINS_AFTER_LOSING,
+    FAILS_WHILE_LOST, FALLS_IN_RAMP, FALLS_TO_3, FIRST_START, IDLE, KNOWS_ITS_OWN, MEETS_EPOCH, MEETS_HOLD, PREVENTS,
+    PROBED, RECOVERS_TO_1, REFUSED, REFUSES_HOLD, RELAPSES, RELEASES, REPAIRS, WINS_AFTER_LOSING,
 };
 use crate::rules::{expected_of, puts_as};
 use crate::table::Table;
@@ -111,6 +111,28 @@ pub fn operators() -> World {
     ];
     let shows = &[PREVENTS, RELEASES, MEETS_EPOCH, WINS_AFTER_LOSING];
     World { shows, ..world(&[0, 20, 40, 61], slots, vec![table_after(&[])], &[FAILING_1, GOOD_3], 1) }
+}
+
+/// Operators who hold levels, and others who know of one of the holds or of none.
+pub fn holds() -> World {
+    let knowing = |hold: &str, request| {
+        let expected_hold = Some(hold.to_owned());
+        match request {
+            TransitionRequest::Force(force) => TransitionRequest::Force(ForceRequest { expected_hold, ..force }),
+            TransitionRequest::Release(release) => {
+                TransitionRequest::Release(ReleaseRequest { expected_hold, ..release })
+            }
+            other => other,
+        }
+    };
+    let slots = vec![
+        slot("alice-3", force(3, Some(1))),
+        slot("bob-1", knowing("alice-3", force(1, None))),
+        slot("carol-2", knowing("none", force(2, Some(1)))),
+        slot("release", knowing("alice-3", release())),
+    ];
+    let shows = &[MEETS_HOLD, REFUSES_HOLD];
+    World { shows, steps: Steps::Fine, ..world(&[0, 20, 61], slots, vec![table_after(&[])], &[], 0) }
 }
 
 /// A fall, a recovery, a relapse and another recovery, with looks before and after each cooldown is over.

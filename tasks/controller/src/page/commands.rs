@@ -58,6 +58,7 @@ fn force(to: Level, hold_minutes: Option<u32>) -> TransitionRequest {
         requested_by: WHO.to_owned(),
         hold_minutes,
         expected_epoch: None,
+        expected_hold: None,
         repair: false,
         dry_run: false,
     })
@@ -68,6 +69,7 @@ fn release() -> TransitionRequest {
         reason: WHY.to_owned(),
         requested_by: WHO.to_owned(),
         expected_epoch: None,
+        expected_hold: None,
         dry_run: false,
     })
 }

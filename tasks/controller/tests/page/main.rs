@@ -43,6 +43,7 @@ fn forced(epoch: u64, reason: &str, requested_by: &str) -> TransitionRecord {
         requested_by: requested_by.to_owned(),
         hold_minutes: None,
         expected_epoch: None,
+        expected_hold: None,
         repair: false,
         dry_run: false,
     };
@@ -186,6 +187,7 @@ async fn a_hold_is_shown_with_who_why_and_until_when_while_it_lasts() {
         reason: "release tonight".to_owned(),
         requested_by: "alice".to_owned(),
         expires_at: Timestamp::now() + SignedDuration::from_mins(minutes),
+        execution: None,
     };
     let held = SystemState { hold: Some(lasting(30)), ..state(Level::Maintenance) };
     let page = Page::of(&showing(held, Vec::new())).await;
@@ -241,6 +243,7 @@ async fn every_value_is_text_and_never_markup() {
         reason: attack.to_owned(),
         requested_by: attack.to_owned(),
         expires_at: Timestamp::now() + SignedDuration::from_mins(5),
+        execution: None,
     };
     let state = SystemState { transition_reason: attack.to_owned(), hold: Some(hold), ..state(Level::Degraded) };
     let target = CommandTarget { state_machine_arn: Some(attack.to_owned()), endpoint_url: Some(attack.to_owned()) };
@@ -297,6 +300,7 @@ async fn the_page_stays_below_30_kilobytes_whatever_people_write() {
             reason: reason.clone(),
             requested_by: who.clone(),
             expires_at: Timestamp::now() + SignedDuration::from_hours(72),
+            execution: None,
         };
         let transition_reason = format!("forced from level 1 to level 2 by {who}: {reason}");
         // Every notice and every rule as well.

@@ -55,7 +55,7 @@ fn refused(probing: Probing) -> Probing {
 
 fn held(level: Level) -> Hold {
     let expires_at = Timestamp::now() + SignedDuration::from_mins(30);
-    Hold { level, reason: "a release".to_owned(), requested_by: "alice".to_owned(), expires_at }
+    Hold { level, reason: "a release".to_owned(), requested_by: "alice".to_owned(), expires_at, execution: None }
 }
 
 #[tokio::test]

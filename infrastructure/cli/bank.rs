@@ -1,0 +1,81 @@
+//! The commands about the bank on this machine. What a command started ends with it.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use local::console::Style;
+use local::deployment::{DeployOptions, parameter};
+use local::load::{self, End};
+use local::simulate::SimulateArgs;
+
+use crate::{INTERRUPTED, interrupted};
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Port of the local API
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// A parameter of the template that differs from its default, as Name=Value
+    #[arg(long = "parameter", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// Shows nothing but where the bank answers, and errors
+    #[arg(long)]
+    quiet: bool,
+    /// Shows one JSON object a line: that the bank is ready, then each transition
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
+}
+
+/// Serves the bank until it is interrupted.
+pub async fn serve(args: ServeArgs) -> ExitCode {
+    let ServeArgs { port, parameters, quiet, json } = args;
+    let options = parameters.iter().fold(DeployOptions::default(), |options, (name, value)| options.with(name, value));
+    until_interrupted(Box::pin(local::serve::run(port, options, Style::of(quiet, json)))).await
+}
+
+/// Drives a full cycle.
+pub async fn demo() -> ExitCode {
+    until_interrupted(Box::pin(local::demo::run())).await
+}
+
+/// Sends traffic. An interruption ends the sending, and what came back until then is shown.
+pub async fn traffic(options: &load::Options) -> ExitCode {
+    match load::run(options, interrupted()).await {
+        Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Plays a scenario in simulated time.
+pub async fn simulate(args: &SimulateArgs) -> ExitCode {
+    let work = async { local::simulate::run(args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
+    until_interrupted(work).await
+}
+
+async fn until_interrupted(work: impl Future<Output = Result<()>>) -> ExitCode {
+    tokio::select! {
+        result = work => match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        },
+        interrupted = interrupted() => {
+            if let Err(error) = interrupted {
+                eprintln!("error: {error:#}");
+            }
+            ExitCode::from(INTERRUPTED)
+        }
+    }
+}
+
+/// Says what went wrong, unless the reader of the output has gone.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let unread = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    if error.downcast_ref::<io::Error>().is_some_and(unread) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}

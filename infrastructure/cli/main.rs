@@ -1,0 +1,86 @@
+//! The command `breaker`. Without a subcommand it runs the bank circuit breaker on this machine.
+
+mod bank;
+mod operators;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use local::console::Errors;
+use local::load;
+use local::simulate::SimulateArgs;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::bank::ServeArgs;
+use crate::operators::{ForceArgs, HistoryArgs, LookArgs, ReleaseArgs, StatusArgs};
+
+/// What a shell reports for a program that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the bank circuit breaker on this machine: a local AWS, the real template, the real Lambdas.
+#[derive(Debug, Parser)]
+#[command(name = "breaker", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Drives a full cycle 1-2-3-2-1 and a forced recovery; fails unless every transition comes
+    Demo,
+    /// Sends requests to a bank that runs already, and counts the answers by level and status
+    Traffic(load::Options),
+    Simulate(Box<SimulateArgs>),
+    Status(Box<StatusArgs>),
+    Look(Box<LookArgs>),
+    Force(Box<ForceArgs>),
+    Release(Box<ReleaseArgs>),
+    History(Box<HistoryArgs>),
+    /// Prints the completions of this command for a shell: breaker completions bash > breaker.bash
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Shows what goes wrong in the background.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(Errors::default)
+        .with_target(false)
+        .init();
+    match cli.command {
+        Some(Command::Demo) => bank::demo().await,
+        Some(Command::Traffic(options)) => bank::traffic(&options).await,
+        Some(Command::Simulate(args)) => bank::simulate(&args).await,
+        Some(Command::Status(args)) => operators::status(*args).await,
+        Some(Command::Look(args)) => operators::look(*args).await,
+        Some(Command::Force(args)) => operators::force(*args).await,
+        Some(Command::Release(args)) => operators::release(*args).await,
+        Some(Command::History(args)) => operators::history(*args).await,
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "breaker", &mut script);
+            operators::write(&String::from_utf8_lossy(&script));
+            ExitCode::SUCCESS
+        }
+        None => bank::serve(cli.serve).await,
+    }
+}
+
+/// Waits for Ctrl-C or a request to end.
+async fn interrupted() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be watched")?;
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt.context("signals cannot be watched"),
+        _ = terminate.recv() => Ok(()),
+    }
+}

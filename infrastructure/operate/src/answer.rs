@@ -1,0 +1,56 @@
+//! What the state machine answers.
+
+use breaker::{EvidenceSummary, Hold, Level, Outcome, Policy, SystemState};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// The output of an execution that succeeded. Deployments of older releases answer with fewer members.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// What was to be done.
+    pub outcome: Outcome,
+    /// Whether it was a dry run: then nothing was changed.
+    pub dry_run: bool,
+    /// The level before.
+    pub from: Level,
+    /// The level after.
+    pub to: Level,
+    /// Where the level would have gone but for a hold or `MODE=observe-only`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prevented: Option<Level>,
+    /// The hold that the command ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_hold: Option<Hold>,
+    /// The earliest time at which automation may raise the level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_allowed_at: Option<Timestamp>,
+    /// The policy in force, if this release can read it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "readable")]
+    pub policy: Option<Policy>,
+    /// Why, in words with the numbers.
+    pub reason: String,
+    /// The numbers; absent for operators' commands.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
+    pub evidence: Option<EvidenceSummary>,
+    /// The state before.
+    pub old_state: SystemState,
+    /// The state after.
+    pub new_state: SystemState,
+}
+
+/// Another release's policy may have settings that this one cannot read; the rest of the answer is worth having.
+fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Policy>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+}
+
+/// The state machine writes an empty object if there is no evidence.
+fn unless_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EvidenceSummary>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    if value.as_object().is_some_and(serde_json::Map::is_empty) {
+        return Ok(None);
+    }
+    serde_json::from_value(value).map(Some).map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,65 @@
+//! Errors of the SDK as sentences with a remedy.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
+
+use crate::ports::{CallError, CallErrorKind};
+
+/// What helps if there are no credentials, or none that are valid.
+const CREDENTIALS: &str = "see `aws sso login` or `aws configure`, give --profile, or set AWS_ACCESS_KEY_ID and \
+                           AWS_SECRET_ACCESS_KEY";
+
+/// The error of a call that is described by `what`, as in "the stack cannot be read".
+pub fn call_error<E>(what: &str, error: &SdkError<E>) -> CallError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let kind = match error {
+        SdkError::ConstructionFailure(_) => CallErrorKind::Refused,
+        SdkError::ServiceError(answer) if answer.raw().status().is_client_error() => CallErrorKind::Refused,
+        SdkError::DispatchFailure(failure) if failure.is_user() => CallErrorKind::Refused,
+        _ if lacks_credentials(error) => CallErrorKind::Refused,
+        _ => CallErrorKind::Unanswered,
+    };
+    let problem = match error {
+        _ if lacks_credentials(error) => format!("there are no credentials: {CREDENTIALS}"),
+        SdkError::ServiceError(answer) => {
+            let code = answer.err().code().unwrap_or("an error without a code");
+            let message = answer.err().message().unwrap_or_default();
+            match code {
+                "ExpiredToken" | "ExpiredTokenException" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
+                    format!("the credentials are expired or unknown ({code}): {CREDENTIALS}")
+                }
+                _ if message.is_empty() => code.to_owned(),
+                _ => format!("{code}: {message}"),
+            }
+        }
+        SdkError::TimeoutError(_) => "AWS does not answer in time".to_owned(),
+        other => chain(other),
+    };
+    CallError { kind, message: format!("{what}: {problem}") }
+}
+
+/// The error with its causes, in words alone.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
+}
+
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<CredentialsError>().is_some() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

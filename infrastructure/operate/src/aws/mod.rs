@@ -1,0 +1,78 @@
+//! The ports, answered by AWS.
+
+mod alarms;
+mod controllers;
+mod errors;
+mod machine;
+mod stacks;
+mod table;
+mod trail;
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+use crate::exit::Failure;
+
+pub use alarms::AlarmsOf;
+pub use controllers::ControllersOf;
+pub use machine::Machine;
+pub use stacks::Account;
+pub use table::CommandTable;
+pub use trail::CloudTrail;
+
+/// One attempt of a call, and all attempts together. Dry runs have their own: they run the state machine to its end.
+const ATTEMPT: Duration = Duration::from_secs(20);
+const OPERATION: Duration = Duration::from_mins(1);
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Which AWS, and as whom. What is not set is found by the SDK's default chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// A profile of the user's configuration.
+    pub profile: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// Another AWS, such as a local one.
+    pub endpoint_url: Option<String>,
+}
+
+impl Connection {
+    /// The configuration of all clients.
+    ///
+    /// # Errors
+    /// No region is known.
+    pub async fn sdk_config(&self) -> Result<(SdkConfig, String), Failure> {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(OPERATION)
+            .build();
+        // Pinned: a newer behaviour of the SDK is to be read about before it is taken.
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard());
+        if let Some(profile) = &self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &self.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(endpoint_url) = &self.endpoint_url {
+            loader = loader.endpoint_url(endpoint_url.trim_end_matches('/'));
+        }
+        let config = loader.load().await;
+        match config.region().map(ToString::to_string) {
+            Some(region) => Ok((config, region)),
+            None => Err(Failure {
+                exit: crate::exit::Exit::Usage,
+                sentence:
+                    "no region is known: give --region, for example --region us-east-1, or set AWS_REGION or the \
+                           profile's region"
+                        .to_owned(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Doubles of the ports, for tests.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use breaker::{
+    CommandRecord, Hold, LastKnown, Level, Outcome, Policy, PolicySettings, Stored, SystemState, TransitionRecord,
+    TransitionRequest,
+};
+use jiff::{SignedDuration, Timestamp};
+use platform::state_store::{CommandReader, HistoryReader, LastKnownReader, StateReader, StoreError, Transitions};
+
+use crate::answer::Answer;
+use crate::deployment::{Deployment, Identity, Place};
+use crate::history::StartEvent;
+use crate::ports::{
+    Alarms, CallError, CallErrorKind, CommandsReader, Confirm, Confirmation, Controllers, Executed, Stacks,
+    StateMachine, Trail,
+};
+use crate::status::{Alarm, ControllersView};
+use crate::terminal::Line;
+
+pub const HOLDER: &str = "arn:aws:states:eu-central-1:1:express:bank:force-1:1";
+
+pub fn at(second: i64) -> Timestamp {
+    "2026-09-10T14:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
+}
+
+pub fn place() -> Place {
+    Place { stack: "bank-prod".to_owned(), account: "111122223333".to_owned(), region: "eu-central-1".to_owned() }
+}
+
+pub fn policy() -> Policy {
+    Policy::new(PolicySettings::default()).unwrap()
+}
+
+pub fn state(level: Level) -> SystemState {
+    SystemState { current_level: level, version: 9, epoch: 4, ..SystemState::initial(&policy(), at(0)) }
+}
+
+/// Bob's hold of level 3, in force for an hour from now.
+pub fn hold() -> Hold {
+    Hold {
+        level: Level::Maintenance,
+        reason: "while the DB is restored".to_owned(),
+        requested_by: "bob".to_owned(),
+        expires_at: Timestamp::now() + SignedDuration::from_hours(1),
+        execution: Some(HOLDER.to_owned()),
+    }
+}
+
+/// An answer to a force from level 3 to level 2.
+pub fn answer(outcome: Outcome, ended_hold: Option<Hold>) -> Answer {
+    let to = if outcome == Outcome::None { Level::Maintenance } else { Level::Degraded };
+    Answer {
+        outcome,
+        dry_run: true,
+        from: Level::Maintenance,
+        to,
+        prevented: None,
+        ended_hold: ended_hold.clone(),
+        recovery_allowed_at: Some(at(30)),
+        policy: Some(policy()),
+        reason: format!("{outcome:?} by alice: drill"),
+        evidence: None,
+        old_state: SystemState { hold: ended_hold, ..state(Level::Maintenance) },
+        new_state: state(to),
+    }
+}
+
+/// The record that a command under this name leaves.
+pub fn record(name: &str, request: TransitionRequest, ended_hold: Option<Hold>) -> CommandRecord {
+    CommandRecord {
+        name: name.to_owned(),
+        version: 10,
+        epoch: 5,
+        from: Level::Maintenance,
+        to: Level::Degraded,
+        at: at(0),
+        outcome: Outcome::Transition,
+        reason: "forced from level 3 to level 2 by alice: drill".to_owned(),
+        request,
+        ended_hold,
+        recovery_allowed_at: Some(at(30)),
+        execution: format!("arn:aws:states:eu-central-1:1:express:bank:{name}:2"),
+    }
+}
+
+pub fn refused(message: &str) -> CallError {
+    CallError { kind: CallErrorKind::Refused, message: message.to_owned() }
+}
+
+pub fn unanswered(message: &str) -> CallError {
+    CallError { kind: CallErrorKind::Unanswered, message: message.to_owned() }
+}
+
+/// A state machine that gives these answers to dry runs, the last of them again and again, and keeps what was started.
+pub struct TestMachine {
+    pub answers: Vec<Result<Executed, CallError>>,
+    pub start: Result<(), CallError>,
+    pub dry_runs: AtomicUsize,
+    pub started: Mutex<Vec<(String, TransitionRequest)>>,
+}
+
+impl TestMachine {
+    pub fn answering(answers: Vec<Result<Executed, CallError>>) -> Self {
+        Self { answers, start: Ok(()), dry_runs: AtomicUsize::new(0), started: Mutex::default() }
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is what a port answers")]
+pub fn answered(answer: Answer) -> Result<Executed, CallError> {
+    Ok(Executed::Answered(Box::new(answer)))
+}
+
+impl StateMachine for TestMachine {
+    async fn dry_run(&self, request: &TransitionRequest) -> Result<Executed, CallError> {
+        assert!(request.dry_run(), "{request:?} would be carried out");
+        let number = self.dry_runs.fetch_add(1, Ordering::Relaxed);
+        self.answers.get(number).or(self.answers.last()).unwrap().clone()
+    }
+
+    async fn start(&self, name: &str, request: &TransitionRequest) -> Result<(), CallError> {
+        assert!(!request.dry_run());
+        self.started.lock().unwrap().push((name.to_owned(), request.clone()));
+        self.start.clone()
+    }
+}
+
+/// How a look for the command's record ends.
+#[derive(Clone, Debug)]
+pub enum Look {
+    Record(Option<Hold>),
+    Nothing,
+    Unreadable,
+}
+
+/// A table that answers looks for records so, one after the other, the last of them again and again.
+pub struct TestRecords {
+    pub looks: Vec<Look>,
+    pub looked: AtomicUsize,
+    pub request: TransitionRequest,
+}
+
+impl CommandReader for TestRecords {
+    async fn command(&self, execution_name: &str) -> Result<Option<CommandRecord>, StoreError> {
+        let number = self.looked.fetch_add(1, Ordering::Relaxed);
+        match self.looks.get(number).or(self.looks.last()).unwrap().clone() {
+            Look::Record(hold) => Ok(Some(record(execution_name, self.request.clone(), hold))),
+            Look::Nothing => Ok(None),
+            Look::Unreadable => Err(StoreError("the table is down".to_owned())),
+        }
+    }
+}
+
+/// An operator who answers so, and what was shown.
+pub struct TestConfirm(pub Confirmation, pub Mutex<Vec<String>>);
+
+impl Confirm for TestConfirm {
+    fn confirm(&self, lines: &[Line]) -> Confirmation {
+        self.1.lock().unwrap().extend(lines.iter().map(Line::text));
+        self.0
+    }
+}
+
+/// A table with these contents.
+pub struct TestTable {
+    pub stored: Result<Stored, StoreError>,
+    pub transitions: Vec<TransitionRecord>,
+    pub commands: Vec<CommandRecord>,
+}
+
+impl StateReader for TestTable {
+    async fn read(&self) -> Result<Stored, StoreError> {
+        self.stored.clone()
+    }
+}
+
+impl HistoryReader for TestTable {
+    async fn transitions(&self, epoch: u64, count: u64) -> Result<Transitions, StoreError> {
+        let wanted = (epoch + 1).saturating_sub(count)..=epoch;
+        let mut records: Vec<_> =
+            self.transitions.iter().filter(|record| wanted.contains(&record.epoch)).cloned().collect();
+        records.sort_by_key(|record| std::cmp::Reverse(record.epoch));
+        Ok(Transitions { records, left_out: 0 })
+    }
+}
+
+impl LastKnownReader for TestTable {
+    async fn last_known(&self) -> Result<Option<LastKnown>, StoreError> {
+        let known =
+            |record: &TransitionRecord| LastKnown { version: record.version, epoch: record.epoch, level: record.to };
+        Ok(self.transitions.iter().map(known).max())
+    }
+}
+
+impl CommandsReader for TestTable {
+    async fn commands(&self) -> Result<(Vec<CommandRecord>, u64), CallError> {
+        Ok((self.commands.clone(), 0))
+    }
+}
+
+/// A trail with these events, or one that cannot be read.
+pub struct TestTrail(pub Result<Vec<StartEvent>, CallError>);
+
+impl Trail for TestTrail {
+    async fn starts(&self, _: Timestamp, _: Timestamp) -> Result<Vec<StartEvent>, CallError> {
+        self.0.clone()
+    }
+}
+
+/// Controllers that report this.
+pub struct TestControllers(pub Result<ControllersView, CallError>);
+
+impl Controllers for TestControllers {
+    async fn view(&self, _: Timestamp) -> Result<ControllersView, CallError> {
+        self.0.clone()
+    }
+}
+
+/// These alarms.
+pub struct TestAlarms(pub Result<Vec<Alarm>, CallError>);
+
+impl Alarms for TestAlarms {
+    async fn alarms(&self) -> Result<Vec<Alarm>, CallError> {
+        self.0.clone()
+    }
+}
+
+/// An account with these stacks, all of this project.
+pub struct TestAccount(pub Vec<&'static str>);
+
+impl Stacks for TestAccount {
+    async fn deployment(&self, name: &str) -> Result<Option<Deployment>, CallError> {
+        let found = self.0.contains(&name);
+        let outputs = BTreeMap::from([("StateTableName".to_owned(), "table".to_owned())]);
+        let (project, environment) = ("bank".to_owned(), "prod".to_owned());
+        Ok(found.then(|| Deployment { place: place(), project, environment, outputs }))
+    }
+
+    async fn names(&self) -> Result<Vec<String>, CallError> {
+        Ok(self.0.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    async fn identity(&self) -> Result<Identity, CallError> {
+        Ok(Identity { account: "111122223333".to_owned(), arn: "arn:aws:iam::111122223333:user/alice".to_owned() })
+    }
+}

@@ -1,0 +1,53 @@
+//! How a command ends.
+
+use std::process::ExitCode;
+
+/// The exit status of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done, or there was nothing to do.
+    Done,
+    /// 1: refused or failed; nothing was changed.
+    Failed,
+    /// 2: the arguments are wrong.
+    Usage,
+    /// 3: the outcome is unknown.
+    Unknown,
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Unknown => 3,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// A command that cannot be begun: the sentence says what is missing and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Failure {
+    /// The exit status.
+    pub exit: Exit,
+    /// What is wrong, and the remedy.
+    pub sentence: String,
+}
+
+impl Failure {
+    /// A failure that changed nothing.
+    #[must_use]
+    pub fn failed(sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, sentence: sentence.into() }
+    }
+}

@@ -1,0 +1,150 @@
+use breaker::{LastKnown, Level, Outcome, ReleaseRequest, TransitionRequest};
+use platform::state_store::StoreError;
+
+use super::*;
+use crate::doubles::{TestTable, TestTrail, at, hold, place, record, refused, state};
+
+const ALL: Selection = Selection { since: None, epoch: None, count: 20 };
+
+fn release() -> TransitionRequest {
+    TransitionRequest::Release(ReleaseRequest {
+        reason: "over".to_owned(),
+        requested_by: "alice".to_owned(),
+        expected_epoch: None,
+        expected_hold: None,
+        dry_run: false,
+    })
+}
+
+/// The first start, epochs 1 to 5 each ten seconds after the one before, the command of epoch 5, and a release after.
+fn table() -> TestTable {
+    let start = TransitionRecord::first_start(at(-60), "arn");
+    let transitions = (1..=5).map(|epoch| TransitionRecord {
+        epoch,
+        version: 2 * epoch,
+        from: Level::Maintenance,
+        to: Level::Degraded,
+        at: at(-60 + 10 * i64::try_from(epoch).unwrap()),
+        reason: format!("transition {epoch}"),
+        ..start.clone()
+    });
+    let released = CommandRecord {
+        version: 11,
+        at: at(5),
+        from: Level::Degraded,
+        outcome: Outcome::Record,
+        reason: "hold of level 2 ended by alice: over".to_owned(),
+        ended_hold: Some(hold()),
+        ..record("release-1", release(), None)
+    };
+    TestTable {
+        stored: Ok(Stored::State(Box::new(breaker::SystemState { epoch: 5, version: 11, ..state(Level::Degraded) }))),
+        transitions: std::iter::once(start.clone()).chain(transitions).collect(),
+        commands: vec![record("force-1", release(), None), released],
+    }
+}
+
+async fn versions(table: &TestTable, selection: Selection) -> Vec<u64> {
+    let report = read(place(), table, table, selection).await.unwrap();
+    report.entries.iter().map(|entry| entry.version).collect()
+}
+
+#[tokio::test]
+async fn transitions_and_commands_are_one_list_newest_first() {
+    assert_eq!(versions(&table(), ALL).await, [11, 10, 8, 6, 4, 2, 0]);
+    let report = read(place(), &table(), &table(), ALL).await.unwrap();
+    let both = &report.entries[1];
+    assert!(both.transition.is_some() && both.command.is_some(), "one write, one entry");
+}
+
+#[tokio::test]
+async fn a_selection_takes_a_part() {
+    assert_eq!(versions(&table(), Selection { count: 2, ..ALL }).await, [11, 10]);
+    assert_eq!(versions(&table(), Selection { since: Some(at(-20)), ..ALL }).await, [11, 10, 8]);
+    assert_eq!(versions(&table(), Selection { epoch: Some(5), ..ALL }).await, [11, 10]);
+    assert_eq!(versions(&table(), Selection { epoch: Some(3), ..ALL }).await, [6]);
+    assert_eq!(versions(&table(), Selection { epoch: Some(9), ..ALL }).await, [0_u64; 0]);
+}
+
+#[tokio::test]
+async fn more_transitions_than_one_read_gives_are_all_found() {
+    let mut table = table();
+    let newest = table.transitions[5].clone();
+    table.transitions = (0..=250).map(|epoch| TransitionRecord { epoch, version: epoch, ..newest.clone() }).collect();
+    table.stored = Ok(Stored::State(Box::new(breaker::SystemState { epoch: 250, ..state(Level::Degraded) })));
+    table.commands.clear();
+    let all = versions(&table, Selection { count: 1_000, ..ALL }).await;
+    assert_eq!(all, (0..=250).rev().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_lost_state_has_a_history_and_a_first_start_none() {
+    let lost = TestTable { stored: Ok(Stored::Lost), ..table() };
+    assert_eq!(lost.last_known().await, Ok(Some(LastKnown { version: 10, epoch: 5, level: Level::Degraded })));
+    assert_eq!(versions(&lost, ALL).await.len(), 7);
+    let empty = TestTable { stored: Ok(Stored::Nothing), transitions: vec![], commands: vec![] };
+    let report = read(place(), &empty, &empty, ALL).await.unwrap();
+    assert_eq!(report.lines()[1].text(), "No records.");
+    let down = TestTable { stored: Err(StoreError("the table is down".to_owned())), ..table() };
+    let failure = read(place(), &down, &down, ALL).await.unwrap_err();
+    assert_eq!(failure.sentence, "the history cannot be read: the table is down");
+}
+
+#[tokio::test]
+async fn lines_name_what_was_done_and_which_hold_ended() {
+    let report = read(place(), &table(), &table(), Selection { count: 2, ..ALL }).await.unwrap();
+    let lines: Vec<_> = report.lines().iter().map(crate::terminal::Line::text).collect();
+    assert_eq!(lines[1], "2026-09-10 14:00:05 UTC  epoch 5    level 2       hold of level 2 ended by alice: over");
+    assert!(lines[2].starts_with("    This ended the hold of level 3 by bob until "), "{lines:#?}");
+    assert_eq!(lines[3], "2026-09-10 13:59:50 UTC  epoch 5    level 3 -> 2  transition 5");
+}
+
+/// A start of the execution called release-1, by this principal.
+fn event(principal: &str) -> StartEvent {
+    let event = serde_json::json!({
+        "eventName": "StartExecution",
+        "userIdentity": {"type": "AssumedRole", "arn": principal},
+        "requestParameters": {"name": "release-1", "input": "HIDDEN_DUE_TO_SECURITY_REASONS"},
+        "responseElements": {"executionArn": "arn:aws:states:eu-central-1:1:express:bank:release-1:2"},
+    });
+    StartEvent::parse(&event.to_string()).unwrap()
+}
+
+async fn verified(trail: Result<Vec<StartEvent>, crate::ports::CallError>, seconds: i64) -> Verification {
+    verify(&record("release-1", release(), None), &TestTrail(trail), at(seconds)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_command_is_verified_by_the_arn_or_its_last_part() {
+    for principal in ["alice", "arn:aws:iam::1:user/alice", "arn:aws:sts::1:assumed-role/Operator/alice"] {
+        let expected = Verification::Verified { principal: principal.to_owned() };
+        assert_eq!(verified(Ok(vec![event(principal)]), 60).await, expected);
+    }
+    let principal = "arn:aws:sts::1:assumed-role/alice/mallory".to_owned();
+    let expected = Verification::Claimed { claimed: "alice".to_owned(), principal: principal.clone() };
+    assert_eq!(verified(Ok(vec![event(&principal)]), 60).await, expected);
+}
+
+#[tokio::test]
+async fn a_command_that_the_trail_does_not_know_is_not_verified() {
+    let other = StartEvent { execution: Some("arn:other".to_owned()), ..event("alice") };
+    assert_eq!(verified(Ok(vec![other]), 60).await, Verification::NotThereYet);
+    assert_eq!(verified(Ok(vec![]), 7_200).await, Verification::Missing);
+    assert_eq!(verified(Ok(vec![event("alice")]), 91 * 86_400).await, Verification::TooOld);
+}
+
+#[test]
+fn an_event_of_a_start_that_was_refused_proves_nothing() {
+    let refused = r#"{"userIdentity": {"arn": "a"}, "errorCode": "AccessDenied", "requestParameters": {"name": "x"}}"#;
+    assert_eq!(StartEvent::parse(refused), None);
+    assert_eq!(StartEvent::parse("no JSON"), None);
+}
+
+#[tokio::test]
+async fn a_trail_that_cannot_be_read_is_said() {
+    let mut report = read(place(), &table(), &table(), ALL).await.unwrap();
+    verify_all(&mut report, &TestTrail(Err(refused("AccessDenied"))), at(60)).await;
+    assert_eq!(report.verification_error.as_deref(), Some("AccessDenied"));
+    let last = report.lines().pop().unwrap().text();
+    assert_eq!(last, "The commands cannot all be verified: AccessDenied");
+}

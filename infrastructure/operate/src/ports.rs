@@ -1,0 +1,109 @@
+//! What the commands need of AWS, a trait for each need. The state table's ports are those of the Lambdas:
+//! `StateReader`, `CommandReader` and `HistoryReader` of the crate `platform`.
+
+use breaker::{CommandRecord, TransitionRequest};
+use jiff::Timestamp;
+
+use crate::answer::Answer;
+use crate::deployment::{Deployment, Identity};
+use crate::history::StartEvent;
+use crate::status::{Alarm, ControllersView};
+
+/// A call to AWS that was not answered as asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct CallError {
+    /// What can be said of the call.
+    pub kind: CallErrorKind,
+    /// What went wrong, and the remedy.
+    pub message: String,
+}
+
+/// What can be said of a call that was not answered as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallErrorKind {
+    /// It was not sent, or AWS refused it: it had no effect.
+    Refused,
+    /// It was sent and not answered, or AWS failed: it may have had its effect.
+    Unanswered,
+}
+
+/// An execution of the state machine that came to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Executed {
+    /// It succeeded.
+    Answered(Box<Answer>),
+    /// It failed.
+    Failed {
+        /// The error's name, or the execution's status if it has none.
+        error: String,
+        /// The cause, for people.
+        cause: String,
+    },
+}
+
+/// Starts the state machine.
+pub trait StateMachine {
+    /// Runs it to its end with a request that changes nothing.
+    fn dry_run(&self, request: &TransitionRequest) -> impl Future<Output = Result<Executed, CallError>> + Send;
+
+    /// Starts it under `name`. How it ended is in the record that it leaves.
+    fn start(&self, name: &str, request: &TransitionRequest) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// Reads the records of all commands.
+pub trait CommandsReader {
+    /// The commands' records, in any order, and the number of those that are invalid.
+    fn commands(&self) -> impl Future<Output = Result<(Vec<CommandRecord>, u64), CallError>> + Send;
+}
+
+/// Reads what the controllers report.
+pub trait Controllers {
+    /// The last minutes before `now`.
+    fn view(&self, now: Timestamp) -> impl Future<Output = Result<ControllersView, CallError>> + Send;
+}
+
+/// Reads the deployment's alarms.
+pub trait Alarms {
+    /// All of them.
+    fn alarms(&self) -> impl Future<Output = Result<Vec<Alarm>, CallError>> + Send;
+}
+
+/// Reads the account's trail.
+pub trait Trail {
+    /// The starts of executions between two times.
+    fn starts(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Vec<StartEvent>, CallError>> + Send;
+}
+
+/// Finds deployments.
+pub trait Stacks {
+    /// The deployment of the stack called `name`, if there is such a stack.
+    fn deployment(&self, name: &str) -> impl Future<Output = Result<Option<Deployment>, CallError>> + Send;
+
+    /// The names of the stacks that are this project's.
+    fn names(&self) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
+
+    /// Whose the credentials are.
+    fn identity(&self) -> impl Future<Output = Result<Identity, CallError>> + Send;
+}
+
+/// What an operator answers to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Go on.
+    Yes,
+    /// Do not.
+    No,
+    /// The input is no terminal, so the question cannot be asked.
+    NotAsked,
+}
+
+/// Asks the operator.
+pub trait Confirm {
+    /// Shows the lines, and asks whether to go on.
+    fn confirm(&self, lines: &[crate::terminal::Line]) -> Confirmation;
+}

@@ -1,0 +1,195 @@
+//! How the breaker is: level, hold, rules with their evidence, what the controllers see, alarms, newest transitions.
+//!
+//! Each part is read on its own, and a part that cannot be read says why: the others are worth having.
+
+mod rules;
+mod view;
+
+use breaker::{SCHEMA_VERSION, ScheduleRequest, Stored, SystemState, TransitionRecord, TransitionRequest};
+use jiff::Timestamp;
+use platform::state_store::{HistoryReader, StateReader};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::answer::Answer;
+use crate::deployment::Place;
+use crate::exit::Exit;
+use crate::ports::{Alarms, Controllers, Executed, StateMachine};
+
+pub use rules::{Direction, RuleStatus};
+
+/// So many of the newest transitions are shown.
+const TRANSITIONS: u64 = 5;
+
+/// What the controllers reported in the last five minutes; nothing where none did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ControllersView {
+    /// The lowest level number that any of them routed by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lowest_level: Option<f64>,
+    /// The highest level number that any of them routed by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub highest_level: Option<f64>,
+    /// The greatest age of the state that any of them routed by (seconds).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_state_seconds: Option<f64>,
+}
+
+/// One alarm of the deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Alarm {
+    /// Its name.
+    pub name: String,
+    /// Whether it is on.
+    pub is_on: bool,
+    /// Whether it notifies and acts when it goes on.
+    pub actions_enabled: bool,
+    /// Time of its newest change of state (UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+/// The status, as `--json` shows it. A part that could not be read is absent, and `problems` says why.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusReport {
+    /// The deployment.
+    pub deployment: Place,
+    /// Time of the report (UTC).
+    pub at: Timestamp,
+    /// The state item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<SystemState>,
+    /// What an evaluation would decide now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<Box<Answer>>,
+    /// The rules that may move the level, with their evidence.
+    pub rules: Vec<RuleStatus>,
+    /// What the controllers see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub controllers: Option<ControllersView>,
+    /// The alarms that are on, or whose actions are off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarms: Option<AlarmsStatus>,
+    /// The newest transitions, newest first.
+    pub transitions: Vec<TransitionRecord>,
+    /// What could not be read, and why.
+    pub problems: Vec<String>,
+}
+
+/// The alarms that need attention.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AlarmsStatus {
+    /// Number of the deployment's alarms.
+    pub total: usize,
+    /// Those that are on.
+    pub on: Vec<Alarm>,
+    /// Those whose actions are off: they send no notification.
+    pub actions_off: Vec<Alarm>,
+}
+
+/// Where the parts are read from.
+#[derive(Clone, Debug)]
+pub struct Sources<T, M, C, A> {
+    /// The state table.
+    pub table: T,
+    /// The state machine.
+    pub machine: M,
+    /// The controllers' metrics.
+    pub controllers: C,
+    /// The alarms.
+    pub alarms: A,
+}
+
+impl<T: StateReader + HistoryReader, M: StateMachine, C: Controllers, A: Alarms> Sources<T, M, C, A> {
+    /// Reads the status.
+    pub async fn read(&self, place: Place, now: Timestamp) -> StatusReport {
+        let look = TransitionRequest::Schedule(ScheduleRequest { looks: None, dry_run: true });
+        let (stored, evaluated, controllers, alarms) = tokio::join!(
+            self.table.read(),
+            self.machine.dry_run(&look),
+            self.controllers.view(now),
+            self.alarms.alarms(),
+        );
+        let mut problems = Vec::new();
+        let state = match stored {
+            Ok(stored) => state_of(stored, &mut problems),
+            Err(error) => keep(Err(error), &mut problems),
+        };
+        let evaluation = match evaluated {
+            Ok(Executed::Answered(answer)) => Some(answer),
+            Ok(Executed::Failed { error, cause }) => {
+                problems.push(format!("an evaluation fails now: {error}: {cause}"));
+                None
+            }
+            Err(error) => keep(Err(error), &mut problems),
+        };
+        let transitions = match &state {
+            Some(state) => match self.table.transitions(state.epoch, TRANSITIONS).await {
+                Ok(read) => read.records,
+                Err(error) => {
+                    problems.push(error.to_string());
+                    Vec::new()
+                }
+            },
+            None => Vec::new(),
+        };
+        let rules = evaluation.as_deref().map(|answer| rules::of(answer, now)).unwrap_or_default();
+        let controllers = keep(controllers, &mut problems);
+        let alarms = keep(alarms, &mut problems).map(AlarmsStatus::from);
+        StatusReport {
+            deployment: place,
+            at: now,
+            state,
+            evaluation,
+            rules,
+            controllers,
+            alarms,
+            transitions,
+            problems,
+        }
+    }
+}
+
+impl StatusReport {
+    /// The exit status: failed if the state cannot be read.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        if self.state.is_some() { Exit::Done } else { Exit::Failed }
+    }
+}
+
+impl From<Vec<Alarm>> for AlarmsStatus {
+    fn from(alarms: Vec<Alarm>) -> Self {
+        let total = alarms.len();
+        let on = alarms.iter().filter(|alarm| alarm.is_on).cloned().collect();
+        let actions_off = alarms.into_iter().filter(|alarm| !alarm.actions_enabled).collect();
+        Self { total, on, actions_off }
+    }
+}
+
+/// The part, or `None` with its problem kept.
+fn keep<T>(part: Result<T, impl std::fmt::Display>, problems: &mut Vec<String>) -> Option<T> {
+    part.map_err(|error| problems.push(error.to_string())).ok()
+}
+
+fn state_of(stored: Stored, problems: &mut Vec<String>) -> Option<SystemState> {
+    let problem = match stored {
+        Stored::State(state) => return Some(*state),
+        Stored::Nothing => "nothing was written yet: the level is 1 until the first evaluation".to_owned(),
+        Stored::Lost => "the state item is missing, but there is a history: force a level with --repair".to_owned(),
+        Stored::Unreadable(problem) => format!("{problem}: force a level with --repair"),
+        Stored::Newer(newer) => format!(
+            "the state item has schemaVersion {}, and this release knows {SCHEMA_VERSION}: the level is {}",
+            newer.schema_version, newer.current_level
+        ),
+    };
+    problems.push(problem);
+    None
+}
+
+#[cfg(test)]
+mod tests;

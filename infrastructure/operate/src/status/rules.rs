@@ -1,0 +1,99 @@
+//! The rules that may move the level, each with its evidence.
+
+use breaker::{CallCounts, EvidenceSummary, Level, Policy};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::answer::Answer;
+
+/// Where a rule leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Direction {
+    /// To the next worse level.
+    Fall,
+    /// To the next better level.
+    Recovery,
+}
+
+/// A rule of the policy, and how near it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleStatus {
+    /// Its name.
+    pub rule: &'static str,
+    /// Where it leads.
+    pub direction: Direction,
+    /// Whether it holds now. Whether the level then moves depends on holds, the cooldown and the mode too.
+    pub holds: bool,
+    /// The evidence beside the threshold, in words.
+    pub text: String,
+}
+
+/// The rules at the level of the answer; none if the deployment is older and does not tell its policy.
+pub fn of(answer: &Answer, now: Timestamp) -> Vec<RuleStatus> {
+    let (Some(policy), Some(evidence)) = (&answer.policy, &answer.evidence) else { return Vec::new() };
+    let in_ramp = answer.old_state.active_ramp(now).is_some();
+    let mut rules = Vec::new();
+    if evidence.level.worse().is_some() {
+        rules.extend(falls(policy, evidence, in_ramp));
+    }
+    if evidence.level.better().is_some() {
+        rules.push(recovery(policy, evidence));
+    }
+    rules
+}
+
+fn falls(policy: &Policy, evidence: &EvidenceSummary, in_ramp: bool) -> Vec<RuleStatus> {
+    let fall = |rule, holds, text| RuleStatus { rule, direction: Direction::Fall, holds, text };
+    let mut rules = Vec::new();
+    let threshold = if evidence.level == Level::Full { policy.level_1_failures() } else { policy.level_2_failures() };
+    if threshold > 0 {
+        let (failures, carried) = (evidence.failures(), evidence.carried_failures);
+        let within = policy.window().map(|window| format!(" within {} s", window.as_secs())).unwrap_or_default();
+        let carried = if carried > 0 { format!(", {carried} of them carried over") } else { String::new() };
+        let holds = failures >= u64::from(threshold);
+        rules.push(fall("failures", holds, format!("{failures} of {threshold} failures{within}{carried}")));
+    }
+    if let Some(threshold) = policy.consecutive_failures() {
+        let failures = evidence.consecutive_failures;
+        let text = format!("{failures} of {threshold} consecutive failures");
+        rules.push(fall("consecutiveFailures", failures >= u64::from(threshold), text));
+    }
+    let minimum = if in_ramp { policy.ramp_minimum_calls() } else { policy.minimum_calls() };
+    let rate = |part: u64, percent: u32, what: &str| {
+        let CallCounts { calls, .. } = evidence.rate;
+        let is = evidence.rate.percent(part);
+        let text = format!("{part} of {calls} calls {what} ({is} %); falls at {percent} % of at least {minimum}");
+        (evidence.rate.reaches(part, percent, minimum), text)
+    };
+    if let Some(percent) = policy.failure_rate_percent() {
+        let (holds, text) = rate(evidence.rate.failed, percent, "failed");
+        rules.push(fall("failureRate", holds, text));
+    }
+    if let Some(percent) = policy.slow_call_rate_percent() {
+        let (holds, text) = rate(evidence.rate.slow, percent, "were slow");
+        rules.push(fall("slowCallRate", holds, text));
+    }
+    rules
+}
+
+fn recovery(policy: &Policy, evidence: &EvidenceSummary) -> RuleStatus {
+    let recovery = |rule, holds, text| RuleStatus { rule, direction: Direction::Recovery, holds, text };
+    if policy.recovers_by_probes() {
+        let threshold = policy.probe_calls();
+        let Some(probes) = evidence.probes else {
+            return recovery("probes", false, format!("no probing now; {threshold} probes prove the better level"));
+        };
+        let text = format!("{} of {threshold} probes, {} of them failed", probes.calls, probes.failed);
+        return recovery("probes", probes.calls >= u64::from(threshold), text);
+    }
+    let threshold = match evidence.level {
+        Level::Maintenance => policy.level_3_successes(),
+        _ => policy.level_2_successes(),
+    };
+    let streak = evidence.success_streak;
+    let text = format!("{streak} of {threshold} consecutive successes");
+    recovery("consecutiveSuccesses", streak >= u64::from(threshold), text)
+}
