@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::config::{self, ConfigArgs};
 use crate::console::{Errors, Style};
 use crate::deployment::DeployOptions;
 use crate::load::End;
@@ -49,6 +50,7 @@ enum Command {
     /// Sends requests to a bank that runs already, and counts the answers by level and status
     Traffic(load::Options),
     Simulate(Box<SimulateArgs>),
+    Config(ConfigArgs),
 }
 
 /// Reads `Name=Value`.
@@ -77,6 +79,10 @@ pub async fn run() -> ExitCode {
         },
         Some(Command::Simulate(args)) => {
             let work = async { simulate::run(&args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
+            until_interrupted(work).await
+        }
+        Some(Command::Config(args)) => {
+            let work = async { config::run(&args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
             until_interrupted(work).await
         }
         None => {

@@ -5,6 +5,7 @@ pub mod artifacts;
 pub mod cli;
 pub mod cloudwatch;
 pub mod command;
+pub mod config;
 pub mod console;
 pub mod demo;
 pub mod deployment;
