@@ -99,7 +99,7 @@ fn missing(path: &Path, place: &str) -> String {
 
 fn table(effective: &Effective) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["key", "value", "from"]);
+    table.load_style(presets::NOTHING).set_header(["key", "value", "from"]);
     for setting in &effective.settings {
         let value = if setting.value.is_null() { "not set".to_owned() } else { setting.value.to_string() };
         table.add_row([setting.key.clone(), value, setting.origin.to_string()]);

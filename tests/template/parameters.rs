@@ -48,7 +48,7 @@ async fn an_empty_file_gives_the_templates_defaults() {
     let template = Template::plain().await;
     let parameters = template.section("Parameters");
     for (name, value) in parameters_of("") {
-        let parameter = parameters.get(&name).unwrap_or_else(|| panic!("no parameter {name}"));
+        let parameter = parameters.get(name.as_str()).unwrap_or_else(|| panic!("no parameter {name}"));
         let default = written(&parameter["Default"]);
         let equal = match (value.parse::<f64>(), default.parse::<f64>()) {
             (Ok(value), Ok(default)) => (value - default).abs() < f64::EPSILON,
@@ -62,7 +62,7 @@ async fn an_empty_file_gives_the_templates_defaults() {
 async fn a_file_decides_all_that_the_script_does_not() {
     let template = Template::plain().await;
     let decided: BTreeSet<_> = parameters_of("").into_iter().map(|(name, _)| name).collect();
-    let all: BTreeSet<_> = template.section("Parameters").keys().cloned().collect();
+    let all: BTreeSet<_> = template.section("Parameters").keys().map(ToString::to_string).collect();
     let left: Vec<_> = all.difference(&decided).map(String::as_str).collect();
     assert_eq!(left, DERIVED_BY_THE_SCRIPT);
 }
@@ -75,7 +75,7 @@ async fn the_shipped_files_have_values_that_the_template_takes() {
         let text =
             fs::read_to_string(folders::project().join(format!("infrastructure/environments/{name}.toml"))).unwrap();
         for (name, value) in parameters_of(&text) {
-            let parameter = &parameters[&name];
+            let parameter = &parameters[name.as_str()];
             if let Some(allowed) = parameter["AllowedValues"].as_array() {
                 assert!(allowed.iter().any(|allowed| written(allowed) == value), "{name} may not be {value}");
             }
