@@ -6,7 +6,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-use crate::schema::{allowed, keys, node, schema};
+use crate::schema::{allowed, keys_and_sections, node, schema};
 use crate::source::{Source, dotted};
 use crate::{Authorization, DeploymentFile, Problem};
 
@@ -40,7 +40,7 @@ fn key_of(error: &ValidationError<'_>) -> String {
 /// A key that does not exist, with the nearest one that does.
 fn unknown(source: &Source, section: &str, name: &str) -> Problem {
     let key = dotted(section, name);
-    let known = keys();
+    let known = keys_and_sections();
     let likeness = |candidate: &String| {
         let (place, last) = candidate.rsplit_once('.').unwrap_or(("", candidate));
         let whole = strsim::normalized_damerau_levenshtein(&key, candidate);

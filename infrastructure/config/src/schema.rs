@@ -27,11 +27,19 @@ pub fn schema() -> &'static Value {
 
 /// Returns every key that holds a value, dotted from the top of the file, in the order of the schema.
 pub(crate) fn keys() -> Vec<String> {
+    keys_and_sections()
+        .into_iter()
+        .filter(|key| node(key).is_some_and(|node| node.get("properties").is_none()))
+        .collect()
+}
+
+/// Returns every key and every section.
+pub(crate) fn keys_and_sections() -> Vec<String> {
     fn collect(node: &Value, prefix: &str, keys: &mut Vec<String>) {
-        let Some(properties) = node.get("properties").and_then(Value::as_object) else {
+        if !prefix.is_empty() {
             keys.push(prefix.to_owned());
-            return;
-        };
+        }
+        let Some(properties) = node.get("properties").and_then(Value::as_object) else { return };
         for (name, node) in properties {
             let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             collect(node, &key, keys);

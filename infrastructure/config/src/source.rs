@@ -105,6 +105,10 @@ impl Source {
             let members = node.as_object_mut().ok_or_else(|| refused(format!("is below {section}, a value")))?;
             node = members.entry(*section).or_insert_with(|| Value::Object(Map::new()));
         }
+        // A section that only the override names is the override's.
+        for (end, _) in key.match_indices('.') {
+            self.origins.entry(key.get(..end).unwrap_or_default().to_owned()).or_insert(Origin::Override);
+        }
         let members = node.as_object_mut().ok_or_else(|| refused("is below a key that holds a value".to_owned()))?;
         members.insert((*last).to_owned(), json(parsed));
         self.origins.insert(key.clone(), Origin::Override);

@@ -92,7 +92,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("[api]\nrate_limit = 5", &["api.rate_limit is no key of this file"]),
     ("[services]\nfull = \"accounts\"", &["services.full is \"accounts\"", "the ARN of a Lambda function"]),
     ("[services]\nmaintainance = \"x\"", &["services.maintainance is no key", "services.maintenance"]),
-    ("[service]\nfull = \"x\"", &["service is no key"]),
+    ("[service]\nfull = \"x\"", &["service is no key", "the nearest is services"]),
     ("[samples]\nfull_failure_percent = 101", &["is 101", "a number from 0 to 100"]),
     ("[samples]\nfault_injection = \"enabled\"", &["is \"enabled\"", "true or false"]),
     ("[request_path]\nservice_timeout_milliseconds = 50", &["is 50", "from 100 to"]),
@@ -156,6 +156,7 @@ fn a_wrong_override_is_named_as_one() {
         ("policy.rates.failure_percent=300", "--set: policy.rates.failure_percent is 300"),
         ("policy.rates.failure=3", "--set: policy.rates.failure is no key"),
         ("policy..rates=3", "--set: policy..rates is no key"),
+        ("polcy.mode=active", "--set: polcy is no key of this file; the nearest is policy"),
         ("api.burst.most=3", "--set: api.burst.most is below"),
     ] {
         let said = Effective::read("test.toml", "[api]\nburst = 1", &[text.parse().unwrap()]).unwrap_err().to_string();
