@@ -42,17 +42,19 @@ Builds and deploys the bank circuit breaker.
 
   infrastructure/deploy.sh --environment dev --region us-east-1 [options]
 
-  --environment NAME     last part of every resource's name (at most 8 characters); the parameters of
-                         infrastructure/environments/NAME.parameters are set, where there is that file
+  --environment NAME     last part of every resource's name (at most 8 characters); the deployment is the one that
+                         infrastructure/environments/NAME.toml describes, if that file exists
+  --file FILE            another file that describes the deployment
+  --set KEY=VALUE        a value that replaces the file's in this run, for example policy.rates.failure_percent=5
   --region NAME          AWS region
-  --project-name NAME    first part of every resource's name (at most 24 characters; bank-circuit-breaker)
+  --project-name NAME    first part of every resource's name (at most 24 characters; the file's, or bank-circuit-breaker)
   --stack-name NAME      CloudFormation stack ({project}-{environment})
   --bucket NAME          existing bucket for artefacts and releases; without it a private one is made
                          ({project}-artifacts-{account}-{region})
-  --architecture NAME    arm64 or x86_64 (what --artifacts are built for, else what the stack has, else arm64)
+  --architecture NAME    arm64 or x86_64 (what --artifacts are built for, else what the stack has, else the file's)
   --artifacts DIR        binaries already built, DIR/<name>/bootstrap; without it they are built here
   --parameter KEY=VALUE  a parameter of the template, as often as needed; one that neither this nor the
-                         environment's file gives keeps the stack's value, or has its default in a new stack
+                         file gives keeps the stack's value, or has its default in a new stack
   --endpoint-url URL     another AWS, such as a local emulator
   --outputs FILE         also writes the stack's outputs to FILE, as one JSON object
   --yes                  asks nothing, for pipelines
@@ -72,10 +74,11 @@ Instead of deploying all of it:
 HELP
 }
 
-ENVIRONMENT="" REGION="" PROJECT=bank-circuit-breaker STACK="" BUCKET="" ENDPOINT=""
+ENVIRONMENT="" REGION="" PROJECT="" STACK="" FILE="" FILE_PARAMETERS="" ARCHITECTURE_OF_FILE="" BUCKET="" ENDPOINT=""
 ARCHITECTURE="" ARTIFACTS="" OUTPUTS_FILE="" ONLY=""
 ACTION=deploy YES=no DRY_RUN=no DELETE_DATA=no CANARY=yes ACCEPT_DRIFT=no
 PARAMETERS=()
+OVERRIDES=()
 SELECTED=$FUNCTIONS
 # What the parts tell each other.
 STATUS="" STACK_PARAMETERS="" STACK_OUTPUTS="" RELEASE="" HISTORY="" CHANGED="" CHANGE_SET="" KEY="" RECORDED_GRADUAL="" RETRIED=no
@@ -91,7 +94,7 @@ read_options() {
       --rollback) choose rollback ;;
       --destroy) choose destroy ;;
       --delete-data) DELETE_DATA=yes ;;
-      --environment | --region | --project-name | --stack-name | --bucket | --endpoint-url | --architecture | --artifacts | --parameter | --outputs | --only)
+      --environment | --region | --project-name | --stack-name | --bucket | --endpoint-url | --architecture | --artifacts | --parameter | --file | --set | --outputs | --only)
         [[ ${2-} != --* && -n ${2-} ]] || fail "$1 needs a value; --help tells more"
         read_value "$1" "$2"
         shift
@@ -113,6 +116,8 @@ read_value() {
     --architecture) ARCHITECTURE=$2 ;;
     --artifacts) ARTIFACTS=$2 ;;
     --parameter) add_parameter "$2" ;;
+    --file) FILE=$(realpath "$2") ;;
+    --set) OVERRIDES+=("$2") ;;
     --outputs) OUTPUTS_FILE=$2 ;;
     --only) ONLY=$2 SELECTED=$2 ;;
   esac
@@ -140,6 +145,8 @@ check_options() {
   [ -n "$ENVIRONMENT" ] || fail "--environment is missing, for example --environment dev"
   [ -n "$REGION" ] || fail "--region is missing, for example --region us-east-1"
   check_name --environment "$ENVIRONMENT" 8
+  read_environment_file
+  PROJECT=${PROJECT:-bank-circuit-breaker}
   check_name --project-name "$PROJECT" 24
   [[ $REGION =~ ^[a-z]+(-[a-z]+)+-[0-9]+$ ]] || fail "--region \"$REGION\" is no region's name, which looks like us-east-1"
   STACK=${STACK:-$PROJECT-$ENVIRONMENT}
@@ -160,7 +167,6 @@ check_options() {
     fail "--rollback deploys the parameters of the release before: leave --parameter out"
   fi
   [ "$DELETE_DATA" = no ] || [ "$ACTION" = destroy ] || fail "--delete-data goes with --destroy"
-  if [ "$ACTION" = deploy ] && [ -z "$ONLY" ]; then check_environment_file; fi
 }
 
 check_credentials() {

@@ -10,6 +10,7 @@ use local::deployment::{DeployOptions, parameter};
 use local::load::{self, End};
 use local::simulate::SimulateArgs;
 
+use crate::config::{self, ConfigArgs};
 use crate::{INTERRUPTED, interrupted};
 
 #[derive(Debug, Args)]
@@ -52,6 +53,12 @@ pub async fn traffic(options: &load::Options) -> ExitCode {
 /// Plays a scenario in simulated time.
 pub async fn simulate(args: &SimulateArgs) -> ExitCode {
     let work = async { local::simulate::run(args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
+    until_interrupted(work).await
+}
+
+/// Checks or shows the file of a deployment.
+pub async fn config(args: &ConfigArgs) -> ExitCode {
+    let work = async { config::run(args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
     until_interrupted(work).await
 }
 

@@ -1,6 +1,7 @@
 //! The command `breaker`. Without a subcommand it runs the bank circuit breaker on this machine.
 
 mod bank;
+mod config;
 mod operators;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use local::simulate::SimulateArgs;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bank::ServeArgs;
+use crate::config::ConfigArgs;
 use crate::operators::{ForceArgs, HistoryArgs, LookArgs, ReleaseArgs, StatusArgs};
 
 /// What a shell reports for a program that was interrupted.
@@ -36,6 +38,7 @@ enum Command {
     /// Sends requests to a bank that runs already, and counts the answers by level and status
     Traffic(load::Options),
     Simulate(Box<SimulateArgs>),
+    Config(ConfigArgs),
     Status(Box<StatusArgs>),
     Look(Box<LookArgs>),
     Force(Box<ForceArgs>),
@@ -61,6 +64,7 @@ async fn main() -> ExitCode {
         Some(Command::Demo) => bank::demo().await,
         Some(Command::Traffic(options)) => bank::traffic(&options).await,
         Some(Command::Simulate(args)) => bank::simulate(&args).await,
+        Some(Command::Config(args)) => bank::config(&args).await,
         Some(Command::Status(args)) => operators::status(*args).await,
         Some(Command::Look(args)) => operators::look(*args).await,
         Some(Command::Force(args)) => operators::force(*args).await,

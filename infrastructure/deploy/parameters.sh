@@ -1,18 +1,30 @@
 # shellcheck shell=bash
 # The template's parameters: where their values come from, and what they must be together.
 
-environment_file() { printf 'infrastructure/environments/%s.parameters' "$ENVIRONMENT"; }
-
-# What the environment's file sets, one Name=Value a line; nothing where there is no such file.
-environment_parameters() {
-  local file
-  file=$ROOT/$(environment_file)
-  [ ! -f "$file" ] || sed -e '/^#/d' -e '/^[[:space:]]*$/d' "$file"
+# Reads and checks the file of the environment. It decides every parameter that it has a key for; without a file, what
+# --parameter does not give stays as the stack has it.
+read_environment_file() {
+  local file=${FILE:-infrastructure/environments/$ENVIRONMENT.toml} one said
+  local options=(--file "$file")
+  if [ -z "$FILE" ] && [ ! -f "$ROOT/$file" ]; then
+    [ ${#OVERRIDES[@]} -eq 0 ] || fail "--set: there is no file $file whose values it could replace"
+    return 0
+  fi
+  for one in ${OVERRIDES[@]+"${OVERRIDES[@]}"}; do options+=(--set "$one"); done
+  said=$(cd "$ROOT" && breaker config parameters "${options[@]}" 2>&1) || fail "${said#error: }"
+  FILE_PARAMETERS=$(printf '%s\n' "$said" | sed -e '/^ProjectName=/d' -e '/^Architecture=/d')
+  PROJECT=${PROJECT:-$(printf '%s\n' "$said" | sed -n 's/^ProjectName=//p')}
+  ARCHITECTURE_OF_FILE=$(printf '%s\n' "$said" | sed -n 's/^Architecture=//p')
 }
 
-# What somebody set for this deployment, in the order in which the last word counts.
+# The project's command: where a caller names it, that one.
+breaker() {
+  if [ -n "${BREAKER-}" ]; then "$BREAKER" "$@"; else cargo run --quiet --manifest-path "$ROOT/Cargo.toml" -- "$@"; fi
+}
+
+# What is set for this deployment, one Name=Value a line, in the order in which the last one counts.
 given_parameters() {
-  environment_parameters
+  [ -z "$FILE_PARAMETERS" ] || printf '%s\n' "$FILE_PARAMETERS"
   [ ${#PARAMETERS[@]} -eq 0 ] || printf '%s\n' "${PARAMETERS[@]}"
 }
 
@@ -29,13 +41,6 @@ check_assignment() {
   # Here, because CloudFormation would only say so after the upload.
   sed -n '/^Parameters:/,/^Rules:/p' "$ROOT/$TEMPLATE" | grep -x "  ${assignment%%=*}:" >/dev/null \
     || fail "$where ${assignment%%=*}: the template has no such parameter"
-}
-
-check_environment_file() {
-  local line
-  while IFS= read -r line; do
-    check_assignment "$(environment_file):" "$line"
-  done < <(environment_parameters)
 }
 
 # The parameters that the deployment will have, one Name=Value a line, complete, so that the release follows from

@@ -84,6 +84,7 @@ pub fn script(python: &Python, endpoint: &str, options: &DeployOptions) -> Comma
         .arg("--yes")
         .args(options.parameters.iter().flat_map(|(key, value)| ["--parameter".to_owned(), format!("{key}={value}")]))
         .env("PATH", format!("{}:{path}", python.programs().display()))
+        .env("BREAKER", folders::program())
         // What the AWS CLI leaves when it is interrupted goes where everything else is.
         .env("TMPDIR", folders::local());
     isolate(&mut command);

@@ -24,6 +24,16 @@ pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), |folder| project().join(folder))
 }
 
+/// The project's command: this program, or the one that was built beside it if this is a test.
+#[must_use]
+pub fn program() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    match own.parent().filter(|folder| folder.ends_with("deps")).and_then(Path::parent) {
+        Some(folder) => folder.join("breaker"),
+        None => own,
+    }
+}
+
 /// The runner's own folder.
 #[must_use]
 pub fn local() -> PathBuf {

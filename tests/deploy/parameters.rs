@@ -3,6 +3,7 @@
 use std::fs;
 
 use local::deployment::DeployOptions;
+use local::folders;
 
 use crate::{Bench, copy_project, hollow_artifacts};
 
@@ -67,25 +68,27 @@ async fn a_deployment_for_customers_whose_alarms_link_nowhere_says_so() {
 }
 
 #[test]
-fn a_mistake_in_an_environments_file_is_refused_with_the_file_and_the_name() {
+fn a_mistake_in_an_environments_file_stops_the_script() {
     let project = copy_project();
-    for (line, expected) in [
-        ("LogLevle=debug", "LogLevle: the template has no such parameter"),
-        ("LogLevel = debug", "LogLevel = debug: not of the form Key=Value"),
-        ("LogLevel", "not of the form Key=Value"),
-        ("ReleaseId=1", "ReleaseId: it follows from the code"),
-        ("Architecture=arm64", "Architecture: use --architecture"),
-    ] {
-        let file = project.path().join("infrastructure/environments/test.parameters");
-        fs::write(file, format!("# A comment\n\nLogRetentionDays=7\n{line}\n")).unwrap();
+    let run = |options: &[&str]| {
         let output = std::process::Command::new("/bin/bash")
             .arg(project.path().join("infrastructure/deploy.sh"))
             .args(["--environment", "test", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:9"])
+            .args(options)
+            .env("BREAKER", folders::program())
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        let expected = format!("infrastructure/environments/test.parameters: {expected}");
-        let expected = if line == "LogLevel" { "test.parameters: LogLevel: not of the form" } else { &expected };
-        assert!(!output.status.success() && said.contains(expected), "{line}: {said}");
-    }
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = run(&["--set", "api.burst=1"]);
+    assert!(said.contains("--set: there is no file infrastructure/environments/test.toml"), "{said}");
+    let file = project.path().join("infrastructure/environments/test.toml");
+    fs::write(&file, "[deployment]\nlog_levle = \"debug\"\n[api]\nburst = 0\n").unwrap();
+    let said = run(&[]);
+    assert!(said.contains("infrastructure/environments/test.toml:2: deployment.log_levle is no key"), "{said}");
+    assert!(said.contains("infrastructure/environments/test.toml:4: api.burst is 0"), "{said}");
+    fs::write(&file, "").unwrap();
+    let said = run(&["--set", "api.burst=0"]);
+    assert!(said.contains("--set: api.burst is 0: use a whole number from 1 to 5000"), "{said}");
 }

@@ -4,10 +4,15 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use controller::LONGEST_SERVICE_TIMEOUT_MS;
+use deployment_file::Effective;
 use local::folders;
 use platform::settings::Environment;
+use serde_json::Value;
 
 use crate::Template;
+
+/// What the script takes from its options or derives from the code.
+const DERIVED_BY_THE_SCRIPT: &[&str] = &["Environment", "ReleaseId"];
 
 #[tokio::test]
 async fn every_parameter_says_what_it_is_and_what_it_may_be() {
@@ -30,47 +35,62 @@ async fn every_parameter_says_what_it_is_and_what_it_may_be() {
     }
 }
 
+/// What the template's parameters are for a file with this text.
+fn parameters_of(text: &str) -> Vec<(String, String)> {
+    Effective::read("a file", text, &[]).unwrap().parameters()
+}
+
+fn written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 #[tokio::test]
-async fn the_environments_files_set_parameters_that_exist_to_values_that_are_allowed() {
+async fn an_empty_file_gives_the_templates_defaults() {
     let template = Template::plain().await;
     let parameters = template.section("Parameters");
-    let files: Vec<_> = fs::read_dir(folders::project().join("infrastructure/environments"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    let names: BTreeSet<_> = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-    assert!(names.is_superset(&["dev.parameters", "prod.parameters"].into()), "{names:?}");
-    for path in &files {
-        let text = fs::read_to_string(path).unwrap();
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("{line} is not Name=Value"));
-            let parameter = parameters.get(name).unwrap_or_else(|| panic!("no parameter {name}"));
+    for (name, value) in parameters_of("") {
+        let parameter = parameters.get(name.as_str()).unwrap_or_else(|| panic!("no parameter {name}"));
+        let default = written(&parameter["Default"]);
+        let equal = match (value.parse::<f64>(), default.parse::<f64>()) {
+            (Ok(value), Ok(default)) => (value - default).abs() < f64::EPSILON,
+            _ => value == default,
+        };
+        assert!(equal, "{name}: the file's default is {value:?}, the template's {default:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_decides_all_that_the_script_does_not() {
+    let template = Template::plain().await;
+    let decided: BTreeSet<_> = parameters_of("").into_iter().map(|(name, _)| name).collect();
+    let all: BTreeSet<_> = template.section("Parameters").keys().map(ToString::to_string).collect();
+    let left: Vec<_> = all.difference(&decided).map(String::as_str).collect();
+    assert_eq!(left, DERIVED_BY_THE_SCRIPT);
+}
+
+#[tokio::test]
+async fn the_shipped_files_have_values_that_the_template_takes() {
+    let template = Template::plain().await;
+    let parameters = template.section("Parameters");
+    for name in ["dev", "prod"] {
+        let text =
+            fs::read_to_string(folders::project().join(format!("infrastructure/environments/{name}.toml"))).unwrap();
+        for (name, value) in parameters_of(&text) {
+            let parameter = &parameters[name.as_str()];
             if let Some(allowed) = parameter["AllowedValues"].as_array() {
-                let known = allowed
-                    .iter()
-                    .any(|allowed| allowed.as_str().map_or_else(|| allowed.to_string(), str::to_owned) == value);
-                assert!(known, "{name} may not be {value}");
+                assert!(allowed.iter().any(|allowed| written(allowed) == value), "{name} may not be {value}");
             }
             if parameter["Type"] == "Number" {
                 let number: f64 = value.parse().unwrap();
-                assert!(parameter["MinValue"].as_f64().is_none_or(|least| number >= least), "{line}");
-                assert!(parameter["MaxValue"].as_f64().is_none_or(|most| number <= most), "{line}");
+                assert!(parameter["MinValue"].as_f64().is_none_or(|minimum| number >= minimum), "{name}: {value}");
+                assert!(parameter["MaxValue"].as_f64().is_none_or(|maximum| number <= maximum), "{name}: {value}");
             }
         }
-    }
-    let prod = fs::read_to_string(folders::project().join("infrastructure/environments/prod.parameters")).unwrap();
-    for line in [
-        "ApiAuthorization=AWS_IAM",
-        "GradualDeployment=true",
-        "StateTableDeletionProtection=true",
-        "FaultInjection=disabled",
-    ] {
-        assert!(prod.lines().any(|known| known == line), "prod.parameters does not say {line}");
     }
 }
 
 /// What a template's parameter says the most of a service's timeout is.
-fn most_milliseconds(parameter: &serde_json::Value) -> u64 {
+fn most_milliseconds(parameter: &Value) -> u64 {
     let words = parameter["ConstraintDescription"].as_str().and_then(|text| text.rsplit(' ').next());
     parameter["MaxValue"].as_u64().or_else(|| words?.parse().ok()).unwrap()
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use breaker::{Mode, NUMBERS, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+use deployment_file::Effective;
 use local::folders;
 use platform::settings::Environment;
 use serde_json::json;
@@ -79,16 +80,17 @@ async fn who_decides_and_who_routes_have_the_same_policy() {
 }
 
 #[test]
-fn the_environments_files_have_the_presets_as_they_are() {
+fn the_shipped_files_have_the_presets_as_they_are() {
     for (file, preset) in [("dev", Preset::Classic), ("prod", Preset::Production)] {
-        let path = folders::project().join(format!("infrastructure/environments/{file}.parameters"));
-        let text = fs::read_to_string(path).unwrap();
+        let path = folders::project().join(format!("infrastructure/environments/{file}.toml"));
+        let parameters = Effective::read(file, &fs::read_to_string(path).unwrap(), &[]).unwrap().parameters();
         let set = |name: &str| {
-            let prefix = format!("{}=", parameter_of(name));
-            text.lines().find_map(|line| line.strip_prefix(&prefix)).map(|value| (name.to_owned(), value.to_owned()))
+            let parameter = parameter_of(name);
+            let (_, value) = parameters.iter().find(|(known, _)| *known == parameter).unwrap();
+            (name.to_owned(), value.clone())
         };
         let names = WORDS.into_iter().chain(NUMBERS.iter().map(|number| number.name));
-        let environment: Environment = names.filter_map(set).collect();
+        let environment: Environment = names.map(set).collect();
         let policy = platform::policy::from_environment(&environment).unwrap();
         assert_eq!(policy.settings(), &PolicySettings::of(preset), "{file}");
     }

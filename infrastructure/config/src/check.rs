@@ -1,0 +1,118 @@
+//! Finds everything that is wrong with a file: first each value by the schema, then what does not fit together.
+
+use std::sync::LazyLock;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+
+use crate::schema::{allowed, keys_and_sections, node, schema};
+use crate::source::{Source, dotted};
+use crate::{Authorization, DeploymentFile, Problem};
+
+/// A name this similar is offered; 1 is equal.
+const SIMILAR: f64 = 0.6;
+
+/// None if the schema itself is wrong, which a test excludes.
+static VALIDATOR: LazyLock<Option<Validator>> = LazyLock::new(|| jsonschema::validator_for(schema()).ok());
+
+/// Returns every problem of a value by itself.
+pub(crate) fn values(source: &Source) -> Vec<Problem> {
+    let Some(validator) = &*VALIDATOR else { return Vec::new() };
+    validator.iter_errors(&source.value).flat_map(|error| problems(source, &error)).collect()
+}
+
+fn problems(source: &Source, error: &ValidationError<'_>) -> Vec<Problem> {
+    let key = key_of(error);
+    if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
+        return unexpected.iter().map(|name| unknown(source, &key, name)).collect();
+    }
+    let wanted = node(&key).map(allowed).unwrap_or_default();
+    vec![source.problem(&key, format!("is {}: use {wanted}", shown(error.instance())))]
+}
+
+/// The key of the value that is wrong; of a list's item that of its list.
+fn key_of(error: &ValidationError<'_>) -> String {
+    let names = error.instance_path().as_str().split('/').filter(|name| !name.is_empty());
+    names.take_while(|name| name.parse::<usize>().is_err()).collect::<Vec<_>>().join(".")
+}
+
+/// A key that does not exist, with the nearest one that does.
+fn unknown(source: &Source, section: &str, name: &str) -> Problem {
+    let key = dotted(section, name);
+    let known = keys_and_sections();
+    let likeness = |candidate: &String| {
+        let (place, last) = candidate.rsplit_once('.').unwrap_or(("", candidate));
+        let whole = strsim::normalized_damerau_levenshtein(&key, candidate);
+        let same_section = if place == section { 0.1 } else { 0.0 };
+        strsim::normalized_damerau_levenshtein(name, last).max(whole) + same_section
+    };
+    let nearest = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let text = if let Some(nearest) = nearest.filter(|candidate| likeness(candidate) >= SIMILAR) {
+        format!("is no key of this file; the nearest is {nearest}")
+    } else {
+        let siblings = if section.is_empty() { Some(schema()) } else { node(section) };
+        let siblings = siblings.and_then(|node| node.get("properties")).and_then(Value::as_object);
+        let names: Vec<_> = siblings.into_iter().flat_map(|names| names.keys().map(String::as_str)).collect();
+        format!("is no key of this file; here there are {}", names.join(", "))
+    };
+    source.problem(&key, text)
+}
+
+/// A value as a message shows it, at most 60 characters of it.
+fn shown(value: &Value) -> String {
+    const MAXIMUM: usize = 60;
+    let text = value.to_string();
+    if text.chars().count() <= MAXIMUM {
+        return text;
+    }
+    format!("{}…", text.chars().take(MAXIMUM).collect::<String>())
+}
+
+/// Returns every problem of values that do not fit together.
+pub(crate) fn combinations(source: &Source, file: &DeploymentFile) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Err((key, problem)) = file.policy.policy() {
+        problems.push(source.problem(&format!("policy.{key}"), format!("is wrong: {problem}")));
+    }
+    problems.extend(tokens(source, file));
+    let (subnets, groups) = (&file.limits.vpc_subnet_ids, &file.limits.vpc_security_group_ids);
+    if subnets.is_empty() != groups.is_empty() {
+        let (empty, other) = if groups.is_empty() {
+            ("limits.vpc_security_group_ids", "limits.vpc_subnet_ids")
+        } else {
+            ("limits.vpc_subnet_ids", "limits.vpc_security_group_ids")
+        };
+        problems.push(source.problem(empty, format!("is empty, and {other} is not: a VPC needs both")));
+    }
+    let (cache, stale) = (file.request_path.state_cache_milliseconds, file.alerts.stale_state_seconds);
+    // A controller uses a state for up to a fifth longer than its time to live.
+    let used_milliseconds = u64::from(cache) * 12 / 10;
+    if used_milliseconds >= u64::from(stale) * 1_000 {
+        let text = format!(
+            "is {stale}: a healthy controller uses a state for {used_milliseconds} ms, 1.2 times \
+             request_path.state_cache_milliseconds ({cache}); use at least {}",
+            used_milliseconds / 1_000 + 1
+        );
+        problems.push(source.problem("alerts.stale_state_seconds", text));
+    }
+    if file.limits.control_plane_concurrency == 1 {
+        let text = "is 1: two batches of alarms run at once; use 2 or more, or 0 to reserve none";
+        problems.push(source.problem("limits.control_plane_concurrency", text));
+    }
+    problems
+}
+
+fn tokens(source: &Source, file: &DeploymentFile) -> Vec<Problem> {
+    let routes =
+        [("api.authorization", file.api.authorization), ("api.status_authorization", file.api.status_authorization)];
+    let Some((route, _)) = routes.into_iter().find(|(_, authorization)| *authorization == Authorization::Jwt) else {
+        return Vec::new();
+    };
+    let missing = |key: &str, example: &str| {
+        source.problem(key, format!("is not set, and {route} = \"JWT\" needs it: {example}"))
+    };
+    let issuer = file.api.jwt_issuer.is_none().then(|| missing("api.jwt_issuer", "the issuer's address, https://…"));
+    let audience = file.api.jwt_audience.is_empty().then(|| missing("api.jwt_audience", "a list such as [\"bank\"]"));
+    issuer.into_iter().chain(audience).collect()
+}

@@ -1,0 +1,116 @@
+//! The settings that are in force, and where each comes from.
+
+use std::fmt;
+
+use breaker::{Policy, PolicySettings, Preset};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::schema::keys;
+use crate::source::{Override, Source};
+use crate::{DeploymentFile, PolicySection, Problems, check};
+
+/// Where a setting comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Origin {
+    /// The file sets it.
+    File {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// `--set` sets it for this run.
+    Override,
+    /// The preset of the policy sets it.
+    Preset,
+    /// It is the default.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { line } => write!(f, "line {line}"),
+            Self::Override => f.write_str("--set"),
+            Self::Preset => f.write_str("preset"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One setting in force.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Setting {
+    /// The key, dotted from the top of the file.
+    pub key: String,
+    /// The value; null if it is not set and has no default.
+    pub value: Value,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// A checked file: every value is allowed, and all of them fit together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effective {
+    /// The file, defaults included.
+    pub file: DeploymentFile,
+    /// The policy that the file describes.
+    pub policy: Policy,
+    /// Every setting, in the order of the schema.
+    pub settings: Vec<Setting>,
+}
+
+impl Effective {
+    /// Reads the text of a file, whose name is `place`, with the overrides of one run.
+    ///
+    /// # Errors
+    /// Every problem, with place, key, value and what is allowed. Values that do not fit together are reported once
+    /// each value by itself is right.
+    pub fn read(place: &str, text: &str, overrides: &[Override]) -> Result<Self, Problems> {
+        let source = Source::read(place, text, overrides).map_err(|problem| Problems(vec![problem]))?;
+        let problems = check::values(&source);
+        if !problems.is_empty() {
+            return Err(sorted(problems));
+        }
+        let file: DeploymentFile = serde_json::from_value(source.value.clone())
+            .map_err(|error| Problems(vec![source.problem("", error.to_string())]))?;
+        let problems = check::combinations(&source, &file);
+        match file.policy.policy() {
+            Ok(policy) if problems.is_empty() => {
+                let settings = settings(&source, &file);
+                Ok(Self { file, policy, settings })
+            }
+            _ => Err(sorted(problems)),
+        }
+    }
+}
+
+fn sorted(mut problems: Vec<crate::Problem>) -> Problems {
+    problems.sort();
+    problems.dedup();
+    Problems(problems)
+}
+
+fn settings(source: &Source, file: &DeploymentFile) -> Vec<Setting> {
+    let whole = serde_json::to_value(file).unwrap_or_default();
+    let of_preset = serde_json::to_value(PolicySection::from(file.policy.settings().preset)).unwrap_or_default();
+    let of_classic = serde_json::to_value(PolicySection::from(Preset::Classic)).unwrap_or_default();
+    let origin = |key: &str| {
+        source.origin(key).unwrap_or_else(|| match key.strip_prefix("policy.") {
+            Some(key) if at(&of_preset, key) != at(&of_classic, key) => Origin::Preset,
+            _ => Origin::Default,
+        })
+    };
+    keys().into_iter().map(|key| Setting { value: at(&whole, &key), origin: origin(&key), key }).collect()
+}
+
+fn at(tree: &Value, key: &str) -> Value {
+    key.split('.').try_fold(tree, |node, name| node.get(name)).cloned().unwrap_or_default()
+}
+
+impl From<Preset> for PolicySection {
+    fn from(preset: Preset) -> Self {
+        Self::from(PolicySettings::of(preset))
+    }
+}

@@ -1,0 +1,361 @@
+//! The type of the file. Its comments are what an editor shows beside each key.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::PolicySection;
+
+/// What a deployment is: one file for each environment. Every key has a default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeploymentFile {
+    /// Names, place and way of the deployment.
+    pub deployment: Deployment,
+    /// Who may call the API, and how often.
+    pub api: Api,
+    /// Your own service Lambdas. A level without one is served by the sample service.
+    pub services: Services,
+    /// The sample services, for levels without a Lambda of your own.
+    pub samples: Samples,
+    /// When the level falls and when it recovers.
+    pub policy: PolicySection,
+    /// How the controller handles a request.
+    pub request_path: RequestPath,
+    /// Who is told, and when.
+    pub alerts: Alerts,
+    /// Memory, concurrency, retention and network.
+    pub limits: Limits,
+}
+
+/// Names, place and way of the deployment. The environment is the file's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deployment {
+    /// First part of every resource's name.
+    #[schemars(length(min = 1, max = 24), regex(pattern = r"^[a-z](-?[a-z0-9])*$"))]
+    #[schemars(extend("patternErrorMessage" = "lower-case letters, digits and single hyphens, a letter first, at most 24 characters"))]
+    pub project: String,
+    /// Processor that the functions are built for.
+    pub architecture: Architecture,
+    /// Whether a new version of controller and services gets its traffic step by step. Alarms stop it.
+    pub gradual: bool,
+    /// The steps of a gradual deployment.
+    pub traffic_shift: TrafficShift,
+    /// Least severe level that the functions log.
+    pub log_level: LogLevel,
+}
+
+/// Processor that the functions are built for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Architecture {
+    /// Graviton.
+    #[default]
+    #[serde(rename = "arm64")]
+    Arm64,
+    /// Intel and AMD.
+    #[serde(rename = "x86_64")]
+    X86_64,
+}
+
+/// The steps of a gradual deployment, by the names that `CodeDeploy` gives them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the names say the share and the time")]
+pub enum TrafficShift {
+    #[default]
+    Canary10Percent5Minutes,
+    Canary10Percent10Minutes,
+    Canary10Percent15Minutes,
+    Canary10Percent30Minutes,
+    Linear10PercentEvery1Minute,
+    Linear10PercentEvery2Minutes,
+    Linear10PercentEvery3Minutes,
+    Linear10PercentEvery10Minutes,
+}
+
+/// Least severe level that the functions log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names of the levels say it")]
+pub enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Authorization {
+    /// Requests signed with AWS credentials.
+    #[default]
+    #[serde(rename = "AWS_IAM")]
+    AwsIam,
+    /// Tokens of `jwt_issuer` for `jwt_audience`.
+    #[serde(rename = "JWT")]
+    Jwt,
+    /// Everyone who has the address. For development.
+    #[serde(rename = "NONE")]
+    None,
+}
+
+/// Who may call the API, and how often.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// Who may call the bank's routes.
+    pub authorization: Authorization,
+    /// Who may read the breaker's status, `GET /circuit-breaker`.
+    pub status_authorization: Authorization,
+    /// Issuer of the tokens if a route asks for `JWT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = r"^https://.+"))]
+    #[schemars(extend("patternErrorMessage" = "an address that begins with https://"))]
+    pub jwt_issuer: Option<String>,
+    /// Audiences of the tokens if a route asks for `JWT`.
+    pub jwt_audience: Vec<String>,
+    /// Maximum requests a second to the bank's routes, over all callers. API Gateway answers more with 429.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub requests_per_second: u32,
+    /// Maximum requests to the bank's routes that may come at once.
+    #[schemars(range(min = 1, max = 5_000))]
+    pub burst: u32,
+    /// Maximum requests a second to the status route, over all callers.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub status_requests_per_second: u32,
+    /// Maximum requests to the status route that may come at once.
+    #[schemars(range(min = 1, max = 5_000))]
+    pub status_burst: u32,
+}
+
+/// Your own service Lambdas, by ARN: of a function, a version or an alias.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Services {
+    /// Your function for level 1, full service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        with = "String",
+        regex(pattern = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$")
+    )]
+    #[schemars(extend("patternErrorMessage" = "the ARN of a Lambda function, of a version or of an alias"))]
+    pub full: Option<String>,
+    /// Your function for level 2, degraded service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        with = "String",
+        regex(pattern = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$")
+    )]
+    #[schemars(extend("patternErrorMessage" = "the ARN of a Lambda function, of a version or of an alias"))]
+    pub degraded: Option<String>,
+    /// Your function for level 3, maintenance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        with = "String",
+        regex(pattern = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$")
+    )]
+    #[schemars(extend("patternErrorMessage" = "the ARN of a Lambda function, of a version or of an alias"))]
+    pub maintenance: Option<String>,
+}
+
+/// The sample services, for levels without a Lambda of your own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Samples {
+    /// Whether callers may make the sample services fail on purpose. Never switch it on where customers call.
+    pub fault_injection: bool,
+    /// Percentage of requests that the sample service of level 1 fails by chance.
+    #[schemars(range(min = 0, max = 100))]
+    pub full_failure_percent: f64,
+    /// Percentage of requests that the sample service of level 2 fails by chance.
+    #[schemars(range(min = 0, max = 100))]
+    pub degraded_failure_percent: f64,
+    /// Percentage of requests that the sample service of level 3 fails by chance.
+    #[schemars(range(min = 0, max = 100))]
+    pub maintenance_failure_percent: f64,
+}
+
+/// How the controller handles a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestPath {
+    /// Time that the controller waits for a service, in milliseconds.
+    #[schemars(range(min = 100, max = 14_000))]
+    pub service_timeout_milliseconds: u32,
+    /// Time that it waits for the service of level 1, in milliseconds, instead of `service_timeout_milliseconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32", range(min = 100, max = 14_000))]
+    pub full_timeout_milliseconds: Option<u32>,
+    /// Time that it waits for the service of level 2, in milliseconds, instead of `service_timeout_milliseconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32", range(min = 100, max = 14_000))]
+    pub degraded_timeout_milliseconds: Option<u32>,
+    /// Time that it waits for the service of level 3, in milliseconds, instead of `service_timeout_milliseconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32", range(min = 100, max = 14_000))]
+    pub maintenance_timeout_milliseconds: Option<u32>,
+    /// Whether the next level's service answers a GET or HEAD that fails.
+    pub fallback: bool,
+    /// Level at which a controller serves that has never read the state.
+    #[schemars(range(min = 1, max = 3))]
+    pub fallback_level: u32,
+    /// Time that a controller uses the state that it read last, in milliseconds, plus or minus a fifth.
+    #[schemars(range(min = 0, max = 60_000))]
+    pub state_cache_milliseconds: u32,
+}
+
+/// Who is told, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alerts {
+    /// Address that is subscribed to the alerts topic. More can be subscribed by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = r"^[^@ ]+@[^@ ]+$"))]
+    #[schemars(extend("patternErrorMessage" = "an e-mail address"))]
+    pub email: Option<String>,
+    /// Address of the runbook that each alarm names.
+    #[schemars(length(min = 1, max = 200))]
+    pub runbook_url: String,
+    /// Period of the level alarms in seconds: 10, 20, 30 or 60. A shorter one detects sooner, 60 costs least.
+    #[schemars(extend("enum" = [10, 20, 30, 60]))]
+    pub level_alarm_period_seconds: u32,
+    /// Age of the oldest queued alarm, in seconds, that people are told of.
+    #[schemars(range(min = 30, max = 86_400))]
+    pub oldest_alarm_seconds: u32,
+    /// Age of a controller's state, in seconds, that people are told of.
+    #[schemars(range(min = 10, max = 86_400))]
+    pub stale_state_seconds: u32,
+    /// Minutes before its end at which a hold is announced.
+    #[schemars(range(min = 1, max = 1_440))]
+    pub hold_ends_minutes: u32,
+    /// Failures of a level within one alarm period that stop a gradual deployment of its service.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub brake_failures: u32,
+}
+
+/// Memory, concurrency, retention and network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Memory of the controller, in megabytes.
+    #[schemars(range(min = 128, max = 10_240))]
+    pub controller_memory_megabytes: u32,
+    /// Memory of each sample service, in megabytes.
+    #[schemars(range(min = 128, max = 10_240))]
+    pub service_memory_megabytes: u32,
+    /// Memory of the alarm processor and of each task of the state machine, in megabytes.
+    #[schemars(range(min = 128, max = 10_240))]
+    pub task_memory_megabytes: u32,
+    /// Executions reserved for each function of the control plane, at least 2. 0 reserves none.
+    #[schemars(range(min = 0, max = 1_000))]
+    pub control_plane_concurrency: u32,
+    /// Maximum executions at once of the sample service of level 1. 0 sets no limit.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub full_concurrency: u32,
+    /// Maximum executions at once of the sample service of level 2. 0 sets no limit.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub degraded_concurrency: u32,
+    /// Maximum executions at once of the sample service of level 3. 0 sets no limit.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub maintenance_concurrency: u32,
+    /// Days that records of transitions and commands are kept.
+    #[schemars(range(min = 1, max = 3_650))]
+    pub record_retention_days: u32,
+    /// Days that logs are kept; the numbers are those that CloudWatch Logs takes.
+    #[schemars(extend("enum" = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]))]
+    pub log_retention_days: u32,
+    /// Whether DynamoDB refuses to delete the state table.
+    pub table_deletion_protection: bool,
+    /// Subnets of the functions; empty means outside a VPC. They need endpoints for dynamodb, lambda, monitoring,
+    /// sync-states, xray and logs.
+    pub vpc_subnet_ids: Vec<String>,
+    /// Security groups of the functions. They need HTTPS to the endpoints, and nothing inbound.
+    pub vpc_security_group_ids: Vec<String>,
+}
+
+impl Default for Deployment {
+    fn default() -> Self {
+        Self {
+            project: "bank-circuit-breaker".to_owned(),
+            architecture: Architecture::default(),
+            gradual: false,
+            traffic_shift: TrafficShift::default(),
+            log_level: LogLevel::default(),
+        }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            authorization: Authorization::default(),
+            status_authorization: Authorization::default(),
+            jwt_issuer: None,
+            jwt_audience: Vec::new(),
+            requests_per_second: 100,
+            burst: 200,
+            status_requests_per_second: 10,
+            status_burst: 20,
+        }
+    }
+}
+
+impl Default for Samples {
+    fn default() -> Self {
+        Self {
+            fault_injection: false,
+            full_failure_percent: 5.0,
+            degraded_failure_percent: 2.0,
+            maintenance_failure_percent: 10.0,
+        }
+    }
+}
+
+impl Default for RequestPath {
+    fn default() -> Self {
+        Self {
+            service_timeout_milliseconds: 5_000,
+            full_timeout_milliseconds: None,
+            degraded_timeout_milliseconds: None,
+            maintenance_timeout_milliseconds: None,
+            fallback: true,
+            fallback_level: 3,
+            state_cache_milliseconds: 1_000,
+        }
+    }
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self {
+            email: None,
+            runbook_url: "infrastructure/RUNBOOK.md".to_owned(),
+            level_alarm_period_seconds: 10,
+            oldest_alarm_seconds: 120,
+            stale_state_seconds: 60,
+            hold_ends_minutes: 15,
+            brake_failures: 5,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            controller_memory_megabytes: 256,
+            service_memory_megabytes: 256,
+            task_memory_megabytes: 256,
+            control_plane_concurrency: 0,
+            full_concurrency: 0,
+            degraded_concurrency: 0,
+            maintenance_concurrency: 0,
+            record_retention_days: 400,
+            log_retention_days: 30,
+            table_deletion_protection: true,
+            vpc_subnet_ids: Vec::new(),
+            vpc_security_group_ids: Vec::new(),
+        }
+    }
+}

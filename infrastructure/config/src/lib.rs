@@ -1,0 +1,24 @@
+//! The one file that describes a deployment: `infrastructure/environments/<environment>.toml`.
+//!
+//! [`DeploymentFile`] is the file's type. Its JSON Schema completes the file in an editor and finds what is wrong
+//! with it: [`Effective::read`] reports every problem with file, line, key, value and what is allowed. What the file
+//! does not say has its default, whatever was deployed before: the file is the whole truth.
+
+mod check;
+mod effective;
+mod file;
+mod parameters;
+mod policy;
+mod problem;
+mod schema;
+mod source;
+
+pub use effective::{Effective, Origin, Setting};
+pub use file::{
+    Alerts, Api, Architecture, Authorization, Deployment, DeploymentFile, Limits, LogLevel, RequestPath, Samples,
+    Services, TrafficShift,
+};
+pub use policy::PolicySection;
+pub use problem::{Problem, Problems};
+pub use schema::schema;
+pub use source::Override;

@@ -1,0 +1,139 @@
+//! The text of a file and the overrides of one run, as one tree of values that knows where each came from.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::{Origin, Problem};
+
+/// One `--set KEY=VALUE`: replaces a value of the file for one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The key, dotted from the top of the file.
+    pub key: String,
+    /// The value as TOML; a bare word stands for a text.
+    pub value: String,
+}
+
+impl FromStr for Override {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (key, value) =
+            text.split_once('=').ok_or("is not KEY=VALUE, for example policy.rates.failure_percent=5")?;
+        Ok(Self { key: key.trim().to_owned(), value: value.trim().to_owned() })
+    }
+}
+
+/// What a file and the overrides say.
+pub(crate) struct Source {
+    pub value: Value,
+    place: String,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Source {
+    /// Reads the text of a file; `place` names it in problems.
+    pub fn read(place: &str, text: &str, overrides: &[Override]) -> Result<Self, Problem> {
+        let table = DeTable::parse(text).map_err(|error| Problem {
+            place: place.to_owned(),
+            line: error.span().map(|span| line_of(text, span.start)),
+            key: String::new(),
+            text: format!("is no TOML: {}", error.message()),
+        })?;
+        let mut source = Self { value: Value::Object(Map::new()), place: place.to_owned(), origins: BTreeMap::new() };
+        source.note(text, "", table.get_ref());
+        let document: toml::Table = toml::from_str(text).map_err(|error| Problem {
+            place: place.to_owned(),
+            line: error.span().map(|span| line_of(text, span.start)),
+            key: String::new(),
+            text: format!("is no TOML: {}", error.message()),
+        })?;
+        source.value = json(toml::Value::Table(document));
+        for one in overrides {
+            source.set(one)?;
+        }
+        Ok(source)
+    }
+
+    /// Says where the value of `key` came from; None if neither file nor override sets it.
+    pub fn origin(&self, key: &str) -> Option<Origin> {
+        self.origins.get(key).copied()
+    }
+
+    /// Puts together a problem of `key`, with its line or the option that set it.
+    pub fn problem(&self, key: &str, text: impl Into<String>) -> Problem {
+        let text = text.into();
+        match self.origin(key) {
+            Some(Origin::Override) => Problem { place: "--set".to_owned(), line: None, key: key.to_owned(), text },
+            Some(Origin::File { line }) => {
+                Problem { place: self.place.clone(), line: Some(line), key: key.to_owned(), text }
+            }
+            _ => Problem { place: self.place.clone(), line: None, key: key.to_owned(), text },
+        }
+    }
+
+    fn note(&mut self, text: &str, prefix: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let key = dotted(prefix, name.get_ref());
+            let line = line_of(text, name.span().start);
+            self.origins.insert(key.clone(), Origin::File { line });
+            if let DeValue::Table(table) = Spanned::get_ref(value) {
+                self.note(text, &key, table);
+            }
+        }
+    }
+
+    fn set(&mut self, Override { key, value }: &Override) -> Result<(), Problem> {
+        let refused = |text: String| Problem { place: "--set".to_owned(), line: None, key: key.clone(), text };
+        // A word without quotes is a text: shells eat quotes.
+        let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
+            .ok()
+            .and_then(|mut table| table.remove("value"))
+            .unwrap_or_else(|| toml::Value::String(value.clone()));
+        let names: Vec<_> = key.split('.').collect();
+        let Some((last, sections)) = names.split_last().filter(|_| names.iter().all(|name| !name.is_empty())) else {
+            return Err(refused(
+                "is no key: use names joined by dots, such as policy.rates.failure_percent".to_owned(),
+            ));
+        };
+        let mut node = &mut self.value;
+        for section in sections {
+            let members = node.as_object_mut().ok_or_else(|| refused(format!("is below {section}, a value")))?;
+            node = members.entry(*section).or_insert_with(|| Value::Object(Map::new()));
+        }
+        // A section that only the override names is the override's.
+        for (end, _) in key.match_indices('.') {
+            self.origins.entry(key.get(..end).unwrap_or_default().to_owned()).or_insert(Origin::Override);
+        }
+        let members = node.as_object_mut().ok_or_else(|| refused("is below a key that holds a value".to_owned()))?;
+        members.insert((*last).to_owned(), json(parsed));
+        self.origins.insert(key.clone(), Origin::Override);
+        Ok(())
+    }
+}
+
+pub(crate) fn dotted(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+}
+
+/// The line, from 1, of a byte of the text.
+fn line_of(text: &str, byte: usize) -> usize {
+    text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// A date becomes its text: no key takes one, so the schema refuses it.
+fn json(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => number.into(),
+        toml::Value::Boolean(flag) => flag.into(),
+        toml::Value::Datetime(date) => date.to_string().into(),
+        toml::Value::Array(values) => values.into_iter().map(json).collect(),
+        toml::Value::Table(table) => table.into_iter().map(|(name, value)| (name, json(value))).collect(),
+    }
+}
