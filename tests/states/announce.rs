@@ -13,8 +13,8 @@ const METRICS: &str = "EmitTransitionMetrics";
 const ALONE: &str = "EmitMetrics";
 const NOTIFY: &str = "Notify";
 const MISSING: &str = "NotificationMissing";
-/// Characters that SNS takes in a subject.
-const SUBJECT_CHARACTERS: usize = 100;
+/// Maximum length of a subject in characters: SNS takes fewer than 100.
+const SUBJECT_CHARACTERS: usize = 99;
 /// Characters of the longest name of a deployment: a project of 24, a hyphen, an environment of 8.
 const DEPLOYMENT_CHARACTERS: usize = 24 + 1 + 8;
 
