@@ -35,6 +35,7 @@ fn largest_state() -> SystemState {
         reason: longest(500, true),
         requested_by: longest(200, true),
         expires_at: now() + SignedDuration::from_hours(72),
+        execution: Some(longest(2_048, true)),
     };
     let state = SystemState {
         current_level: Level::Degraded,

@@ -55,6 +55,7 @@ pub fn held() -> SystemState {
         reason: "a drill".to_owned(),
         requested_by: "an operator".to_owned(),
         expires_at: now() + SignedDuration::from_mins(10),
+        execution: Some("arn:of-the-hold".to_owned()),
     };
     SystemState { hold: Some(hold), ..state() }
 }
