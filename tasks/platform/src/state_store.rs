@@ -270,7 +270,7 @@ fn newer_state(item: &Item) -> Option<NewerState> {
 }
 
 fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
-    typed_or(what, item, |error| without_content(error))
+    typed_or(what, item, without_content)
 }
 
 /// Reads an item; `told` says of an error what may be said of it.
