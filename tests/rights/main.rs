@@ -61,7 +61,6 @@ async fn every_call_of_the_chain_is_allowed() {
 
 /// The recording itself is judged too: the list has the calls of every path, the recording those that were made.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs the whole chain on a local AWS for minutes: cargo test --test rights -- --ignored"]
 async fn every_call_of_the_chain_is_listed() {
     let deployed = Deployed::get().await;
     let recorded = calls::of(Recording::get().await, deployed);

@@ -11,7 +11,6 @@ use crate::recorder::Sent;
 use crate::recording::{Recording, read};
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs the whole chain on a local AWS for minutes: cargo test --test rights -- --ignored"]
 async fn requests_keep_to_awss_service_models() {
     let recording = Recording::get().await;
     let faults: Vec<String> = recording

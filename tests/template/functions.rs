@@ -1,8 +1,11 @@
 //! The functions: logs, traces, versions, limits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
-use serde_json::json;
+use local::folders;
+use platform::clients::{EVIDENCE_TIMEOUTS, TASK_TIMEOUTS};
+use serde_json::{Value, json};
 
 use crate::alarms::is_brake;
 use crate::{Template, list, names};
@@ -217,4 +220,16 @@ async fn all_functions_go_into_the_vpc_or_none() {
         let policies = &template.resource(&format!("{stem}Role"))["Properties"]["ManagedPolicyArns"];
         assert!(names(policies, "VpcPolicy"), "{name} could not join the VPC");
     }
+}
+
+#[tokio::test]
+async fn an_evaluation_fails_by_its_own_timeouts_first() {
+    // It reads the state in two calls at most, then the evidence.
+    let reads = 2 * TASK_TIMEOUTS.operation + EVIDENCE_TIMEOUTS.operation;
+    let function = &Template::plain().await.resource("EvaluateThresholdsFunction")["Properties"]["Timeout"];
+    let definition = fs::read_to_string(folders::project().join("statemachines/level-transition.asl.json")).unwrap();
+    let definition: Value = serde_json::from_str(&definition).unwrap();
+    let state = &definition["States"]["EvaluateThresholds"]["TimeoutSeconds"];
+    let (function, state) = (function.as_u64().unwrap(), state.as_u64().unwrap());
+    assert!(reads.as_secs() < function && function < state, "{reads:?}, {function} s, {state} s");
 }

@@ -143,6 +143,8 @@ pub fn without_service(problem: &InvokeError, route: &Route, safe: bool) -> Resu
         }
         Told::Unknown(cause) if !safe => (504, ErrorCode::OutcomeUnknown, format!("{cause} {CHECK_FIRST}")),
         Told::Unknown(cause) => (503, ErrorCode::ServiceUnavailable, format!("{cause} {AGAIN}")),
+        // A safe request may have been sent before, on a connection that broke.
+        Told::NotRun(cause) if safe => (503, ErrorCode::ServiceUnavailable, format!("{cause} {AGAIN}")),
         Told::NotRun(cause) => {
             let message = format!("{cause} The request was not carried out. {AGAIN}");
             (503, ErrorCode::ServiceUnavailable, message)
@@ -161,7 +163,7 @@ enum Told {
     AnswerTooLarge,
     /// The service may have carried the request out.
     Unknown(&'static str),
-    /// The service has surely not run.
+    /// This try has surely not run the service. Only a safe request is tried twice after it may have run.
     NotRun(&'static str),
 }
 
@@ -175,6 +177,7 @@ const fn told_of(problem: &InvokeError) -> Told {
         InvokeError::Crashed(_) => Told::Unknown("The service ended in an error."),
         InvokeError::Nonsense(_) => Told::Unknown("The service gave an invalid answer."),
         InvokeError::Throttled => Told::NotRun("The service has no capacity left."),
+        InvokeError::NotConnected(_) => Told::NotRun("The service could not be reached."),
         InvokeError::NotInvoked(_) => Told::NotRun("The service could not be invoked."),
     }
 }

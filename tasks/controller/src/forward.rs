@@ -142,10 +142,10 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         else {
             return Ok(None);
         };
-        let Some(under_way) = self.probe_limit.begin(now) else { return Ok(None) };
+        let Some(under_way) = self.probe_limit.begin(self.probe_limit.now()) else { return Ok(None) };
         let context = BreakerContext { probe: true, ..self.context(current, level) };
         let attempt = self.attempt(errand, &context, time).await?;
-        under_way.end(Instant::now());
+        under_way.end(self.probe_limit.now());
         // A lost connection says nothing about the level that is probed.
         if attempt.outcome == ServiceOutcome::Unknown {
             return Ok(None);
@@ -191,8 +191,8 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         Ok(Attempt { level, outcome, answered })
     }
 
-    /// Invokes the service, and a second time where the connection broke before a byte of the answer and the request
-    /// may be sent again. Returns what the last try came to, and how long that took.
+    /// Invokes the service, and a second time if the request was never sent, or if the connection broke before a byte
+    /// of the answer and the request is retryable. Returns what the last try came to, and how long that took.
     async fn invoke(
         &self,
         errand: Errand<'_>,
@@ -200,7 +200,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         time: Duration,
     ) -> Result<(Result<ServiceAnswer, InvokeError>, Duration), serde_json::Error> {
         let give_up = Instant::now() + time;
-        let mut may_try_again = errand.retryable;
+        let mut is_first_try = true;
         loop {
             let payload = with_breaker_context(errand.event, context)?;
             let begun = Instant::now();
@@ -212,10 +212,15 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
                 self.record_lost_connection(error, context.level);
             }
             let has_time = give_up.saturating_duration_since(Instant::now()) >= LEAST_TIME;
-            if !(may_try_again && has_time && matches!(error, InvokeError::ConnectionLost(_))) {
+            let may_try_again = match error {
+                InvokeError::NotConnected(_) => true,
+                InvokeError::ConnectionLost(_) => errand.retryable,
+                _ => false,
+            };
+            if !(is_first_try && may_try_again && has_time) {
                 return Ok((answered, taken));
             }
-            may_try_again = false;
+            is_first_try = false;
         }
     }
 

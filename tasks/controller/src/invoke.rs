@@ -4,7 +4,8 @@
 //!
 //! | on the way | error | outcome of the level | may be sent again |
 //! |---|---|---|---|
-//! | no connection: refused, no name, no TLS, no time | `NotInvoked` | failure | yes: it was never sent |
+//! | no connection: refused, no name, no TLS, no time | `NotConnected` | none | any method, once: it was never sent |
+//! | Lambda refused: no such function, access denied | `NotInvoked` | failure | no |
 //! | the connection broke before a byte of the answer | `ConnectionLost` | none | a GET or HEAD, once |
 //! | it broke in the middle of the answer | `AnswerCutShort` | none: Lambda answers when the function has ended, so the service ran, and what it answered is not known | no |
 //! | Lambda answered 500 for itself | `Lost` | failure | no |
@@ -38,6 +39,9 @@ pub enum InvokeError {
     /// The answer got lost; what the service did is unknown.
     #[error("the service's answer was lost: {0}")]
     Lost(String),
+    /// No connection to Lambda could be made, so the request was never sent.
+    #[error("no connection to Lambda: {0}")]
+    NotConnected(String),
     /// The connection to Lambda broke before a byte of the answer; whether the service ran is unknown.
     #[error("the connection to Lambda broke before an answer: {0}")]
     ConnectionLost(String),
@@ -69,6 +73,7 @@ impl InvokeError {
             Self::Crashed(_) => "crash",
             Self::TimedOut => "timeout",
             Self::Lost(_) => "lost",
+            Self::NotConnected(_) => "not-connected",
             Self::ConnectionLost(_) => "connection-lost",
             Self::AnswerCutShort(_) => "answer-cut-short",
             Self::Throttled => "throttled",
@@ -79,10 +84,10 @@ impl InvokeError {
         }
     }
 
-    /// Whether a connection to Lambda's front end broke, which says nothing about the service.
+    /// Whether a connection to Lambda's front end broke or could not be made, which says nothing about the service.
     #[must_use]
     pub const fn is_lost_connection(&self) -> bool {
-        matches!(self, Self::ConnectionLost(_) | Self::AnswerCutShort(_))
+        matches!(self, Self::NotConnected(_) | Self::ConnectionLost(_) | Self::AnswerCutShort(_))
     }
 }
 
@@ -147,7 +152,8 @@ fn classify(error: &SdkError<SdkInvokeError>) -> InvokeError {
             _ => InvokeError::NotInvoked(told()),
         },
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
-            Some(error) if was_never_sent(error) => InvokeError::NotInvoked(told()),
+            Some(error) if error.is_user() => InvokeError::NotInvoked(told()),
+            Some(error) if was_never_sent(error) => InvokeError::NotConnected(told()),
             Some(error) if error.is_io() => InvokeError::ConnectionLost(told()),
             // Bytes came, and are no HTTP.
             Some(_) => InvokeError::AnswerCutShort(told()),

@@ -11,6 +11,7 @@ use lambda_runtime::LambdaEvent;
 use platform::clients::{
     ROUTING_TIMEOUTS, connect_to_lambda, dynamodb_for_history, dynamodb_for_routing, lambda_without_retries, sdk_config,
 };
+use platform::connections::AgeClock;
 use platform::embedded_metrics::EmbeddedMetricLog;
 use platform::runtime::serve;
 use platform::state_store::StateTable;
@@ -27,11 +28,12 @@ async fn main() -> ExitCode {
         let table = StateTable::new(dynamodb_for_routing(&config), settings.state_table).eventually_consistent();
         let controller = Controller {
             history: history.eventually_consistent(),
-            states: StateCache::new(table, settings.state_cache_ttl, settings.fallback_level),
+            states: StateCache::new(table, settings.state_cache_ttl, settings.fallback_level)
+                .with_clock(AgeClock::of_system()),
             services: LambdaServices { client: client.clone(), functions: settings.functions },
             service_timeouts: settings.service_timeouts,
             request_fallback: settings.request_fallback,
-            probe_limit: ProbeLimit::of(settings.policy.as_ref()),
+            probe_limit: ProbeLimit::of(settings.policy.as_ref()).with_clock(AgeClock::of_system()),
             metrics: EmbeddedMetricLog::default(),
             deployment: settings.deployment,
             policy: settings.policy,

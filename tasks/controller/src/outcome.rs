@@ -13,7 +13,7 @@ pub enum ServiceOutcome {
     /// The level refused the request, or it or its answer was too large: neither success nor failure, or clients
     /// could trip or repair the breaker. A probe that ends so is recorded as refused.
     Neutral,
-    /// A connection to Lambda's own front end broke: it says nothing about the level.
+    /// A connection to Lambda's own front end broke or could not be made: it says nothing about the level.
     Unknown,
 }
 
@@ -41,7 +41,9 @@ impl ServiceOutcome {
     const fn of_error(error: &InvokeError) -> Self {
         match error {
             InvokeError::TooLarge | InvokeError::AnswerTooLarge => Self::Neutral,
-            InvokeError::ConnectionLost(_) | InvokeError::AnswerCutShort(_) => Self::Unknown,
+            InvokeError::NotConnected(_) | InvokeError::ConnectionLost(_) | InvokeError::AnswerCutShort(_) => {
+                Self::Unknown
+            }
             InvokeError::Crashed(_)
             | InvokeError::TimedOut
             | InvokeError::Lost(_)

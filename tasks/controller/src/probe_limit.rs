@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use breaker::{PROBE_REST_FACTOR, Policy};
+use platform::connections::AgeClock;
 use tokio::time::Instant;
 
 /// Limits the probes of one environment in number and in time.
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 pub struct ProbeLimit {
     per_second: usize,
     longest_rest: Duration,
+    clock: AgeClock,
     used: Mutex<Used>,
 }
 
@@ -31,7 +33,20 @@ impl ProbeLimit {
     #[must_use]
     pub fn new(per_second: u32) -> Self {
         let per_second = usize::try_from(per_second).unwrap_or(usize::MAX);
-        Self { per_second, longest_rest: Duration::MAX, used: Mutex::default() }
+        Self { per_second, longest_rest: Duration::MAX, clock: AgeClock::monotonic(), used: Mutex::default() }
+    }
+
+    /// Takes the time from `clock`, because a monotonic clock may stand still while Lambda freezes the environment: a
+    /// rest would then outlast its end.
+    #[must_use]
+    pub fn with_clock(self, clock: AgeClock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The time by the clock of this limit.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.clock.now()
     }
 
     /// Allows what a policy allows, and no probe without a policy.
@@ -91,13 +106,17 @@ impl Drop for ProbeUnderWay<'_> {
     /// A request that is given up drops its probe unfinished, and the next request must still be able to probe.
     fn drop(&mut self) {
         if !self.has_ended {
-            self.limit.end(self.begun, Instant::now());
+            self.limit.end(self.begun, self.limit.now());
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::SystemTime;
+
+    use aws_smithy_async::time::TimeSource;
     use breaker::PolicySettings;
     use proptest::prelude::*;
 
@@ -185,5 +204,26 @@ mod tests {
         };
         assert_eq!((rest(300), rest(40)), (126, 15), "9 times 14 s, and half of what settling leaves of 40 s");
         assert!(ProbeLimit::of(None).begin(Instant::now()).is_none(), "without a policy");
+    }
+
+    #[derive(Clone, Debug)]
+    struct Wall(Arc<Mutex<SystemTime>>);
+
+    impl TimeSource for Wall {
+        fn now(&self) -> SystemTime {
+            *self.0.lock().unwrap()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_goes_on_while_frozen() {
+        let wall = Wall(Arc::new(Mutex::new(SystemTime::UNIX_EPOCH)));
+        let probes = ProbeLimit::new(5).with_clock(AgeClock::new(wall.clone()));
+        let probe = probes.begin(probes.now()).unwrap();
+        tokio::time::advance(SECOND).await;
+        drop(probe);
+        assert!(probes.begin(probes.now()).is_none(), "it took a second");
+        *wall.0.lock().unwrap() += 10 * SECOND;
+        assert!(probes.begin(probes.now()).is_some());
     }
 }

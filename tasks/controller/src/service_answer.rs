@@ -97,7 +97,9 @@ impl ServiceAnswer {
         };
         let (status, is_number) = status_of(status)?;
         let declined = match members.headers {
-            Some(raw) => Headers::read(raw).and_then(|headers| headers.check().map(|()| headers.has(DECLINED_HEADER))),
+            Some(raw) => {
+                Headers::read(raw).and_then(|headers| headers.check().map(|()| headers.marks(DECLINED_HEADER)))
+            }
             None => Ok(false),
         }
         .map_err(|problem| invalid(&format!("`headers`: {problem}")))?;

@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use breaker::{Level, SystemState};
+use platform::connections::AgeClock;
 use platform::state_store::StoreError;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -134,6 +135,8 @@ pub struct StateCache<R> {
     reader: R,
     ttl: Duration,
     fallback: Level,
+    /// Tells ages and rests. The deadline of a read is the runtime's, whose timer ends it.
+    clock: AgeClock,
     memory: Mutex<Memory>,
     /// Held by the one read that runs.
     flight: tokio::sync::Mutex<()>,
@@ -143,7 +146,15 @@ impl<R: LevelReader> StateCache<R> {
     /// A cache before `reader` that reads again after `ttl`, give or take a fifth.
     #[must_use]
     pub fn new(reader: R, ttl: Duration, fallback: Level) -> Self {
-        Self { reader, ttl, fallback, memory: Mutex::default(), flight: tokio::sync::Mutex::new(()) }
+        let (clock, memory, flight) = (AgeClock::monotonic(), Mutex::default(), tokio::sync::Mutex::new(()));
+        Self { reader, ttl, fallback, clock, memory, flight }
+    }
+
+    /// Takes the age of the state from `clock`, because a monotonic clock may stand still while Lambda freezes the
+    /// environment: an old state would then look fresh.
+    #[must_use]
+    pub fn with_clock(self, clock: AgeClock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Reads before there is a request that would have to wait for it, twice at most: the first call of an
@@ -153,27 +164,27 @@ impl<R: LevelReader> StateCache<R> {
         for tries in 1..=PRIMING_TRIES {
             let _flight = self.flight.lock().await;
             let now = Instant::now();
-            if self.need(now) != Need::ReadFirst {
+            if self.need(self.clock.now()) != Need::ReadFirst {
                 return;
             }
             self.read(now + READ_LIMIT, None).await;
             let hangs = now.elapsed() >= READ_LIMIT;
             if hangs && tries == PRIMING_TRIES {
-                self.memory().rest_until = Some(Instant::now() + jittered(FIRST_BACK_OFF));
+                self.memory().rest_until = Some(self.clock.now() + jittered(FIRST_BACK_OFF));
             }
         }
     }
 
     /// What to route a request by; reads first where the state is too old to be used.
     pub async fn routing(&self) -> Routing {
-        let now = Instant::now();
+        let now = self.clock.now();
         match self.need(now) {
             Need::Nothing => Routing { current: self.current(now), refresh_due: false, fresh: true },
             Need::RefreshBeside => Routing { current: self.current(now), refresh_due: true, fresh: false },
             Need::Rest => Routing { current: self.current(now), refresh_due: false, fresh: false },
             Need::ReadFirst => {
-                self.read_first(now + READ_LIMIT).await;
-                Routing { current: self.current(Instant::now()), refresh_due: false, fresh: false }
+                self.read_first(Instant::now() + READ_LIMIT).await;
+                Routing { current: self.current(self.clock.now()), refresh_due: false, fresh: false }
             }
         }
     }
@@ -199,7 +210,7 @@ impl<R: LevelReader> StateCache<R> {
             timeout_at(by, self.flight.lock()).await.ok()
         };
         // Whoever read meanwhile has read for this request too.
-        if flight.is_some() && self.need(Instant::now()) == Need::ReadFirst {
+        if flight.is_some() && self.need(self.clock.now()) == Need::ReadFirst {
             self.read(by, Some(self.next_back_off())).await;
         }
     }
@@ -208,7 +219,7 @@ impl<R: LevelReader> StateCache<R> {
         let answer = timeout_at(by, self.reader.read())
             .await
             .unwrap_or_else(|_| Err(StoreError("the state table does not answer in time".to_owned())));
-        let now = Instant::now();
+        let now = self.clock.now();
         let mut memory = self.memory();
         let read = match answer {
             Ok(StoredLevel::Known(level, state)) => Ok(Known { level, state, source: Source::Table, read_at: now }),

@@ -124,6 +124,32 @@ async fn no_other_method_is_tried_again() {
 }
 
 #[tokio::test]
+async fn what_was_never_sent_is_sent_once_more() {
+    for (method, status, asked, outcomes) in [
+        ("POST", 503, vec![1, 1], vec![]),
+        ("DELETE", 503, vec![1, 1], vec![]),
+        ("GET", 200, vec![1, 1, 2], vec![outcome(2, "Success")]),
+    ] {
+        let unsent = Err(InvokeError::NotConnected("refused".to_owned()));
+        let controller = common::with_answers(Ok(stored(1)), [unsent, answer(200), answer(200)]);
+        let answer = ask(&controller, &event(method, "/transfer")).await;
+        assert_eq!(answer["statusCode"], status, "{method}");
+        let is_told = answer["body"].as_str().unwrap_or_default().contains("The request was not carried out.");
+        assert_eq!((controller.services.asked(), is_told), (asked, status == 503), "{method}");
+        assert_eq!(told(&controller.metrics), (outcomes, 2), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn no_connection_to_lambda_says_nothing_about_a_level() {
+    let (front_end, controller) = real([well()]);
+    drop(front_end);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(ask(&controller, &event("POST", "/transfer")).await["statusCode"], 503);
+    assert_eq!(told(&controller.metrics), (vec![], 2));
+}
+
+#[tokio::test]
 async fn a_read_that_is_lost_twice_gets_the_fallback() {
     let (front_end, controller) = real([Reply::HangUp, Reply::HangUp, well()]);
     let answer = ask(&controller, &event("GET", "/account/1")).await;

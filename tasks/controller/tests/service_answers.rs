@@ -57,6 +57,15 @@ async fn a_level_may_decline_with_a_text_for_its_status() {
 }
 
 #[tokio::test]
+async fn null_and_false_do_not_decline() {
+    for value in ["null", "false", r#""false""#] {
+        let service = format!(r#"{{"statusCode":503,"headers":{{"X-Circuit-Breaker-Declined":{value}}}}}"#);
+        let (answer, outcome) = passed_on(&service).await;
+        assert_eq!((outcome, &answer["headers"]), (Some("Error"), &json!({})), "{value}");
+    }
+}
+
+#[tokio::test]
 async fn header_values_may_be_numbers_booleans_and_null() {
     for (headers, expected) in [
         (r#"{"A":"text"}"#, json!({ "A": "text" })),
@@ -271,6 +280,8 @@ async fn safe_methods_may_always_be_sent_again() {
             let message = body["message"].as_str().unwrap();
             assert!(message.starts_with(cause) && message.ends_with("Try again shortly."), "{problem}: {message}");
             assert_eq!(outcome, Some("Error"), "{method} {problem}");
+            // A try before the one that failed may have carried it out.
+            assert!(!message.contains("not carried out"), "{problem}: {message}");
         }
     }
 }

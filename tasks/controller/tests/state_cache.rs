@@ -6,12 +6,14 @@ mod common;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use aws_smithy_async::time::TimeSource;
 use breaker::Level;
 use common::{TTL, Table, answer, ask, controller, event, stored, stored_version};
 use controller::{Source, StateCache, StoredLevel};
 use futures::future::join_all;
+use platform::connections::AgeClock;
 use proptest::prelude::*;
 use tokio::time::{Instant, advance};
 
@@ -117,6 +119,26 @@ async fn an_environment_that_was_frozen_for_hours_reads_before_it_routes() {
     advance(Duration::from_hours(3)).await;
     assert_eq!(route(&cache).await, 3);
     assert_eq!(cache.routing().await.current.source, Source::Table);
+}
+
+#[derive(Clone, Debug)]
+struct Wall(Arc<Mutex<SystemTime>>);
+
+impl TimeSource for Wall {
+    fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_ages_while_the_monotonic_clock_stands_still() {
+    let table = Table::at_level(1);
+    let wall = Wall(Arc::new(Mutex::new(SystemTime::UNIX_EPOCH)));
+    let cache = cache(&table).with_clock(AgeClock::new(wall.clone()));
+    assert_eq!(route(&cache).await, 1);
+    table.answers(Ok(stored(3)));
+    *wall.0.lock().unwrap() += Duration::from_hours(3);
+    assert_eq!(route(&cache).await, 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,13 +45,15 @@ const AMAZON: &[u8] = include_bytes!("amazon-trust-services.pem");
 /// whole and a running one what its memory buys: make it before the first event is asked for.
 ///
 /// # Errors
-/// `SSL_CERT_FILE` or `SSL_CERT_DIR` name nothing that holds certificates.
+/// `SSL_CERT_FILE` or `SSL_CERT_DIR` name nothing that holds certificates, or the proxy's scheme is neither HTTP nor
+/// HTTPS.
 pub fn client(environment: &Environment) -> Result<SharedHttpClient, SettingError> {
     // The first random number of a process is the slow one: let it be drawn here. That it was refused, a
     // handshake will say.
     drop(default_provider().secure_random.fill(&mut [0]));
     // Nothing in it can fail today.
     let tls = tls().map_err(|error| SettingError::new("SSL_CERT_FILE", error.to_string()))?;
+    check_proxy(environment)?;
     let connector = if has_own_list(environment)? {
         connector(tls, machine())
     } else {
@@ -63,6 +65,21 @@ pub fn client(environment: &Environment) -> Result<SharedHttpClient, SettingErro
     };
     // Whatever settings a service client has of its own.
     Ok(http_client_fn(move |_, _| connector.clone()))
+}
+
+/// Refuses a proxy that no call could go through. The scheme alone is quoted: the rest may have a password.
+fn check_proxy(environment: &Environment) -> Result<(), SettingError> {
+    // In the order in which they are taken.
+    let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        .into_iter()
+        .find_map(|name| environment.optional(name).map(|value| (name, value)));
+    let Some((name, value)) = proxy else { return Ok(()) };
+    match value.split_once("://") {
+        Some((scheme, _)) if !["http", "https"].iter().any(|allowed| scheme.eq_ignore_ascii_case(allowed)) => {
+            Err(SettingError::new(name, format!("the scheme {scheme:?} of the proxy is not one of: http, https")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the environment has a list of its own in place of the machine's: then [`machine`] reads that list.
@@ -318,6 +335,25 @@ mod tests {
         let client = client_of(&amazon, &bank);
         assert!(!is_refused_certificate(&post(&client, address).await.unwrap_err()));
         assert!(!machine_has_vouched(&client));
+    }
+
+    #[test]
+    fn a_proxy_of_another_scheme_is_refused_by_its_name() {
+        let of = |variables: &[(&str, &str)]| client(&variables.iter().copied().collect()).map(drop);
+        for (name, value) in [
+            ("ALL_PROXY", "socks5://user:secret@proxy:1080"),
+            ("all_proxy", "socks4://proxy:1080"),
+            ("HTTPS_PROXY", "SOCKS5H://proxy"),
+            ("https_proxy", "ftp://proxy"),
+        ] {
+            let error = of(&[(name, value)]).unwrap_err();
+            assert_eq!(error.name, name);
+            assert!(error.problem.contains(value.split(':').next().unwrap()) && !error.problem.contains("secret"));
+        }
+        for taken in ["http://proxy:3128", "HTTPS://proxy", "proxy:3128", ""] {
+            assert_eq!(of(&[("HTTPS_PROXY", taken)]), Ok(()), "{taken}");
+        }
+        assert_eq!(of(&[("HTTPS_PROXY", "http://proxy"), ("ALL_PROXY", "socks5://proxy")]), Ok(()));
     }
 
     #[test]

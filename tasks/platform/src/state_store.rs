@@ -200,7 +200,8 @@ pub fn stored_from_item(item: Item) -> Stored {
     if let Some(newer) = newer_state(&item) {
         return Stored::Newer(newer);
     }
-    match typed::<SystemState>("the state item", item) {
+    // The product's own data: the error may quote it.
+    match typed_or::<SystemState>("the state item", item, ToString::to_string) {
         Ok(state) => match state.check() {
             Ok(()) => Stored::State(Box::new(state)),
             Err(problem) => Stored::Unreadable(format!("the state item makes no sense: attribute {problem}")),
@@ -269,11 +270,20 @@ fn newer_state(item: &Item) -> Option<NewerState> {
 }
 
 fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
+    typed_or(what, item, without_content)
+}
+
+/// Reads an item; `told` says of an error what may be said of it.
+fn typed_or<T: DeserializeOwned>(
+    what: &str,
+    item: Item,
+    told: fn(&serde_dynamo::Error) -> String,
+) -> Result<T, StoreError> {
     let map = serde_dynamo::AttributeValue::M(serde_dynamo::Item::from(item).into_inner());
     serde_path_to_error::deserialize(Objects::new(Deserializer::from_attribute_value(map))).map_err(|error| {
         let path = error.path().to_string();
         let attribute = if path == "." { String::new() } else { format!("attribute `{path}`: ") };
-        StoreError(format!("{what} is invalid: {attribute}{}", without_content(error.inner())))
+        StoreError(format!("{what} is invalid: {attribute}{}", told(error.inner())))
     })
 }
 

@@ -3,16 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::StatusCode;
+use breaker::{EvidenceQuery, Policy, PolicySettings, SystemState};
+use jiff::Timestamp;
 use platform::clients::{
-    TASK_TIMEOUTS, Timeouts, connect_to_cloudwatch, connect_to_dynamodb, connect_to_lambda, connect_to_step_functions,
-    lambda_without_retries, sdk_config, step_functions,
+    TASK_TIMEOUTS, Timeouts, cloudwatch_for_evidence, connect_to_cloudwatch, connect_to_dynamodb, connect_to_lambda,
+    connect_to_step_functions, lambda_without_retries, sdk_config, step_functions,
 };
+use platform::metric_reader::{EvidenceReader, ServiceMetrics};
 use platform::settings::Environment;
 use tokio::net::TcpListener;
 
@@ -113,4 +118,28 @@ async fn an_environment_that_lambda_would_not_give_is_refused_by_the_variables_n
 async fn fips_endpoints_are_used_where_the_environment_says_so() {
     let config = sdk_config(&environment(&[("AWS_USE_FIPS_ENDPOINT", "true")]), TASK_TIMEOUTS);
     assert_eq!(config.unwrap().use_fips(), Some(true));
+}
+
+#[tokio::test]
+async fn a_page_of_evidence_may_take_longer_than_other_calls() {
+    let latency = TASK_TIMEOUTS.attempt + Duration::from_millis(100);
+    let requests = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&requests);
+    let late = Router::new().fallback(async move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(latency).await;
+        StatusCode::BAD_REQUEST
+    });
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, late).await.unwrap() });
+    let config = sdk_config(&environment(&[("AWS_ENDPOINT_URL", &url)]), TASK_TIMEOUTS).unwrap();
+    let policy = Policy::new(PolicySettings::default()).unwrap();
+    let now = Timestamp::now();
+    let query = EvidenceQuery::new(&SystemState::initial(&policy, now), &policy, now);
+    let reader = ServiceMetrics::new(cloudwatch_for_evidence(&config), "bank-test".to_owned());
+    let ranges = query.ranges.len();
+    reader.read(&query).await.unwrap_err();
+    // An attempt that times out is made again; one that is answered with 400 is not.
+    assert_eq!(requests.load(Ordering::Relaxed), ranges);
 }

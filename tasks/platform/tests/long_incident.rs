@@ -14,8 +14,14 @@ use tokio::time::Instant;
 /// What CloudWatch answers on a page at most, documented; and what this one does.
 const DOCUMENTED_PAGE: usize = 100_800;
 const PAGE: usize = 50_000;
-const SERIES: [SeriesId; 5] =
-    [SeriesId::Success, SeriesId::Error, SeriesId::SlowCall, SeriesId::ProbeSuccess, SeriesId::ProbeError];
+const SERIES: [SeriesId; 6] = [
+    SeriesId::Success,
+    SeriesId::Error,
+    SeriesId::SlowCall,
+    SeriesId::ProbeSuccess,
+    SeriesId::ProbeError,
+    SeriesId::ProbeRefused,
+];
 
 /// A CloudWatch that has a value for each bucket of each series, and takes its time for each page.
 struct Slow {
@@ -69,7 +75,7 @@ async fn read(query: &EvidenceQuery, latency: Duration) -> (Result<(), MetricsEr
 #[tokio::test(start_paused = true)]
 async fn pages_of_3_s_are_read_in_time_however_long_it_lasts() {
     // The longest that CloudWatch keeps minutes, and the longest that it keeps seconds.
-    for (days, window_seconds, seconds, pages) in [(1, 300, 9_300, 1), (15, 300, 9_300, 3), (15, 86_400, 51_300, 3)] {
+    for (days, window_seconds, seconds, pages) in [(1, 300, 11_160, 1), (15, 300, 11_160, 3), (15, 86_400, 61_560, 3)] {
         let (read, taken, values) = read(&query(days, window_seconds), Duration::from_secs(3)).await;
         assert_eq!(read, Ok(()), "{days} days, window of {window_seconds} s: {taken:?}");
         assert!(taken < EVIDENCE_TIMEOUTS.operation && taken == Duration::from_secs(3 * pages), "{taken:?}");

@@ -70,6 +70,14 @@ fn garbage_is_refused_by_the_attributes_name() {
 }
 
 #[test]
+fn an_invalid_level_is_quoted_with_what_is_allowed() {
+    let mut item = item();
+    item.insert("currentLevel".to_owned(), AttributeValue::N("7".to_owned()));
+    let Stored::Unreadable(error) = stored_from_item(item) else { panic!("level 7 was taken") };
+    assert!(error.contains("`currentLevel`") && error.contains('7') && error.contains('3'), "{error}");
+}
+
+#[test]
 fn of_a_newer_layout_no_more_is_read_than_what_requests_are_routed_by() {
     let mut item = item();
     item.insert("schemaVersion".to_owned(), AttributeValue::N("2".to_owned()));

@@ -73,9 +73,10 @@ impl<'a> Headers<'a> {
         })
     }
 
-    /// Whether there is a header of this name, in any case.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(theirs, _)| theirs.eq_ignore_ascii_case(name))
+    /// Whether there is a header of this name, in any case, whose value is neither null nor false.
+    pub fn marks(&self, name: &str) -> bool {
+        let is_set = |value: &RawValue| !matches!(value.get(), "null" | "false" | "\"false\"");
+        self.0.iter().any(|(theirs, value)| theirs.eq_ignore_ascii_case(name) && is_set(value))
     }
 
     /// These headers and the breaker's, which no service may set.

@@ -1,4 +1,4 @@
-//! The clock by which connections age.
+//! The clock by which connections, the state and the rests of probes age.
 //!
 //! Whether the monotonic clock goes on while Lambda freezes an environment is not documented, and reports contradict
 //! each other: an AWS engineer measured that it does, over freezes of up to three minutes
@@ -8,16 +8,18 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant as StdInstant, SystemTime};
 
-use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use aws_smithy_async::time::{SharedTimeSource, StaticTimeSource, SystemTimeSource, TimeSource};
 use hyper::rt::{Sleep, Timer};
 use hyper_util::rt::TokioTimer;
+use tokio::time::Instant;
 
 /// Passes as fast as the faster of two clocks. The monotonic one may stand still in a freeze; the wall clock goes on,
-/// but may be set back. A wall clock that is set ahead only makes connections look old.
+/// but may be set back. A wall clock that is set ahead only makes things look old. Its times are no deadlines of the runtime,
+/// whose timers may stand still.
 #[derive(Clone, Debug)]
-pub(super) struct PoolClock {
+pub struct AgeClock {
     wall: SharedTimeSource,
     last: Arc<Mutex<Reading>>,
 }
@@ -29,11 +31,30 @@ struct Reading {
     now: Instant,
 }
 
-impl PoolClock {
-    pub(super) fn new(wall: impl TimeSource + 'static) -> Self {
+impl AgeClock {
+    /// Reads the runtime's monotonic clock and this wall clock.
+    pub fn new(wall: impl TimeSource + 'static) -> Self {
         let (wall, monotonic) = (SharedTimeSource::new(wall), Instant::now());
         let last = Reading { monotonic, wall: wall.now(), now: monotonic };
         Self { wall, last: Arc::new(Mutex::new(last)) }
+    }
+
+    /// The clock of a Lambda: reads the machine's wall clock.
+    #[must_use]
+    pub fn of_system() -> Self {
+        Self::new(SystemTimeSource::new())
+    }
+
+    /// The monotonic clock alone, for tests that pause the runtime's time.
+    #[must_use]
+    pub fn monotonic() -> Self {
+        Self::new(StaticTimeSource::new(SystemTime::UNIX_EPOCH))
+    }
+
+    /// The time by the faster clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.read(Instant::now())
     }
 
     fn read(&self, monotonic: Instant) -> Instant {
@@ -47,17 +68,17 @@ impl PoolClock {
     }
 }
 
-impl Timer for PoolClock {
+impl Timer for AgeClock {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         TokioTimer::new().sleep(duration)
     }
 
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        self.sleep(deadline.saturating_duration_since(self.now()))
+    fn sleep_until(&self, deadline: StdInstant) -> Pin<Box<dyn Sleep>> {
+        self.sleep(deadline.saturating_duration_since(Timer::now(self)))
     }
 
-    fn now(&self) -> Instant {
-        self.read(Instant::now())
+    fn now(&self) -> StdInstant {
+        Self::now(self).into_std()
     }
 }
 
@@ -77,7 +98,7 @@ mod tests {
     #[test]
     fn time_passes_by_the_faster_of_two_clocks() {
         let wall = Wall(Arc::new(Mutex::new(SystemTime::UNIX_EPOCH + Duration::from_hours(1))));
-        let clock = PoolClock::new(wall.clone());
+        let clock = AgeClock::new(wall.clone());
         let begun = clock.last.lock().unwrap().monotonic;
         let after = |monotonic_s: u64, wall_s: i64| {
             let mut now = wall.0.lock().unwrap();

@@ -25,6 +25,11 @@ use tower_service::Service;
 /// no connection in this time was never sent, so it is safe to send it again.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long TCP may take of [`CONNECT_TIMEOUT`]; the rest is for TLS. All addresses of a host share it in equal parts, so
+/// that a dead first address leaves time for the next one. A lost SYN is sent again after 1 s, when the request has used
+/// up its time to connect: the request is then sent again on a new connection, not this one.
+const TCP_TIMEOUT: Duration = Duration::from_millis(750);
+
 /// Of the protocols that AWS offers the one that we speak; the module `connections` says why.
 const PROTOCOL: &[u8] = b"http/1.1";
 
@@ -57,9 +62,7 @@ impl Dialer {
         let mut tls = tls.with_root_certificates(trusted).with_no_client_auth();
         tls.alpn_protocols = vec![PROTOCOL.to_vec()];
         let tls = Arc::new(tls);
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
+        let tcp = tcp(HttpConnector::new());
         let to_proxy = HttpsConnector::from((tcp.clone(), Arc::clone(&tls)));
         Self(HttpsConnector::from((Way { tcp, to_proxy, proxies: Arc::new(proxies) }, tls)))
     }
@@ -78,6 +81,13 @@ impl Service<Uri> for Dialer {
         let opening = self.0.call(to);
         Box::pin(async move { timeout(CONNECT_TIMEOUT, opening).await? })
     }
+}
+
+fn tcp<R>(mut connector: HttpConnector<R>) -> HttpConnector<R> {
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(TCP_TIMEOUT));
+    connector
 }
 
 /// The way to a server: straight, or for HTTPS through the proxy that the environment names. Plain HTTP, which only a
@@ -109,5 +119,54 @@ impl Service<Uri> for Way {
             tunnel = tunnel.with_auth(credentials.clone());
         }
         Box::pin(async move { Ok(tunnel.call(to).await?) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+    use std::io;
+    use std::net::SocketAddr;
+    use std::vec;
+
+    use hyper_util::client::legacy::connect::dns::Name;
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    #[derive(Clone)]
+    struct Addresses(Vec<SocketAddr>);
+
+    impl Service<Name> for Addresses {
+        type Response = vec::IntoIter<SocketAddr>;
+        type Error = io::Error;
+        type Future = Ready<io::Result<Self::Response>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Name) -> Self::Future {
+            ready(Ok(self.0.clone().into_iter()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dead_first_address_leaves_time_for_the_next() {
+        // The kernel drops what a full queue has no room for, so that connecting to it takes until its timeout.
+        let dead = TcpSocket::new_v4().unwrap();
+        dead.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let dead = dead.listen(0).unwrap();
+        let address = dead.local_addr().unwrap();
+        let mut queue = Vec::new();
+        while let Ok(connected) = timeout(Duration::from_millis(50), TcpStream::connect(address)).await {
+            queue.push(connected.unwrap());
+        }
+        let alive = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let addresses = Addresses(vec![address, alive.local_addr().unwrap()]);
+        let mut connector = tcp(HttpConnector::new_with_resolver(addresses));
+        let opened = timeout(CONNECT_TIMEOUT, connector.call(Uri::from_static("http://example.com/"))).await;
+        let peer = opened.unwrap().unwrap().inner().peer_addr().unwrap();
+        assert_eq!(peer, alive.local_addr().unwrap());
     }
 }

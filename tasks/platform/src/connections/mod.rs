@@ -19,7 +19,7 @@
 //! HTTP/2 buys nothing for one request at a time, and it costs more processor time of the client's thread: 1.59 times
 //! as much for a request and 1.33 times as much for the first one with its handshake (427 to 268 us, 2,119 to 1,587 us,
 //! of the SDK's connector with HTTP/2 to this one, in an unoptimised build; the SDK's with HTTP/1.1 has 0.95 and 1.00;
-//! `cargo bench --workspace --profile dev --bench protocols`, 2026-11-30, two cores shared with other work).
+//! `cargo bench --package platform --profile dev --bench protocols`, 2026-11-30, two cores shared with other work).
 //!
 //! # Why no connector of the SDK
 //!
@@ -50,7 +50,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioExecutor;
 use rustls::RootCertStore;
 
-use clock::PoolClock;
+pub use clock::AgeClock;
 use dial::Dialer;
 pub use dial::{CONNECT_TIMEOUT, Tls, tls};
 pub(crate) use error::cause;
@@ -68,7 +68,7 @@ pub struct Connections(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     dialer: Dialer,
-    clock: PoolClock,
+    clock: AgeClock,
     pools: Mutex<Pools>,
 }
 
@@ -96,7 +96,7 @@ impl Connections {
 
     fn through(proxies: Matcher, tls: Tls, trusted: RootCertStore, clock: impl TimeSource + 'static) -> Self {
         let dialer = Dialer::new(proxies, tls, trusted);
-        Self(Arc::new(Inner { dialer, clock: PoolClock::new(clock), pools: Mutex::default() }))
+        Self(Arc::new(Inner { dialer, clock: AgeClock::new(clock), pools: Mutex::default() }))
     }
 
     fn attempt(&self, host: &str) -> Attempt {
