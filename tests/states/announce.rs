@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::machine::{Case, run};
 use crate::values::{
-    RETRIED, WORDS, alarm, breaks, emitted, fails, json, lambda, nothing, prevented, published, schedule, transition,
-    written,
+    RETRIED, WORDS, alarm, breaks, emitted, fails, hold_ended, json, lambda, nothing, prevented, published, release,
+    schedule, transition, written,
 };
 
 const METRICS: &str = "EmitTransitionMetrics";
@@ -20,8 +20,18 @@ const DEPLOYMENT_CHARACTERS: usize = 24 + 1 + 8;
 
 /// An execution that writes a transition, to be told by tasks with these replies.
 fn announced(name: String, evaluation: &Evaluation, metrics: &[Value], notify: &[Value]) -> Case {
+    asked_and_announced(name, alarm(), evaluation, metrics, notify)
+}
+
+fn asked_and_announced(
+    name: String,
+    input: Value,
+    evaluation: &Evaluation,
+    metrics: &[Value],
+    notify: &[Value],
+) -> Case {
     let path = ["WriteState", "Moved?", "Announce", "LookAgain?", "Done"];
-    Case::done(name, alarm(), &path, &json(evaluation))
+    Case::done(name, input, &path, &json(evaluation))
         .reply("EvaluateThresholds", &[lambda(evaluation)])
         .reply("WriteState", &[written(evaluation)])
         .reply(METRICS, metrics)
@@ -59,6 +69,7 @@ pub fn cases() -> Vec<Case> {
         told("told", &[published()]),
         told("told at the fourth try", &[sns.clone(), sns.clone(), sns, published()]),
         announced("a prevented one told".to_owned(), &prevented(), &[emitted()], &[published()]),
+        asked_and_announced("an ended hold told".to_owned(), release(), &hold_ended(), &[emitted()], &[published()]),
         unnotified("not told".to_owned(), &[emitted()]),
         branch_failed(),
     ];
@@ -103,9 +114,10 @@ async fn announcing_is_retried_and_fails_no_transition() {
 #[tokio::test]
 async fn the_notification_says_what_happened_and_sns_takes_it() {
     let runs = run(&cases()).await;
-    for (name, evaluation, words) in [
-        ("told", transition(), "level 1 to level 2"),
-        ("a prevented one told", prevented(), "level 1 would have gone to level 2"),
+    for (name, request, evaluation, words) in [
+        ("told", alarm(), transition(), "level 1 to level 2"),
+        ("a prevented one told", alarm(), prevented(), "level 1 would have gone to level 2"),
+        ("an ended hold told", release(), hold_ended(), "level 1, a hold was ended"),
     ] {
         let [arguments] = runs[name].arguments_of(NOTIFY)[..] else { panic!("one call") };
         assert_eq!(arguments["TopicArn"], "${AlertTopicArn}");
@@ -119,9 +131,9 @@ async fn the_notification_says_what_happened_and_sns_takes_it() {
         assert_eq!(message["reason"], evaluation.reason);
         assert_eq!(message["epoch"], state.epoch);
         assert_eq!(message["at"], json(&state.last_updated));
-        assert_eq!(message["trigger"], "alarm");
-        assert_eq!(message["request"], alarm());
-        assert_eq!(message["evidence"], json(&evaluation.evidence));
+        assert_eq!((&message["trigger"], &message["request"]), (&request["trigger"], &request));
+        assert_eq!(message["evidence"], evaluation.evidence.as_ref().map_or_else(|| json!({}), json));
+        assert_eq!(message.get("endedHold"), evaluation.ended_hold.as_ref().map(json).as_ref());
         assert_eq!(message.get("prevented"), evaluation.prevented.map(|level| json(&level)).as_ref());
     }
 }

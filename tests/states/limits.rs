@@ -80,7 +80,9 @@ fn largest() -> Vec<(Value, Evaluation)> {
 
 /// An execution of an evaluation that writes, by the way that it takes.
 fn largest_case((input, evaluation): &(Value, Evaluation)) -> Case {
-    let moved = evaluation.outcome == breaker::Outcome::Transition || evaluation.prevented.is_some();
+    let moved = evaluation.outcome == breaker::Outcome::Transition
+        || evaluation.prevented.is_some()
+        || evaluation.ended_hold.is_some();
     let told = if moved { "Announce" } else { "EmitMetrics" };
     let path = ["WriteState", "Moved?", told, "LookAgain?", "Done"];
     let name = format!("{:?} by {}", evaluation.outcome, input["trigger"]);

@@ -94,6 +94,16 @@ pub fn record() -> Evaluation {
     evaluation(&state(), &schedule(), &failures(1))
 }
 
+/// An evaluation that ends a hold and moves nothing.
+pub fn hold_ended() -> Evaluation {
+    evaluation(&held(), &release(), &Evidence::default())
+}
+
+/// What an operator sends to end a hold.
+pub fn release() -> Value {
+    json!({"trigger": "release", "reason": "the drill is over", "requestedBy": "another operator"})
+}
+
 /// An evaluation whose fall a hold prevents.
 pub fn prevented() -> Evaluation {
     evaluation(&held(), &schedule(), &failures(5))
@@ -138,7 +148,9 @@ pub fn breaks(error: &str) -> Value {
 
 /// Returns what the execution answers from an evaluation.
 pub fn done(evaluation: &Value) -> Value {
-    let names = ["outcome", "dryRun", "from", "to", "reason", "evidence", "oldState", "newState"];
+    let always = ["outcome", "dryRun", "from", "to", "reason", "evidence", "policy", "oldState", "newState"];
     let member = |name| (name, evaluation.get(name).cloned().unwrap_or_else(|| json!({})));
-    names.map(member).into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let sometimes = ["prevented", "endedHold", "recoveryAllowedAt"];
+    let present = sometimes.into_iter().filter_map(|name| Some((name, evaluation.get(name)?.clone())));
+    always.map(member).into_iter().chain(present).map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -90,7 +90,13 @@ async fn refused_probes_are_told_once_people_are_to_be_alarmed() {
     assert!(told(refused.clone(), alarm_from).await);
     assert!(!told(state(2), alarm_from).await, "nothing is refused");
     let expires_at = alarm_from + SignedDuration::from_mins(5);
-    let hold = Hold { level: Level::Degraded, reason: "drill".into(), requested_by: "alice".into(), expires_at, execution: None };
+    let hold = Hold {
+        level: Level::Degraded,
+        reason: "drill".into(),
+        requested_by: "alice".into(),
+        expires_at,
+        execution: None,
+    };
     assert!(!told(SystemState { hold: Some(hold), ..refused }, alarm_from).await, "nothing probes in a hold");
 }
 
