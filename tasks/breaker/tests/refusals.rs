@@ -122,6 +122,22 @@ fn people_are_alarmed_after_three_idle_times_of_refusals() {
 }
 
 #[test]
+fn failures_among_refusals_do_not_put_off_the_alarm() {
+    // At each place of the failure among five probes, with a series dropped at every second of them.
+    for place in 0..5 {
+        let mut replay = Replay::new();
+        assert!(!replay.run(15 + 15, |second| if second % 5 == place { FAILED } else { REFUSED }));
+        let first = Refusing { since: at(120), alarm_from: at(240) };
+        assert_eq!(replay.refusing(), Some(first), "place {place}");
+        while replay.now < 300 {
+            assert!(!replay.run(15, |second| if second % 5 == place { FAILED } else { REFUSED }));
+            assert_eq!(replay.refusing(), Some(first), "place {place}, second {}", replay.now);
+        }
+        assert!(replay.state.refusals_alarm(at(240)));
+    }
+}
+
+#[test]
 fn half_of_the_callers_refused_does_not_keep_the_level() {
     assert!(Replay::new().run(120, |second| if second % 2 == 0 { ANSWERED } else { REFUSED }), "as many as refusals");
     let mut most = Replay::new();
@@ -182,7 +198,7 @@ fn a_refusal_says_nothing_about_whether_the_last_probe_failed() {
 }
 
 #[test]
-fn failures_drop_a_series_and_its_refusals() {
+fn a_level_that_refused_and_failed_can_be_proven() {
     let mut replay = Replay::new();
     assert!(!replay.run(30, |_| REFUSED));
     assert!(!replay.run(5, |_| FAILED));
