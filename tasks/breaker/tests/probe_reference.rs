@@ -88,8 +88,8 @@ fn finding(seen: &[Seen], settings: &PolicySettings, now: i64) -> Finding {
     let refused = mostly_refused(&probes, settings, settled);
     let last_answered = probes.iter().rfind(|probe| probe.answer != Answer::Refusal).map(|probe| probe.second);
     let failed = probes.iter().any(|probe| Some(probe.second) == last_answered && probe.answer == Answer::Failure);
-    let believed = settings.probe_idle_seconds * if failed || refused { 3 } else { 1 };
-    if now - probes.last().map_or(BEGIN, |newest| newest.second) >= believed {
+    let believed = settings.probe_idle_seconds * if failed { 3 } else { 1 };
+    if !refused && now - probes.last().map_or(BEGIN, |newest| newest.second) >= believed {
         return Finding::Idle;
     }
     let answers = count(&series, |answer| answer != Answer::Refusal);
