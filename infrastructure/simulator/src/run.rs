@@ -123,7 +123,7 @@ impl Bank<'_> {
             let cut_off = self.slow_call();
             let probe = self.attempt(planned, request, now, cut_off);
             self.tally.probe(probe.outcome);
-            self.rest(request, probe.milliseconds);
+            self.rest(request, &probe);
             waited = probe.milliseconds;
             if matches!(probe.outcome, Outcome::Answered | Outcome::Declined) {
                 return self.tally.request(request.at, probe.outcome, waited, planned.level);
@@ -177,9 +177,10 @@ impl Bank<'_> {
         allowed
     }
 
-    /// The controller that answers has sent a probe that takes so many milliseconds.
-    fn rest(&mut self, request: &Request, taken: f64) {
-        let longest = self.contender.policy.map_or(0.0, |policy| policy.longest_probe_rest().as_secs_f64() * 1_000.0);
+    /// The controller that answers has sent a probe.
+    fn rest(&mut self, request: &Request, probe: &Attempt) {
+        let (taken, failed) = (probe.milliseconds, probe.outcome == Outcome::Failed);
+        let longest = self.contender.policy.map_or(0.0, |policy| policy.longest_probe_rest(failed).as_secs_f64() * 1e3);
         let rest = (taken * f64::from(PROBE_REST_FACTOR)).min(longest);
         self.probes_of(request).rests_until = milliseconds_of(request) + taken + rest;
     }

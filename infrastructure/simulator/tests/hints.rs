@@ -242,17 +242,20 @@ fn held_on_by_noise(hint: &Hint, breaches: impl Fn(PeriodSums) -> bool) -> Vec<(
 
 /// After a minute the schedule has evaluated anyway.
 const MINUTE: usize = 6;
+/// From so many errors a period on, the hint of a count is on for more than a minute now and then, as README and RUNBOOK
+/// say.
+const COUNT_HELD_ON_FROM: f64 = 0.1;
 
 #[test]
 fn noise_holds_no_hint_on() {
     for (rule, policy) in rules() {
         let hint = hint_of(&policy, rule, Level::Full);
         for (rate, longest) in held_on_by_noise(&hint, |sums| hint.expression.breaches(sums)) {
-            // The hint of a count is on after each error. From one error a period on it stays on, by design.
+            // The hint of a count is on after each error, by design, and its errors follow each other by chance. The
+            // rates leave a wide gap around the limit.
             let errors = rate * NOISE * 10.0;
-            let documented = rule == HintedRule::FailureCount && errors > 0.05;
-            assert!(longest <= MINUTE || documented, "{hint} at {rate}/s: {longest} periods");
-            assert!(rule != HintedRule::FailureCount || errors < 1.0 || longest > MINUTE, "{rate}/s: {longest}");
+            let documented = rule == HintedRule::FailureCount && errors >= COUNT_HELD_ON_FROM - 0.001;
+            assert_eq!(longest > MINUTE, documented, "{hint} at {rate}/s: {longest} periods");
         }
     }
 }

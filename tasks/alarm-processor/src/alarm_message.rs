@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use breaker::{AlarmHint, place_of_error};
+use breaker::{AlarmHint, object, place_of_error};
 use jiff::Timestamp;
 use jiff::fmt::strtime::BrokenDownTime;
 use serde::Deserialize;
@@ -130,7 +130,7 @@ struct QueryMetric {
 /// a hint all the same.
 fn metrics_of_math(trigger: &Members<'_>) -> Vec<String> {
     let queries: Vec<Query> =
-        trigger.get("Metrics").and_then(|queries| serde_json::from_str(queries.get()).ok()).unwrap_or_default();
+        trigger.get("Metrics").and_then(|queries| object::from_str(queries.get()).ok()).unwrap_or_default();
     queries.into_iter().filter_map(|query| Some(query.stat?.metric.name)).collect()
 }
 

@@ -180,6 +180,10 @@ fn a_metric_math_alarm_is_of_the_kind_of_its_metrics() {
         (json!([hint, query("m1", "Invocation")]), AlarmKind::Other),
         (json!([hint]), AlarmKind::Other),
         (json!({ "Junk": 7 }), AlarmKind::Other),
+        // A list of the values is no object.
+        (json!([[{ "Metric": { "MetricName": "Error" } }]]), AlarmKind::Other),
+        (json!([{ "MetricStat": [{ "MetricName": "Error" }] }]), AlarmKind::Other),
+        (json!([{ "MetricStat": { "Metric": ["Error"] } }]), AlarmKind::Other),
     ] {
         let message = json!({ "AlarmName": "a", "NewStateValue": "ALARM", "Trigger": { "Metrics": metrics } });
         assert_eq!(parse(&message.to_string()).unwrap().kind, kind, "{message}");

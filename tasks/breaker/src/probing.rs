@@ -61,8 +61,8 @@ pub(crate) fn after(
     Some(Probing { percent, percent_since, idle_since: idle, refusing, ..probing })
 }
 
-/// People are alarmed after as long as it takes for bad probes to count as none: a few refusals in a quiet night never
-/// do that, because by then no probe was seen for that long.
+/// People are alarmed after as long as it takes for a failed probe to count as none. A few refusals in a quiet night do
+/// that too, because without another probe the level does not recover.
 fn refusing(before: &Probing, policy: &Policy, evidence_since: Timestamp, now: Timestamp) -> Refusing {
     let since = before.refusing.map(|refusing| refusing.since).filter(|since| *since >= evidence_since).unwrap_or(now);
     Refusing { since, alarm_from: later(since, policy.probe_idle().saturating_mul(BAD_PROBES_COUNT)) }

@@ -7,8 +7,8 @@ use crate::{CallCounts, EvidenceSummary, Level, NewestProbes, Policy, ProbeSerie
 /// Silence of the current level that is longer than this, settling aside, says that metrics are missing or that nobody
 /// calls; neither speaks for a recovery.
 const SILENCE: SignedDuration = SignedDuration::from_secs(60);
-/// Probes that failed, or of which most were refused, count this many times as long as successful ones: in multiples of
-/// `PROBE_IDLE_SECONDS` without any probe.
+/// A probe that failed counts this many times as long as one that succeeded: in multiples of `PROBE_IDLE_SECONDS`
+/// without any probe. People are alarmed after refusals of the same time.
 pub(crate) const BAD_PROBES_COUNT: i32 = 3;
 
 /// What the evidence says about a recovery, in words with the numbers.
@@ -42,9 +42,13 @@ pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSum
 }
 
 /// Whether no probe was answered or refused for so long that recoveries rest on the current level.
+///
+/// Refusals are never idleness, however old they are: nothing has shown since that the level accepts requests again, and
+/// the current level cannot show it. Such a level waits for a probe that is answered, or for an operator.
 pub(crate) fn is_idle(policy: &Policy, series: &ProbeSeries, now: Timestamp) -> bool {
-    let believed = if series.last_failed || series.newest.mostly_refused() { BAD_PROBES_COUNT } else { 1 };
-    now.duration_since(series.last_seen) >= policy.probe_idle().saturating_mul(believed)
+    let believed = if series.last_failed { BAD_PROBES_COUNT } else { 1 };
+    let silent = now.duration_since(series.last_seen) >= policy.probe_idle().saturating_mul(believed);
+    silent && !series.newest.mostly_refused()
 }
 
 /// Recoveries may rest on the current level, if that can be seen.

@@ -77,7 +77,7 @@ pub struct ProbeSeries {
     pub calls: u64,
     /// Those that failed or were slow.
     pub failed: u64,
-    /// The newest probes of the series, by which refusals are judged.
+    /// The newest probes since probing began, whatever series they belong to, by which refusals are judged.
     #[serde(default)]
     pub newest: NewestProbes,
     /// When the newest probe was answered or refused, or when probing began if none was.
@@ -90,8 +90,8 @@ pub struct ProbeSeries {
     pub last_call: Option<Timestamp>,
 }
 
-/// The newest probes of a series: those of the last `PROBE_IDLE_SECONDS`, and at least twice `PROBE_CALLS` if the
-/// series has as many.
+/// The newest probes since probing began: those of the last `PROBE_IDLE_SECONDS`, and at least twice `PROBE_CALLS` if
+/// there were as many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewestProbes {
@@ -105,11 +105,11 @@ impl NewestProbes {
     /// A level that refuses for an hour must not need an hour of answers afterwards, so old refusals are forgotten.
     /// The time is long enough to tell a level that refuses half of its callers from luck, and the number is that of
     /// the longest series that proves a level, so that thin traffic is judged too.
-    fn of(series: &[&Bucket], policy: &Policy, settled_at: Timestamp) -> Self {
+    fn of(probes: &[&Bucket], policy: &Policy, settled_at: Timestamp) -> Self {
         let recent = earlier(settled_at, policy.probe_idle());
         let enough = 2 * u64::from(policy.probe_calls());
         let mut newest = Self::default();
-        for bucket in series.iter().rev() {
+        for bucket in probes.iter().rev() {
             if bucket.start < recent && newest.answered + newest.refused >= enough {
                 break;
             }
@@ -157,7 +157,9 @@ impl Evidence {
 
     /// A series of probes grows until it proves the level; one that can no longer do so, because too
     /// many of it failed, is dropped and the next begins. Dropping it early costs nothing and saves the
-    /// rest of its probes. Refusals drop no series, or one client with unknown ids could prevent every proof.
+    /// rest of its probes. Refusals drop no series, or one client with unknown ids could prevent every proof. A series
+    /// that is dropped takes no refusals with it, or a level that refuses most probes and fails some would not be found
+    /// to refuse them.
     fn probe_series(
         &self,
         state: &SystemState,
@@ -170,9 +172,9 @@ impl Evidence {
         let last_call = from(&self.buckets, since).rev().find(|bucket| bucket.calls() > 0).map(|bucket| bucket.start);
         let newest = NewestProbes::default();
         let mut series = ProbeSeries { calls: 0, failed: 0, newest, last_seen: begun, last_failed: false, last_call };
-        let mut buckets = Vec::new();
-        for bucket in from(&self.probes, begun).filter(|bucket| bucket.end() <= settled_at && bucket.has_probes()) {
-            buckets.push(bucket);
+        let settled = |bucket: &&Bucket| bucket.end() <= settled_at && bucket.has_probes();
+        let probes: Vec<&Bucket> = from(&self.probes, begun).filter(settled).collect();
+        for bucket in &probes {
             series.calls += bucket.calls();
             series.failed += bucket.errors;
             series.last_seen = bucket.start;
@@ -182,10 +184,9 @@ impl Evidence {
             let proof = CallCounts { calls: series.calls.max(policy.probe_calls().into()), ..CallCounts::default() };
             if proof.reaches(series.failed, percent, 0) {
                 series = ProbeSeries { calls: 0, failed: 0, ..series };
-                buckets.clear();
             }
         }
-        Some(ProbeSeries { newest: NewestProbes::of(&buckets, policy, settled_at), ..series })
+        Some(ProbeSeries { newest: NewestProbes::of(&probes, policy, settled_at), ..series })
     }
 }
 

@@ -65,17 +65,17 @@ fn series(probes: &[Seen], settings: &PolicySettings) -> Vec<Seen> {
     series
 }
 
-/// Whether most of the newest probes of a series are refused: of whole seconds, back to the idle time before
+/// Whether most of the newest probes are refused, in whatever series: of whole seconds, back to the idle time before
 /// `settled`, and further back until there are twice as many as prove a level.
-fn mostly_refused(series: &[Seen], settings: &PolicySettings, settled: i64) -> bool {
-    let seconds: BTreeSet<i64> = series.iter().map(|probe| probe.second).collect();
+fn mostly_refused(probes: &[Seen], settings: &PolicySettings, settled: i64) -> bool {
+    let seconds: BTreeSet<i64> = probes.iter().map(|probe| probe.second).collect();
     let mut judged: Vec<Seen> = Vec::new();
     for second in seconds.into_iter().rev() {
         let is_old = second < settled - settings.probe_idle_seconds;
         if is_old && count(&judged, |_| true) >= 2 * settings.probe_calls {
             break;
         }
-        judged.extend(series.iter().filter(|probe| probe.second == second));
+        judged.extend(probes.iter().filter(|probe| probe.second == second));
     }
     let refused = count(&judged, |answer| answer == Answer::Refusal);
     refused > count(&judged, |_| true) - refused
@@ -85,11 +85,11 @@ fn finding(seen: &[Seen], settings: &PolicySettings, now: i64) -> Finding {
     let settled = now - settings.settle_seconds;
     let probes: Vec<Seen> = seen.iter().copied().filter(|probe| probe.second < settled).collect();
     let series = series(&probes, settings);
-    let refused = mostly_refused(&series, settings, settled);
+    let refused = mostly_refused(&probes, settings, settled);
     let last_answered = probes.iter().rfind(|probe| probe.answer != Answer::Refusal).map(|probe| probe.second);
     let failed = probes.iter().any(|probe| Some(probe.second) == last_answered && probe.answer == Answer::Failure);
-    let believed = settings.probe_idle_seconds * if failed || refused { 3 } else { 1 };
-    if now - probes.last().map_or(BEGIN, |newest| newest.second) >= believed {
+    let believed = settings.probe_idle_seconds * if failed { 3 } else { 1 };
+    if !refused && now - probes.last().map_or(BEGIN, |newest| newest.second) >= believed {
         return Finding::Idle;
     }
     let answers = count(&series, |answer| answer != Answer::Refusal);

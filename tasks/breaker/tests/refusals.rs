@@ -122,6 +122,22 @@ fn people_are_alarmed_after_three_idle_times_of_refusals() {
 }
 
 #[test]
+fn failures_among_refusals_do_not_put_off_the_alarm() {
+    // At each place of the failure among five probes, with a series dropped at every second of them.
+    for place in 0..5 {
+        let mut replay = Replay::new();
+        assert!(!replay.run(15 + 15, |second| if second % 5 == place { FAILED } else { REFUSED }));
+        let first = Refusing { since: at(120), alarm_from: at(240) };
+        assert_eq!(replay.refusing(), Some(first), "place {place}");
+        while replay.now < 300 {
+            assert!(!replay.run(15, |second| if second % 5 == place { FAILED } else { REFUSED }));
+            assert_eq!(replay.refusing(), Some(first), "place {place}, second {}", replay.now);
+        }
+        assert!(replay.state.refusals_alarm(at(240)));
+    }
+}
+
+#[test]
 fn half_of_the_callers_refused_does_not_keep_the_level() {
     assert!(Replay::new().run(120, |second| if second % 2 == 0 { ANSWERED } else { REFUSED }), "as many as refusals");
     let mut most = Replay::new();
@@ -154,23 +170,31 @@ fn answers_of_a_level_that_refuses_since_prove_nothing() {
 }
 
 #[test]
-fn silence_after_refusals_lasts_three_idle_times() {
+fn silence_after_refusals_is_never_idleness() {
     let mut replay = Replay::new();
     assert!(!replay.run(60, |_| REFUSED));
-    assert!(!replay.run(115, |_| NONE), "120 s after the last refusal");
-    assert!(replay.run(20, |_| NONE), "then level 2 speaks for level 1");
+    let refusing = replay.refusing();
+    assert!(!replay.run(6 * 3_600, |_| NONE), "{}", replay.state.transition_reason);
+    assert_eq!((replay.refusing(), replay.state.probing.unwrap().idle_since), (refusing, None));
+    assert!(replay.state.refusals_alarm(at(replay.now)), "the alarm stays until the level answers");
+    assert!(replay.decide().reason.contains("refused 40 of the newest 40 probes"), "{}", replay.decide().reason);
+    assert!(replay.run(60, |_| ANSWERED), "it answers");
     let mut answered = Replay::new();
     assert!(!answered.run(10, |_| ANSWERED));
     assert!(answered.run(50, |_| NONE), "after answers, one idle time is enough");
 }
 
 #[test]
-fn a_refusal_in_a_quiet_night_alarms_no_one() {
+fn a_refusal_in_a_quiet_night_waits_for_one_answer() {
     let mut replay = Replay::new();
     assert!(!replay.run(1, |_| REFUSED));
-    while !replay.run(1, |_| NONE) {
-        assert!(!replay.state.refusals_alarm(at(replay.now)), "second {}", replay.now);
-    }
+    assert!(!replay.run(600, |_| NONE));
+    assert!(replay.state.refusals_alarm(at(replay.now)), "without another probe the level does not recover");
+    assert!(!replay.run(15, |second| if second % 15 == 0 { ANSWERED } else { NONE }));
+    assert!(
+        replay.run(90, |_| NONE),
+        "one answer to one refusal is no majority, and level 2 speaks after an idle time"
+    );
 }
 
 #[test]
@@ -182,7 +206,7 @@ fn a_refusal_says_nothing_about_whether_the_last_probe_failed() {
 }
 
 #[test]
-fn failures_drop_a_series_and_its_refusals() {
+fn a_level_that_refused_and_failed_can_be_proven() {
     let mut replay = Replay::new();
     assert!(!replay.run(30, |_| REFUSED));
     assert!(!replay.run(5, |_| FAILED));

@@ -145,7 +145,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         let Some(under_way) = self.probe_limit.begin(self.probe_limit.now()) else { return Ok(None) };
         let context = BreakerContext { probe: true, ..self.context(current, level) };
         let attempt = self.attempt(errand, &context, time).await?;
-        under_way.end(self.probe_limit.now());
+        under_way.end(self.probe_limit.now(), attempt.outcome);
         // A lost connection says nothing about the level that is probed.
         if attempt.outcome == ServiceOutcome::Unknown {
             return Ok(None);

@@ -8,6 +8,8 @@ use breaker::{PROBE_REST_FACTOR, Policy};
 use platform::connections::AgeClock;
 use tokio::time::Instant;
 
+use crate::outcome::ServiceOutcome;
+
 /// Limits the probes of one environment in number and in time.
 ///
 /// In any second, it allows a maximum number of probes. After a probe, it allows none for [`PROBE_REST_FACTOR`] times
@@ -15,9 +17,16 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct ProbeLimit {
     per_second: usize,
-    longest_rest: Duration,
+    longest_rest: LongestRest,
     clock: AgeClock,
     used: Mutex<Used>,
+}
+
+/// What cuts a rest short, so that it is not taken for silence.
+#[derive(Clone, Copy, Debug)]
+struct LongestRest {
+    after_failure: Duration,
+    otherwise: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -28,12 +37,18 @@ struct Used {
     rests_until: Option<Instant>,
 }
 
+impl LongestRest {
+    const fn same(rest: Duration) -> Self {
+        Self { after_failure: rest, otherwise: rest }
+    }
+}
+
 impl ProbeLimit {
     /// Allows at most `per_second` probes in any second.
     #[must_use]
     pub fn new(per_second: u32) -> Self {
         let per_second = usize::try_from(per_second).unwrap_or(usize::MAX);
-        Self { per_second, longest_rest: Duration::MAX, clock: AgeClock::monotonic(), used: Mutex::default() }
+        Self { per_second, longest_rest: LongestRest::same(Duration::MAX), clock: AgeClock::monotonic(), used: Mutex::default() }
     }
 
     /// Takes the time from `clock`, because a monotonic clock may stand still while Lambda freezes the environment: a
@@ -53,7 +68,8 @@ impl ProbeLimit {
     #[must_use]
     pub fn of(policy: Option<&Policy>) -> Self {
         let limit = Self::new(policy.map_or(0, Policy::probe_limit_per_second));
-        let longest_rest = policy.map_or(Duration::MAX, |policy| policy.longest_probe_rest().unsigned_abs());
+        let longest = |failed| policy.map_or(Duration::MAX, |policy| policy.longest_probe_rest(failed).unsigned_abs());
+        let longest_rest = LongestRest { after_failure: longest(true), otherwise: longest(false) };
         Self { longest_rest, ..limit }
     }
 
@@ -73,11 +89,13 @@ impl ProbeLimit {
         Some(ProbeUnderWay { limit: self, begun: now, has_ended: false })
     }
 
-    fn end(&self, begun: Instant, ended: Instant) {
+    fn end(&self, begun: Instant, ended: Instant, outcome: ServiceOutcome) {
+        let failed = outcome == ServiceOutcome::Failure;
+        let longest = if failed { self.longest_rest.after_failure } else { self.longest_rest.otherwise };
         let taken = ended.saturating_duration_since(begun);
         let mut used = self.used();
         used.under_way = false;
-        used.rests_until = ended.checked_add(taken.saturating_mul(PROBE_REST_FACTOR).min(self.longest_rest));
+        used.rests_until = ended.checked_add(taken.saturating_mul(PROBE_REST_FACTOR).min(longest));
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
@@ -95,10 +113,10 @@ pub struct ProbeUnderWay<'a> {
 }
 
 impl ProbeUnderWay<'_> {
-    /// Ends the probe at `now`.
-    pub fn end(mut self, now: Instant) {
+    /// Ends the probe at `now` with its outcome: after a failure the rest may be longer.
+    pub fn end(mut self, now: Instant, outcome: ServiceOutcome) {
         self.has_ended = true;
-        self.limit.end(self.begun, now);
+        self.limit.end(self.begun, now, outcome);
     }
 }
 
@@ -106,7 +124,7 @@ impl Drop for ProbeUnderWay<'_> {
     /// A request that is given up drops its probe unfinished, and the next request must still be able to probe.
     fn drop(&mut self) {
         if !self.has_ended {
-            self.limit.end(self.begun, self.limit.now());
+            self.limit.end(self.begun, self.limit.now(), ServiceOutcome::Unknown);
         }
     }
 }
@@ -139,7 +157,7 @@ mod tests {
                 prop_assert_eq!(probe.is_some(), recent < limit as usize);
                 if let Some(probe) = probe {
                     sent.push(now);
-                    probe.end(now);
+                    probe.end(now, ServiceOutcome::Success);
                 }
             }
         }
@@ -151,14 +169,14 @@ mod tests {
             requests in prop::collection::vec((0_u64..700, prop_oneof![Just(0_u64), 1_u64..400]), 1..80),
         ) {
             let longest_rest = Duration::from_millis(longest_rest_ms);
-            let probes = ProbeLimit { longest_rest, ..ProbeLimit::new(limit) };
+            let probes = ProbeLimit { longest_rest: LongestRest::same(longest_rest), ..ProbeLimit::new(limit) };
             let mut now = Instant::now();
             let mut under_way: Option<(ProbeUnderWay<'_>, Instant)> = None;
             let mut sent: Vec<(Instant, Instant)> = Vec::new();
             for (pause, taken) in requests {
                 now += Duration::from_millis(pause);
                 if let Some((probe, ends)) = under_way.take_if(|(_, ends)| *ends <= now) {
-                    probe.end(ends);
+                    probe.end(ends, ServiceOutcome::Failure);
                 }
                 let recent = sent.iter().filter(|(begun, _)| now - *begun < SECOND).count();
                 let rested = sent.last().is_none_or(|(begun, ended)| {
@@ -194,15 +212,19 @@ mod tests {
 
     #[test]
     fn a_rest_is_shorter_than_what_counts_as_no_probes() {
-        let rest = |probe_idle_seconds| {
+        let rest = |probe_idle_seconds, outcome| {
             let policy = Policy::new(PolicySettings { probe_idle_seconds, ..PolicySettings::production() }).unwrap();
             let probes = ProbeLimit::of(Some(&policy));
             let now = Instant::now();
-            probes.begin(now).unwrap().end(now + 14 * SECOND);
+            probes.begin(now).unwrap().end(now + 14 * SECOND, outcome);
             let after = |seconds| probes.begin(now + (14 + seconds) * SECOND).is_some();
             (1..200_u32).find(|seconds| after(*seconds)).unwrap()
         };
-        assert_eq!((rest(300), rest(40)), (126, 15), "9 times 14 s, and half of what settling leaves of 40 s");
+        let (failed, refused) = (ServiceOutcome::Failure, ServiceOutcome::Neutral);
+        assert_eq!((rest(300, failed), rest(300, refused)), (126, 126), "9 times 14 s");
+        assert_eq!(rest(40, ServiceOutcome::Success), 15, "half of what settling leaves of 40 s");
+        assert_eq!(rest(40, refused), 15, "a refusal among answers counts for one idle time");
+        assert_eq!(rest(40, failed), 55, "a failure counts for three: half of what settling leaves of 120 s");
         assert!(ProbeLimit::of(None).begin(Instant::now()).is_none(), "without a policy");
     }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Level;
+use crate::recovery::BAD_PROBES_COUNT;
 
 pub(crate) use settings::{LONGEST_SECONDS, MOST_OUTCOMES};
 pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
@@ -281,11 +282,13 @@ impl Policy {
         SignedDuration::from_secs(self.0.probe_idle_seconds)
     }
 
-    /// The longest time for which an environment sends no probe after one. It leaves time to send the next one and to
-    /// see it, so that an environment that rests is never taken for traffic that does not probe.
+    /// The longest time for which an environment sends no probe after one that `failed` or did not. It leaves time to
+    /// send the next one and to see it, so that an environment that rests is never taken for traffic that does not
+    /// probe: after a failed probe, silence lasts three times as long.
     #[must_use]
-    pub fn longest_probe_rest(&self) -> SignedDuration {
-        (self.probe_idle() - self.settle()).max(SignedDuration::ZERO) / 2
+    pub fn longest_probe_rest(&self, failed: bool) -> SignedDuration {
+        let counts = self.probe_idle().saturating_mul(if failed { BAD_PROBES_COUNT } else { 1 });
+        (counts - self.settle()).max(SignedDuration::ZERO) / 2
     }
 
     /// How long a level that recovered takes only a share; `None` where it takes all at once.

@@ -50,13 +50,13 @@ fn mostly_refused(world: &World, probes: &[Bucket], one: &Move<'_>) -> bool {
     refused > answered
 }
 
-/// No probe came for so long that the current level may speak for itself: three times as long after a failed one, or
+/// No probe came for so long that the current level may speak for itself, three times as long after a failed one; never
 /// if all were refused.
 pub fn is_idle(world: &World, state: &State, one: &Move<'_>) -> bool {
     let probes = probes(world, state, one);
     let all_refused = !probes.is_empty() && probes.iter().all(|bucket| bucket.successes + bucket.errors == 0);
     let failed = probes.last().is_some_and(|newest| newest.errors > 0);
-    let believed = if failed || all_refused { 3 } else { 1 };
+    let believed = if failed { 3 } else { 1 };
     let since = one.committed.decided_at - world.policy.probe_idle() * believed;
-    probes_from(world, one) <= since && probes.iter().all(|bucket| bucket.start <= since)
+    !all_refused && probes_from(world, one) <= since && probes.iter().all(|bucket| bucket.start <= since)
 }
