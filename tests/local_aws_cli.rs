@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 use std::fs;
-use std::path::Path;
 use std::process::Output;
 
 use local::folders;
@@ -48,7 +47,12 @@ impl Terminal {
     }
 
     fn printed(&self) -> String {
-        export(ENDPOINT, &self.python.programs())
+        export(ENDPOINT, &self.python.aws_folder())
+    }
+
+    /// The part of the printed line that sets `PATH`.
+    fn path(&self) -> String {
+        format!("export PATH=\"{}:$PATH\"", self.python.aws_folder().display())
     }
 
     /// Types a script, with these variables set before. Returns its end, and what was recorded.
@@ -84,10 +88,15 @@ impl Terminal {
 
     /// Fails if the script sends anything, or succeeds.
     async fn assert_nothing(&self, variables: &[(&str, &str)], script: &str) {
+        self.assert_refused(variables, script, "AWS_ENDPOINT_URL").await;
+    }
+
+    /// The same, with a part of what it complains of.
+    async fn assert_refused(&self, variables: &[(&str, &str)], script: &str, complaint: &str) {
         let (output, recorded) = self.run(variables, script).await;
         assert_eq!(recorded, "", "{variables:?} {script}");
         let complained = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && complained.contains("AWS_ENDPOINT_URL"), "{variables:?}: {complained}");
+        assert!(!output.status.success() && complained.contains(complaint), "{variables:?}: {complained}");
     }
 }
 
@@ -190,8 +199,7 @@ async fn the_users_own_settings_lead_no_call_away() {
 #[tokio::test]
 async fn a_part_of_the_printed_line_is_enough_or_nothing_is_sent() {
     let terminal = Terminal::open().await;
-    let programs = terminal.python.programs();
-    let path = format!("export PATH=\"{}:$PATH\"", Path::new(&programs).display());
+    let path = terminal.path();
     for call in CALLS {
         terminal.assert_local(&[("AWS_ENDPOINT_URL", ENDPOINT)], &format!("{path}\n{call}")).await;
         terminal.assert_local(&[], &format!("{path}\n{call} --endpoint-url {ENDPOINT}")).await;
@@ -214,4 +222,66 @@ async fn a_part_of_the_printed_line_is_enough_or_nothing_is_sent() {
             &format!("{path}\n{} --endpoint-url https://example.com", CALLS[0]),
         )
         .await;
+}
+
+#[tokio::test]
+async fn an_abbreviated_option_leads_no_call_away() {
+    let terminal = Terminal::open().await;
+    let path = terminal.path();
+    let elsewhere = "https://sqs.us-east-1.amazonaws.com";
+    for call in &CALLS[..4] {
+        for option in ["--endpoint-url", "--endpoint", "--end"] {
+            for joint in [" ", "="] {
+                let variables = [("AWS_ENDPOINT_URL", ENDPOINT)];
+                terminal.assert_nothing(&variables, &format!("{path}\n{call} {option}{joint}{elsewhere}")).await;
+                terminal.assert_local(&[], &format!("{path}\n{call} {option}{joint}{ENDPOINT}")).await;
+            }
+        }
+    }
+    // The value of an option is no command, even if it is the name of one that needs no endpoint.
+    let call = CALLS[0].replace("aws ", "aws --reg help ");
+    terminal.assert_nothing(&[], &format!("{path}\n{call}")).await;
+    terminal.assert_local(&[("AWS_ENDPOINT_URL", ENDPOINT)], &format!("{path}\n{call}")).await;
+}
+
+#[tokio::test]
+async fn a_request_to_another_host_is_refused_on_every_route() {
+    let terminal = Terminal::open().await;
+    let role = "role_arn = arn:aws:iam::123456789012:role/r\nsource_profile = base\nregion = us-east-1\n";
+    let base = "[profile base]\naws_access_key_id = a\naws_secret_access_key = b\n";
+    let aliases = terminal.folder.path().join(".aws/cli");
+    fs::create_dir_all(&aliases).unwrap();
+    fs::write(aliases.join("alias"), "[toplevel]\naway = sqs list-queues --endpoint-url https://example.com\n")
+        .unwrap();
+    fs::write(terminal.folder.path().join("config"), format!("[profile prod]\n{role}{base}")).unwrap();
+    let configuration = terminal.folder.path().join("config").display().to_string();
+    for script in ["aws configure list --profile prod", "aws configure list --prof=prod", "aws away"] {
+        for variables in [
+            &[("AWS_CONFIG_FILE", configuration.as_str()), ("AWS_ENDPOINT_URL", ENDPOINT)][..],
+            &[("AWS_CONFIG_FILE", &configuration), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
+        ] {
+            let script = format!("{}\nunset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY\n{script}", terminal.path());
+            let (output, recorded) = terminal.run(variables, &script).await;
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(recorded.lines().all(|line| line.starts_with(ENDPOINT)), "{script} called {recorded}: {said}");
+        }
+    }
+    let variables = [("AWS_CONFIG_FILE", configuration.as_str())];
+    let script = format!("{}\naws configure list --profile prod", terminal.path());
+    terminal.assert_refused(&variables, &script, "does not call https://sts.").await;
+}
+
+#[tokio::test]
+async fn the_printed_line_replaces_aws_alone() {
+    let terminal = Terminal::open().await;
+    let folder = terminal.python.aws_folder();
+    let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["aws"]);
+    let others = "command -v python python3 pip pip3 activate";
+    let (output, _) = terminal.run(&[], &format!("{others}\n{}\n{others}\ncommand -v aws", terminal.printed())).await;
+    let found = String::from_utf8(output.stdout).unwrap();
+    let mut lines: Vec<&str> = found.lines().collect();
+    assert_eq!(lines.pop().unwrap(), folder.join("aws").to_str().unwrap());
+    let (before, after) = lines.split_at(lines.len() / 2);
+    assert_eq!(before, after);
 }

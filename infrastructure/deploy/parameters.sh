@@ -191,16 +191,23 @@ check_pairs() {
   fi
 }
 
-# What the functions reserve together, of which Lambda leaves 100 of the account's executions to all others.
-check_concurrency() {
-  local file=$1 log=$STAGE/account.log reserved limit
-  reserved=$(awk -F = '{ value[$1] = $2 } END {
+# The concurrent executions that the functions reserve together, by lines of Name=Value.
+reserved_concurrency() {
+  awk -F = '{ value[$1] = $2 } END {
     print 4 * value["ControlPlaneReservedConcurrency"] + value["FullServiceConcurrencyLimit"] \
       + value["DegradedServiceConcurrencyLimit"] + value["MaintenanceServiceConcurrencyLimit"]
-  }' "$file")
+  }'
+}
+
+# Refuses reservations that Lambda would refuse: it leaves 100 of the account's executions to functions without a
+# reservation. Other functions of the account reserve too; what this stack reserves already it may reserve again.
+check_concurrency() {
+  local file=$1 log=$STAGE/account.log reserved own=0 unreserved
+  reserved=$(reserved_concurrency <"$file")
   [ "$reserved" -gt 0 ] || return 0
-  limit=$(aws_cli lambda get-account-settings --query AccountLimit.ConcurrentExecutions --output text 2>"$log") \
-    || fail_with_log "$log" "the account's limit of concurrent executions cannot be read:"
-  [ "$limit" -ge $((reserved + 100)) ] \
-    || fail "the functions reserve $reserved concurrent executions, and the account may run $limit, of which Lambda keeps 100 unreserved: have the limit raised to $((reserved + 100)) or more, or lower ControlPlaneReservedConcurrency (counted four times) and the services' ConcurrencyLimit"
+  is_new || own=$(reserved_concurrency <<<"$STACK_PARAMETERS")
+  unreserved=$(aws_cli lambda get-account-settings --query AccountLimit.UnreservedConcurrentExecutions --output text 2>"$log") \
+    || fail_with_log "$log" "the account's unreserved concurrent executions cannot be read:"
+  [ $((unreserved + own)) -ge $((reserved + 100)) ] \
+    || fail "the functions reserve $reserved concurrent executions, and the account has $((unreserved + own)) that other functions do not reserve, of which Lambda keeps 100 unreserved: have the account's limit raised by $((reserved + 100 - unreserved - own)) or more, or lower ControlPlaneReservedConcurrency (counted four times) and the services' ConcurrencyLimit"
 }

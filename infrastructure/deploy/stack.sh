@@ -46,6 +46,11 @@ remove_failed_start() {
     exit 0
   fi
   confirm "Remove what is left of $STACK?"
+  remove_rolled_back
+}
+
+# Deletes a stack whose creation was rolled back. A protected table makes the rollback end as ROLLBACK_FAILED.
+remove_rolled_back() {
   [ "$STATUS" != ROLLBACK_FAILED ] || delete_own_data
   delete_stack
 }
@@ -91,8 +96,8 @@ deploy_template() {
       if [ "$RETRIED" = yes ] || ! role_was_unknown; then fail_with_reasons; fi
       RETRIED=yes
       say "Step Functions did not know the state machine's new role yet. Trying once more ..."
-      # A stack whose creation was rolled back holds nothing, and cannot be created again while it is there.
-      [ "$STATUS" != ROLLBACK_COMPLETE ] || delete_stack
+      # A stack whose creation was rolled back cannot be created again while it is there.
+      case $STATUS in ROLLBACK_COMPLETE | ROLLBACK_FAILED) remove_rolled_back ;; esac
       # The user has agreed already.
       YES=yes deploy_template "$template" "$parameters"
       ;;

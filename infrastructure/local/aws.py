@@ -3,45 +3,53 @@
 AWS_ENDPOINT_URL alone is not enough. Version 1 of the CLI sends the calls of some services, SQS among them, to old
 addresses of AWS unless the command line names an endpoint. Calls such as StartSyncExecution put a prefix before the
 host's name. Variables and profiles of the user may name other endpoints or a proxy. And an option whose value begins
-with http:// or https:// makes version 1 fetch that address, unless its configuration says otherwise.
+with http:// or https:// makes version 1 fetch that address, unless its configuration says otherwise. Whatever is left, such
+as a profile's role, is refused where requests are sent.
 """
 
+import argparse
+import json
 import os
 import sys
 from urllib.parse import urlsplit
 
-# Global options whose value is the argument after them.
-WITH_VALUE = {
-    "--ca-bundle", "--cli-binary-format", "--cli-connect-timeout", "--cli-read-timeout", "--color", "--endpoint-url",
-    "--output", "--profile", "--query", "--region",
-}
-# Commands that send nothing.
+# Commands that need no endpoint.
 OFFLINE = {None, "configure", "help"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # Beside this script, and written with it.
-CONFIGURATION = os.path.join(os.path.dirname(os.path.abspath(__file__)), "aws.config")
+CONFIGURATION = os.path.join(os.path.dirname(os.path.realpath(__file__)), "aws.config")
 
 
-def command(arguments):
-    """Returns the first argument that is no global option, or None."""
-    rest = iter(arguments)
-    for argument in rest:
-        if argument in WITH_VALUE:
-            next(rest, None)
-        elif not argument.startswith("-"):
-            return argument
-    return None
+class NotLocal(Exception):
+    """A request that would leave this machine. The CLI does not retry it, and prints its text."""
 
 
-def endpoint(arguments):
-    """Returns the endpoint that the arguments name, else the environment's."""
-    found = os.environ.get("AWS_ENDPOINT_URL", "")
-    for index, argument in enumerate(arguments):
-        if argument == "--endpoint-url":
-            found = "".join(arguments[index + 1:index + 2])
-        elif argument.startswith("--endpoint-url="):
-            found = argument.partition("=")[2]
-    return found
+class Parser(argparse.ArgumentParser):
+    """Reads global options as the CLI does: with its list of them, anywhere, and abbreviated."""
+
+    def __init__(self):
+        super().__init__(add_help=False)
+        import awscli
+
+        with open(os.path.join(os.path.dirname(awscli.__file__), "data", "cli.json"), encoding="utf-8") as file:
+            options = json.load(file)["options"]
+        for name, option in options.items():
+            takes_value = "action" not in option
+            self.add_argument(f"--{name}", action="store" if takes_value else "store_true")
+        self.add_argument("command")
+
+    def error(self, message):
+        raise ValueError(message)
+
+
+def parse(arguments):
+    """Returns the command and the endpoint that the arguments name, each None if it is missing."""
+    try:
+        parsed, _ = Parser().parse_known_args(arguments)
+    except ValueError:
+        # The CLI refuses these arguments too, and says why.
+        return None, None
+    return parsed.command, parsed.endpoint_url
 
 
 def host(url):
@@ -52,13 +60,38 @@ def host(url):
         return None
 
 
+def send_to_loopback_only():
+    """Makes the CLI refuse every request to another host, whatever made it: a service, credentials, an option's value.
+
+    All requests of the CLI go through this one method."""
+    from awscli import clidriver  # noqa: F401 (after it, botocore is the CLI's own copy)
+    from botocore.httpsession import URLLib3Session
+
+    send = URLLib3Session.send
+
+    def send_locally(session, request):
+        if host(request.url) not in LOOPBACK:
+            raise NotLocal(f"this AWS CLI reaches the local AWS only, and does not call {request.url}")
+        return send(session, request)
+
+    URLLib3Session.send = send_locally
+
+
+def stay_on_this_machine():
+    """Switches off what would use another host on the way or beside the request."""
+    # Even `configure` would ask it for credentials.
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    # Client-side monitoring sends datagrams to a host of the user's choice.
+    os.environ["AWS_CSM_ENABLED"] = "false"
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, ["127.0.0.1,localhost,::1", os.environ.get(name)]))
+
+
 def stay_local(url):
     """Leaves nothing in the environment that could lead a call away from `url`."""
     for name in list(os.environ):
         if name.startswith(("AWS_ENDPOINT_URL_", "AWS_USE_")) or name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
             del os.environ[name]
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, ["127.0.0.1,localhost,::1", os.environ.get(name)]))
     os.environ.update(
         AWS_ENDPOINT_URL=url,
         AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="false",
@@ -73,11 +106,10 @@ def stay_local(url):
 
 
 def main():
-    arguments = sys.argv[1:]
-    # Even `configure` would ask it for credentials.
-    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    if command(arguments) not in OFFLINE:
-        url = endpoint(arguments)
+    stay_on_this_machine()
+    command, url = parse(sys.argv[1:])
+    if command not in OFFLINE:
+        url = os.environ.get("AWS_ENDPOINT_URL", "") if url is None else url
         if host(url) not in LOOPBACK:
             problem = "it is not set" if not url else f"it is {url}"
             sys.exit(
@@ -87,6 +119,7 @@ def main():
         stay_local(url)
         # First, so that every later option is the command's.
         sys.argv[1:1] = ["--endpoint-url", url]
+    send_to_loopback_only()
     from awscli.clidriver import main as aws
 
     return aws()

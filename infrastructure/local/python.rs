@@ -1,8 +1,8 @@
 //! The pinned Python environment: the local AWS, the AWS CLI, the linters.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
@@ -65,22 +65,27 @@ impl Python {
         run(probe.args(["-c", "import ministack, awscli"])).await.is_ok()
     }
 
-    /// Makes the environment's `aws` one that reaches the local AWS or nothing. The script is written beside the old one
-    /// and moved, because another run may be starting it.
+    /// Makes the environment's `aws` one that reaches the local AWS or nothing, and links it into a folder of its own.
     fn keep_aws_local(&self) -> Result<()> {
         let program = self.program("aws");
         // The shell starts Python, because a path in a script's first line has no spaces and a limited length. To the
         // shell the next two lines are a command, to Python a string.
         let start = format!("#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n' '''\n", self.program("python").display());
-        let script = start + AWS;
-        if fs::read_to_string(&program).is_ok_and(|written| written == script) {
+        keep(&self.program("aws.config"), AWS_CONFIGURATION, 0o644)?;
+        keep(&program, &(start + AWS), 0o755).context("the AWS CLI's start script cannot be replaced")?;
+        let link = self.aws_folder().join("aws");
+        if fs::read_link(&link).is_ok_and(|linked| linked == program) {
             return Ok(());
         }
-        fs::write(self.program("aws.config"), AWS_CONFIGURATION)?;
-        let beside = self.program("aws.new");
-        fs::write(&beside, script)?;
-        fs::set_permissions(&beside, fs::Permissions::from_mode(0o755))?;
-        fs::rename(&beside, &program).context("the AWS CLI's start script cannot be replaced")
+        fs::create_dir_all(self.aws_folder())?;
+        let _ = fs::remove_file(&link);
+        symlink(program, link).context("the AWS CLI's start script cannot be linked")
+    }
+
+    /// The folder that holds `aws` alone: in front of a user's `PATH` it replaces nothing else.
+    #[must_use]
+    pub fn aws_folder(&self) -> PathBuf {
+        self.folder.with_file_name("aws")
     }
 
     /// A program of the environment.
@@ -94,6 +99,17 @@ impl Python {
     pub fn programs(&self) -> PathBuf {
         self.folder.join("bin")
     }
+}
+
+/// Makes a file have this text. It is written beside the old one and moved, because another run may be reading it.
+fn keep(path: &Path, text: &str, mode: u32) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|written| written == text) {
+        return Ok(());
+    }
+    let beside = path.with_extension("new");
+    fs::write(&beside, text)?;
+    fs::set_permissions(&beside, fs::Permissions::from_mode(mode))?;
+    Ok(fs::rename(&beside, path)?)
 }
 
 fn folder() -> PathBuf {
@@ -122,6 +138,22 @@ async fn check_version(python: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_changed_aws_is_written_again() {
+        let local = tempfile::tempdir().unwrap();
+        let python = Python { folder: local.path().join("python") };
+        fs::create_dir_all(python.programs()).unwrap();
+        python.keep_aws_local().unwrap();
+        let aws = fs::read_to_string(python.program("aws")).unwrap();
+        fs::write(python.program("aws.config"), "").unwrap();
+        python.keep_aws_local().unwrap();
+        assert_eq!(fs::read_to_string(python.program("aws.config")).unwrap(), AWS_CONFIGURATION);
+        fs::write(python.program("aws"), "").unwrap();
+        fs::remove_file(python.aws_folder().join("aws")).unwrap();
+        python.keep_aws_local().unwrap();
+        assert_eq!(fs::read_to_string(python.aws_folder().join("aws")).unwrap(), aws);
+    }
 
     #[tokio::test]
     async fn a_python_that_is_missing_or_too_old_is_said_with_the_remedy() {

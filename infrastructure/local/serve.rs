@@ -29,7 +29,7 @@ pub async fn run(port: u16, options: DeployOptions, style: Style) -> Result<()> 
     let gateway = Gateway::start(port, &deployment.api).await?;
     let bank = Bank { api: gateway.address(), aws: stack.endpoint(), machine: deployment.output("StateMachineArn") };
     let mut console = Console::new(style);
-    console.ready(bank, &help(bank, &stack.python().programs()))?;
+    console.ready(bank, &help(bank, &stack.python().aws_folder()))?;
     show(&mut console, &gateway, &mut stack, &deployment).await
 }
 
@@ -50,7 +50,7 @@ async fn show(console: &mut Console, gateway: &Gateway, stack: &mut LocalStack, 
 }
 
 /// What one can do next.
-fn help(Bank { api, aws, .. }: Bank<'_>, programs: &Path) -> String {
+fn help(Bank { api, aws, .. }: Bank<'_>, folder: &Path) -> String {
     format!(
         "
   curl {api}/circuit-breaker                                    the breaker's status
@@ -65,18 +65,18 @@ Force a level, as an operator:
   cargo run -- force --environment dev --level 1 --reason \"the back end is repaired\" --requested-by me
 
 Transitions follow; Ctrl-C ends everything.",
-        export(aws, programs),
+        export(aws, folder),
     )
 }
 
 /// The line that leads the commands of a terminal to the local AWS at `aws`, and the name `aws` to the program in
-/// `programs`, which reaches nothing else. `PATH` is first, because with the variables alone version 1 of the AWS CLI
+/// `folder`, which reaches nothing else. `PATH` is first, because with the variables alone version 1 of the AWS CLI
 /// would still call AWS itself for some services. The last variable is for an AWS CLI that is called by its path.
 #[must_use]
-pub fn export(aws: &str, programs: &Path) -> String {
+pub fn export(aws: &str, folder: &Path) -> String {
     format!(
         "  export PATH=\"{}:$PATH\" AWS_ENDPOINT_URL={aws} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
          AWS_DEFAULT_REGION={REGION} AWS_DISABLE_HOST_PREFIX_INJECTION=true",
-        programs.display()
+        folder.display()
     )
 }

@@ -28,6 +28,9 @@ const START_ATTEMPTS: u32 = 3;
 /// Being killed takes no time; this is for a machine that is very busy.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The limit of concurrent executions of an ordinary account. Without it the server derives one from the machine's memory.
+const ACCOUNT_CONCURRENCY: &str = "1000";
+
 /// So many lines of the log tell why the server ended.
 const LOG_TAIL: usize = 20;
 
@@ -86,6 +89,7 @@ impl Server {
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
             .env("MINISTACK_EDITION", edition(&folder))
+            .env("LAMBDA_ACCOUNT_CONCURRENCY", ACCOUNT_CONCURRENCY)
             .env("LOCAL_AWS_FOLDER", folder.path())
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)

@@ -58,6 +58,9 @@ async fn parameters_that_make_no_sense_together_are_refused_by_name_before_anyth
 async fn a_deployment_for_customers_whose_alarms_link_nowhere_says_so() {
     let bench = Bench::start().await;
     let artifacts = hollow_artifacts();
+    // The production parameters need an account's usual limit, whatever the memory of the machine.
+    let limit = ["lambda", "get-account-settings", "--query", "AccountLimit.ConcurrentExecutions"];
+    assert_eq!(bench.aws(&limit).await.unwrap(), "1000");
     let options = DeployOptions { environment: "prod".to_owned(), ..bench.options.clone() };
     let arguments = ["--artifacts", artifacts.path().to_str().unwrap(), "--dry-run"];
     let said = bench.run(&options, &arguments).await.succeeded();

@@ -75,6 +75,12 @@ impl Deployed {
         resources.values().map(|resource| resource["Type"].as_str().unwrap()).collect()
     }
 
+    /// Whether a resource of this type has tags after the transform.
+    pub fn is_tagged(&self, kind: &str) -> bool {
+        let resources = self.template["Resources"].as_object().unwrap();
+        resources.values().any(|resource| resource["Type"] == kind && !resource["Properties"]["Tags"].is_null())
+    }
+
     fn resource(&self, name: &str) -> &Value {
         let resource = &self.template["Resources"][name];
         assert!(resource.is_object(), "the template has no resource {name}");

@@ -19,8 +19,11 @@ for name in glob.glob(os.path.join(folder, '*.json')):
     schema = json.load(open(name))
     handlers = schema.get('handlers', {}).values()
     actions = {action for handler in handlers for action in handler.get('permissions', [])}
-    found.setdefault(schema['typeName'], set()).update(actions)
-json.dump({name: sorted(actions) for name, actions in found.items()}, sys.stdout)
+    tagging = schema.get('tagging', {}).get('permissions', [])
+    known = found.setdefault(schema['typeName'], {'handlers': set(), 'tagging': set()})
+    known['handlers'].update(actions, tagging)
+    known['tagging'].update(tagging)
+json.dump(found, sys.stdout, default=sorted)
 ";
 
 /// What no schema lists, and where it is documented.
@@ -52,15 +55,24 @@ async fn the_rights_of_a_deployer_are_those_of_the_handlers() {
     let python = Python::set_up().await.unwrap();
     let output = Command::new(python.program("python")).args(["-c", HANDLERS]).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let handlers: BTreeMap<String, BTreeSet<String>> = serde_json::from_slice(&output.stdout).unwrap();
+    let handlers: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> =
+        serde_json::from_slice(&output.stdout).unwrap();
     let rows = rows();
-    let types: BTreeSet<&str> = Deployed::get().await.types();
+    let deployed = Deployed::get().await;
+    let types: BTreeSet<&str> = deployed.types();
     assert_eq!(rows.keys().map(String::as_str).collect::<BTreeSet<_>>(), types, "a row for each type of the template");
     for (kind, actions) in &rows {
         for action in actions {
-            let is_known = handlers.get(kind).is_some_and(|known| known.contains(action));
+            let is_known = handlers.get(kind).is_some_and(|known| known["handlers"].contains(action));
             assert!(is_known || BEYOND.contains(&(kind, action)), "{kind}: nothing says that it needs {action}");
         }
+    }
+    // The transform tags resources that the template does not tag.
+    let tagged: BTreeSet<&String> = rows.keys().filter(|kind| deployed.is_tagged(kind)).collect();
+    assert_eq!(tagged, BTreeSet::from([&"AWS::Lambda::Function".to_owned()]), "what the transform tags");
+    for kind in tagged {
+        let missing: Vec<_> = handlers[kind]["tagging"].difference(&rows[kind]).collect();
+        assert!(missing.is_empty(), "{kind} has tags, and the page lacks {missing:?}");
     }
     let of = |kind: &str| rows.get(kind).unwrap();
     for action in ["states:CreateStateMachine", "iam:PassRole", "kms:DescribeKey", "kms:GenerateDataKey"] {

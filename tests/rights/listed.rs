@@ -21,9 +21,13 @@ pub fn calls(deployed: &Deployed) -> Vec<Call> {
     calls
 }
 
-/// What a call is about, without what differs from run to run: who calls, action, resource, and the keys of items.
+/// What a call is about, without what differs from run to run: who calls, action, resource, and the
+/// keys of items or the namespace of metrics.
 pub fn facts(calls: &[Call]) -> BTreeSet<(String, String, String, String)> {
-    let keys = |call: &Call| call.context.get("dynamodb:LeadingKeys").cloned().unwrap_or_else(|| vec![String::new()]);
+    let keys = |call: &Call| {
+        let found = ["dynamodb:LeadingKeys", "cloudwatch:namespace"].iter().find_map(|key| call.context.get(*key));
+        found.cloned().unwrap_or_else(|| vec![String::new()])
+    };
     let fact = |call: &Call, key| (call.caller.to_string(), call.action.clone(), call.resource.clone(), key);
     calls.iter().flat_map(|call| keys(call).into_iter().map(move |key| fact(call, key))).collect()
 }

@@ -48,7 +48,12 @@ impl ProbeLimit {
     #[must_use]
     pub fn new(per_second: u32) -> Self {
         let per_second = usize::try_from(per_second).unwrap_or(usize::MAX);
-        Self { per_second, longest_rest: LongestRest::same(Duration::MAX), clock: AgeClock::monotonic(), used: Mutex::default() }
+        Self {
+            per_second,
+            longest_rest: LongestRest::same(Duration::MAX),
+            clock: AgeClock::monotonic(),
+            used: Mutex::default(),
+        }
     }
 
     /// Takes the time from `clock`, because a monotonic clock may stand still while Lambda freezes the environment: a
