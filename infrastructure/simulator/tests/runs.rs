@@ -73,7 +73,8 @@ fn with_production_few_callers_fail_and_the_level_moves_with_the_outages_alone()
         let sum = runs.reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1)).unwrap();
         let (failed_percent, in_vain) = (sum.0 / f64::from(RUNS), sum.1 / f64::from(RUNS));
         assert!(failed_percent <= 0.3, "{failed_percent} % at {requests_per_second}");
-        assert!(in_vain <= 120.0, "{in_vain} s at {requests_per_second}");
+        // 88 s at one request a second without the pause after each probe, which bounds what probes cost callers.
+        assert!(in_vain <= 125.0, "{in_vain} s at {requests_per_second}");
     }
 }
 

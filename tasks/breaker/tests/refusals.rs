@@ -244,7 +244,7 @@ fn refusals_before_a_hold_ended_do_not_count_towards_the_alarm() {
     let refusing = Some(Refusing { since: at(120), alarm_from: at(240) });
     let until = |second| {
         let (reason, requested_by, expires_at) = ("drill".to_owned(), "alice".to_owned(), at(second));
-        Some(Hold { level: Level::Degraded, reason, requested_by, expires_at })
+        Some(Hold { level: Level::Degraded, reason, requested_by, expires_at, execution: None })
     };
     let state = |second| SystemState {
         probing: Some(Probing { refusing, ..probing().probing.unwrap() }),

@@ -178,7 +178,13 @@ async fn the_status_tells_of_refusals_and_what_to_do() {
 #[tokio::test]
 async fn during_a_hold_the_status_tells_of_no_refusals() {
     let expires_at = Timestamp::now() + SignedDuration::from_mins(5);
-    let hold = Hold { level: Level::Degraded, reason: "a drill".into(), requested_by: "alice".into(), expires_at };
+    let hold = Hold {
+        level: Level::Degraded,
+        reason: "a drill".into(),
+        requested_by: "alice".into(),
+        expires_at,
+        execution: None,
+    };
     let told = told(SystemState { hold: Some(hold), ..refused() }).await;
     assert_eq!((&told["active"], &told["refusedSince"], &told["note"]), (&json!(false), &Value::Null, &Value::Null));
 }

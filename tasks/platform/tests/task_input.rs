@@ -59,6 +59,6 @@ fn a_list_is_no_object_wherever_it_stands() {
         let mut input = write();
         *input.pointer_mut(place).unwrap() = list;
         let error = task_input::typed::<StateWrite>(input).unwrap_err().message;
-        assert!(error.contains("invalid type: sequence, expected "), "{place}: {error}");
+        assert!(error.contains(": expected "), "{place}: {error}");
     }
 }
