@@ -41,7 +41,7 @@ pub struct FileArgs {
     /// File to read instead
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Value that replaces the file's in this run, for example policy.rates.failure_percent=5
+    /// Value that replaces the file's in this run, for example `policy.rates.failure_percent=5`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<Override>,
 }

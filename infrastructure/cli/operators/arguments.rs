@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_wait_has_a_unit() {
-        assert_eq!(wait("2m"), Ok(std::time::Duration::from_secs(120)));
+        assert_eq!(wait("2m"), Ok(std::time::Duration::from_mins(2)));
         assert!(wait("long").is_err() && wait("60").is_err() && wait("-5s").is_err());
     }
 
