@@ -145,14 +145,8 @@ check_options() {
   [ -n "$ENVIRONMENT" ] || fail "--environment is missing, for example --environment dev"
   [ -n "$REGION" ] || fail "--region is missing, for example --region us-east-1"
   check_name --environment "$ENVIRONMENT" 8
-  read_environment_file
-  PROJECT=${PROJECT:-bank-circuit-breaker}
-  check_name --project-name "$PROJECT" 24
+  [ -z "$PROJECT" ] || check_name --project-name "$PROJECT" 24
   [[ $REGION =~ ^[a-z]+(-[a-z]+)+-[0-9]+$ ]] || fail "--region \"$REGION\" is no region's name, which looks like us-east-1"
-  STACK=${STACK:-$PROJECT-$ENVIRONMENT}
-  if [[ ! $STACK =~ ^[A-Za-z][A-Za-z0-9-]*$ ]] || [ ${#STACK} -gt 128 ]; then
-    fail "--stack-name \"$STACK\": use letters, digits and hyphens, a letter first, at most 128 characters"
-  fi
   [[ $ARCHITECTURE =~ ^(arm64|x86_64)?$ ]] || fail "--architecture \"$ARCHITECTURE\": use arm64 or x86_64"
   [[ $ENDPOINT =~ ^(https?://.+)?$ ]] || fail "--endpoint-url \"$ENDPOINT\": use an address that begins with http:// or https://"
   if [ -n "$OUTPUTS_FILE" ] && [ ! -d "$(dirname "$OUTPUTS_FILE")" ]; then
@@ -167,6 +161,15 @@ check_options() {
     fail "--rollback deploys the parameters of the release before: leave --parameter out"
   fi
   [ "$DELETE_DATA" = no ] || [ "$ACTION" = destroy ] || fail "--delete-data goes with --destroy"
+}
+
+# The names follow from the file where no option gives them.
+choose_names() {
+  PROJECT=${PROJECT:-bank-circuit-breaker}
+  STACK=${STACK:-$PROJECT-$ENVIRONMENT}
+  if [[ ! $STACK =~ ^[A-Za-z][A-Za-z0-9-]*$ ]] || [ ${#STACK} -gt 128 ]; then
+    fail "--stack-name \"$STACK\": use letters, digits and hyphens, a letter first, at most 128 characters"
+  fi
 }
 
 check_credentials() {
@@ -226,6 +229,8 @@ main() {
   check_options
   check_tools
   check_files
+  read_environment_file
+  choose_names
   if [ -n "$ENDPOINT" ]; then
     # `package` and `deploy` upload with a client of their own, which reads this and not the option.
     export AWS_ENDPOINT_URL=$ENDPOINT

@@ -58,7 +58,7 @@ choose_architecture() {
   deployed=$(parameter <(printf '%s\n' "$STACK_PARAMETERS") Architecture)
   if [ -n "$ONLY" ] && is_new; then fail "there is no stack $STACK yet: deploy all of it first"; fi
   [ -z "$ARTIFACTS" ] || check_architecture
-  ARCHITECTURE=${ARCHITECTURE:-${ARCHITECTURE_OF_FILE:-${deployed:-arm64}}}
+  ARCHITECTURE=${ARCHITECTURE:-${deployed:-${ARCHITECTURE_OF_FILE:-arm64}}}
   if [ -n "$ONLY" ] && [ -n "$deployed" ] && [ "$ARCHITECTURE" != "$deployed" ]; then
     fail "--only $ONLY: the code is for $ARCHITECTURE, and the functions of $STACK are for $deployed: build it for $deployed, or deploy all of it"
   fi

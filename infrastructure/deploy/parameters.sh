@@ -10,6 +10,8 @@ read_environment_file() {
     [ ${#OVERRIDES[@]} -eq 0 ] || fail "--set: there is no file $file whose values it could replace"
     return 0
   fi
+  [ -n "${BREAKER-}" ] || command -v cargo >/dev/null 2>&1 \
+    || fail "cargo is missing: it builds the command that reads $file; or name the built command in the variable BREAKER"
   for one in ${OVERRIDES[@]+"${OVERRIDES[@]}"}; do options+=(--set "$one"); done
   said=$(cd "$ROOT" && breaker config parameters "${options[@]}" 2>&1) || fail "${said#error: }"
   FILE_PARAMETERS=$(printf '%s\n' "$said" | sed -e '/^ProjectName=/d' -e '/^Architecture=/d')

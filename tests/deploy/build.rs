@@ -60,7 +60,8 @@ impl Workshop {
             .args(["--endpoint-url", self.bench.stack.endpoint(), "--yes"])
             .args(arguments)
             .env("PATH", format!("{}:{}:{path}", self.programs.path().display(), tools.display()))
-            .env("TMPDIR", folders::local());
+            .env("TMPDIR", folders::local())
+            .env("BREAKER", folders::program());
         said(&mut command).await
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use local::deployment::DeployOptions;
 use local::folders;
 
-use crate::{Bench, copy_project, hollow_artifacts};
+use crate::{Bench, copy_project, hollow_artifacts, programs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parameters_that_make_no_sense_together_are_refused_by_name_before_anything_changes() {
@@ -73,12 +73,16 @@ async fn a_deployment_for_customers_whose_alarms_link_nowhere_says_so() {
 #[test]
 fn a_mistake_in_an_environments_file_stops_the_script() {
     let project = copy_project();
+    // The file is read before anything is asked of AWS.
+    let tools = programs(&[("aws", "#!/bin/sh\nexit 1\n")]);
+    let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
     let run = |options: &[&str]| {
         let output = std::process::Command::new("/bin/bash")
             .arg(project.path().join("infrastructure/deploy.sh"))
             .args(["--environment", "test", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:9"])
             .args(options)
             .env("BREAKER", folders::program())
+            .env("PATH", &path)
             .output()
             .unwrap();
         assert!(!output.status.success());
