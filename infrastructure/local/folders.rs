@@ -27,11 +27,17 @@ pub fn target() -> PathBuf {
 /// The project's command: this program, or the one that was built beside it if this is a test.
 #[must_use]
 pub fn program() -> PathBuf {
-    let own = std::env::current_exe().unwrap_or_default();
+    let own = still_there(&std::env::current_exe().unwrap_or_default());
     match own.parent().filter(|folder| folder.ends_with("deps")).and_then(Path::parent) {
         Some(folder) => folder.join("breaker"),
         None => own,
     }
+}
+
+/// Linux marks the path of a running program whose file was replaced, as the build of the Lambdas replaces the runner's.
+/// The program that is there now is the same one, built anew.
+fn still_there(program: &Path) -> PathBuf {
+    program.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map_or_else(|| program.to_owned(), PathBuf::from)
 }
 
 /// The runner's own folder.
@@ -112,6 +118,12 @@ fn remove_leftovers(parent: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_was_built_anew_is_found_where_it_was() {
+        assert_eq!(still_there(Path::new("/target/debug/breaker (deleted)")), Path::new("/target/debug/breaker"));
+        assert_eq!(still_there(Path::new("/target/debug/breaker")), Path::new("/target/debug/breaker"));
+    }
 
     #[test]
     fn what_a_killed_runner_left_is_removed_and_what_a_living_one_uses_stays() {
