@@ -16,7 +16,7 @@ const PATH: &str = "infrastructure/ROLES.md";
 /// The section that tells what each action is for.
 pub fn needs(needs: &[(Part, Vec<&Call>)]) -> String {
     let mut text = String::from(
-        "## What each action is for\n\nA test takes each action out once, and evaluates every call that the functions make and every documented call of AWS's\nservices without it. This is what is denied then.\n\n| role or policy | statement | action | needed by |\n|---|---|---|---|\n",
+        "## What each action is for\n\nA test removes one action at a time, and evaluates every call of the functions and every documented call of AWS's\nservices. The last column says which calls are denied without the action.\n\n| role or policy | statement | action | needed by |\n|---|---|---|---|\n",
     );
     for (part, calls) in needs.iter().filter(|(part, _)| part.kind == "Action") {
         let mut reasons: Vec<&str> = calls.iter().map(|call| call.why.as_str()).collect();
