@@ -52,9 +52,9 @@ pub enum ExpectedHold {
 pub struct Orders {
     /// The command.
     pub order: Order,
-    /// Why.
+    /// Reason, for the records.
     pub reason: String,
-    /// Who.
+    /// Name of the operator; a claim.
     pub requested_by: String,
     /// Refuses the command if the level has moved since.
     pub expected_epoch: Option<u64>,
