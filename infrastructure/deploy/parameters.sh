@@ -13,7 +13,8 @@ read_environment_file() {
   [ -n "${BREAKER-}" ] || command -v cargo >/dev/null 2>&1 \
     || fail "cargo is missing: it builds the command that reads $file; or name the built command in the variable BREAKER"
   for one in ${OVERRIDES[@]+"${OVERRIDES[@]}"}; do options+=(--set "$one"); done
-  said=$(cd "$ROOT" && breaker config parameters "${options[@]}" 2>&1) || fail "${said#error: }"
+  # What the command has to complain of goes to the terminal, so that no warning is taken for a parameter.
+  said=$(cd "$ROOT" && breaker config parameters "${options[@]}") || fail "$file: not deployed, because of the mistakes above"
   FILE_PARAMETERS=$(printf '%s\n' "$said" | sed -e '/^ProjectName=/d' -e '/^Architecture=/d')
   PROJECT=${PROJECT:-$(printf '%s\n' "$said" | sed -n 's/^ProjectName=//p')}
   ARCHITECTURE_OF_FILE=$(printf '%s\n' "$said" | sed -n 's/^Architecture=//p')

@@ -85,7 +85,7 @@ fn of_table(caller: Caller, operation: &str, params: &Value, why: &str, deployed
         keys.dedup();
         call = call.with("dynamodb:LeadingKeys", &keys.iter().map(String::as_str).collect::<Vec<_>>());
     }
-    // DynamoDB decrypts the table's key for whoever reads or writes.
+    // DynamoDB decrypts the table's key on behalf of the caller, for reads and writes.
     let why = format!("the key of the table, for {why}");
     let decrypt = Call::new(caller, "kms:Decrypt", &deployed.arn("EncryptionKey"), &why)
         .with("kms:ViaService", &[&format!("dynamodb.{REGION}.amazonaws.com")])

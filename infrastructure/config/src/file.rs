@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::PolicySection;
 
+/// What the ARN of a Lambda function, of a version or of an alias looks like.
+const FUNCTION_ARN: &str = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$";
+const FUNCTION_ARN_IN_WORDS: &str = "the ARN of a Lambda function, of a version or of an alias";
+
 /// What a deployment is: one file for each environment. Every key has a default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -138,25 +142,25 @@ pub struct Services {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         with = "String",
-        regex(pattern = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$")
+        regex(pattern = FUNCTION_ARN)
     )]
-    #[schemars(extend("patternErrorMessage" = "the ARN of a Lambda function, of a version or of an alias"))]
+    #[schemars(extend("patternErrorMessage" = FUNCTION_ARN_IN_WORDS))]
     pub full: Option<String>,
     /// Your function for level 2, degraded service.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         with = "String",
-        regex(pattern = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$")
+        regex(pattern = FUNCTION_ARN)
     )]
-    #[schemars(extend("patternErrorMessage" = "the ARN of a Lambda function, of a version or of an alias"))]
+    #[schemars(extend("patternErrorMessage" = FUNCTION_ARN_IN_WORDS))]
     pub degraded: Option<String>,
     /// Your function for level 3, maintenance.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         with = "String",
-        regex(pattern = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$")
+        regex(pattern = FUNCTION_ARN)
     )]
-    #[schemars(extend("patternErrorMessage" = "the ARN of a Lambda function, of a version or of an alias"))]
+    #[schemars(extend("patternErrorMessage" = FUNCTION_ARN_IN_WORDS))]
     pub maintenance: Option<String>,
 }
 

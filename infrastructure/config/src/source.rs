@@ -38,21 +38,18 @@ pub(crate) struct Source {
 impl Source {
     /// Reads the text of a file; `place` names it in problems.
     pub fn read(place: &str, text: &str, overrides: &[Override]) -> Result<Self, Problem> {
-        let table = DeTable::parse(text).map_err(|error| Problem {
+        let invalid = |error: toml::de::Error| Problem {
             place: place.to_owned(),
             line: error.span().map(|span| line_of(text, span.start)),
             key: String::new(),
             text: format!("is no TOML: {}", error.message()),
-        })?;
-        let mut source = Self { value: Value::Object(Map::new()), place: place.to_owned(), origins: BTreeMap::new() };
+        };
+        // The first reading has the places of the keys, the second the values.
+        let table = DeTable::parse(text).map_err(invalid)?;
+        let document: toml::Table = toml::from_str(text).map_err(invalid)?;
+        let value = json(toml::Value::Table(document));
+        let mut source = Self { value, place: place.to_owned(), origins: BTreeMap::new() };
         source.note(text, "", table.get_ref());
-        let document: toml::Table = toml::from_str(text).map_err(|error| Problem {
-            place: place.to_owned(),
-            line: error.span().map(|span| line_of(text, span.start)),
-            key: String::new(),
-            text: format!("is no TOML: {}", error.message()),
-        })?;
-        source.value = json(toml::Value::Table(document));
         for one in overrides {
             source.set(one)?;
         }
@@ -66,14 +63,12 @@ impl Source {
 
     /// Puts together a problem of `key`, with its line or the option that set it.
     pub fn problem(&self, key: &str, text: impl Into<String>) -> Problem {
-        let text = text.into();
-        match self.origin(key) {
-            Some(Origin::Override) => Problem { place: "--set".to_owned(), line: None, key: key.to_owned(), text },
-            Some(Origin::File { line }) => {
-                Problem { place: self.place.clone(), line: Some(line), key: key.to_owned(), text }
-            }
-            _ => Problem { place: self.place.clone(), line: None, key: key.to_owned(), text },
-        }
+        let (place, line) = match self.origin(key) {
+            Some(Origin::Override) => ("--set", None),
+            Some(Origin::File { line }) => (self.place.as_str(), Some(line)),
+            Some(Origin::Preset | Origin::Default) | None => (self.place.as_str(), None),
+        };
+        Problem { place: place.to_owned(), line, key: key.to_owned(), text: text.into() }
     }
 
     fn note(&mut self, text: &str, prefix: &str, table: &DeTable<'_>) {

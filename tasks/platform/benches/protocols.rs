@@ -39,7 +39,7 @@ async fn call(client: &SharedHttpConnector, url: &str) {
     ByteStream::new(body).collect().await.unwrap();
 }
 
-/// The SDK's connector, which takes HTTP/2 from whoever offers it.
+/// The SDK's connector, which speaks HTTP/2 if the server offers it.
 fn sdk(front_end: &FrontEnd) -> SharedHttpConnector {
     let trusted = TrustStore::empty().with_pem_certificate(front_end.pem());
     let connector = Connector::builder()
