@@ -3,6 +3,7 @@
 mod bank;
 mod config;
 mod operators;
+mod render;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::bank::ServeArgs;
 use crate::config::ConfigArgs;
 use crate::operators::{ForceArgs, HistoryArgs, LookArgs, ReleaseArgs, StatusArgs};
+use crate::render::RenderArgs;
 
 /// What a shell reports for a program that was interrupted.
 const INTERRUPTED: u8 = 130;
@@ -39,6 +41,7 @@ enum Command {
     Traffic(load::Options),
     Simulate(Box<SimulateArgs>),
     Config(ConfigArgs),
+    Render(RenderArgs),
     Status(Box<StatusArgs>),
     Look(Box<LookArgs>),
     Force(Box<ForceArgs>),
@@ -65,6 +68,7 @@ async fn main() -> ExitCode {
         Some(Command::Traffic(options)) => bank::traffic(&options).await,
         Some(Command::Simulate(args)) => bank::simulate(&args).await,
         Some(Command::Config(args)) => bank::config(&args).await,
+        Some(Command::Render(args)) => bank::render(&args).await,
         Some(Command::Status(args)) => operators::status(*args).await,
         Some(Command::Look(args)) => operators::look(*args).await,
         Some(Command::Force(args)) => operators::force(*args).await,
