@@ -30,7 +30,7 @@ pub fn is_brake(name: &str) -> bool {
 
 /// The headings of the runbook as the anchors that links use.
 fn runbook_anchors() -> BTreeSet<String> {
-    let text = fs::read_to_string(folders::project().join("infrastructure/RUNBOOK.md")).unwrap();
+    let text = fs::read_to_string(folders::project().join("infrastructure/docs/runbook.md")).unwrap();
     text.lines().filter_map(|line| line.strip_prefix("## ")).map(|heading| heading.trim().to_owned()).collect()
 }
 
