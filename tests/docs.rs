@@ -97,7 +97,8 @@ fn every_page_is_linked_from_the_readme() {
     let pages = pages();
     let readme = pages.get(Path::new("README.md")).unwrap();
     let linked: Vec<_> = readme.links.iter().map(|link| target(Path::new("README.md"), link)).collect();
-    let missing: Vec<_> = pages.keys().filter(|page| *page != Path::new("README.md") && !linked.contains(page)).collect();
+    let missing: Vec<_> =
+        pages.keys().filter(|page| *page != Path::new("README.md") && !linked.contains(page)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
