@@ -53,7 +53,7 @@ async fn alarms() -> BTreeMap<String, Value> {
 
 /// The headings of the runbook as the anchors that links use.
 fn runbook_anchors() -> BTreeSet<String> {
-    let text = fs::read_to_string(folders::project().join("infrastructure/RUNBOOK.md")).unwrap();
+    let text = fs::read_to_string(folders::project().join("infrastructure/docs/runbook.md")).unwrap();
     text.lines().filter_map(|line| line.strip_prefix("## ")).map(|heading| heading.trim().to_owned()).collect()
 }
 
@@ -65,7 +65,7 @@ async fn every_alarm_says_what_to_do_and_names_a_section_of_the_runbook() {
         let description = alarm["AlarmDescription"].as_str().unwrap();
         assert!(description.len() <= 800, "{name}: CloudWatch takes 1,024 characters, the runbook's address included");
         let (advice, anchor) = description
-            .split_once(" Runbook: infrastructure/RUNBOOK.md#")
+            .split_once(" Runbook: infrastructure/docs/runbook.md#")
             .unwrap_or_else(|| panic!("{name}: {description}"));
         assert!(advice.matches(". ").count() >= 1, "{name} does not say what to do: {advice}");
         assert!(anchors.contains(anchor), "{name}: the runbook has no section {anchor}");

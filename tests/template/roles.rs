@@ -201,7 +201,7 @@ fn table(template: &Template) -> String {
         ));
     }
     let mut text = String::from(
-        "# Roles\n\nWho may do what, as in the template; a test keeps this page true. Each function has the role of its name\nand, beside its own statements, those of `TracingPolicy` and, in a VPC, of `VpcPolicy`.\n\n| role or policy | actions | resources | condition |\n|---|---|---|---|\n",
+        "# Roles\n\nFor everyone who reviews rights. This page lists what each role and policy of the template allows; a test keeps it true.\nEach function has the role of its name and, beside its own statements, those of `TracingPolicy` and, in a VPC, of\n`VpcPolicy`.\n\n| role or policy | actions | resources | condition |\n|---|---|---|---|\n",
     );
     for (holder, statements) in rows {
         for statement in statements {
@@ -213,7 +213,7 @@ fn table(template: &Template) -> String {
 
 #[tokio::test]
 async fn the_page_of_roles_is_the_templates() {
-    let path = folders::project().join("infrastructure/ROLES.md");
+    let path = folders::project().join("infrastructure/docs/roles.md");
     let expected = table(Template::plain().await);
     let page = fs::read_to_string(&path).unwrap_or_default();
     // The sections behind it are the rights tests'.
@@ -224,7 +224,7 @@ async fn the_page_of_roles_is_the_templates() {
     }
     assert!(
         written == expected,
-        "infrastructure/ROLES.md is out of date: run the test with UPDATE_PAGES=1 and read it"
+        "infrastructure/docs/roles.md is out of date: run the test with UPDATE_PAGES=1 and read it"
     );
 }
 
