@@ -10,5 +10,5 @@ mod release;
 mod stack;
 
 pub use names::Names;
-pub use release::{Code, FUNCTIONS, STATE_MACHINE, release};
+pub use release::{Code, FUNCTIONS, STATE_MACHINE, identifier, release};
 pub use stack::{Role, Stack, stacks};

@@ -51,8 +51,10 @@ pub fn release(deployment: &Effective, names: &Names, code: &Code) -> String {
     identifier(&unreleased(deployment, names, code))
 }
 
-/// Returns the identifier of a release with these stacks.
-pub(crate) fn identifier(stacks: &[Stack]) -> String {
+/// Returns the identifier of a release with these stacks. Main's parameter `ReleaseId`, which follows from it, is left
+/// out.
+#[must_use]
+pub fn identifier(stacks: &[Stack]) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {
         // The length keeps neighbours apart: "ab", "c" differs from "a", "bc".
