@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use local::console::Style;
-use local::deployment::{DeployOptions, parameter};
+use deployment_file::Override;
+use local::deployment::DeployOptions;
 use local::load::{self, End};
 use local::simulate::SimulateArgs;
 
@@ -18,9 +19,9 @@ pub struct ServeArgs {
     /// Port of the local API
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// A parameter of the template that differs from its default, as Name=Value
-    #[arg(long = "parameter", value_parser = parameter)]
-    parameters: Vec<(String, String)>,
+    /// Value that replaces one of infrastructure/environments/dev.toml, for example `policy.preset=production`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<Override>,
     /// Shows nothing but where the bank answers, and errors
     #[arg(long)]
     quiet: bool,
@@ -31,8 +32,8 @@ pub struct ServeArgs {
 
 /// Serves the bank until it is interrupted.
 pub async fn serve(args: ServeArgs) -> ExitCode {
-    let ServeArgs { port, parameters, quiet, json } = args;
-    let options = parameters.iter().fold(DeployOptions::default(), |options, (name, value)| options.with(name, value));
+    let ServeArgs { port, overrides, quiet, json } = args;
+    let options = overrides.into_iter().fold(DeployOptions::default(), DeployOptions::with_override);
     until_interrupted(Box::pin(local::serve::run(port, options, Style::of(quiet, json)))).await
 }
 

@@ -2,6 +2,7 @@
 
 mod bank;
 mod config;
+mod deploying;
 mod operators;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bank::ServeArgs;
 use crate::config::ConfigArgs;
+use crate::deploying::{DeployArgs, DestroyArgs, RollbackArgs};
 use crate::operators::{ForceArgs, HistoryArgs, LookArgs, ReleaseArgs, StatusArgs};
 
 /// What a shell reports for a program that was interrupted.
@@ -39,6 +41,9 @@ enum Command {
     Traffic(load::Options),
     Simulate(Box<SimulateArgs>),
     Config(ConfigArgs),
+    Deploy(Box<DeployArgs>),
+    Rollback(Box<RollbackArgs>),
+    Destroy(Box<DestroyArgs>),
     Status(Box<StatusArgs>),
     Look(Box<LookArgs>),
     Force(Box<ForceArgs>),
@@ -65,6 +70,9 @@ async fn main() -> ExitCode {
         Some(Command::Traffic(options)) => bank::traffic(&options).await,
         Some(Command::Simulate(args)) => bank::simulate(&args).await,
         Some(Command::Config(args)) => bank::config(&args).await,
+        Some(Command::Deploy(args)) => deploying::deploy(*args).await,
+        Some(Command::Rollback(args)) => deploying::rollback(*args).await,
+        Some(Command::Destroy(args)) => deploying::destroy(*args).await,
         Some(Command::Status(args)) => operators::status(*args).await,
         Some(Command::Look(args)) => operators::look(*args).await,
         Some(Command::Force(args)) => operators::force(*args).await,

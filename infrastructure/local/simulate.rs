@@ -30,7 +30,7 @@ pub struct SimulateArgs {
     #[arg(long, value_delimiter = ',')]
     compare: Vec<String>,
     /// A setting that differs from the presets, by its environment variable: NAME=value
-    #[arg(long = "set", value_parser = crate::deployment::parameter)]
+    #[arg(long = "set", value_parser = assignment)]
     settings: Vec<(String, String)>,
     /// Requests a second instead of the scenario's; several as in 1,20,200
     #[arg(long, value_delimiter = ',')]
@@ -53,6 +53,13 @@ pub struct SimulateArgs {
     /// Lists the built-in scenarios and the settings
     #[arg(long)]
     list: bool,
+}
+
+/// Reads `NAME=value`.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "is not NAME=value".to_owned())
 }
 
 /// Runs the command and returns what it prints.

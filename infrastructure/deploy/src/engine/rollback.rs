@@ -1,5 +1,6 @@
 //! Rollback to the release before, and the update of one function. Neither touches the data stack.
 
+use deployment_file::Effective;
 use operate::exit::Failure;
 use stacks::{Role, Stack};
 
@@ -11,6 +12,7 @@ use crate::names::DataNames;
 use crate::ports::Ports;
 use crate::release::{GRADUAL, Release, Releases};
 use crate::report::{DeployReport, Outcome};
+use crate::settings;
 
 /// The release that is to get another code of one function.
 #[derive(Clone, Debug)]
@@ -25,7 +27,8 @@ impl<P: Ports + Sync> Engine<P> {
     ///
     /// # Errors
     /// There is none, it cannot be gone back to, or a stack could not be changed.
-    pub async fn rollback(&self) -> Result<DeployReport, Failure> {
+    pub async fn rollback(&self, effective: &Effective) -> Result<DeployReport, Failure> {
+        settings::check_place(effective, &self.account, &self.region)?;
         let deployment = self.names.deployment();
         let Some(current) = self.deployed_release().await? else {
             return Err(Failure::failed(format!(
