@@ -6,6 +6,11 @@ mod destroy;
 mod rollback;
 mod stack;
 
+#[cfg(test)]
+mod doubles;
+#[cfg(test)]
+mod tests;
+
 
 use std::time::Duration;
 
