@@ -12,6 +12,7 @@ use local::load::{self, End};
 use local::simulate::SimulateArgs;
 
 use crate::config::{self, ConfigArgs};
+use crate::render::{self, RenderArgs};
 use crate::{INTERRUPTED, interrupted};
 
 #[derive(Debug, Args)]
@@ -60,6 +61,12 @@ pub async fn simulate(args: &SimulateArgs) -> ExitCode {
 /// Checks or shows the file of a deployment.
 pub async fn config(args: &ConfigArgs) -> ExitCode {
     let work = async { config::run(args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
+    until_interrupted(work).await
+}
+
+/// Renders the stacks of a deployment.
+pub async fn render(args: &RenderArgs) -> ExitCode {
+    let work = async { render::run(args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
     until_interrupted(work).await
 }
 

@@ -4,6 +4,7 @@ mod bank;
 mod config;
 mod deploying;
 mod operators;
+mod render;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ use crate::bank::ServeArgs;
 use crate::config::ConfigArgs;
 use crate::deploying::{DeployArgs, DestroyArgs, RollbackArgs};
 use crate::operators::{ForceArgs, HistoryArgs, LookArgs, ReleaseArgs, StatusArgs};
+use crate::render::RenderArgs;
 
 /// What a shell reports for a program that was interrupted.
 const INTERRUPTED: u8 = 130;
@@ -44,6 +46,7 @@ enum Command {
     Deploy(Box<DeployArgs>),
     Rollback(Box<RollbackArgs>),
     Destroy(Box<DestroyArgs>),
+    Render(RenderArgs),
     Status(Box<StatusArgs>),
     Look(Box<LookArgs>),
     Force(Box<ForceArgs>),
@@ -73,6 +76,7 @@ async fn main() -> ExitCode {
         Some(Command::Deploy(args)) => deploying::deploy(*args).await,
         Some(Command::Rollback(args)) => deploying::rollback(*args).await,
         Some(Command::Destroy(args)) => deploying::destroy(*args).await,
+        Some(Command::Render(args)) => bank::render(&args).await,
         Some(Command::Status(args)) => operators::status(*args).await,
         Some(Command::Look(args)) => operators::look(*args).await,
         Some(Command::Force(args)) => operators::force(*args).await,

@@ -147,7 +147,8 @@ fn list() -> String {
     let numbers = NUMBERS
         .iter()
         .map(|number| format!("  {:<31} {} to {}: {}", number.name, number.least, number.most, number.description));
-    let words = WORDS.iter().chain([&REQUEST_FALLBACK]).map(|name| format!("  {name:<31} a word, as in the README"));
+    let words =
+        WORDS.iter().chain([&REQUEST_FALLBACK]).map(|name| format!("  {name:<31} a word, as in docs/configuration.md"));
     let lines: Vec<String> = ["Scenarios".to_owned()]
         .into_iter()
         .chain(scenarios)

@@ -39,7 +39,7 @@ const BEYOND: [(&str, &str); 5] = [
 
 /// The rows of the page's table: resource type, actions.
 fn rows() -> BTreeMap<String, BTreeSet<String>> {
-    let page = fs::read_to_string(folders::project().join("infrastructure/ROLES.md")).unwrap();
+    let page = fs::read_to_string(folders::project().join("infrastructure/docs/roles.md")).unwrap();
     let section = page.split("\n## The rights of a deployer\n").nth(1).unwrap().split("\n## ").next().unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| AWS::"));
     rows.map(|row| {

@@ -1,4 +1,4 @@
-//! The sections of infrastructure/ROLES.md that come from the evaluation.
+//! The sections of infrastructure/docs/roles.md that come from the evaluation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use crate::necessity::Part;
 use crate::policies::Call;
 use crate::services::Row;
 
-const PATH: &str = "infrastructure/ROLES.md";
+const PATH: &str = "infrastructure/docs/roles.md";
 
 /// The section that tells what each action is for.
 pub fn needs(needs: &[(Part, Vec<&Call>)]) -> String {

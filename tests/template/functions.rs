@@ -174,12 +174,8 @@ async fn a_service_of_ones_own_takes_the_place_of_the_sample() {
             template.section("Conditions")[condition],
             &json!({"Fn::Equals": [{"Ref": format!("{stem}FunctionArn")}, ""]})
         );
-        let of_the_sample: Vec<_> = template
-            .section("Resources")
-            .into_iter()
-            // The throttles of whichever function serves the level call people all the same.
-            .filter(|(name, _)| name.starts_with(stem) && *name != format!("{stem}ThrottlesAlarm"))
-            .collect();
+        let of_the_sample: Vec<_> =
+            template.section("Resources").into_iter().filter(|(name, _)| name.starts_with(stem)).collect();
         assert!(of_the_sample.len() >= 6, "function, role, log group, version, alias, deployment group, alarm");
         for (name, resource) in of_the_sample {
             let expected = if is_brake(name) { &format!("{stem}IsGradual") } else { condition };

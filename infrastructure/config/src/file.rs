@@ -347,7 +347,7 @@ impl Default for Alerts {
     fn default() -> Self {
         Self {
             email: None,
-            runbook_url: "infrastructure/RUNBOOK.md".to_owned(),
+            runbook_url: "infrastructure/docs/runbook.md".to_owned(),
             level_alarm_period_seconds: 10,
             oldest_alarm_seconds: 120,
             stale_state_seconds: 60,

@@ -242,8 +242,8 @@ fn held_on_by_noise(hint: &Hint, breaches: impl Fn(PeriodSums) -> bool) -> Vec<(
 
 /// After a minute the schedule has evaluated anyway.
 const MINUTE: usize = 6;
-/// From so many errors a period on, the hint of a count is on for more than a minute now and then, as README and RUNBOOK
-/// say.
+/// From so many errors a period on, the hint of a count is on for more than a minute now and then, as
+/// infrastructure/docs/monitoring.md and runbook.md say.
 const COUNT_HELD_ON_FROM: f64 = 0.1;
 
 #[test]

@@ -4,6 +4,7 @@
 //! watches both. The templates of data and main are committed files; a deployment differs by their parameters alone.
 //! Nothing here reads a file or calls AWS.
 
+mod monitoring;
 mod names;
 mod parameters;
 mod release;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use deployment_file::Effective;
 
 use crate::release::identifier;
-use crate::{Code, Names, parameters};
+use crate::{Code, Names, monitoring, parameters};
 
 const DATA: &str = include_str!("../../circuit-breaker-data.yaml");
 const MAIN: &str = include_str!("../../circuit-breaker-infrastructure.yaml");
@@ -49,15 +49,16 @@ pub fn stacks(deployment: &Effective, names: &Names, code: &Code) -> Vec<Stack> 
 
 /// The stacks without the release's identifier, which follows from them.
 pub(crate) fn unreleased(deployment: &Effective, names: &Names, code: &Code) -> Vec<Stack> {
-    let stack = |role, template: &str, parameters| Stack {
+    let stack = |role, template: String, parameters| Stack {
         role,
         name: names.stack(role),
-        template: template.to_owned(),
+        template,
         parameters,
         retained: role == Role::Data,
     };
     vec![
-        stack(Role::Data, DATA, parameters::of_data(deployment, names)),
-        stack(Role::Main, MAIN, parameters::of_main(deployment, names, code)),
+        stack(Role::Data, DATA.to_owned(), parameters::of_data(deployment, names)),
+        stack(Role::Main, MAIN.to_owned(), parameters::of_main(deployment, names, code)),
+        stack(Role::Monitoring, monitoring::template(deployment, names), BTreeMap::new()),
     ]
 }

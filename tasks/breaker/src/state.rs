@@ -208,6 +208,10 @@ pub struct SystemState {
 }
 
 impl SystemState {
+    /// The attributes that an item may lack. A writer removes those that a state does not have, and keeps every
+    /// attribute that it does not know.
+    pub const OPTIONAL: [&str; 4] = ["hold", "prevented", "probing", "ramp"];
+
     /// The state before anything was ever written: level 1, and everything in the windows counts,
     /// because traffic may be older than the first evaluation.
     #[must_use]

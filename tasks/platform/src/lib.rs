@@ -24,3 +24,5 @@ pub mod state_store;
 pub mod task_error;
 pub mod task_input;
 pub mod telemetry;
+#[cfg(feature = "dynamodb")]
+mod transaction;

@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench`: the results page of the README.
+//! `cargo run --release -p bench`: the results of infrastructure/docs/performance.md.
 
 mod artifacts;
 mod aws;
