@@ -1,6 +1,8 @@
 //! The commands about the bank on this machine. What a command started ends with it.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -9,6 +11,7 @@ use local::console::Style;
 use deployment_file::Override;
 use local::deployment::DeployOptions;
 use local::load::{self, End};
+use local::python::Python;
 use local::simulate::SimulateArgs;
 
 use crate::config::{self, ConfigArgs};
@@ -50,6 +53,17 @@ pub async fn traffic(options: &load::Options) -> ExitCode {
         Ok(End::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => failed(&error),
     }
+}
+
+/// Runs the AWS CLI on the local AWS, installed when it is first used; its exit status is the command's.
+pub async fn aws(arguments: &[OsString]) -> ExitCode {
+    let python = match Python::with_cli().await {
+        Ok(python) => python,
+        Err(error) => return failed(&error),
+    };
+    // In place of this process: the terminal and its signals are the AWS CLI's.
+    let error = std::process::Command::new(python.program("aws")).args(arguments).exec();
+    failed(&anyhow::Error::new(error).context("the AWS CLI cannot be started"))
 }
 
 /// Plays a scenario in simulated time.

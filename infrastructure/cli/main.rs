@@ -6,6 +6,7 @@ mod deploying;
 mod operators;
 mod render;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -52,6 +53,13 @@ enum Command {
     Force(Box<ForceArgs>),
     Release(Box<ReleaseArgs>),
     History(Box<HistoryArgs>),
+    /// Runs the AWS CLI on the local AWS of AWS_ENDPOINT_URL, and on nothing else: breaker aws s3 ls
+    #[command(disable_help_flag = true)]
+    Aws {
+        /// What the AWS CLI is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
     /// Prints the completions of this command for a shell: breaker completions bash > breaker.bash
     Completions {
         /// The shell
@@ -82,6 +90,7 @@ async fn main() -> ExitCode {
         Some(Command::Force(args)) => operators::force(*args).await,
         Some(Command::Release(args)) => operators::release(*args).await,
         Some(Command::History(args)) => operators::history(*args).await,
+        Some(Command::Aws { arguments }) => bank::aws(&arguments).await,
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "breaker", &mut script);

@@ -106,6 +106,12 @@ impl Deployment {
     pub fn output(&self, name: &str) -> &str {
         self.outputs.get(name).map_or("", String::as_str)
     }
+
+    /// All outputs of the main stack.
+    #[must_use]
+    pub const fn outputs(&self) -> &BTreeMap<String, String> {
+        &self.outputs
+    }
 }
 
 /// Says and asks nothing: the local AWS is the runner's own.

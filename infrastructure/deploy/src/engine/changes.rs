@@ -22,22 +22,43 @@ pub(super) struct Batch<'a> {
     pub otherwise: String,
 }
 
+/// A stack that is to be changed.
+enum Step<'a> {
+    /// By this change set.
+    Now(&'a Stack, ChangeSet),
+    /// By one that is computed when the stacks before it are there.
+    Later(&'a Stack),
+}
+
+impl Step<'_> {
+    /// Whether the stack is not there yet.
+    const fn is_new(&self) -> bool {
+        match self {
+            Self::Now(_, set) => set.new,
+            Self::Later(_) => true,
+        }
+    }
+}
+
 impl<P: Ports + Sync> Engine<P> {
     /// Uploads the templates, proposes all changes, shows them, asks once and carries them out in order. Returns what
     /// changed, and whether anything did.
     pub(super) async fn change(&self, batch: Batch<'_>) -> Result<Vec<StackChanges>, Failure> {
-        let mut sets = Vec::new();
+        let mut steps: Vec<Step<'_>> = Vec::new();
         let mut report = Vec::new();
         for (stack, condition) in &batch.stacks {
             let new = *condition == Condition::New;
-            if self.manner.dry_run && new {
+            // What imports from a stack that is not there yet cannot be computed before that one is.
+            let later = new && steps.iter().any(Step::is_new);
+            if later || (self.manner.dry_run && new) {
                 report.push(self.show_additions(stack)?);
+                steps.push(Step::Later(stack));
                 continue;
             }
             let set = match self.propose(stack, new).await {
                 Ok(set) => set,
                 Err(failure) => {
-                    self.discard(&sets).await;
+                    self.discard(steps).await;
                     return Err(failure);
                 }
             };
@@ -48,28 +69,38 @@ impl<P: Ports + Sync> Engine<P> {
                 self.say(format!("No changes: the stack {} is up to date.", stack.name));
             }
             report.push(StackChanges { stack: stack.name.clone(), new, changes });
-            sets.extend(set.map(|set| (*stack, set)));
+            steps.extend(set.map(|set| Step::Now(stack, set)));
         }
         if self.manner.dry_run {
-            self.discard(&sets).await;
+            self.discard(steps).await;
             return Ok(report);
         }
-        if sets.is_empty() {
+        if steps.is_empty() {
             return Ok(report);
         }
         let question = format!("{} in account {}, region {}?", batch.question, self.account, self.region);
         if let Err(refused) = self.agree(&question, "yes", &batch.otherwise) {
-            self.discard(&sets).await;
+            self.discard(steps).await;
             return Err(refused);
         }
-        let mut open = sets.into_iter();
-        while let Some((stack, set)) = open.next() {
-            if let Err(failure) = self.carry_out(stack, set).await {
-                self.discard(&open.collect::<Vec<_>>()).await;
+        let mut open = steps.into_iter();
+        while let Some(step) = open.next() {
+            if let Err(failure) = self.take(step).await {
+                self.discard(open.collect()).await;
                 return Err(failure);
             }
         }
         Ok(report)
+    }
+
+    async fn take(&self, step: Step<'_>) -> Result<(), Failure> {
+        match step {
+            Step::Now(stack, set) => self.carry_out(stack, set).await,
+            Step::Later(stack) => match self.propose(stack, true).await? {
+                Some(set) => self.carry_out(stack, set).await,
+                None => Ok(()),
+            },
+        }
     }
 
     /// What a template would create, where no change set may be made.
@@ -107,9 +138,11 @@ impl<P: Ports + Sync> Engine<P> {
     }
 
     /// A change set that stays behind does no harm, so that it cannot be discarded is not said.
-    async fn discard(&self, sets: &[(&Stack, ChangeSet)]) {
-        for (_, set) in sets {
-            let _ = self.ports.stacks().discard(set).await;
+    async fn discard(&self, steps: Vec<Step<'_>>) {
+        for step in steps {
+            if let Step::Now(_, set) = step {
+                let _ = self.ports.stacks().discard(&set).await;
+            }
         }
     }
 

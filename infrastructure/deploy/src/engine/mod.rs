@@ -6,12 +6,6 @@ mod destroy;
 mod rollback;
 mod stack;
 
-#[cfg(test)]
-mod doubles;
-#[cfg(test)]
-mod tests;
-
-
 use std::time::Duration;
 
 use operate::deployment::Place;

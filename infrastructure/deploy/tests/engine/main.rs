@@ -1,13 +1,21 @@
+//! The engine on an account in memory: what it does in which order, what it refuses, and what it says.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+mod removal;
+mod rollback;
+mod world;
+
+use deploy::engine::Manner;
+use deploy::ports::{BucketState, StackResource, StackView};
+use deploy::release::{RELEASE_ID, Release};
+use deploy::report::Outcome;
 use deployment_file::Architecture;
 use operate::exit::Exit;
 use operate::ports::Confirmation;
 use stacks::Role;
 
-use super::doubles::{ACCOUNT, ASKING, DRY_RUN, QUIETLY, REGION, World, binaries, effective, names};
-use super::*;
-use crate::ports::{BucketState, DataKey, StackResource, StackView};
-use crate::release::{RELEASE_ID, Release};
-use crate::report::Outcome;
+use world::{ACCOUNT, ASKING, DRY_RUN, QUIETLY, REGION, World, binaries, effective, names};
 
 const TABLE: &str = "bank-circuit-breaker-state-test";
 const ALIAS: &str = "alias/bank-circuit-breaker-test";
@@ -19,7 +27,7 @@ fn all() -> Vec<String> {
     stacks::stacks(&effective(""), &names(), &code).into_iter().map(|stack| stack.name).collect()
 }
 
-fn main() -> String {
+fn main_stack() -> String {
     names().stack(Role::Main)
 }
 
@@ -28,7 +36,7 @@ fn resource(kind: &str, status: &str, physical: &str) -> StackResource {
 }
 
 fn release_of(world: &World) -> String {
-    world.inner().stacks[&main()].parameters[RELEASE_ID].clone()
+    world.inner().stacks[&main_stack()].parameters[RELEASE_ID].clone()
 }
 
 fn recorded(world: &World, id: &str) -> Release {
@@ -112,11 +120,11 @@ async fn a_role_that_is_not_known_yet_is_given_one_more_try() {
     for (times, status) in [(1, "ROLLBACK_COMPLETE"), (1, "ROLLBACK_FAILED"), (2, "ROLLBACK_COMPLETE")] {
         let world = World::new();
         for _ in 0..times {
-            world.inner().endings.push_back((main(), status, ROLE_UNKNOWN));
+            world.inner().endings.push_back((main_stack(), status, ROLE_UNKNOWN));
         }
         let result = world.deploy("", QUIETLY).await;
         assert_eq!(world.said().matches("Trying once more").count(), 1, "{}", world.said());
-        let creations = world.inner().done.iter().filter(|done| **done == format!("create {}", main())).count();
+        let creations = world.inner().done.iter().filter(|done| **done == format!("create {}", main_stack())).count();
         assert_eq!(creations, 2);
         match result {
             Ok(_) => assert_eq!(times, 1),
@@ -134,7 +142,7 @@ async fn a_failure_names_the_first_cause_and_ends_the_run() {
     let world = World::new();
     world.deploy("", QUIETLY).await.unwrap();
     let before = release_of(&world);
-    world.inner().endings.push_back((main(), "UPDATE_ROLLBACK_COMPLETE", "The bucket is missing"));
+    world.inner().endings.push_back((main_stack(), "UPDATE_ROLLBACK_COMPLETE", "The bucket is missing"));
     let failed = world.deploy("[policy.counts]\nlevel_1_failures = 7", QUIETLY).await.unwrap_err().sentence;
     let expected = "the update of bank-test failed and was rolled back: the stack is as it was before. What failed:\n  \
                     LevelTransitionStateMachine (AWS::StepFunctions::StateMachine): The bucket is missing";
@@ -184,7 +192,7 @@ async fn stacks_that_cannot_be_changed_are_named_with_the_remedy() {
     ] {
         let world = World::new();
         let view = StackView { status: status.to_owned(), ..StackView::default() };
-        world.inner().stacks.insert(main(), view);
+        world.inner().stacks.insert(main_stack(), view);
         let refused = world.deploy("", QUIETLY).await.unwrap_err().sentence;
         assert!(refused.contains("bank-test") && refused.contains(remedy), "{refused}");
         assert!(world.inner().done.is_empty());
@@ -195,9 +203,9 @@ async fn stacks_that_cannot_be_changed_are_named_with_the_remedy() {
 async fn an_old_single_stack_and_leftovers_are_refused() {
     let world = World::new();
     let view = StackView { status: "UPDATE_COMPLETE".to_owned(), ..StackView::default() };
-    world.inner().stacks.insert(main(), view);
+    world.inner().stacks.insert(main_stack(), view);
     let table = resource("AWS::DynamoDB::Table", "CREATE_COMPLETE", TABLE);
-    world.inner().resources.insert((main(), "StateTable".to_owned()), table);
+    world.inner().resources.insert((main_stack(), "StateTable".to_owned()), table);
     let refused = world.deploy("", QUIETLY).await.unwrap_err().sentence;
     assert!(refused.starts_with("the stack bank-test is of an earlier release"), "{refused}");
     assert!(refused.contains("breaker destroy --delete-data"), "{refused}");
@@ -231,71 +239,6 @@ async fn too_little_concurrency_and_another_account_are_refused() {
 }
 
 #[tokio::test]
-async fn a_rollback_deploys_what_was_there_before_all_at_once() {
-    let world = World::new();
-    let gradual = "[deployment]\ngradual = true";
-    let first = world.deploy(gradual, QUIETLY).await.unwrap().unwrap().release;
-    let template = world.inner().stacks[&main()].parameters.clone();
-    let second =
-        world.deploy(&format!("{gradual}\n[policy.counts]\nlevel_1_failures = 7"), QUIETLY).await.unwrap().unwrap();
-    assert!(world.said().contains("A gradual deployment"), "{}", world.said());
-    world.inner().done.clear();
-    let engine = world.engine(QUIETLY);
-    let back = engine.rollback(&effective("")).await.unwrap();
-    assert_eq!((back.release, back.outcome), (first.clone(), Outcome::Changed));
-    assert!(!world.inner().done.iter().any(|done| done.contains("-data")), "{:?}", world.inner().done);
-    let mut expected = template;
-    expected.insert("GradualDeployment".to_owned(), "false".to_owned());
-    assert_eq!(world.inner().stacks[&main()].parameters, expected);
-    // The record keeps what the release is to be.
-    assert_eq!(recorded(&world, &first).stacks()[1].parameters["GradualDeployment"], "true");
-    assert_eq!(history(&world), [first]);
-    assert!(world.inner().objects.contains_key(&format!("releases/bank-test/{}.json", second.release)));
-    let further = engine.rollback(&effective("")).await.unwrap_err().sentence;
-    assert!(further.starts_with("there is no release before"), "{further}");
-    let nothing = World::new().engine(QUIETLY).rollback(&effective("")).await.unwrap_err().sentence;
-    assert!(nothing.starts_with("there is no stack bank-test to roll back"), "{nothing}");
-}
-
-#[tokio::test]
-async fn a_rollback_across_a_raise_of_the_schema_is_refused() {
-    let world = World::new();
-    let first = world.deploy("", QUIETLY).await.unwrap().unwrap().release;
-    let second = world.deploy("[policy.counts]\nlevel_1_failures = 7", QUIETLY).await.unwrap().unwrap().release;
-    let mut raised = recorded(&world, &second);
-    raised.schema_version += 1;
-    let key = format!("releases/bank-test/{second}.json");
-    world.inner().objects.insert(key, serde_json::to_vec(&raised).unwrap());
-    world.inner().done.clear();
-    let refused = world.engine(QUIETLY).rollback(&effective("")).await.unwrap_err().sentence;
-    assert!(refused.starts_with(&format!("the release {first} writes the state in schema 1")), "{refused}");
-    assert!(world.inner().done.is_empty());
-}
-
-#[tokio::test]
-async fn one_functions_code_is_updated_alone() {
-    let world = World::new();
-    let early = world.engine(QUIETLY).begin_only().await.unwrap_err().sentence;
-    assert!(early.ends_with("deploy all of it first"), "{early}");
-    let first = world.deploy("", QUIETLY).await.unwrap().unwrap().release;
-    let before = recorded(&world, &first).stacks()[1].parameters["CodeKeys"].clone();
-    world.inner().done.clear();
-    let engine = world.engine(QUIETLY);
-    let binaries = binaries("another");
-    let only = engine.begin_only().await.unwrap();
-    let report = engine.only(only, &binaries[1]).await.unwrap();
-    assert_eq!(world.inner().done, [format!("update {}", main())]);
-    let release = recorded(&world, &report.release);
-    let after = release.stacks()[1].parameters["CodeKeys"].clone();
-    let differ: Vec<_> = before.split(',').zip(after.split(',')).filter(|(old, new)| old != new).collect();
-    assert_eq!(differ.len(), 1);
-    assert_eq!(differ[0].1, binaries[1].key());
-    assert_eq!((history(&world), release_of(&world)), (vec![first.clone(), report.release.clone()], report.release));
-    // And back.
-    assert_eq!(engine.rollback(&effective("")).await.unwrap().release, first);
-}
-
-#[tokio::test]
 async fn releases_that_cannot_be_read_are_not_taken_for_none() {
     let world = World::new();
     let first = world.deploy("", QUIETLY).await.unwrap().unwrap().release;
@@ -316,72 +259,6 @@ async fn a_check_that_fails_says_how_to_go_back() {
     assert!(failed.sentence.ends_with("(back: breaker rollback)") && failed.exit == Exit::Failed, "{failed}");
     let unchecked = Manner { check: false, ..QUIETLY };
     world.deploy("[policy.counts]\nlevel_1_failures = 7", unchecked).await.unwrap();
-}
-
-/// A deployment with its table and key.
-async fn deployed() -> World {
-    let world = World::new();
-    world.deploy("", QUIETLY).await.unwrap();
-    let mut inner = world.inner();
-    inner.done.clear();
-    inner.said.clear();
-    inner.tables.insert(TABLE.to_owned());
-    inner.keys.insert(ALIAS.to_owned(), DataKey { id: "key-1".to_owned(), ends: false });
-    drop(inner);
-    world
-}
-
-#[tokio::test]
-async fn a_removal_keeps_the_data_and_the_next_deployment_finds_it() {
-    let world = deployed().await;
-    let refused = world.engine(ASKING).destroy(&effective(""), false).await.unwrap_err().sentence;
-    assert_eq!(refused, "nothing was changed");
-    assert!(world.inner().questions[0].ends_with("[bank-test]"), "{:?}", world.inner().questions);
-    let shown = world.engine(DRY_RUN).destroy(&effective(""), false).await.unwrap();
-    assert!(shown.dry_run && world.inner().done.is_empty());
-
-    let gone = world.engine(QUIETLY).destroy(&effective(""), false).await.unwrap();
-    let mut stacks = all();
-    stacks.remove(0);
-    stacks.reverse();
-    let deletions: Vec<_> = stacks.iter().map(|stack| format!("delete {stack}")).collect();
-    assert_eq!((world.inner().done.clone(), gone.removed.clone()), (deletions, stacks));
-    assert_eq!(gone.kept.len(), 3, "{gone:?}");
-    assert!(world.said().contains(&format!("Kept: the table {TABLE}")), "{}", world.said());
-    assert!(!world.inner().objects.keys().any(|key| key.starts_with("releases/")));
-
-    let again = world.deploy("", QUIETLY).await.unwrap().unwrap();
-    assert!(!again.changes.iter().any(|stack| stack.stack.ends_with("-data") && stack.new), "{again:?}");
-}
-
-#[tokio::test]
-async fn one_typed_confirmation_removes_the_data_too() {
-    let world = deployed().await;
-    world.inner().answers.push_back(Confirmation::Yes);
-    let gone = world.engine(ASKING).destroy(&effective(""), true).await.unwrap();
-    assert_eq!(world.inner().questions.len(), 1);
-    let done = world.inner().done.clone();
-    let tail = [
-        "delete bank-test-data".to_owned(),
-        format!("delete table {TABLE}"),
-        format!("delete {ALIAS}"),
-        "end key key-1".to_owned(),
-    ];
-    assert!(done.ends_with(&tail), "{done:?}");
-    assert!(gone.kept.is_empty() && !world.said().contains("Kept"), "{}", world.said());
-    let nothing = world.engine(ASKING).destroy(&effective(""), true).await.unwrap();
-    assert!(nothing.removed.is_empty() && world.said().contains("There is no stack"), "{}", world.said());
-}
-
-#[tokio::test]
-async fn nothing_of_the_data_goes_while_it_is_unknown_what_is_there() {
-    for (call, expected) in [("describe table", "whether the table"), ("describe key", "whether the key")] {
-        let world = deployed().await;
-        world.inner().refused.insert(call);
-        let failed = world.engine(QUIETLY).destroy(&effective(""), true).await.unwrap_err().sentence;
-        assert!(failed.contains(&format!("it is unknown {expected}")) && failed.contains("not authorized"), "{failed}");
-        assert!(world.inner().done.is_empty(), "{call}: {:?}", world.inner().done);
-    }
 }
 
 #[tokio::test]

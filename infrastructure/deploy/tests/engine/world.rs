@@ -4,6 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use deploy::artifacts::Binary;
+use deploy::engine::{Engine, Manner};
+use deploy::plan::{Change, ChangeSet, Proposal};
+use deploy::ports::{
+    Account, Bucket, BucketState, Check, Data, DataKey, Event, Parts, StackResource, StackService, StackView, Step, Talk,
+};
+use deploy::report::DeployReport;
 use deployment_file::{Architecture, Effective};
 use operate::deployment::Identity;
 use operate::exit::Failure;
@@ -11,13 +18,6 @@ use operate::ports::{CallError, CallErrorKind, Confirmation};
 use operate::terminal::Line;
 use stacks::{FUNCTIONS, Names};
 
-use super::{Engine, Manner};
-use crate::artifacts::Binary;
-use crate::plan::{Change, ChangeSet, Proposal};
-use crate::ports::{
-    Account, Bucket, BucketState, Check, Data, DataKey, Event, Parts, StackResource, StackService, StackView, Step, Talk,
-};
-use crate::report::DeployReport;
 
 pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-central-1";
