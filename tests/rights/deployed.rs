@@ -242,7 +242,7 @@ async fn transformed(parameters: &BTreeMap<String, String>) -> Value {
 }
 
 async fn transformed_at(path: &str, parameters: &[String]) -> Value {
-    let python = Python::set_up().await.unwrap();
+    let python = Python::for_tests().await.unwrap();
     let mut command = Command::new(python.program("python"));
     command.arg(folders::project().join("infrastructure/local/transform.py")).arg(folders::project().join(path));
     let output = command.args(parameters).output().await.unwrap();

@@ -55,7 +55,7 @@ impl Template {
     }
 
     async fn transformed(path: &str, parameters: &[&str]) -> Self {
-        let python = Python::set_up().await.unwrap();
+        let python = Python::for_tests().await.unwrap();
         let mut command = Command::new(python.program("python"));
         command
             .arg(folders::project().join("infrastructure/local/transform.py"))

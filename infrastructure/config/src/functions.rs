@@ -57,7 +57,10 @@ fn breaker_config(file: &DeploymentFile) -> String {
 
 /// Refuses settings that are too long for the variable.
 pub(crate) fn too_long(source: &Source, file: &DeploymentFile) -> Option<Problem> {
-    let length = breaker_config(file).len();
+    refusal(source, breaker_config(file).len())
+}
+
+fn refusal(source: &Source, length: usize) -> Option<Problem> {
     (length > MAXIMUM_CONFIG_BYTES).then(|| {
         let text = format!(
             "the settings that differ from the defaults make {length} bytes for the functions, and at most \
@@ -65,4 +68,20 @@ pub(crate) fn too_long(source: &Source, file: &DeploymentFile) -> Option<Problem
         );
         source.problem("", text)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+    use super::*;
+
+    /// No file of today reaches the limit, so the length is given.
+    #[test]
+    fn more_bytes_than_lambda_takes_are_refused_with_their_number() {
+        let source = Source::read("a file", "", &[]).unwrap();
+        assert_eq!(refusal(&source, MAXIMUM_CONFIG_BYTES), None);
+        let refused = refusal(&source, MAXIMUM_CONFIG_BYTES + 1).unwrap().to_string();
+        assert!(refused.contains("3001 bytes") && refused.contains("at most 3000"), "{refused}");
+    }
 }
