@@ -57,7 +57,7 @@ async fn at_every_level_each_answer_is_one_that_the_description_has() {
     let installed = folders::target().join("api-tester/requirements.installed").exists();
     assert!(installed, "schemathesis is not installed: run .ci/api-tester, which installs it");
     // Failures by chance on the way, as a bank has them.
-    let system = System::start(&options().with("FullServiceFailureRate", "0.05")).await;
+    let system = System::start(&options().with("samples.full_failure_percent", "5")).await;
     for level in 1..=3 {
         system.execute(&with(force_to(level), json!({ "holdMinutes": 60 }))).await.unwrap();
         system.routed(level, "table").await;

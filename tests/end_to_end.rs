@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use breaker::{Level, TransitionRecord, TransitionRequest};
 use local::demo::{Cycle, force};
-use local::deployment::DeployOptions;
 use local::progress::Progress;
 use local::stack::LocalStack;
 use local::watch::Watch;
@@ -178,7 +177,7 @@ async fn messages_that_are_poison_or_whose_executions_fail_end_in_the_dead_lette
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_deployments_the_healthy_one_is_looked_at_each_minute_and_stays_while_the_other_falls() {
     let failing = System::start(&quick()).await;
-    let other = DeployOptions { project: "other-bank".to_owned(), ..quick() };
+    let other = quick().with("deployment.project", "other-bank");
     let healthy = failing.stack.deploy(&Progress::quiet(), &other).await.unwrap();
     let mut cycle = Cycle::new(&failing.stack, &failing.deployment, failing.gateway.address()).unwrap();
     cycle.expect("traffic", true, 2).await.unwrap();

@@ -43,7 +43,7 @@ impl Terminal {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("sitecustomize.py"), TRAP).unwrap();
         fs::write(folder.path().join("query.txt"), "fields @message").unwrap();
-        Self { folder, python: Python::set_up().await.unwrap() }
+        Self { folder, python: Python::with_cli().await.unwrap() }
     }
 
     fn printed(&self) -> String {

@@ -18,19 +18,19 @@ mod common;
 /// The production preset with small numbers, so that little traffic proves what much traffic does.
 fn production() -> DeployOptions {
     [
-        ("PolicyPreset", "production"),
-        ("MinimumCalls", "5"),
-        ("FailureRateWindowSeconds", "10"),
-        ("ConsecutiveFailures", "0"),
-        ("RecoveryCooldownSeconds", "2"),
-        ("EvidenceSettleSeconds", "1"),
-        ("ProbePercent", "50"),
-        ("ProbeCalls", "5"),
-        ("RampSeconds", "30"),
-        ("RampMinimumCalls", "3"),
+        ("policy.preset", "production"),
+        ("policy.rates.minimum_calls", "5"),
+        ("policy.rates.window_seconds", "10"),
+        ("policy.counts.consecutive_failures", "0"),
+        ("policy.recovery.cooldown_seconds", "2"),
+        ("policy.recovery.settle_seconds", "1"),
+        ("policy.probes.percent", "50"),
+        ("policy.probes.calls", "5"),
+        ("policy.ramp.seconds", "30"),
+        ("policy.ramp.minimum_calls", "3"),
     ]
     .into_iter()
-    .fold(options(), |options, (name, value)| options.with(name, value))
+    .fold(options(), |options, (key, value)| options.with(key, value))
 }
 
 /// Reads an account until `condition` gives something, while an evaluation looks each second. `broken` is the
@@ -187,7 +187,7 @@ async fn received(system: &System, queue: &str, about: &str, seen: &mut Vec<Stri
 
 #[tokio::test(flavor = "multi_thread")]
 async fn automation_that_only_observes_tells_once_what_it_would_do_and_operators_alone_move_the_level() {
-    let system = System::start(&production().with("Mode", "observe-only")).await;
+    let system = System::start(&production().with("policy.mode", "observe-only")).await;
     system.without_schedule().await;
     let queue = system.queues().create_queue().queue_name("alerts").send().await.unwrap().queue_url.unwrap();
     let arn = aws_sdk_sqs::types::QueueAttributeName::QueueArn;

@@ -51,6 +51,17 @@ fn there_is_no_schema_without_a_type() {
     assert_eq!(committed, schemas().keys().map(ToString::to_string).collect());
 }
 
+#[test]
+fn a_writer_removes_every_attribute_that_a_state_may_lack() {
+    let schema = schema_for!(SystemState);
+    let required = schema.get("required").unwrap().as_array().unwrap();
+    let properties = schema.get("properties").unwrap().as_object().unwrap().keys();
+    let optional: Vec<_> = properties.filter(|name| !required.iter().any(|one| one == *name)).collect();
+    // The back-off has a default for old items, and is always written.
+    let removed: Vec<_> = optional.into_iter().filter(|name| *name != "backoff").collect();
+    assert_eq!(removed, SystemState::OPTIONAL);
+}
+
 /// Other published files whose descriptions come from doc comments.
 const DESCRIPTIONS: [&str; 2] = ["infrastructure/openapi.json", "infrastructure/simulator/scenario.schema.json"];
 

@@ -1,16 +1,21 @@
 //! The commands about the bank on this machine. What a command started ends with it.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use deployment_file::Override;
 use local::console::Style;
-use local::deployment::{DeployOptions, parameter};
+use local::deployment::DeployOptions;
 use local::load::{self, End};
+use local::python::Python;
 use local::simulate::SimulateArgs;
 
 use crate::config::{self, ConfigArgs};
+use crate::render::{self, RenderArgs};
 use crate::{INTERRUPTED, interrupted};
 
 #[derive(Debug, Args)]
@@ -18,9 +23,9 @@ pub struct ServeArgs {
     /// Port of the local API
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// A parameter of the template that differs from its default, as Name=Value
-    #[arg(long = "parameter", value_parser = parameter)]
-    parameters: Vec<(String, String)>,
+    /// Value that replaces one of infrastructure/environments/dev.toml, for example `policy.preset=production`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<Override>,
     /// Shows nothing but where the bank answers, and errors
     #[arg(long)]
     quiet: bool,
@@ -31,8 +36,8 @@ pub struct ServeArgs {
 
 /// Serves the bank until it is interrupted.
 pub async fn serve(args: ServeArgs) -> ExitCode {
-    let ServeArgs { port, parameters, quiet, json } = args;
-    let options = parameters.iter().fold(DeployOptions::default(), |options, (name, value)| options.with(name, value));
+    let ServeArgs { port, overrides, quiet, json } = args;
+    let options = overrides.into_iter().fold(DeployOptions::default(), DeployOptions::with_override);
     until_interrupted(Box::pin(local::serve::run(port, options, Style::of(quiet, json)))).await
 }
 
@@ -50,6 +55,17 @@ pub async fn traffic(options: &load::Options) -> ExitCode {
     }
 }
 
+/// Runs the AWS CLI on the local AWS, installed when it is first used; its exit status is the command's.
+pub async fn aws(arguments: &[OsString]) -> ExitCode {
+    let python = match Python::with_cli().await {
+        Ok(python) => python,
+        Err(error) => return failed(&error),
+    };
+    // In place of this process: the terminal and its signals are the AWS CLI's.
+    let error = std::process::Command::new(python.program("aws")).args(arguments).exec();
+    failed(&anyhow::Error::new(error).context("the AWS CLI cannot be started"))
+}
+
 /// Plays a scenario in simulated time.
 pub async fn simulate(args: &SimulateArgs) -> ExitCode {
     let work = async { local::simulate::run(args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
@@ -59,6 +75,12 @@ pub async fn simulate(args: &SimulateArgs) -> ExitCode {
 /// Checks or shows the file of a deployment.
 pub async fn config(args: &ConfigArgs) -> ExitCode {
     let work = async { config::run(args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
+    until_interrupted(work).await
+}
+
+/// Renders the stacks of a deployment.
+pub async fn render(args: &RenderArgs) -> ExitCode {
+    let work = async { render::run(args).and_then(|text| Ok(writeln!(io::stdout(), "{text}")?)) };
     until_interrupted(work).await
 }
 

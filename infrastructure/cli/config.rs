@@ -28,8 +28,6 @@ enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Prints the template's parameters, one Name=Value a line
-    Parameters(FileArgs),
 }
 
 /// Which file, and what differs from it in this run.
@@ -60,16 +58,19 @@ pub fn run(args: &ConfigArgs) -> Result<String> {
             let (_, effective) = read(file)?;
             if *json { Ok(serde_json::to_string_pretty(&effective.settings)?) } else { Ok(table(&effective)) }
         }
-        ConfigCommand::Parameters(file) => {
-            let (_, effective) = read(file)?;
-            let lines: Vec<_> = effective.parameters().iter().map(|(name, value)| format!("{name}={value}")).collect();
-            Ok(lines.join("\n"))
-        }
+    }
+}
+
+impl FileArgs {
+    /// Returns the environment's name: that of the option, or the file's own without its ending.
+    pub fn environment_name(&self) -> String {
+        let of_file = || self.file.as_ref()?.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        self.environment.clone().or_else(of_file).unwrap_or_default()
     }
 }
 
 /// Reads and checks the file; returns its name as messages have it, and what it says.
-fn read(args: &FileArgs) -> Result<(String, Effective)> {
+pub fn read(args: &FileArgs) -> Result<(String, Effective)> {
     let path = match (&args.file, &args.environment) {
         (Some(file), _) => file.clone(),
         (None, Some(environment)) => folders::project().join(format!("infrastructure/environments/{environment}.toml")),

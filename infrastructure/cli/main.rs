@@ -2,8 +2,11 @@
 
 mod bank;
 mod config;
+mod deploying;
 mod operators;
+mod render;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -16,7 +19,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bank::ServeArgs;
 use crate::config::ConfigArgs;
+use crate::deploying::{DeployArgs, DestroyArgs, RollbackArgs};
 use crate::operators::{ForceArgs, HistoryArgs, LookArgs, ReleaseArgs, StatusArgs};
+use crate::render::RenderArgs;
 
 /// What a shell reports for a program that was interrupted.
 const INTERRUPTED: u8 = 130;
@@ -39,11 +44,22 @@ enum Command {
     Traffic(load::Options),
     Simulate(Box<SimulateArgs>),
     Config(ConfigArgs),
+    Deploy(Box<DeployArgs>),
+    Rollback(Box<RollbackArgs>),
+    Destroy(Box<DestroyArgs>),
+    Render(RenderArgs),
     Status(Box<StatusArgs>),
     Look(Box<LookArgs>),
     Force(Box<ForceArgs>),
     Release(Box<ReleaseArgs>),
     History(Box<HistoryArgs>),
+    /// Runs the AWS CLI on the local AWS of AWS_ENDPOINT_URL, and on nothing else: breaker aws s3 ls
+    #[command(disable_help_flag = true)]
+    Aws {
+        /// What the AWS CLI is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
     /// Prints the completions of this command for a shell: breaker completions bash > breaker.bash
     Completions {
         /// The shell
@@ -65,11 +81,16 @@ async fn main() -> ExitCode {
         Some(Command::Traffic(options)) => bank::traffic(&options).await,
         Some(Command::Simulate(args)) => bank::simulate(&args).await,
         Some(Command::Config(args)) => bank::config(&args).await,
+        Some(Command::Deploy(args)) => deploying::deploy(*args).await,
+        Some(Command::Rollback(args)) => deploying::rollback(*args).await,
+        Some(Command::Destroy(args)) => deploying::destroy(*args).await,
+        Some(Command::Render(args)) => bank::render(&args).await,
         Some(Command::Status(args)) => operators::status(*args).await,
         Some(Command::Look(args)) => operators::look(*args).await,
         Some(Command::Force(args)) => operators::force(*args).await,
         Some(Command::Release(args)) => operators::release(*args).await,
         Some(Command::History(args)) => operators::history(*args).await,
+        Some(Command::Aws { arguments }) => bank::aws(&arguments).await,
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "breaker", &mut script);

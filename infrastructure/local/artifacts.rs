@@ -1,4 +1,4 @@
-//! The Lambda binaries, built and laid out as `deploy.sh` takes them.
+//! The Lambda binaries, built and laid out as `breaker deploy` takes them.
 
 use std::collections::BTreeMap;
 use std::fs;

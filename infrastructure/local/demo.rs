@@ -21,11 +21,11 @@ const PACE: Duration = Duration::from_millis(150);
 /// What the demonstration deploys: no failures by chance, and waits that suit a spectator.
 #[must_use]
 pub fn options() -> DeployOptions {
-    ["FullServiceFailureRate", "DegradedServiceFailureRate", "MaintenanceServiceFailureRate"]
+    ["samples.full_failure_percent", "samples.degraded_failure_percent", "samples.maintenance_failure_percent"]
         .into_iter()
-        .fold(DeployOptions::default(), |options, parameter| options.with(parameter, "0"))
-        .with("RecoveryCooldownSeconds", "5")
-        .with("EvidenceSettleSeconds", "2")
+        .fold(DeployOptions::default(), |options, key| options.with(key, "0"))
+        .with("policy.recovery.cooldown_seconds", "5")
+        .with("policy.recovery.settle_seconds", "2")
 }
 
 /// Runs the demonstration on a stack of its own.
@@ -49,7 +49,7 @@ async fn on_stack(stack: &LocalStack, deployment: &Deployment) -> Result<()> {
     cycle.expect("the back end works again", false, 2).await?;
     cycle.expect("and goes on working", false, 1).await?;
     cycle.expect("the service of level 1 fails once more", true, 2).await?;
-    force(stack, deployment, 1, "the back end is mended").await?;
+    force(stack, deployment, 1, "the back end is repaired").await?;
     let forced = cycle.expect("an operator forces level 1", false, 1).await?;
     if !matches!(forced.request, Some(TransitionRequest::Force(_))) {
         bail!("level 1 came before the operator's command took effect: {}", forced.reason);

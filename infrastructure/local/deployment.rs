@@ -1,108 +1,150 @@
-//! Deploying the real template with the real script.
+//! Deploys into the local AWS with the engine that the command `breaker deploy` uses.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::process::Command;
+use aws_config::SdkConfig;
+use deploy::artifacts::Binary;
+use deploy::aws::{S3Bucket, parts};
+use deploy::engine::{Engine, Manner};
+use deploy::names::DataNames;
+use deploy::ports::{Step, Talk};
+use deployment_file::{Architecture, Effective, Override};
+use operate::ports::Confirmation;
+use operate::terminal::Line;
+use stacks::{FUNCTIONS, Names};
 
-use crate::command::run;
 use crate::folders;
-use crate::python::Python;
-use crate::server::{REGION, isolate};
+use crate::server::REGION;
 
-/// What to deploy under which name.
-#[derive(Clone, Debug)]
+/// The account of the local AWS.
+pub const ACCOUNT: &str = "000000000000";
+/// Stacks change in seconds here.
+const PAUSE: Duration = Duration::from_millis(100);
+/// What this machine's binaries are built for.
+const HOST: Architecture = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
+
+/// What to deploy: the file of an environment, and what differs from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployOptions {
-    /// The first part of every resource's name.
-    pub project: String,
-    /// The last part of every resource's name.
+    /// The last part of every resource's name; its file is read, if there is one.
     pub environment: String,
-    /// Parameters of the template that differ from their defaults.
-    pub parameters: BTreeMap<String, String>,
+    overrides: Vec<Override>,
 }
 
 impl Default for DeployOptions {
     fn default() -> Self {
-        Self {
-            project: "bank-circuit-breaker".to_owned(),
-            environment: "dev".to_owned(),
-            parameters: BTreeMap::from([("FaultInjection".to_owned(), "enabled".to_owned())]),
-        }
+        let options = Self { environment: "dev".to_owned(), overrides: Vec::new() };
+        options.with("deployment.architecture", deploy::artifacts::word(HOST)).with("samples.fault_injection", "true")
     }
 }
 
 impl DeployOptions {
-    /// The same with another value of a parameter.
+    /// The same with another value of a key of the file.
     #[must_use]
-    pub fn with(mut self, parameter: &str, value: &str) -> Self {
-        self.parameters.insert(parameter.to_owned(), value.to_owned());
+    pub fn with(self, key: &str, value: &str) -> Self {
+        self.with_override(Override { key: key.to_owned(), value: value.to_owned() })
+    }
+
+    /// The same with a value that replaces the file's.
+    #[must_use]
+    pub fn with_override(mut self, one: Override) -> Self {
+        self.overrides.push(one);
         self
+    }
+
+    /// The settings in force.
+    ///
+    /// # Errors
+    /// Every mistake of the file and of the values that replace it.
+    pub fn effective(&self) -> Result<Effective> {
+        let (place, text) = environment_file(&self.environment)?;
+        let mut effective = Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?;
+        // These name an account and a region of AWS, and this is neither.
+        (effective.file.deployment.account, effective.file.deployment.region) = (None, None);
+        Ok(effective)
+    }
+
+    /// The names of the deployment.
+    #[must_use]
+    pub fn names(&self, effective: &Effective) -> Names {
+        Names { project: effective.file.deployment.project.clone(), environment: self.environment.clone() }
     }
 }
 
-/// Reads `Name=Value`.
+/// The file of an environment: how messages name it, and its text, None if there is no such file.
 ///
 /// # Errors
-/// There is no `=` in it.
-pub fn parameter(text: &str) -> Result<(String, String), String> {
-    text.split_once('=')
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .ok_or_else(|| "is not Name=Value".to_owned())
+/// It is there and cannot be read.
+pub fn environment_file(environment: &str) -> Result<(String, Option<String>)> {
+    let place = format!("infrastructure/environments/{environment}.toml");
+    match std::fs::read_to_string(folders::project().join(&place)) {
+        Ok(text) => Ok((place, Some(text))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((place, None)),
+        Err(error) => Err(error).with_context(|| format!("{place} cannot be read")),
+    }
 }
 
-/// A deployed stack.
+/// A deployment that is there.
 #[derive(Clone, Debug)]
 pub struct Deployment {
     /// `{project}-{environment}`, the dimension of its metrics.
     pub name: String,
     /// Where its API answers.
     pub api: String,
-    /// The outputs of the stack.
+    /// The outputs of the main stack.
     outputs: BTreeMap<String, String>,
 }
 
 impl Deployment {
-    /// An output of the stack; empty where the template has none of that name.
+    /// An output of the main stack; empty if it has none of that name.
     #[must_use]
     pub fn output(&self, name: &str) -> &str {
         self.outputs.get(name).map_or("", String::as_str)
     }
+
+    /// All outputs of the main stack.
+    #[must_use]
+    pub const fn outputs(&self) -> &BTreeMap<String, String> {
+        &self.outputs
+    }
 }
 
-/// `deploy.sh` for these names against the server at `endpoint`; the caller adds what it is to do.
-#[must_use]
-pub fn script(python: &Python, endpoint: &str, options: &DeployOptions) -> Command {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = Command::new("bash");
-    command
-        .arg(folders::project().join("infrastructure/deploy.sh"))
-        .args(["--environment", &options.environment, "--project-name", &options.project])
-        .args(["--region", REGION, "--endpoint-url", endpoint])
-        // Nobody is asked: the server is the runner's own.
-        .arg("--yes")
-        .args(options.parameters.iter().flat_map(|(key, value)| ["--parameter".to_owned(), format!("{key}={value}")]))
-        .env("PATH", format!("{}:{path}", python.programs().display()))
-        .env("BREAKER", folders::program())
-        // What the AWS CLI leaves when it is interrupted goes where everything else is.
-        .env("TMPDIR", folders::local());
-    isolate(&mut command);
-    command
+/// Says and asks nothing: the local AWS is the runner's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Quiet;
+
+impl Talk for Quiet {
+    fn say(&self, _: Line) {}
+
+    fn step(&self, _: Step<'_>) {}
+
+    fn confirm(&self, _: &str, _: &str) -> Confirmation {
+        Confirmation::NotAsked
+    }
 }
 
-/// Runs `deploy.sh` against the server at `endpoint`.
+/// Deploys into the AWS of `sdk`.
 ///
 /// # Errors
-/// The script failed: then with what it said.
-pub async fn deploy(python: &Python, endpoint: &str, artifacts: &Path, options: &DeployOptions) -> Result<Deployment> {
-    let outputs = tempfile::NamedTempFile::new_in(folders::local())?;
-    let mut command = script(python, endpoint, options);
-    // Without the canary: the runner shows every transition anyway, and it takes some seconds.
-    command.args(["--skip-canary", "--artifacts"]).arg(artifacts).arg("--outputs").arg(outputs.path());
-    run(&mut command).await.context("the deployment failed")?;
-    let outputs: BTreeMap<String, String> = serde_json::from_str(&fs::read_to_string(outputs.path())?)?;
-    let api = outputs.get("ApiId").context("the stack has no output ApiId")?;
-    let name = format!("{}-{}", options.project, options.environment);
-    Ok(Deployment { name, api: format!("{endpoint}/_aws/execute-api/{api}/$default"), outputs })
+/// The deployment failed: says which resource and why.
+pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) -> Result<Deployment> {
+    let endpoint = sdk.endpoint_url().unwrap_or_default().to_owned();
+    let effective = options.effective()?;
+    let names = options.names(&effective);
+    let name = names.to_string();
+    let bucket = S3Bucket::new(sdk, &names.bucket(ACCOUNT, REGION), ACCOUNT, REGION);
+    // Without a check at the end: the runner shows every transition anyway, and it takes some seconds.
+    let manner = Manner { yes: true, dry_run: false, check: false, pause: PAUSE };
+    let engine = Engine::new(parts(sdk, bucket, Quiet), names, ACCOUNT, REGION, manner);
+    let begun = engine.begin(effective).await.context("the deployment failed")?;
+    let begun = begun.context("the deployment ended before it began")?;
+    let folder = artifacts.to_owned();
+    let binaries = tokio::task::spawn_blocking(move || Binary::read_all(&folder, &FUNCTIONS)).await??;
+    let report = engine.deploy(begun, &binaries, HOST).await.context("the deployment failed")?;
+    let api = report.outputs.get("ApiId").context("the stack has no output ApiId")?;
+    let api = format!("{endpoint}/_aws/execute-api/{api}/$default");
+    Ok(Deployment { name, api, outputs: report.outputs })
 }

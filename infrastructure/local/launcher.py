@@ -29,7 +29,7 @@ socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 from ministack.app import main  # noqa: E402
 from ministack.services import apigateway, lambda_svc  # noqa: E402
-from ministack.services.cloudformation import provisioners  # noqa: E402
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # noqa: E402
 
 # The emulator decodes the body of a text type and replaces what is not UTF-8. AWS documents no such
 # loss: a body that is not UTF-8 reaches the function as base64, whatever its type.
@@ -77,6 +77,25 @@ def typed(query):
 
 
 provisioners._cw_metric_alarm_record = record_of_alarm
+
+apply_transforms = engine._apply_transforms
+
+
+def apply_transforms_with_parameters(template, provided=None, previous=None):
+    """The SAM transform knows a stack's parameters on AWS. Here it is given none and reads their defaults, so the
+    defaults are the stack's values while it works."""
+    declared = template.get("Parameters")
+    if not declared:
+        return apply_transforms(template, provided, previous)
+    values = engine._transform_parameters(template, provided or [], previous)
+    valued = {name: {**entry, "Default": values[name]} if name in values else entry for name, entry in declared.items()}
+    applied = apply_transforms({**template, "Parameters": valued}, provided, previous)
+    # What is not a template says why there is none.
+    return {**applied, "Parameters": declared} if type(applied) is dict else applied
+
+
+for module in (changesets, engine, handlers):
+    module._apply_transforms = apply_transforms_with_parameters
 
 if os.environ.pop("LOCAL_AWS_NAMED_FUNCTIONS", "") == "true":
     credentials = lambda_svc.execution_credentials

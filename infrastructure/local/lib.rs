@@ -1,5 +1,5 @@
-//! Runs the whole system on one machine: a local AWS, the real template deployed by the real script,
-//! the real Lambda binaries, the real state machine.
+//! Runs the whole system on one machine: a local AWS, the real stacks, the real Lambda binaries, the real
+//! state machine.
 
 pub mod artifacts;
 pub mod cloudwatch;

@@ -67,12 +67,12 @@ impl LocalStack {
         Ok(Self { python, artifacts, stand_in, sdk, server })
     }
 
-    /// Deploys the template with the script.
+    /// Deploys the stacks.
     ///
     /// # Errors
-    /// What the script said.
+    /// The deployment failed: says which resource and why.
     pub async fn deploy(&self, progress: &Progress, options: &DeployOptions) -> Result<Deployment> {
-        let deployment = deploy(&self.python, self.server.endpoint(), &self.artifacts, options);
+        let deployment = deploy(&self.sdk, &self.artifacts, options);
         progress.step("deployment", deployment).await.map_err(|error| self.with_log(&error))
     }
 
@@ -103,7 +103,7 @@ impl LocalStack {
         &self.sdk
     }
 
-    /// The Python environment, with the AWS CLI in it.
+    /// The Python environment.
     #[must_use]
     pub const fn python(&self) -> &Python {
         &self.python

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use local::demo::{Cycle, force, options};
 use local::gateway::Gateway;
 use local::progress::Progress;
-use local::stack::LocalStack;
 use serde_json::json;
+
+use crate::{run, stack};
 
 /// Accounts, an amount and a key that no other test uses: wherever they are found, they came from these requests.
 const MARKS: [&str; 4] = ["9078563412", "8899776655", "7654.32", "marked-key-31415"];
@@ -42,24 +43,30 @@ async fn send_marked(address: &str) -> BTreeSet<u8> {
     levels
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_account_number_and_no_body_reaches_any_log() {
-    let stack = LocalStack::start(&Progress::quiet()).await.unwrap();
-    let deployment = stack.deploy(&Progress::quiet(), &options().with("LogLevel", "debug")).await.unwrap();
+#[test]
+fn no_account_number_and_no_body_reaches_any_log() {
+    run(look_into_the_logs());
+}
+
+async fn look_into_the_logs() {
+    let stack = stack().await;
+    let options = options().with("deployment.project", "logs").with("deployment.log_level", "debug");
+    let deployment = stack.deploy(&Progress::quiet(), &options).await.unwrap();
     let gateway = Gateway::start(0, &deployment.api).await.unwrap();
-    let mut cycle = Cycle::new(&stack, &deployment, gateway.address()).unwrap();
+    let mut cycle = Cycle::new(stack, &deployment, gateway.address()).unwrap();
     // On each level, after a fall that an alarm asked for and after an operator's command.
     assert_eq!(send_marked(gateway.address()).await, BTreeSet::from([1]));
     cycle.expect("failures", true, 2).await.unwrap();
     let fallen = send_marked(gateway.address()).await;
     assert!(!fallen.contains(&1), "{fallen:?}");
-    force(&stack, &deployment, 3, "a drill").await.unwrap();
+    force(stack, &deployment, 3, "a drill").await.unwrap();
     cycle.expect("an operator", false, 3).await.unwrap();
     assert_eq!(send_marked(gateway.address()).await, BTreeSet::from([3]));
 
     let logs = aws_sdk_cloudwatchlogs::Client::new(stack.sdk());
-    let groups = logs.describe_log_groups().send().await.unwrap();
-    let groups: Vec<&str> = groups.log_groups().iter().filter_map(|group| group.log_group_name()).collect();
+    let groups = logs.describe_log_groups().into_paginator().items().send().try_collect().await.unwrap();
+    let names = groups.iter().filter_map(|group| group.log_group_name());
+    let groups: Vec<&str> = names.filter(|name| name.contains("/logs-")).collect();
     assert_eq!(groups.len(), 10, "eight functions, the state machine, the API: {groups:?}");
     let begun = Instant::now();
     loop {

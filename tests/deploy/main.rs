@@ -1,154 +1,151 @@
-//! The deployment script's life, on a local AWS: each test has a stack of its own.
+//! Deployments on a local AWS, which all tests here share: each has a project of its own.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
-mod accounts;
 mod build;
-mod dashboard;
+mod command;
 mod data;
 mod options;
-mod parameters;
 mod releases;
 mod removal;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use deploy::artifacts::Binary;
+use deploy::aws::{AwsAccount, AwsData, CloudFormation, S3Bucket, parts};
+use deploy::canary::Canary;
+use deploy::engine::{Engine, Manner};
+use deploy::names::DataNames;
+use deploy::ports::{Parts, StackService, StackView, Step, Talk};
+use deploy::report::DeployReport;
+use deployment_file::{Architecture, Effective};
 use local::demo::options;
-use local::deployment::{DeployOptions, script};
+use local::deployment::{ACCOUNT, DeployOptions};
 use local::folders;
 use local::progress::Progress;
-use local::server::isolate;
+use local::server::REGION;
 use local::stack::LocalStack;
+use operate::exit::Failure;
+use operate::ports::Confirmation;
+use operate::terminal::Line;
 use serde_json::Value;
-use tokio::process::Command;
+use stacks::{FUNCTIONS, Names};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::OnceCell;
 
-/// What the script said, and whether it succeeded.
-struct Said {
-    success: bool,
-    text: String,
+/// Tries nothing at the end.
+const QUIETLY: Manner = Manner { yes: true, dry_run: false, check: false, pause: Duration::from_millis(100) };
+const CHECKED: Manner = Manner { check: true, ..QUIETLY };
+const DRY_RUN: Manner = Manner { dry_run: true, ..QUIETLY };
+
+/// What this machine's binaries are built for.
+const HOST: Architecture = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
+
+/// The runtime of the local AWS outlives each test.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap());
+static STACK: OnceCell<LocalStack> = OnceCell::const_new();
+
+/// Runs a test on the shared local AWS.
+fn run<T>(test: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(test)
 }
 
-impl Said {
-    fn succeeded(self) -> String {
-        assert!(self.success, "{}", self.text);
-        self.text
+async fn stack() -> &'static LocalStack {
+    STACK.get_or_init(async || LocalStack::start(&Progress::quiet()).await.unwrap()).await
+}
+
+/// Keeps what is said, and asks nothing.
+#[derive(Clone, Debug, Default)]
+struct Listener(Arc<Mutex<Vec<String>>>);
+
+impl Talk for Listener {
+    fn say(&self, line: Line) {
+        self.0.lock().unwrap().push(line.text());
     }
 
-    fn failed(self) -> String {
-        assert!(!self.success, "the script succeeded:\n{}", self.text);
-        self.text
+    fn step(&self, _: Step<'_>) {}
+
+    fn confirm(&self, _: &str, _: &str) -> Confirmation {
+        Confirmation::NotAsked
     }
 }
 
-/// A local AWS, and the script against it.
+type OnAws = Engine<Parts<CloudFormation, S3Bucket, AwsAccount, AwsData, Canary, Listener>>;
+
+/// A project on the local AWS.
 struct Bench {
-    stack: LocalStack,
+    stack: &'static LocalStack,
     options: DeployOptions,
+    names: Names,
+    listener: Listener,
 }
 
 impl Bench {
-    async fn start() -> Self {
-        let stack = LocalStack::start(&Progress::quiet()).await.unwrap();
-        Self { stack, options: options() }
+    /// The project of one test.
+    async fn open(project: &str) -> Self {
+        Self::open_in(project, "dev").await
     }
 
-    async fn run(&self, options: &DeployOptions, arguments: &[&str]) -> Said {
-        let mut command = script(self.stack.python(), self.stack.endpoint(), options);
-        said(command.args(arguments)).await
+    async fn open_in(project: &str, environment: &str) -> Self {
+        let options = DeployOptions { environment: environment.to_owned(), ..options() };
+        let options = options.with("deployment.project", project);
+        let names = Names { project: project.to_owned(), environment: environment.to_owned() };
+        Self { stack: stack().await, options, names, listener: Listener::default() }
     }
 
-    /// The script as it would run where the AWS CLI answers otherwise: `cases` are those of a shell's `case` over the
-    /// CLI's arguments, and `$REAL` is the real one.
-    async fn deploy_where(&self, cases: &str, parameters: &[(&str, &str)], arguments: &[&str]) -> Said {
-        self.deploy_from_where(self.stack.artifacts(), cases, parameters, arguments).await
+    fn bucket(&self) -> String {
+        self.names.bucket(ACCOUNT, REGION)
     }
 
-    /// The same with other binaries.
-    async fn deploy_from_where(
+    fn engine(&self, manner: Manner) -> OnAws {
+        let bucket = S3Bucket::new(self.stack.sdk(), &self.bucket(), ACCOUNT, REGION);
+        let parts = parts(self.stack.sdk(), bucket, self.listener.clone());
+        Engine::new(parts, self.names.clone(), ACCOUNT, REGION, manner)
+    }
+
+    fn effective(&self, values: &[(&str, &str)]) -> Effective {
+        let options = values.iter().fold(self.options.clone(), |options, (key, value)| options.with(key, value));
+        options.effective().unwrap()
+    }
+
+    /// Deploys this machine's binaries with these values.
+    async fn deploy(&self, values: &[(&str, &str)], manner: Manner) -> Result<DeployReport, Failure> {
+        self.deploy_from(self.stack.artifacts(), values, manner).await
+    }
+
+    async fn deploy_from(
         &self,
         artifacts: &Path,
-        cases: &str,
-        parameters: &[(&str, &str)],
-        arguments: &[&str],
-    ) -> Said {
-        let mut options =
-            parameters.iter().fold(self.options.clone(), |options, (name, value)| options.with(name, value));
-        if arguments.iter().any(|argument| ["--destroy", "--only"].contains(argument)) {
-            options.parameters.clear();
-        }
-        let real = self.stack.python().program("aws");
-        let text =
-            format!("#!/bin/sh\nREAL='{}'\ncase \"$*\" in\n{cases}\nesac\nexec \"$REAL\" \"$@\"\n", real.display());
-        let programs = programs(&[("aws", &text)]);
-        let mut command = script(self.stack.python(), self.stack.endpoint(), &options);
-        let path = std::env::var("PATH").unwrap();
-        command
-            .env("PATH", format!("{}:{}:{path}", programs.path().display(), self.stack.python().programs().display()));
-        if !arguments.contains(&"--destroy") {
-            command.arg("--artifacts").arg(artifacts);
-        }
-        said(command.args(arguments)).await
+        values: &[(&str, &str)],
+        manner: Manner,
+    ) -> Result<DeployReport, Failure> {
+        let engine = self.engine(manner);
+        let begun = engine.begin(self.effective(values)).await?.unwrap();
+        engine.deploy(begun, &Binary::read_all(artifacts, &FUNCTIONS)?, HOST).await
     }
 
-    /// Deploys with these parameters beside the usual ones.
-    async fn deploy(&self, parameters: &[(&str, &str)], arguments: &[&str]) -> Said {
-        self.deploy_from(self.stack.artifacts(), parameters, arguments).await
+    /// What was said since the last time that a test asked.
+    fn said(&self) -> String {
+        self.listener.0.lock().unwrap().drain(..).collect::<Vec<_>>().join("\n")
     }
 
-    async fn deploy_from(&self, artifacts: &Path, parameters: &[(&str, &str)], arguments: &[&str]) -> Said {
-        let options = parameters.iter().fold(self.options.clone(), |options, (name, value)| options.with(name, value));
-        let mut all = vec!["--artifacts", artifacts.to_str().unwrap()];
-        all.extend(arguments);
-        self.run(&options, &all).await
+    async fn view(&self) -> StackView {
+        CloudFormation::new(self.stack.sdk()).stack(&self.names.deployment()).await.unwrap().unwrap()
     }
 
-    /// The script with no parameters: what is deployed stays as it is.
-    async fn act(&self, arguments: &[&str]) -> Said {
-        self.run(&DeployOptions { parameters: BTreeMap::new(), ..self.options.clone() }, arguments).await
-    }
-
-    fn table(&self) -> String {
-        format!("{}-circuit-breaker-state-{}", self.options.project, self.options.environment)
-    }
-
-    fn function(&self, name: &str) -> String {
-        format!("{}-{name}-{}", self.options.project, self.options.environment)
-    }
-
-    /// What the AWS CLI answers as text; `None` where it refuses.
-    async fn aws(&self, arguments: &[&str]) -> Option<String> {
-        let mut command = Command::new(self.stack.python().program("aws"));
-        isolate(&mut command);
-        command.args(["--endpoint-url", self.stack.endpoint(), "--output", "text"]).args(arguments);
-        let output = command.output().await.unwrap();
-        output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim().to_owned())
-    }
-
-    async fn output(&self, name: &str) -> String {
-        let stack = format!("{}-{}", self.options.project, self.options.environment);
-        let query = format!("Stacks[0].Outputs[?OutputKey=='{name}'].OutputValue");
-        self.aws(&["cloudformation", "describe-stacks", "--stack-name", &stack, "--query", &query]).await.unwrap()
+    async fn release(&self) -> String {
+        self.view().await.outputs["ReleaseId"].clone()
     }
 
     async fn api(&self) -> String {
-        format!("{}/_aws/execute-api/{}/$default", self.stack.endpoint(), self.output("ApiId").await)
-    }
-
-    /// A parameter that the stack has.
-    async fn parameter(&self, name: &str) -> String {
-        let stack = format!("{}-{}", self.options.project, self.options.environment);
-        let query = format!("Stacks[0].Parameters[?ParameterKey=='{name}'].ParameterValue");
-        self.aws(&["cloudformation", "describe-stacks", "--stack-name", &stack, "--query", &query]).await.unwrap()
-    }
-
-    /// The folder of the releases.
-    fn releases(&self) -> String {
-        let DeployOptions { project, environment, .. } = &self.options;
-        format!("s3://{project}-artifacts-000000000000-us-east-1/releases/{project}-{environment}")
+        format!("{}/_aws/execute-api/{}/$default", self.stack.endpoint(), self.view().await.outputs["ApiId"])
     }
 
     /// The breaker's status, through the API, the alias and the version.
@@ -160,68 +157,52 @@ impl Bench {
         self.status().await["circuitBreaker"]["thresholds"]["level1To2Failures"].clone()
     }
 
-    async fn item(&self, key: &str) -> Option<std::collections::HashMap<String, AttributeValue>> {
-        let client = aws_sdk_dynamodb::Client::new(self.stack.sdk());
-        let call = client.get_item().table_name(self.table()).key("pk", AttributeValue::S(key.to_owned()));
+    fn tables(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(self.stack.sdk())
+    }
+
+    fn functions(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(self.stack.sdk())
+    }
+
+    fn objects(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(self.stack.sdk()).force_path_style(true).build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// An object of the bucket.
+    async fn object(&self, key: &str) -> String {
+        let answer = self.objects().get_object().bucket(self.bucket()).key(key).send().await.unwrap();
+        String::from_utf8(answer.body.collect().await.unwrap().to_vec()).unwrap()
+    }
+
+    async fn item(&self, key: &str) -> Option<HashMap<String, AttributeValue>> {
+        let call = self.tables().get_item().table_name(self.names.table()).key("pk", AttributeValue::S(key.to_owned()));
         call.send().await.unwrap().item
     }
 
-    /// The digest of a function's code behind a qualifier.
-    async fn code(&self, name: &str, qualifier: &str) -> String {
-        let client = aws_sdk_lambda::Client::new(self.stack.sdk());
-        let call = client.get_function_configuration().function_name(self.function(name)).qualifier(qualifier);
+    /// Writes an item that a later deployment has to find.
+    async fn put_marker(&self) {
+        let call = self.tables().put_item().table_name(self.names.table());
+        call.item("pk", AttributeValue::S(MARKER.to_owned())).send().await.unwrap();
+    }
+
+    /// The digest of a function's code behind its alias.
+    async fn code(&self, function: &str) -> String {
+        let name = self.names.resource(function);
+        let call = self.functions().get_function_configuration().function_name(name).qualifier("live");
         call.send().await.unwrap().code_sha256.unwrap()
     }
 }
 
-async fn said(command: &mut Command) -> Said {
-    let output = command.output().await.unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said { success: output.status.success(), text: text(&output.stdout) + &text(&output.stderr) }
-}
-
-/// A folder of programs for the `PATH`, by name and text.
-fn programs(texts: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir_in(folders::local()).unwrap();
-    for (name, text) in texts {
-        let path = folder.path().join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    folder
-}
-
-/// A copy of what the script needs of the project, to be changed: the script works where it stands.
-fn copy_project() -> tempfile::TempDir {
-    let folder = tempfile::tempdir_in(folders::local()).unwrap();
-    for part in ["infrastructure", "infrastructure/deploy", "infrastructure/environments", "statemachines"] {
-        fs::create_dir(folder.path().join(part)).unwrap();
-        for entry in fs::read_dir(folders::project().join(part)).unwrap().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_file() {
-                fs::copy(entry.path(), folder.path().join(part).join(entry.file_name())).unwrap();
-            }
-        }
-    }
-    folder
-}
+const MARKER: &str = "transition#0000000042";
 
 /// Programs that do nothing and are deployed in no time, for tests in which nothing runs.
-fn hollow_artifacts() -> tempfile::TempDir {
+fn hollow_artifacts() -> TempDir {
     let folder = tempfile::tempdir_in(folders::local()).unwrap();
-    for binary in local::artifacts::BINARIES {
-        fs::create_dir(folder.path().join(binary)).unwrap();
-        fs::write(folder.path().join(binary).join("bootstrap"), "#!/bin/sh\nexit 1\n").unwrap();
-    }
-    folder
-}
-
-/// Copies the binaries to a folder of the test's own.
-fn copy_artifacts(from: &Path) -> tempfile::TempDir {
-    let folder = tempfile::tempdir_in(folders::local()).unwrap();
-    for binary in local::artifacts::BINARIES {
-        fs::create_dir(folder.path().join(binary)).unwrap();
-        let name = Path::new(binary).join("bootstrap");
-        fs::copy(from.join(&name), folder.path().join(&name)).unwrap();
+    for function in FUNCTIONS {
+        fs::create_dir(folder.path().join(function)).unwrap();
+        fs::write(folder.path().join(function).join("bootstrap"), "#!/bin/sh\nexit 1\n").unwrap();
     }
     folder
 }

@@ -1,169 +1,239 @@
 //! Releases: deployed, deployed again, updated, refused, rolled back.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use deploy::artifacts::Binary;
+use deploy::release::Release;
+use deploy::report::Outcome;
 use serde_json::json;
+use stacks::{FUNCTIONS, Role};
 use tempfile::TempDir;
 
-use crate::{Bench, copy_artifacts, hollow_artifacts};
+use crate::{Bench, CHECKED, DRY_RUN, QUIETLY, hollow_artifacts, run};
 
 /// The binaries, some of them as another build would have made them.
 fn rebuilt(bench: &Bench, names: &[&str]) -> TempDir {
-    let artifacts = copy_artifacts(bench.stack.artifacts());
+    let folder = tempfile::tempdir_in(local::folders::local()).unwrap();
+    for function in FUNCTIONS {
+        let name = Path::new(function).join("bootstrap");
+        fs::create_dir(folder.path().join(function)).unwrap();
+        fs::copy(bench.stack.artifacts().join(&name), folder.path().join(&name)).unwrap();
+    }
     for name in names {
-        let path = artifacts.path().join(name).join("bootstrap");
+        let path = folder.path().join(name).join("bootstrap");
         // Behind the end of the program, where nothing reads it.
         OpenOptions::new().append(true).open(path).unwrap().write_all(b"another build").unwrap();
     }
-    artifacts
+    folder
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_release_is_deployed_once_updated_through_the_alias_and_rolled_back() {
-    let bench = Bench::start().await;
-    let first = bench.deploy(&[], &[]).await.succeeded();
-    for expected in ["Add     ControllerFunction ", "is deployed", "Canary: all is well", "curl '", "start-execution"] {
-        assert!(first.contains(expected), "no {expected:?} in:\n{first}");
-    }
-    assert_eq!(bench.threshold().await, 5);
-    let release = bench.output("ReleaseId").await;
-
-    let elsewhere = reqwest::get(format!("{}/circuit-breaker/", bench.api().await)).await.unwrap();
-    assert_eq!(elsewhere.status(), 404, "the status is shown past its own route");
-
-    let again = bench.deploy(&[], &[]).await.succeeded();
-    assert!(again.contains("No changes") && !again.contains("Canary"), "{again}");
-
-    let shown = bench.deploy(&[("Level1FailureThreshold", "7")], &["--dry-run"]).await.succeeded();
-    assert!(shown.contains("Modify  ControllerFunction ") && shown.contains("Nothing was changed"), "{shown}");
-    assert_eq!((bench.threshold().await, bench.output("ReleaseId").await), (json!(5), release.clone()));
-
-    // Only a parameter changes, and the alias serves it.
-    bench.deploy(&[("Level1FailureThreshold", "7")], &["--skip-canary"]).await.succeeded();
-    assert_eq!(bench.threshold().await, 7);
-    assert_ne!(bench.output("ReleaseId").await, release);
-
-    let back = bench.act(&["--rollback"]).await.succeeded();
-    assert!(back.contains(&format!("to {release}")) && back.contains("Canary: all is well"), "{back}");
-    assert_eq!((bench.threshold().await, bench.output("ReleaseId").await), (json!(5), release));
-    let further = bench.act(&["--rollback"]).await.failed();
-    assert!(further.contains("there is no release before"), "{further}");
+async fn recorded(bench: &Bench, release: &str) -> Release {
+    let text = bench.object(&format!("releases/{}/{release}.json", bench.names)).await;
+    serde_json::from_str(&text).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broken_update_is_rolled_back_and_says_what_failed() {
-    let bench = Bench::start().await;
-    let own = format!("arn:aws:lambda:us-east-1:000000000000:function:{}", bench.function("maintenance-service"));
-    bench.deploy(&[("FullServiceFunctionArn", &own)], &["--skip-canary"]).await.succeeded();
-    // The function of one's own answers at level 1, and the sample is not there.
-    let answer = reqwest::get(format!("{}/account/1", bench.api().await)).await.unwrap();
-    assert_eq!(answer.headers()["x-circuit-breaker-level"], "1");
-    let answer: serde_json::Value = answer.json().await.unwrap();
-    assert_eq!(answer["level"], 3, "{answer}");
-    let lambda = aws_sdk_lambda::Client::new(bench.stack.sdk());
-    assert!(lambda.get_function().function_name(bench.function("full-service")).send().await.is_err());
+#[test]
+fn a_release_is_deployed_updated_and_rolled_back() {
+    run(async {
+        let bench = Bench::open("first").await;
+        let shown = bench.deploy(&[], DRY_RUN).await.unwrap();
+        assert_eq!((shown.outcome, shown.changes.len()), (Outcome::DryRun, 3));
+        let said = bench.said();
+        assert!(said.contains("ControllerFunction") && said.contains("Nothing was changed"), "{said}");
+        let buckets = bench.objects().list_buckets().send().await.unwrap();
+        assert!(
+            !buckets.buckets().iter().any(|bucket| bucket.name() == Some(&bench.bucket())),
+            "a dry run made a bucket"
+        );
 
-    let first = bench.output("ReleaseId").await;
+        let first = bench.deploy(&[], CHECKED).await.unwrap();
+        assert_eq!((first.outcome, first.checked), (Outcome::Changed, true));
+        let said = bench.said();
+        for expected in ["this first deployment is active", "is deployed", "Canary: all is well"] {
+            assert!(said.contains(expected), "no {expected:?} in:\n{said}");
+        }
+        assert_eq!(bench.threshold().await, 5);
+        assert_eq!(bench.release().await, first.release);
+        let elsewhere = reqwest::get(format!("{}/circuit-breaker/", bench.api().await)).await.unwrap();
+        assert_eq!(elsewhere.status(), 404, "the status is shown past its own route");
 
-    let artifacts = rebuilt(&bench, &["controller"]);
-    let parameters = [("FullServiceFunctionArn", own.as_str()), ("Level1FailureThreshold", "7")];
-    bench.deploy_from(artifacts.path(), &parameters, &["--skip-canary"]).await.succeeded();
-    let second = bench.output("ReleaseId").await;
+        let again = bench.deploy(&[], CHECKED).await.unwrap();
+        assert_eq!((again.outcome, again.checked), (Outcome::Unchanged, false));
 
-    // The archive of the release before is lost, so it cannot be deployed again.
-    let template = format!("{}/{first}/template.yaml", bench.releases());
-    let template = bench.aws(&["s3", "cp", &template, "-"]).await.unwrap();
-    let controller = template.split("\n  ControllerFunction:").nth(1).unwrap();
-    let archive = controller.split("CodeUri: ").nth(1).unwrap().lines().next().unwrap();
-    bench.aws(&["s3", "rm", archive]).await.unwrap();
-    let said = bench.act(&["--rollback"]).await.failed();
-    assert!(said.contains("failed and was rolled back") && said.contains("ControllerFunction"), "{said}");
-    assert_eq!((bench.threshold().await, bench.output("ReleaseId").await), (json!(7), second), "as it was before");
+        let seven = [("policy.counts.level_1_failures", "7")];
+        let shown = bench.deploy(&seven, DRY_RUN).await.unwrap();
+        let modified = |report: &deploy::report::DeployReport| {
+            let mut changes = report.changes.iter().flat_map(|stack| &stack.changes);
+            changes.any(|change| change.action == "Modify" && change.resource == "ControllerFunction")
+        };
+        assert!(modified(&shown), "{shown:?}");
+        assert_eq!((bench.threshold().await, bench.release().await), (json!(5), first.release.clone()));
+
+        // Only a setting changes, and the alias serves it.
+        let second = bench.deploy(&seven, QUIETLY).await.unwrap();
+        assert_eq!(bench.threshold().await, 7);
+        assert_ne!(second.release, first.release);
+
+        let engine = bench.engine(CHECKED);
+        let back = engine.rollback(&bench.effective(&[])).await.unwrap();
+        assert_eq!((back.release.as_str(), back.checked), (first.release.as_str(), true));
+        assert_eq!((bench.threshold().await, bench.release().await), (json!(5), first.release));
+        let further = engine.rollback(&bench.effective(&[])).await.unwrap_err().sentence;
+        assert!(further.contains("there is no release before"), "{further}");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_functions_code_can_be_updated_alone() {
-    let bench = Bench::start().await;
-    let artifacts = rebuilt(&bench, &["full-service", "controller"]);
-    let folder = artifacts.path().to_str().unwrap();
-    let early = bench.act(&["--artifacts", folder, "--only", "full-service"]).await.failed();
-    assert!(early.contains("deploy all of it first"), "{early}");
-    bench.deploy(&[], &["--skip-canary"]).await.succeeded();
-    let before = [bench.code("full-service", "live").await, bench.code("circuit-breaker-controller", "live").await];
-
-    bench.act(&["--artifacts", folder, "--only", "full-service", "--skip-canary"]).await.succeeded();
-    assert_ne!(bench.code("full-service", "live").await, before[0]);
-    assert_eq!(bench.code("circuit-breaker-controller", "live").await, before[1]);
-    let answer = reqwest::get(format!("{}/account/1", bench.api().await)).await.unwrap();
-    assert_eq!(answer.headers()["x-circuit-breaker-level"], "1");
+#[test]
+fn templates_are_uploaded_as_they_are_into_a_private_bucket() {
+    run(async {
+        let bench = Bench::open("bucket").await;
+        let hollow = hollow_artifacts();
+        let report = bench.deploy_from(hollow.path(), &[], QUIETLY).await.unwrap();
+        let bucket = bench.bucket();
+        let objects = bench.objects();
+        let policy = objects.get_bucket_policy().bucket(&bucket).send().await.unwrap();
+        assert!(policy.policy().unwrap().contains("aws:SecureTransport"), "{policy:?}");
+        let blocked = objects.get_public_access_block().bucket(&bucket).send().await.unwrap();
+        let blocked = blocked.public_access_block_configuration().unwrap();
+        let all = [
+            blocked.block_public_acls(),
+            blocked.block_public_policy(),
+            blocked.ignore_public_acls(),
+            blocked.restrict_public_buckets(),
+        ];
+        assert_eq!(all, [Some(true); 4]);
+        let versioning = objects.get_bucket_versioning().bucket(&bucket).send().await.unwrap();
+        assert_eq!(versioning.status().map(|status| status.as_str()), Some("Enabled"));
+        let encryption = objects.get_bucket_encryption().bucket(&bucket).send().await.unwrap();
+        assert!(encryption.server_side_encryption_configuration().is_some_and(|rules| !rules.rules().is_empty()));
+        // No tool has rewritten the templates.
+        let release = recorded(&bench, &report.release).await;
+        let listed = objects.list_objects_v2().bucket(&bucket).prefix("templates/").send().await.unwrap();
+        let mut uploaded = Vec::new();
+        for object in listed.contents() {
+            uploaded.push(bench.object(object.key().unwrap()).await);
+        }
+        for stack in release.stacks() {
+            assert!(uploaded.contains(&stack.template), "the template of {} was rewritten", stack.name);
+        }
+        assert_eq!(uploaded.len(), 3);
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_whose_control_plane_does_not_work_has_failed() {
-    let bench = Bench::start().await;
-    bench.deploy(&[], &["--skip-canary"]).await.succeeded();
-    let garbage = std::collections::HashMap::from([
-        ("pk".to_owned(), AttributeValue::S("system-state".to_owned())),
-        ("currentLevel".to_owned(), AttributeValue::S("first".to_owned())),
-    ]);
-    let tables = aws_sdk_dynamodb::Client::new(bench.stack.sdk());
-    tables.put_item().table_name(bench.table()).set_item(Some(garbage)).send().await.unwrap();
-    let said = bench.deploy(&[("Level1FailureThreshold", "7")], &[]).await.failed();
-    assert!(said.contains("a dry run of the state machine failed") && said.contains("StateUnavailable"), "{said}");
-    assert!(said.contains("--rollback"), "{said}");
+#[test]
+fn a_broken_update_is_rolled_back_and_says_what_failed() {
+    run(async {
+        let bench = Bench::open("broken").await;
+        let service = bench.names.resource("maintenance-service");
+        let own = format!("arn:aws:lambda:us-east-1:000000000000:function:{service}");
+        let own = ("services.full", own.as_str());
+        let first = bench.deploy(&[own], QUIETLY).await.unwrap().release;
+        // The function of one's own answers at level 1, and the sample is not there.
+        let answer = reqwest::get(format!("{}/account/1", bench.api().await)).await.unwrap();
+        assert_eq!(answer.headers()["x-circuit-breaker-level"], "1");
+        let answer: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(answer["level"], 3, "{answer}");
+        let sample = bench.functions().get_function().function_name(bench.names.resource("full-service"));
+        assert!(sample.send().await.is_err());
+
+        let artifacts = rebuilt(&bench, &["controller"]);
+        let values = [own, ("policy.counts.level_1_failures", "7")];
+        let second = bench.deploy_from(artifacts.path(), &values, QUIETLY).await.unwrap().release;
+
+        // The archive of the release before is lost, so it cannot be deployed again.
+        let stacks = recorded(&bench, &first).await.stacks();
+        let main = stacks.iter().find(|stack| stack.role == Role::Main).unwrap();
+        let archive = main.parameters["CodeKeys"].split(',').next().unwrap();
+        bench.objects().delete_object().bucket(bench.bucket()).key(archive).send().await.unwrap();
+        let failed = bench.engine(QUIETLY).rollback(&bench.effective(&[])).await.unwrap_err().sentence;
+        assert!(failed.contains("failed and was rolled back") && failed.contains("ControllerFunction"), "{failed}");
+        assert_eq!((bench.threshold().await, bench.release().await), (json!(7), second), "as it was before");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_whose_controller_does_not_answer_has_failed() {
-    let bench = Bench::start().await;
-    let artifacts = hollow_artifacts();
-    let said = bench.deploy_from(artifacts.path(), &[], &["--architecture", "arm64"]).await.failed();
-    assert!(said.contains("the controller does not answer (back: --rollback)"), "{said}");
+#[test]
+fn one_functions_code_can_be_updated_alone() {
+    run(async {
+        let bench = Bench::open("only").await;
+        let early = bench.engine(QUIETLY).begin_only().await.unwrap_err().sentence;
+        assert!(early.contains("deploy all of it first"), "{early}");
+        bench.deploy(&[], QUIETLY).await.unwrap();
+        let before = [bench.code("full-service").await, bench.code("circuit-breaker-controller").await];
+
+        let artifacts = rebuilt(&bench, &["full-service", "controller"]);
+        let binaries = Binary::read_all(artifacts.path(), &["full-service"]).unwrap();
+        let engine = bench.engine(QUIETLY);
+        let only = engine.begin_only().await.unwrap();
+        engine.only(only, &binaries[0]).await.unwrap();
+        assert_ne!(bench.code("full-service").await, before[0]);
+        assert_eq!(bench.code("circuit-breaker-controller").await, before[1]);
+        let answer = reqwest::get(format!("{}/account/1", bench.api().await)).await.unwrap();
+        assert_eq!(answer.headers()["x-circuit-breaker-level"], "1");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_gradual_release_is_rolled_back_all_at_once_and_the_next_one_is_gradual_again() {
-    let mut bench = Bench::start().await;
-    // One without a file, which would have the last word.
-    bench.options.environment = "trial".to_owned();
-    let hollow = hollow_artifacts();
-    let deploy = async |parameters: &[(&str, &str)]| {
-        let arguments = ["--architecture", "arm64", "--skip-canary"];
-        bench.deploy_from(hollow.path(), parameters, &arguments).await.succeeded();
-    };
-    deploy(&[("GradualDeployment", "true")]).await;
-    let first = bench.output("ReleaseId").await;
-    let brakes = async || {
-        let query = "MetricAlarms[?contains(AlarmName, '-brake-')].AlarmName";
-        bench.aws(&["cloudwatch", "describe-alarms", "--query", query]).await.unwrap().split_whitespace().count()
-    };
-    assert_eq!(brakes().await, 3);
-    deploy(&[("GradualDeployment", "true"), ("Level1FailureThreshold", "7")]).await;
-
-    bench.act(&["--rollback", "--skip-canary"]).await.succeeded();
-    assert_eq!(
-        (bench.output("ReleaseId").await, bench.parameter("GradualDeployment").await),
-        (first.clone(), "false".to_owned())
-    );
-    assert_eq!(brakes().await, 0, "CodeDeploy could stop the rollback");
-    let recorded = bench.aws(&["s3", "cp", &format!("{}/{first}/parameters", bench.releases()), "-"]).await.unwrap();
-    assert!(recorded.lines().any(|line| line == "GradualDeployment=true"), "{recorded}");
-
-    deploy(&[("Level1FailureThreshold", "6")]).await;
-    assert_eq!((bench.parameter("GradualDeployment").await.as_str(), brakes().await), ("true", 3));
+#[test]
+fn a_control_plane_that_does_not_work_fails_the_check() {
+    run(async {
+        let bench = Bench::open("checked").await;
+        bench.deploy(&[], QUIETLY).await.unwrap();
+        let call = bench.tables().put_item().table_name(deploy::names::DataNames::table(&bench.names));
+        let call = call.item("pk", AttributeValue::S("system-state".to_owned()));
+        call.item("currentLevel", AttributeValue::S("first".to_owned())).send().await.unwrap();
+        let failed = bench.deploy(&[("policy.counts.level_1_failures", "7")], CHECKED).await.unwrap_err().sentence;
+        assert!(
+            failed.contains("a dry run of the state machine failed") && failed.contains("StateUnavailable"),
+            "{failed}"
+        );
+        assert!(failed.contains("breaker rollback"), "{failed}");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn releases_that_cannot_be_read_are_not_taken_for_none() {
-    let bench = Bench::start().await;
-    bench.deploy(&[], &["--skip-canary"]).await.succeeded();
-    let release = bench.output("ReleaseId").await;
-    let hiccup = "*/history\\ -*) echo 'fatal error: An error occurred (503) when calling the GetObject operation: Slow Down' >&2; exit 1 ;;";
-    let said = bench.deploy_where(hiccup, &[("Level1FailureThreshold", "7")], &["--skip-canary"]).await.failed();
-    assert!(said.contains("history cannot be read") && said.contains("Slow Down"), "{said}");
-    assert_eq!(bench.output("ReleaseId").await, release, "it was deployed all the same");
-    let history = bench.aws(&["s3", "cp", &format!("{}/history", bench.releases()), "-"]).await.unwrap();
-    assert_eq!(history, release);
+#[test]
+fn a_controller_that_does_not_answer_fails_the_check() {
+    run(async {
+        let bench = Bench::open("hollow").await;
+        let hollow = hollow_artifacts();
+        let failed = bench.deploy_from(hollow.path(), &[], CHECKED).await.unwrap_err().sentence;
+        assert!(failed.contains("the controller does not answer"), "{failed}");
+        assert!(failed.ends_with("(back: breaker rollback)"), "{failed}");
+    });
+}
+
+#[test]
+fn a_gradual_release_is_rolled_back_all_at_once() {
+    run(async {
+        let bench = Bench::open("gradual").await;
+        let hollow = hollow_artifacts();
+        let deploy =
+            async |values: &[(&str, &str)]| bench.deploy_from(hollow.path(), values, QUIETLY).await.unwrap().release;
+        let alarms = aws_sdk_cloudwatch::Client::new(bench.stack.sdk());
+        let brakes = async || {
+            let found = alarms.describe_alarms().alarm_name_prefix("gradual-").max_records(100).send().await.unwrap();
+            let names = found.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+            names.filter(|name| name.contains("-brake-")).count()
+        };
+        let gradual = ("deployment.gradual", "true");
+        let first = deploy(&[gradual]).await;
+        assert_eq!(brakes().await, 3);
+        deploy(&[gradual, ("policy.counts.level_1_failures", "7")]).await;
+
+        bench.engine(QUIETLY).rollback(&bench.effective(&[])).await.unwrap();
+        let view = bench.view().await;
+        assert_eq!(
+            (view.outputs["ReleaseId"].clone(), view.parameters["GradualDeployment"].as_str()),
+            (first.clone(), "false")
+        );
+        assert_eq!(brakes().await, 0, "CodeDeploy could stop the rollback");
+        let recorded = recorded(&bench, &first).await.stacks();
+        let main = recorded.iter().find(|stack| stack.role == Role::Main).unwrap();
+        assert_eq!(main.parameters["GradualDeployment"], "true");
+
+        // The file is the whole truth: the next deployment is as it says.
+        deploy(&[gradual, ("policy.counts.level_1_failures", "6")]).await;
+        assert_eq!((bench.view().await.parameters["GradualDeployment"].as_str(), brakes().await), ("true", 3));
+    });
 }

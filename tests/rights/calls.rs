@@ -72,12 +72,32 @@ fn of_table(caller: Caller, operation: &str, params: &Value, why: &str, deployed
         }
         "TransactWriteItems" => {
             let items = params["TransactItems"].as_array().unwrap();
-            let puts: Vec<&Value> = items.iter().map(|item| &item["Put"]).collect();
-            assert!(puts.iter().all(|put| put.is_object()), "a transaction of more than puts: {items:?}");
-            ("PutItem", named(&puts[0]["TableName"]), Some(puts.iter().map(|put| key(&put["Item"])).collect()))
+            return items.iter().flat_map(|item| of_part(&caller, item, why, deployed)).collect();
         }
         other => panic!("{caller}: nothing here tells what dynamodb {other} needs"),
     };
+    on_items(caller, action, &table, keys, why, deployed)
+}
+
+/// The calls that one item of a transaction is: a transaction needs the rights of its parts.
+fn of_part(caller: &Caller, item: &Value, why: &str, deployed: &Deployed) -> Vec<Call> {
+    let key = |item: &Value| general(item["pk"]["S"].as_str().unwrap());
+    let (action, part, key) = match (&item["Put"], &item["Update"]) {
+        (put, _) if put.is_object() => ("PutItem", put, key(&put["Item"])),
+        (_, update) if update.is_object() => ("UpdateItem", update, key(&update["Key"])),
+        _ => panic!("a transaction of more than puts and updates: {item}"),
+    };
+    on_items(caller.clone(), action, &named(&part["TableName"]), Some(vec![key]), why, deployed)
+}
+
+fn on_items(
+    caller: Caller,
+    action: &str,
+    table: &str,
+    keys: Option<Vec<String>>,
+    why: &str,
+    deployed: &Deployed,
+) -> Vec<Call> {
     let arn = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}");
     let mut call = Call::new(caller.clone(), &format!("dynamodb:{action}"), &arn, why);
     if let Some(mut keys) = keys {
@@ -89,7 +109,7 @@ fn of_table(caller: Caller, operation: &str, params: &Value, why: &str, deployed
     let why = format!("the key of the table, for {why}");
     let decrypt = Call::new(caller, "kms:Decrypt", &deployed.arn("EncryptionKey"), &why)
         .with("kms:ViaService", &[&format!("dynamodb.{REGION}.amazonaws.com")])
-        .with("kms:EncryptionContext:aws:dynamodb:tableName", &[&table])
+        .with("kms:EncryptionContext:aws:dynamodb:tableName", &[table])
         .with("kms:EncryptionContext:aws:dynamodb:subscriberId", &[ACCOUNT]);
     vec![call, decrypt]
 }

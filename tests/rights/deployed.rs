@@ -1,11 +1,13 @@
-//! The template as it is deployed: after the SAM transform, with names in place of references.
+//! The three stacks as they are deployed: after the SAM transform, with names in place of references.
 
 use std::collections::BTreeMap;
 
+use deployment_file::Effective;
 use local::folders;
 use local::python::Python;
 use local::server::REGION;
 use serde_json::{Map, Value, json};
+use stacks::{Code, Names, Role, stacks};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -13,15 +15,13 @@ use tokio::sync::OnceCell;
 pub const ACCOUNT: &str = "000000000000";
 
 /// Switches everything on that has roles of its own: traces, a VPC, gradual deployments.
-const PARAMETERS: [(&str, &str); 5] = [
-    ("ProjectName", "bank-circuit-breaker"),
-    ("Environment", "dev"),
-    ("GradualDeployment", "true"),
-    ("VpcSubnetIds", "subnet-1"),
-    ("VpcSecurityGroupIds", "sg-1"),
-];
+const FILE: &str = r#"
+deployment.gradual = true
+limits.vpc_subnet_ids = ["subnet-1"]
+limits.vpc_security_group_ids = ["sg-1"]
+"#;
 
-/// A transformed template and the values of its parameters.
+/// The stacks as one template, and the values of their parameters.
 pub struct Deployed {
     template: Value,
     parameters: BTreeMap<String, Value>,
@@ -35,23 +35,28 @@ impl Deployed {
     }
 
     async fn transform() -> Self {
-        let python = Python::set_up().await.unwrap();
-        let mut command = Command::new(python.program("python"));
-        command
-            .arg(folders::project().join("infrastructure/local/transform.py"))
-            .arg(folders::project().join("infrastructure/circuit-breaker-infrastructure.yaml"))
-            .args(PARAMETERS.map(|(name, value)| format!("{name}={value}")));
-        let output = command.output().await.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let template: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let mut parameters: BTreeMap<String, Value> = template["Parameters"]
-            .as_object()
-            .unwrap()
-            .iter()
-            .map(|(name, parameter)| (name.clone(), parameter["Default"].clone()))
-            .collect();
-        parameters.extend(PARAMETERS.map(|(name, value)| (name.to_owned(), value.into())));
-        Self { template, parameters }
+        let names = Names { project: "bank-circuit-breaker".to_owned(), environment: "dev".to_owned() };
+        let mut whole = json!({"Resources": {}, "Conditions": {}, "Outputs": {}});
+        let mut parameters = BTreeMap::new();
+        for stack in stacks(&Effective::read("a file", FILE, &[]).unwrap(), &names, &Code::default()) {
+            let template = match stack.role {
+                // The transform makes only main another one.
+                Role::Main => transformed(&stack.parameters).await,
+                Role::Data => transformed_at("infrastructure/circuit-breaker-data.yaml", &[]).await,
+                Role::Monitoring => serde_json::from_str(&stack.template).unwrap(),
+            };
+            for section in ["Resources", "Conditions", "Outputs"] {
+                let entries = template[section].as_object().cloned().unwrap_or_default();
+                let known = whole[section].as_object_mut().unwrap();
+                let outputs_of = if section == "Outputs" { format!("{:?}", stack.role) } else { String::new() };
+                for (name, entry) in entries {
+                    let name = outputs_of.clone() + &name;
+                    assert!(known.insert(name.clone(), entry).is_none(), "two stacks have {name}");
+                }
+            }
+            parameters.extend(stack.parameters.into_iter().map(|(name, value)| (name, value.into())));
+        }
+        Self { template: whole, parameters }
     }
 
     /// The resources of a type that this deployment has, by logical name.
@@ -170,6 +175,7 @@ impl Deployed {
             "Ref" => self.reference(argument.as_str().unwrap()),
             "Fn::GetAtt" => self.attribute(argument[0].as_str().unwrap(), argument[1].as_str().unwrap()),
             "Fn::Sub" => self.substitute(argument.as_str().unwrap()),
+            "Fn::ImportValue" => self.exported(&self.resolve(argument)),
             "Fn::If" => self.resolve(&argument[if self.holds(&json!({"Condition": argument[0]})) { 1 } else { 2 }]),
             "Fn::Join" => {
                 let parts = self.resolve(&argument[1]);
@@ -179,6 +185,13 @@ impl Deployed {
             }
             _ => return None,
         })
+    }
+
+    /// The value that an output exports under this name.
+    fn exported(&self, name: &Value) -> Value {
+        let outputs = self.template["Outputs"].as_object().unwrap().values();
+        let output = outputs.into_iter().find(|output| self.resolve(&output["Export"]["Name"]) == *name);
+        self.resolve(&output.unwrap_or_else(|| panic!("no stack exports {name}"))["Value"])
     }
 
     fn attribute(&self, resource: &str, attribute: &str) -> Value {
@@ -220,4 +233,19 @@ impl Deployed {
 /// Parameters are texts, whatever they look like in the template.
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The main stack's template after the transform.
+async fn transformed(parameters: &BTreeMap<String, String>) -> Value {
+    let parameters: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    transformed_at("infrastructure/circuit-breaker-infrastructure.yaml", &parameters).await
+}
+
+async fn transformed_at(path: &str, parameters: &[String]) -> Value {
+    let python = Python::for_tests().await.unwrap();
+    let mut command = Command::new(python.program("python"));
+    command.arg(folders::project().join("infrastructure/local/transform.py")).arg(folders::project().join(path));
+    let output = command.args(parameters).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -52,7 +52,7 @@ fn rows() -> BTreeMap<String, BTreeSet<String>> {
 
 #[tokio::test]
 async fn the_rights_of_a_deployer_are_those_of_the_handlers() {
-    let python = Python::set_up().await.unwrap();
+    let python = Python::for_tests().await.unwrap();
     let output = Command::new(python.program("python")).args(["-c", HANDLERS]).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let handlers: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> =

@@ -212,7 +212,7 @@ fn the_engine_decides_as_iam_is_documented() {
 
 #[tokio::test]
 async fn the_local_awss_evaluator_decides_the_same() {
-    let python = Python::set_up().await.unwrap();
+    let python = Python::for_tests().await.unwrap();
     let cases: Vec<Case> = conditions().into_iter().chain(elements()).collect();
     let asked: Vec<Value> = cases
         .iter()

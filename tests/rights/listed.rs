@@ -42,6 +42,7 @@ fn recorded(deployed: &Deployed) -> Vec<Recorded> {
     let item = |key: &str| json!({"pk": {"S": key}});
     let get = |role: &str, key: &str| one(role, "dynamodb", "GetItem", json!({"TableName": table, "Key": item(key)}));
     let put = |key: &str| json!({"Put": {"TableName": table, "Item": item(key)}});
+    let update = |key: &str| json!({"Update": {"TableName": table, "Key": item(key)}});
     let mut list = vec![
         // The history, which the status shows.
         one(
@@ -63,7 +64,10 @@ fn recorded(deployed: &Deployed) -> Vec<Recorded> {
             "WriteStateRole",
             "dynamodb",
             "TransactWriteItems",
-            json!({"TransactItems": [put("system-state"), put("transition#1"), put("command#1")]}),
+            // A first start puts the state, every later write updates it.
+            json!({"TransactItems": [
+                put("system-state"), update("system-state"), put("transition#1"), put("command#1")
+            ]}),
         ),
         one("EmitMetricsRole", "monitoring", "PutMetricData", json!({"Namespace": "CircuitBreaker/Transitions"})),
     ];

@@ -52,7 +52,7 @@ async fn a_request_that_a_model_refuses_is_found() {
         request("GetItem", json!({"TableName": "bank", "Key": {"pk": {"S": 1}}})),
         request("TransactWriteItems", json!({"TransactItems": []})),
     ];
-    let read = read(&Python::set_up().await.unwrap(), &sent).await;
+    let read = read(&Python::for_tests().await.unwrap(), &sent).await;
     let faults: Vec<String> = read.into_iter().map(|read| read.faults.join(", ")).collect();
     let expected = [
         "",

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 
-use local::deployment::script;
+use deploy::ports::Check;
+use local::deployment::Quiet;
 use local::folders;
 use local::progress::Progress;
 use local::python::Python;
@@ -62,7 +63,7 @@ impl Recording {
         for (key, sent) in recorder.sent() {
             let role = roles.get(&key).unwrap_or_else(|| panic!("the key {key} is no function's: {sent:#?}"));
             let sent: Vec<Sent> = sent.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-            let read = read(system.stack.python(), &sent).await;
+            let read = read(&Python::for_tests().await.unwrap(), &sent).await;
             calls.extend(sent.into_iter().zip(read).map(|(sent, read)| Recorded {
                 role: role.clone(),
                 service: sent.service,
@@ -128,9 +129,11 @@ async fn chain(system: &System, recorder: &Recorder, roles: &BTreeMap<String, St
     // Lost state, and its repair.
     system.delete_state().await;
     system.execute(&with(force_to(1), json!({"repair": true}))).await.unwrap();
-    // A deployment with its canary.
-    let mut command = script(system.stack.python(), system.stack.endpoint(), &quick().with("LogLevel", "debug"));
-    local::command::run(command.arg("--artifacts").arg(system.stack.artifacts())).await.unwrap();
+    // Another configuration, and the canary of a deployment.
+    let options = quick().with("deployment.log_level", "debug");
+    let deployed = system.stack.deploy(&Progress::quiet(), &options).await.unwrap();
+    let canary = deploy::canary::Canary::new(system.stack.sdk());
+    canary.check(deployed.outputs(), "recorded", &Quiet).await.unwrap();
 }
 
 /// Reads requests with the service models.

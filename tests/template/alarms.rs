@@ -1,12 +1,15 @@
 //! The alarms: each can fire, says what to do, and reaches somebody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use local::folders;
 use serde_json::{Value, json};
 
 use crate::dashboard::assert_emitted;
+use crate::hints::alarm_topic;
+use crate::resolve::Resolved;
+use crate::stacks::{ALL_RULES, monitoring};
 use crate::{Template, list};
 
 /// The level alarms are hints to the state machine; all others call people.
@@ -28,6 +31,26 @@ pub fn is_brake(name: &str) -> bool {
     name.ends_with("NewVersionAlarm") || name.ends_with("BrakeAlarm")
 }
 
+/// The topic that people subscribe to.
+fn alert_topic() -> Value {
+    let topic = "bank-circuit-breaker-circuit-breaker-alerts-dev";
+    json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{topic}")})
+}
+
+/// The properties of all alarms of a deployment by logical name: those of the monitoring stack with every rule on, and
+/// the brakes of the main stack with names in place of references.
+async fn alarms() -> BTreeMap<String, Value> {
+    let template = monitoring(ALL_RULES);
+    let of_monitoring = template.of_type("AWS::CloudWatch::Alarm").into_iter();
+    let of_monitoring = of_monitoring.map(|(name, alarm)| (name.to_owned(), alarm["Properties"].clone()));
+    let gradual = Template::with(&["GradualDeployment=true"]).await;
+    let main = Resolved::new(&gradual, &[("GradualDeployment", "true")]);
+    let brakes = gradual.of_type("AWS::CloudWatch::Alarm").into_keys().map(str::to_owned);
+    let brakes: Vec<_> = brakes.zip(main.of_type("AWS::CloudWatch::Alarm")).collect();
+    assert!(brakes.iter().all(|(name, _)| is_brake(name)), "only brakes are in the main stack");
+    of_monitoring.chain(brakes).collect()
+}
+
 /// The headings of the runbook as the anchors that links use.
 fn runbook_anchors() -> BTreeSet<String> {
     let text = fs::read_to_string(folders::project().join("infrastructure/docs/runbook.md")).unwrap();
@@ -38,11 +61,12 @@ fn runbook_anchors() -> BTreeSet<String> {
 async fn every_alarm_says_what_to_do_and_names_a_section_of_the_runbook() {
     let anchors = runbook_anchors();
     let mut linked = BTreeSet::new();
-    for (name, alarm) in Template::plain().await.of_type("AWS::CloudWatch::Alarm") {
-        let description = alarm["Properties"]["AlarmDescription"]["Fn::Sub"].as_str().unwrap();
+    for (name, alarm) in alarms().await {
+        let description = alarm["AlarmDescription"].as_str().unwrap();
         assert!(description.len() <= 800, "{name}: CloudWatch takes 1,024 characters, the runbook's address included");
-        let (advice, anchor) =
-            description.split_once(" Runbook: ${RunbookUrl}#").unwrap_or_else(|| panic!("{name}: {description}"));
+        let (advice, anchor) = description
+            .split_once(" Runbook: infrastructure/docs/runbook.md#")
+            .unwrap_or_else(|| panic!("{name}: {description}"));
         assert!(advice.matches(". ").count() >= 1, "{name} does not say what to do: {advice}");
         assert!(anchors.contains(anchor), "{name}: the runbook has no section {anchor}");
         linked.insert(anchor.to_owned());
@@ -52,25 +76,29 @@ async fn every_alarm_says_what_to_do_and_names_a_section_of_the_runbook() {
 
 #[tokio::test]
 async fn level_alarms_go_to_the_state_machine_and_all_others_to_people() {
-    for (name, alarm) in Template::plain().await.of_type("AWS::CloudWatch::Alarm") {
-        let topic = if HINTS.contains(&name) { "AlarmTopic" } else { "AlertTopic" };
-        assert_eq!(alarm["Properties"]["AlarmActions"], json!([{"Ref": topic}]), "{name}");
+    let alarms = alarms().await;
+    assert!(HINTS.iter().all(|hint| alarms.contains_key(*hint)));
+    for (name, alarm) in alarms {
+        let topic = match name.as_str() {
+            hint if HINTS.contains(&hint) => alarm_topic(),
+            brake if is_brake(brake) => json!({"Ref": "AlertTopic"}),
+            _ => alert_topic(),
+        };
+        assert_eq!(alarm["AlarmActions"], json!([topic]), "{name}");
     }
 }
 
 #[tokio::test]
 async fn silence_is_alarming_to_the_dead_mans_alarm_alone() {
-    for (name, alarm) in Template::plain().await.of_type("AWS::CloudWatch::Alarm") {
+    for (name, alarm) in alarms().await {
         let expected = if name == "ControlPlaneSilentAlarm" { "breaching" } else { "notBreaching" };
-        assert_eq!(alarm["Properties"]["TreatMissingData"], expected, "{name}");
+        assert_eq!(alarm["TreatMissingData"], expected, "{name}");
     }
 }
 
 #[tokio::test]
 async fn every_alarm_watches_metrics_that_the_system_emits() {
-    let template = Template::plain().await;
-    for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
-        let properties = &alarm["Properties"];
+    for (name, properties) in &alarms().await {
         let metrics = match properties.get("Metrics") {
             Some(queries) => {
                 list(queries).into_iter().filter_map(|query| query.pointer("/MetricStat/Metric")).collect()
@@ -91,22 +119,21 @@ async fn every_alarm_watches_metrics_that_the_system_emits() {
 
 #[tokio::test]
 async fn the_alarms_of_the_specification_are_there() {
-    let template = Template::plain().await;
+    let alarms = alarms().await;
     let watches = |namespace: &str, metric: &str, dimension: &Value| {
-        template.of_type("AWS::CloudWatch::Alarm").values().any(|alarm| {
-            let alarm = &alarm["Properties"];
+        alarms.values().any(|alarm| {
             alarm["Namespace"] == namespace
                 && alarm["MetricName"] == metric
                 && list(&alarm["Dimensions"]).iter().any(|known| &known["Value"] == dimension)
         })
     };
-    let deployment = json!({"Fn::Sub": "${ProjectName}-${Environment}"});
-    let machine = json!({"Ref": "LevelTransitionStateMachine"});
-    let queue = |name: &str| json!({"Fn::GetAtt": [name, "QueueName"]});
+    let deployment = json!("bank-circuit-breaker-dev");
+    let machine = json!({"Fn::Sub": "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:bank-circuit-breaker-level-transition-dev"});
+    let queue = |name: &str| json!(format!("bank-circuit-breaker-circuit-breaker-{name}-dev"));
     for (namespace, metric, dimension) in [
         ("CircuitBreaker/AlarmProcessor", "ProcessingErrors", &deployment),
-        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", &queue("AlarmDeadLetterQueue")),
-        ("AWS/SQS", "ApproximateAgeOfOldestMessage", &queue("AlarmQueue")),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", &queue("alarms-dlq")),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage", &queue("alarms")),
         ("AWS/States", "ExecutionsFailed", &machine),
         ("AWS/States", "ExecutionsTimedOut", &machine),
         ("CircuitBreaker/AlarmProcessor", "ExecutionsThrottled", &deployment),
@@ -121,32 +148,80 @@ async fn the_alarms_of_the_specification_are_there() {
     ] {
         assert!(watches(namespace, metric, dimension), "nothing watches {namespace} {metric}");
     }
-    for name in template.of_type("AWS::Lambda::Function").keys() {
-        let own = format!("{name}Arn");
-        let function = if template.section("Parameters").contains_key(own.as_str()) {
-            // Of whichever function serves the level: the sample, or one's own by the name in its ARN.
-            let condition = format!("HasSample{}", name.strip_suffix("Function").unwrap());
-            let of_its_own = json!({"Fn::Select": [6, {"Fn::Split": [":", {"Ref": own}]}]});
-            json!({"Fn::If": [condition, {"Ref": name}, of_its_own]})
-        } else {
-            json!({"Ref": name})
-        };
-        assert!(watches("AWS/Lambda", "Throttles", &function), "{name}: throttles");
+    let main = Resolved::new(Template::plain().await, &[]);
+    for function in main.of_type("AWS::Lambda::Function") {
+        let name = &function["FunctionName"];
+        assert!(watches("AWS/Lambda", "Throttles", name), "{name}: throttles");
         // A service's errors are what the level alarms are about.
-        assert!(name.contains("Service") || watches("AWS/Lambda", "Errors", &function), "{name}: errors");
+        let is_service = name.as_str().unwrap().contains("-service-");
+        assert!(is_service || watches("AWS/Lambda", "Errors", name), "{name}: errors");
     }
+}
+
+#[test]
+fn throttles_are_those_of_the_function_that_serves_the_level() {
+    let own = "services.degraded = \"arn:aws:lambda:eu-central-1:111122223333:function:my-accounts:live\"";
+    let template = monitoring(own);
+    let watched = |name: &str| {
+        let alarm = &template.resource(name)["Properties"];
+        assert_eq!((&alarm["Namespace"], &alarm["MetricName"]), (&json!("AWS/Lambda"), &json!("Throttles")));
+        alarm["Dimensions"].clone()
+    };
+    let of = |function: &str| json!([{"Name": "FunctionName", "Value": function}]);
+    assert_eq!(watched("DegradedServiceThrottlesAlarm"), of("my-accounts"));
+    assert_eq!(watched("FullServiceThrottlesAlarm"), of("bank-circuit-breaker-full-service-dev"));
+}
+
+#[test]
+fn thresholds_that_people_tune_are_those_of_the_file() {
+    let text = "[alerts]\noldest_alarm_seconds = 91\nstale_state_seconds = 92\nhold_ends_minutes = 93\n";
+    let template = monitoring(text);
+    for (name, threshold) in [("OldestAlarmAlarm", 91), ("StaleStateAlarm", 92), ("HoldEndsAlarm", 93)] {
+        assert_eq!(template.resource(name)["Properties"]["Threshold"], threshold, "{name}");
+    }
+}
+
+/// The monitoring stack knows the main stack by names, so that each name must be one of the main stack's.
+#[tokio::test]
+async fn alarms_name_what_the_main_stack_has() {
+    let template = Template::plain().await;
+    let main = Resolved::new(template, &[]);
+    let named = |kind: &str, property: &str| -> Vec<String> {
+        main.of_type(kind).iter().map(|resource| resource[property].as_str().unwrap().to_owned()).collect()
+    };
+    let names = [
+        named("AWS::Lambda::Function", "FunctionName"),
+        named("AWS::SQS::Queue", "QueueName"),
+        named("AWS::StepFunctions::StateMachine", "StateMachineName"),
+        named("AWS::SNS::Topic", "TopicName"),
+    ]
+    .concat();
+    let is_known = |text: &str| names.iter().any(|name| text.rsplit(':').next() == Some(name));
+    let mut looked_at = 0;
+    for (name, alarm) in monitoring(ALL_RULES).of_type("AWS::CloudWatch::Alarm") {
+        let alarm = &alarm["Properties"];
+        let dimensions = list(&alarm["Dimensions"]).into_iter();
+        let named = dimensions
+            .filter(|one| ["FunctionName", "QueueName", "StateMachineArn"].iter().any(|kind| one["Name"] == *kind));
+        let values = named.map(|one| &one["Value"]).chain(list(&alarm["AlarmActions"]));
+        for value in values {
+            let text = value.as_str().or_else(|| value["Fn::Sub"].as_str()).unwrap();
+            assert!(is_known(text), "{name}: the main stack has no {text}");
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 50, "{looked_at}");
 }
 
 #[tokio::test]
 async fn each_fall_raises_an_alarm_that_was_not_on_before() {
-    let template = Template::plain().await;
-    let alarms = template.of_type("AWS::CloudWatch::Alarm");
-    let levels = alarms.values().map(|alarm| &alarm["Properties"]);
-    let mut thresholds: Vec<_> = levels
+    let alarms = alarms().await;
+    let mut thresholds: Vec<_> = alarms
+        .values()
         .filter(|alarm| alarm["Namespace"] == "CircuitBreaker/Transitions" && alarm["MetricName"] == "CurrentLevel")
         .map(|alarm| {
             assert_eq!(alarm["ComparisonOperator"], "GreaterThanThreshold");
-            assert_eq!(alarm["OKActions"], json!([{"Ref": "AlertTopic"}]), "it says when it is over");
+            assert_eq!(alarm["OKActions"], json!([alert_topic()]), "it says when it is over");
             alarm["Threshold"].as_i64().unwrap()
         })
         .collect();

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use local::folders;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::alarms::is_brake;
+use crate::resolve::Resolved;
+use crate::stacks::{ALL_RULES, monitoring};
 use crate::{Template, list};
 
 /// Where the metrics of each namespace of ours are emitted, and with which dimensions.
@@ -56,10 +57,20 @@ pub fn assert_emitted(who: &str, namespace: &str, metric: &str, dimensions: &[St
     assert!(known, "{who}: nobody emits {namespace} {metric} with {dimensions:?}");
 }
 
-fn widgets() -> Vec<Value> {
-    let text = fs::read_to_string(folders::project().join("infrastructure/dashboard.json")).unwrap();
-    let dashboard: Value = serde_json::from_str(&text).unwrap();
+/// The body of the dashboard for a file with this text, as CloudFormation gets it.
+fn body(text: &str) -> (String, Value) {
+    let template = monitoring(text);
+    let parts = &template.resource("Dashboard")["Properties"]["DashboardBody"]["Fn::Sub"];
+    (parts[0].as_str().unwrap().to_owned(), parts[1].clone())
+}
+
+fn widgets_of(text: &str) -> Vec<Value> {
+    let dashboard: Value = serde_json::from_str(&body(text).0).unwrap();
     dashboard["widgets"].as_array().unwrap().clone()
+}
+
+fn widgets() -> Vec<Value> {
+    widgets_of("")
 }
 
 #[test]
@@ -91,55 +102,58 @@ fn every_metric_that_the_dashboard_shows_is_one_that_the_system_emits() {
     }
 }
 
-/// The conditions of alarms that are there only where their rule is on.
-const RULES: [&str; 5] = [
-    "CountsFailuresAtLevel1",
-    "CountsFailuresAtLevel2",
-    "CountsFailuresInARow",
-    "MeasuresFailureRate",
-    "MeasuresSlowCalls",
-];
-
-#[tokio::test]
-async fn the_dashboard_shows_the_state_of_every_alarm() {
-    let template = Template::plain().await;
-    let deployed: BTreeSet<&str> = template
-        .of_type("AWS::CloudWatch::Alarm")
-        .into_iter()
-        // The brakes are there only where a deployment is gradual, and looked at only while it goes on.
-        .filter(|(name, _)| !is_brake(name))
-        .map(|(name, alarm)| {
-            // Where a rule is off there is no alarm for it, and the widget has one line less.
-            let of_a_rule = alarm["Condition"].as_str().is_some_and(|on| RULES.contains(&on));
-            assert!(
-                of_a_rule || alarm.get("Condition").is_none(),
-                "{name} may be missing, and the dashboard shows it all the same"
-            );
-            alarm["Properties"]["AlarmName"]["Fn::Sub"].as_str().unwrap()
-        })
-        .collect();
-    let widgets = widgets();
-    let shown: BTreeSet<&str> = widgets
-        .iter()
-        .flat_map(|widget| list(&widget["properties"]["alarms"]))
-        .map(|arn| arn.as_str().unwrap().split_once(":alarm:").unwrap().1)
-        .collect();
-    assert_eq!(shown, deployed);
+#[test]
+fn the_dashboard_shows_the_state_of_every_alarm() {
+    for text in ["", "policy.preset = \"production\"", ALL_RULES] {
+        let template = monitoring(text);
+        let deployed: BTreeSet<String> = template
+            .of_type("AWS::CloudWatch::Alarm")
+            .into_values()
+            .map(|alarm| alarm["Properties"]["AlarmName"].as_str().unwrap().to_owned())
+            .collect();
+        let shown: BTreeSet<String> = widgets_of(text)
+            .iter()
+            .flat_map(|widget| list(&widget["properties"]["alarms"]))
+            .map(|arn| arn.as_str().unwrap().split_once(":alarm:").unwrap().1.to_owned())
+            .collect();
+        assert_eq!(shown, deployed, "{text}");
+    }
 }
 
 #[tokio::test]
-async fn the_dashboard_refers_to_resources_that_exist_and_has_the_seeds_name() {
-    let template = Template::plain().await;
-    let text = fs::read_to_string(folders::project().join("infrastructure/dashboard.json")).unwrap();
+async fn the_dashboard_refers_to_what_exists_and_has_the_seeds_name() {
+    let (text, imported) = body("");
     for reference in text.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()) {
-        let name = reference.split('.').next().unwrap();
-        let known = reference.starts_with("AWS::")
-            || template.section("Parameters").contains_key(name)
-            || template.section("Resources").contains_key(name);
-        assert!(known, "{reference} is neither a parameter nor a resource");
+        assert!(reference.starts_with("AWS::") || imported.get(reference).is_some(), "{reference} is unknown");
     }
-    let name = &template.resource("Dashboard")["Properties"]["DashboardName"]["Fn::Sub"];
-    assert_eq!(name, "${ProjectName}-CircuitBreakerMonitoring-${Environment}");
+    assert_eq!(imported, json!({"Api": {"Fn::ImportValue": "bank-circuit-breaker-dev-api-id"}}));
+    let main = Resolved::new(Template::plain().await, &[]);
+    let named = [
+        ("FunctionName", "AWS::Lambda::Function", "FunctionName"),
+        ("QueueName", "AWS::SQS::Queue", "QueueName"),
+        ("StateMachineArn", "AWS::StepFunctions::StateMachine", "StateMachineName"),
+    ];
+    for metric in widgets().iter().flat_map(|widget| list(&widget["properties"]["metrics"])) {
+        let texts: Vec<&str> = list(metric).into_iter().filter_map(Value::as_str).collect();
+        for pair in texts[2..].chunks(2) {
+            if let Some((_, kind, property)) = named.iter().find(|(dimension, ..)| *dimension == pair[0]) {
+                let name = pair[1].rsplit(':').next().unwrap();
+                assert!(main.of_type(kind).iter().any(|one| one[*property] == name), "the main stack has no {name}");
+            }
+        }
+    }
+    let template = monitoring("");
+    assert_eq!(
+        template.resource("Dashboard")["Properties"]["DashboardName"],
+        "bank-circuit-breaker-CircuitBreakerMonitoring-dev"
+    );
+}
+
+#[test]
+fn a_runbooks_address_is_no_place_for_cloudformation() {
+    let (text, _) = body("alerts.runbook_url = \"https://bank.example/${Secret}\\\"\"");
+    assert!(text.contains("https://bank.example/${!Secret}\\\""), "{text}");
+    assert!(serde_json::from_str::<Value>(&text).is_ok());
 }
 
 #[test]

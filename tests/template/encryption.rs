@@ -6,9 +6,15 @@ use crate::{Template, list, names};
 
 #[tokio::test]
 async fn everything_at_rest_is_encrypted_with_the_customers_key() {
+    let data = Template::data().await;
+    for (name, table) in data.of_type("AWS::DynamoDB::Table") {
+        assert!(names(&table["Properties"]["SSESpecification"]["KMSMasterKeyId"], "EncryptionKey"), "{name}");
+    }
+    let exported = &data.section("Outputs")["EncryptionKeyArn"];
+    assert!(names(&exported["Value"], "EncryptionKey"));
+    let imported = json!({"Fn::ImportValue": exported["Export"]["Name"]});
     let template = Template::plain().await;
     for (kind, setting) in [
-        ("AWS::DynamoDB::Table", "/SSESpecification/KMSMasterKeyId"),
         ("AWS::SQS::Queue", "/KmsMasterKeyId"),
         ("AWS::SNS::Topic", "/KmsMasterKeyId"),
         ("AWS::Logs::LogGroup", "/KmsKeyId"),
@@ -16,15 +22,14 @@ async fn everything_at_rest_is_encrypted_with_the_customers_key() {
     ] {
         for (name, resource) in template.of_type(kind) {
             let key = resource["Properties"].pointer(setting).unwrap_or_else(|| panic!("{name} has no {setting}"));
-            assert!(names(key, "EncryptionKey"), "{name} is encrypted with another key: {key}");
+            assert_eq!(key, &imported, "{name} is encrypted with another key");
         }
     }
 }
 
 #[tokio::test]
 async fn the_key_turns_over_each_year_and_admits_services_only_for_this_account() {
-    let template = Template::plain().await;
-    let key = &template.resource("EncryptionKey")["Properties"];
+    let key = &Template::data().await.resource("EncryptionKey")["Properties"];
     assert_eq!(key["EnableKeyRotation"], true);
     let mut services = Vec::new();
     for statement in list(&key["KeyPolicy"]["Statement"]) {
@@ -52,7 +57,7 @@ async fn the_key_turns_over_each_year_and_admits_services_only_for_this_account(
 
 #[tokio::test]
 async fn the_table_and_its_key_outlive_the_stack_but_not_a_first_deployment_that_failed() {
-    let template = Template::plain().await;
+    let template = Template::data().await;
     for name in ["StateTable", "EncryptionKey", "EncryptionKeyAlias"] {
         assert_eq!(template.resource(name)["DeletionPolicy"], "RetainExceptOnCreate", "{name}");
         assert_eq!(template.resource(name)["UpdateReplacePolicy"], "Retain", "{name}");
@@ -61,6 +66,19 @@ async fn the_table_and_its_key_outlive_the_stack_but_not_a_first_deployment_that
     assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
     assert_eq!(table["DeletionProtectionEnabled"], json!({"Ref": "StateTableDeletionProtection"}));
     assert_eq!(template.section("Parameters")["StateTableDeletionProtection"]["Default"], "true");
+}
+
+#[tokio::test]
+async fn the_index_by_time_holds_whole_records() {
+    let table = &Template::data().await.resource("StateTable")["Properties"];
+    let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
+    assert_eq!(table["KeySchema"], json!([key("pk", "HASH")]));
+    let index = json!({
+        "IndexName": "by-time",
+        "KeySchema": [key("kind", "HASH"), key("time", "RANGE")],
+        "Projection": {"ProjectionType": "ALL"},
+    });
+    assert_eq!(table["GlobalSecondaryIndexes"], json!([index]));
 }
 
 #[tokio::test]
@@ -123,8 +141,7 @@ fn condition<'a>(policy: &'a serde_json::Value, sid: &str) -> &'a serde_json::Va
 async fn log_delivery_is_known_by_its_encryption_context() {
     // Step Functions encrypts its log events under this context. Log delivery sends no aws:SourceArn and no
     // aws:SourceAccount with it: a condition on them keeps every event from the log.
-    let template = Template::plain().await;
-    let key = &template.resource("EncryptionKey")["Properties"]["KeyPolicy"];
+    let key = &Template::data().await.resource("EncryptionKey")["Properties"]["KeyPolicy"];
     let expected = json!({"StringLike": {
         "kms:EncryptionContext:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:*"}
     }});
@@ -139,7 +156,7 @@ async fn sns_is_known_by_the_topics_arn_alone() {
     // Spelled out in the key, because the topic waits for its key.
     let name = template.resource("AlarmTopic")["Properties"]["TopicName"]["Fn::Sub"].as_str().unwrap();
     let topic = format!("arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{name}");
-    let key = &template.resource("EncryptionKey")["Properties"]["KeyPolicy"];
+    let key = &Template::data().await.resource("EncryptionKey")["Properties"]["KeyPolicy"];
     let expected = json!({"ArnEquals": {"aws:SourceArn": {"Fn::Sub": topic}}});
     assert_eq!(condition(key, "TopicDeliversToTheQueue"), &expected);
 }

@@ -147,8 +147,9 @@ async fn the_brake_of_each_level_holds_for_thirty_periods() {
         let values: Vec<_> = list(&brake["Dimensions"]).into_iter().map(|dimension| &dimension["Value"]).collect();
         assert_eq!(values[1..], [level, service_type]);
         assert_eq!((&brake["EvaluationPeriods"], &brake["DatapointsToAlarm"]), (&json!(30), &json!(1)));
-        // Not that of a rule: which may be off, or the preset's while it is empty.
-        assert_eq!(brake["Threshold"], json!({"Ref": "BrakeAlarmThreshold"}));
+        // Not that of a rule, which may be off.
+        assert_eq!(brake["Threshold"], json!({"Fn::Select": [1, {"Ref": "BrakeAlarm"}]}));
+        assert_eq!(brake["Period"], json!({"Fn::Select": [0, {"Ref": "BrakeAlarm"}]}));
     }
 }
 
@@ -174,12 +175,8 @@ async fn a_service_of_ones_own_takes_the_place_of_the_sample() {
             template.section("Conditions")[condition],
             &json!({"Fn::Equals": [{"Ref": format!("{stem}FunctionArn")}, ""]})
         );
-        let of_the_sample: Vec<_> = template
-            .section("Resources")
-            .into_iter()
-            // The throttles of whichever function serves the level call people all the same.
-            .filter(|(name, _)| name.starts_with(stem) && *name != format!("{stem}ThrottlesAlarm"))
-            .collect();
+        let of_the_sample: Vec<_> =
+            template.section("Resources").into_iter().filter(|(name, _)| name.starts_with(stem)).collect();
         assert!(of_the_sample.len() >= 6, "function, role, log group, version, alias, deployment group, alarm");
         for (name, resource) in of_the_sample {
             let expected = if is_brake(name) { &format!("{stem}IsGradual") } else { condition };

@@ -1,41 +1,44 @@
 //! The level alarms: exactly those of the table of hints, whatever the policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use breaker::{HINT_BREACHING_PERIODS, HINT_PERIODS, Hint, HintExpression, NUMBERS, OutcomeMetric, Policy, hints};
-use platform::settings::Environment;
+use breaker::{HINT_BREACHING_PERIODS, HINT_PERIODS, Hint, HintExpression, OutcomeMetric, hints};
 use serde_json::{Map, Value, json};
 
-use crate::Template;
-use crate::policy::{WORDS, parameter_of};
-use crate::resolve::Resolved;
+use crate::stacks::{ALL_RULES, effective, monitoring};
 
-/// Parameters beside their defaults.
-const VARIANTS: [&[(&str, &str)]; 9] = [
-    &[],
-    &[("PolicyPreset", "production")],
-    &[("PolicyPreset", "production"), ("LevelAlarmPeriodSeconds", "60"), ("Mode", "observe-only")],
-    &[("PolicyPreset", "production"), ("FailureRatePercent", "3"), ("SlowCallRatePercent", "80")],
-    &[("PolicyPreset", "production"), ("SlowCallMilliseconds", "0")],
-    &[("PolicyPreset", "production"), ("SlowCallRatePercent", "0"), ("ConsecutiveFailures", "0")],
-    &[("PolicyPreset", "production"), ("Level1FailureThreshold", "7"), ("Level2FailureThreshold", "9")],
-    &[("FailureRatePercent", "20"), ("SlowCallRatePercent", "30"), ("Level2FailureThreshold", "11")],
-    &[
-        ("Level1FailureThreshold", "0"),
-        ("ConsecutiveFailures", "4"),
-        ("SlowCallMilliseconds", "900"),
-        ("SlowCallRatePercent", "30"),
-        ("Level3SuccessThreshold", "8"),
-    ],
-];
-
-/// The policy that the functions have with these parameters.
-fn policy(resolved: &Resolved) -> Policy {
-    let names = WORDS.into_iter().chain(NUMBERS.iter().map(|number| number.name));
-    let set = names.map(|name| (name.to_owned(), resolved.parameter(&parameter_of(name)).to_owned()));
-    let environment: Environment = set.filter(|(_, value)| !value.is_empty()).collect();
-    platform::policy::from_environment(&environment).unwrap()
+/// The topic that leads to the state machine.
+pub fn alarm_topic() -> Value {
+    let topic = "bank-circuit-breaker-circuit-breaker-alarms-dev";
+    json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{topic}")})
 }
+
+/// The level alarms that a file with this text has, without their descriptions, by name.
+fn level_alarms(text: &str) -> BTreeMap<String, Map<String, Value>> {
+    let template = monitoring(text);
+    let alarms = template.of_type("AWS::CloudWatch::Alarm").into_values().map(|alarm| &alarm["Properties"]);
+    alarms
+        .filter(|alarm| alarm["AlarmActions"] == json!([alarm_topic()]))
+        .map(|alarm| {
+            let mut alarm = alarm.as_object().unwrap().clone();
+            alarm.remove("AlarmDescription");
+            (alarm["AlarmName"].as_str().unwrap().to_owned(), alarm)
+        })
+        .collect()
+}
+
+/// Files of deployments: each rule on and off, and other numbers.
+const VARIANTS: [&str; 9] = [
+    "",
+    "policy.preset = \"production\"",
+    "policy = { preset = \"production\", mode = \"observe-only\" }\nalerts.level_alarm_period_seconds = 60",
+    "policy = { preset = \"production\", rates.failure_percent = 3, slow_calls.percent = 80 }",
+    "policy = { preset = \"production\", slow_calls.milliseconds = 0 }",
+    "policy = { preset = \"production\", slow_calls.percent = 0, counts.consecutive_failures = 0 }",
+    "policy = { preset = \"production\", counts.level_1_failures = 7, counts.level_2_failures = 9 }",
+    "policy = { rates.failure_percent = 20, slow_calls.percent = 30, counts.level_2_failures = 11 }",
+    "policy = { counts = { level_1_failures = 0, consecutive_failures = 4 }, slow_calls = { milliseconds = 900, percent = 30 }, recovery.level_3_successes = 8 }",
+];
 
 fn metric(hint: &Hint, metric: OutcomeMetric) -> Value {
     let dimension = |name: &str, value: &str| json!({"Name": name, "Value": value});
@@ -51,7 +54,7 @@ fn metric(hint: &Hint, metric: OutcomeMetric) -> Value {
 }
 
 /// The properties of a hint's alarm, its description aside.
-fn alarm(hint: &Hint, period: &str) -> Map<String, Value> {
+fn alarm(hint: &Hint, period: u32) -> Map<String, Value> {
     let mut properties = json!({
         "AlarmName": format!("bank-circuit-breaker-{hint}-dev"),
         "EvaluationPeriods": HINT_PERIODS,
@@ -59,7 +62,7 @@ fn alarm(hint: &Hint, period: &str) -> Map<String, Value> {
         "Threshold": 1,
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
         "TreatMissingData": "notBreaching",
-        "AlarmActions": [{"Ref": "AlarmTopic"}],
+        "AlarmActions": [alarm_topic()],
     });
     let watched = match hint.expression {
         HintExpression::AtLeastOne(one) => {
@@ -83,31 +86,39 @@ fn alarm(hint: &Hint, period: &str) -> Map<String, Value> {
     properties.clone()
 }
 
-#[tokio::test]
-async fn the_level_alarms_are_those_of_the_table() {
-    let template = Template::plain().await;
+#[test]
+fn the_level_alarms_are_those_of_the_table() {
     for variant in VARIANTS {
-        let resolved = Resolved::new(template, variant);
-        let period = resolved.parameter("LevelAlarmPeriodSeconds");
+        let deployment = effective(variant);
+        let period = deployment.file.alerts.level_alarm_period_seconds;
         let name = |alarm: &Map<String, Value>| alarm["AlarmName"].as_str().unwrap().to_owned();
-        let expected: BTreeMap<_, _> = hints(&policy(&resolved))
+        let expected: BTreeMap<_, _> = hints(&deployment.policy)
             .iter()
             .map(|hint| alarm(hint, period))
             .map(|alarm| (name(&alarm), alarm))
             .collect();
-        let deployed: BTreeMap<_, _> = resolved
-            .of_type("AWS::CloudWatch::Alarm")
-            .into_iter()
-            .filter(|alarm| alarm["AlarmActions"] == json!([{"Ref": "AlarmTopic"}]))
-            .map(|alarm| {
-                let mut alarm = alarm.as_object().unwrap().clone();
-                alarm.remove("AlarmDescription");
-                (name(&alarm), alarm)
-            })
-            .collect();
-        assert_eq!(deployed.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{variant:?}");
-        for (name, expected) in expected {
-            assert_eq!(deployed[&name], expected, "{name} with {variant:?}");
-        }
+        assert_eq!(level_alarms(variant), expected, "{variant}");
     }
+}
+
+#[test]
+fn a_rule_that_is_off_has_no_alarm() {
+    let names = |text: &str| {
+        let alarms = level_alarms(text).into_keys();
+        let short = |name: &str| name.replace("bank-circuit-breaker-", "").replace("-dev", "");
+        alarms.map(|name| short(&name)).collect::<Vec<_>>()
+    };
+    let recoveries = ["level-2-recovery", "level-3-recovery"];
+    let counts = ["level-1-error-rate", "level-2-error-rate"];
+    let rates = ["consecutive-failures", "failure-rate", "slow-calls"]
+        .map(|rule| [1, 2].map(|level| format!("level-{level}-{rule}")))
+        .concat();
+    let rates: Vec<_> = rates.iter().map(String::as_str).collect();
+    let sorted = |parts: &[&[&str]]| {
+        let all: BTreeSet<_> = parts.concat().into_iter().map(str::to_owned).collect();
+        all.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(names(""), sorted(&[&recoveries, &counts]));
+    assert_eq!(names("policy.preset = \"production\""), sorted(&[&recoveries, &rates]));
+    assert_eq!(names(ALL_RULES), sorted(&[&recoveries, &counts, &rates]));
 }

@@ -12,6 +12,7 @@ mod parameters;
 mod policy;
 mod resolve;
 mod roles;
+mod stacks;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,30 +23,43 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-/// The template's path in the project.
-const TEMPLATE: &str = "infrastructure/circuit-breaker-infrastructure.yaml";
+/// The path of the main stack's template in the project.
+const MAIN: &str = "infrastructure/circuit-breaker-infrastructure.yaml";
+/// The path of the data stack's template in the project.
+const DATA: &str = "infrastructure/circuit-breaker-data.yaml";
 
-/// The text as it is written, comments included.
+/// The text of the main stack's template as it is written, comments included.
 fn source() -> String {
-    fs::read_to_string(folders::project().join(TEMPLATE)).unwrap()
+    fs::read_to_string(folders::project().join(MAIN)).unwrap()
 }
 
 /// A template after the SAM transform.
 struct Template(Value);
 
 impl Template {
-    /// The template with the parameters' defaults.
+    /// The main stack's template with the parameters' defaults.
     async fn plain() -> &'static Self {
         static PLAIN: OnceCell<Template> = OnceCell::const_new();
         PLAIN.get_or_init(|| Self::with(&[])).await
     }
 
+    /// The data stack's template.
+    async fn data() -> &'static Self {
+        static DATA_STACK: OnceCell<Template> = OnceCell::const_new();
+        DATA_STACK.get_or_init(|| Self::transformed(DATA, &[])).await
+    }
+
+    /// The main stack's template with these parameters.
     async fn with(parameters: &[&str]) -> Self {
-        let python = Python::set_up().await.unwrap();
+        Self::transformed(MAIN, parameters).await
+    }
+
+    async fn transformed(path: &str, parameters: &[&str]) -> Self {
+        let python = Python::for_tests().await.unwrap();
         let mut command = Command::new(python.program("python"));
         command
             .arg(folders::project().join("infrastructure/local/transform.py"))
-            .arg(folders::project().join(TEMPLATE))
+            .arg(folders::project().join(path))
             .args(parameters);
         let output = command.output().await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

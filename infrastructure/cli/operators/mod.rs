@@ -17,7 +17,7 @@ use operate::exit::{Exit, Failure};
 use operate::terminal::{Line, Style, Tone, json};
 use serde::Serialize;
 
-use self::arguments::text;
+pub use self::arguments::text;
 
 pub use command::{ForceArgs, LookArgs, ReleaseArgs, force, look, release};
 pub use history::{HistoryArgs, history};
@@ -77,7 +77,7 @@ impl Target {
 }
 
 /// How an output is written.
-fn style_of(is_terminal: bool) -> Style {
+pub fn style_of(is_terminal: bool) -> Style {
     Style::new(is_terminal, |name| std::env::var_os(name))
 }
 
@@ -107,7 +107,7 @@ struct Problem<'a> {
 }
 
 /// Ends a command: says what went wrong, if anything did.
-fn end(result: Result<Exit, Failure>, as_json: bool) -> ExitCode {
+pub fn end(result: Result<Exit, Failure>, as_json: bool) -> ExitCode {
     let failure = match result {
         Ok(exit) => return exit.into(),
         Err(failure) => failure,

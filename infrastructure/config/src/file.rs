@@ -39,6 +39,16 @@ pub struct Deployment {
     #[schemars(length(min = 1, max = 24), regex(pattern = r"^[a-z](-?[a-z0-9])*$"))]
     #[schemars(extend("patternErrorMessage" = "lower-case letters, digits and single hyphens, a letter first, at most 24 characters"))]
     pub project: String,
+    /// AWS account that this deployment belongs to; the command refuses another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = r"^[0-9]{12}$"))]
+    #[schemars(extend("patternErrorMessage" = "the twelve digits of an account"))]
+    pub account: Option<String>,
+    /// AWS region that this deployment belongs to; the command refuses another one, and uses this one if no other is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = r"^[a-z]+(-[a-z]+)+-[0-9]+$"))]
+    #[schemars(extend("patternErrorMessage" = "the name of a region, such as us-east-1"))]
+    pub region: Option<String>,
     /// Processor that the functions are built for.
     pub architecture: Architecture,
     /// Whether a new version of controller and services gets its traffic step by step. Alarms stop it.
@@ -283,6 +293,8 @@ impl Default for Deployment {
     fn default() -> Self {
         Self {
             project: "bank-circuit-breaker".to_owned(),
+            account: None,
+            region: None,
             architecture: Architecture::default(),
             gradual: false,
             traffic_shift: TrafficShift::default(),

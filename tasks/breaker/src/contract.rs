@@ -102,7 +102,7 @@ pub struct Evaluation {
     pub from: Level,
     /// The level after.
     pub to: Level,
-    /// Where the level would have gone but for a hold or `MODE=observe-only`.
+    /// Where the level would have gone but for a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// The hold that was in force and that an operator's command ends.
@@ -229,7 +229,7 @@ pub struct MetricsInput {
     pub outcome: Outcome,
     /// The state after it.
     pub state: SystemState,
-    /// Where the level would have gone but for a hold or `MODE=observe-only`.
+    /// Where the level would have gone but for a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// Whether nobody could be told of the transition. Then this alone is to be emitted: another call emits what

@@ -197,7 +197,7 @@ pub struct SystemState {
     /// A pinned level, possibly expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// Where the last evaluation would have moved the level but for a hold or `MODE=observe-only`. It is how
+    /// Where the last evaluation would have moved the level but for a hold or the mode `observe-only`. It is how
     /// that is announced once, and not at every look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
@@ -208,6 +208,10 @@ pub struct SystemState {
 }
 
 impl SystemState {
+    /// The attributes that an item may lack. A writer removes those that a state does not have, and keeps every
+    /// attribute that it does not know.
+    pub const OPTIONAL: [&str; 4] = ["hold", "prevented", "probing", "ramp"];
+
     /// The state before anything was ever written: level 1, and everything in the windows counts,
     /// because traffic may be older than the first evaluation.
     #[must_use]

@@ -5,21 +5,20 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use breaker::contract::ErrorName;
 use breaker::object::Objects;
 use breaker::{
-    COMMAND_PREFIX, CommandRecord, Condition, Content, ItemWrite, LastKnown, NewerState, Refusal, SCHEMA_VERSION,
-    STATE_KEY, Stamp, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
-    transition_key, without_content,
+    COMMAND_PREFIX, CommandRecord, LastKnown, NewerState, Refusal, SCHEMA_VERSION, STATE_KEY, Stamp, StateWrite,
+    SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key, transition_key, without_content,
 };
 use jiff::SignedDuration;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::Deserializer;
 
 use crate::refusal::refusal;
 use crate::task_error::TaskError;
+use crate::transaction::transaction_item;
 
 pub use breaker::Stored;
 
@@ -153,45 +152,10 @@ impl StateTable {
             .map_err(|error| unreadable(&error))?;
         Ok(answer.item)
     }
-
-    fn transaction_item(&self, write: ItemWrite<'_>) -> Result<TransactWriteItem, StoreError> {
-        let mut item = match &write.content {
-            Content::State(state) => to_item(&write.key, state)?,
-            // It marks that there is a history, so it never expires.
-            Content::FirstStart(record) => to_item(&write.key, record)?,
-            Content::Transition(record) => self.expiring(to_item(&write.key, record)?, record.at),
-            Content::Command(record) => self.expiring(to_item(&write.key, record)?, record.at),
-        };
-        item.insert("pk".to_owned(), AttributeValue::S(write.key));
-        let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        let number = |number: u64| AttributeValue::N(number.to_string());
-        let put = match write.condition {
-            Condition::Absent => put.condition_expression("attribute_not_exists(pk)"),
-            Condition::StateAt { version, epoch } => put
-                .condition_expression("#version = :version AND #epoch = :epoch")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_names("#epoch", "epoch")
-                .expression_attribute_values(":version", number(version))
-                .expression_attribute_values(":epoch", number(epoch)),
-            Condition::Anything => put,
-        };
-        let put = put.build().map_err(|error| StoreError(format!("an item cannot be written: {error}")))?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    fn expiring(&self, mut item: Item, at: jiff::Timestamp) -> Item {
-        let expires = at.as_second().saturating_add(self.record_retention.as_secs());
-        item.insert("ttl".to_owned(), AttributeValue::N(expires.to_string()));
-        item
-    }
 }
 
 fn unreadable(error: &(impl std::error::Error + 'static)) -> StoreError {
     StoreError(format!("the state table cannot be read: {}: {TABLE_REMEDY}", DisplayErrorContext(error)))
-}
-
-fn to_item(key: &str, content: &impl Serialize) -> Result<Item, StoreError> {
-    serde_dynamo::to_item(content).map_err(|error| StoreError(format!("{key} cannot be written as an item: {error}")))
 }
 
 /// Reads the state item: a state, or a sentence that names the attribute that makes no sense.
@@ -376,7 +340,8 @@ impl LastKnownReader for StateTable {
 
 impl StateWriter for StateTable {
     async fn write(&self, write: &StateWrite) -> Result<(), WriteError> {
-        let items = write.items().into_iter().map(|item| self.transaction_item(item)).collect::<Result<_, _>>()?;
+        let items = write.items().into_iter().map(|item| transaction_item(&self.table, self.record_retention, item));
+        let items = items.collect::<Result<_, _>>()?;
         let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
         let Err(error) = sent else { return Ok(()) };
         Err(match refusal(write, &error) {

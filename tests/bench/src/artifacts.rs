@@ -36,7 +36,7 @@ pub fn binaries(ready: Option<&Path>, names: &[&str]) -> Result<PathBuf> {
     Ok(target.join("release"))
 }
 
-/// Size of a binary and of its deployment package, in bytes. Packed at the fastest level, as `deploy.sh`
+/// Size of a binary and of its deployment package, in bytes. Packed at the fastest level, as `breaker deploy`
 /// does: the largest that the package can be.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 mod alarms;
 mod controllers;
-mod errors;
+pub mod errors;
 mod machine;
 mod stacks;
 mod table;

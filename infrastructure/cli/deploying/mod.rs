@@ -1,0 +1,83 @@
+//! The commands that change a deployment: which file, which AWS, what is shown, and how the command ends.
+
+#![expect(clippy::doc_markdown, reason = "most doc comments here are help texts, which have no markdown")]
+
+mod arguments;
+mod deploy;
+mod destroy;
+mod report;
+mod rollback;
+mod talk;
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use ::deploy::aws::{AwsAccount, AwsData, CloudFormation, S3Bucket, parts};
+use ::deploy::canary::Canary;
+use ::deploy::engine::{Engine, Manner};
+use ::deploy::names::DataNames;
+use ::deploy::ports::{Account as _, Parts};
+use aws_config::SdkConfig;
+use deployment_file::Effective;
+use operate::aws::Connection;
+use operate::exit::Failure;
+use stacks::Names;
+
+use self::arguments::Target;
+use self::talk::Terminal;
+
+pub use self::deploy::{DeployArgs, deploy};
+pub use self::destroy::{DestroyArgs, destroy};
+pub use self::rollback::{RollbackArgs, rollback};
+
+/// Between two looks at a changing stack.
+const PAUSE: Duration = Duration::from_secs(3);
+/// The same on another AWS, such as a local one.
+const LOCAL_PAUSE: Duration = Duration::from_millis(300);
+
+/// The engine on AWS.
+type Aws = Engine<Parts<CloudFormation, S3Bucket, AwsAccount, AwsData, Canary, Terminal>>;
+
+/// What one run does not do.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+struct Restraint {
+    yes: bool,
+    dry_run: bool,
+    skip_canary: bool,
+    json: bool,
+}
+
+/// Whether a person can see progress.
+fn is_watched() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// The engine and what its clients share.
+struct Connected {
+    engine: Aws,
+    config: SdkConfig,
+}
+
+/// Connects to the deployment that the file describes.
+async fn connect(target: &Target, effective: &Effective, restraint: Restraint) -> Result<Connected, Failure> {
+    let names =
+        Names { project: effective.file.deployment.project.clone(), environment: target.environment()?.to_owned() };
+    let connection = Connection {
+        profile: target.profile.clone(),
+        region: target.region.clone().or_else(|| effective.file.deployment.region.clone()),
+        endpoint_url: target.endpoint_url.clone(),
+    };
+    let (config, region) = connection.sdk_config().await?;
+    let identity = AwsAccount::new(&config).identity().await.map_err(|error| Failure::failed(error.message))?;
+    let account = identity.account;
+    let bucket = match &target.bucket {
+        Some(name) => S3Bucket::new(&config, name, &account, &region).of_user(),
+        None => S3Bucket::new(&config, &names.bucket(&account, &region), &account, &region),
+    };
+    let pause = if config.endpoint_url().is_some() { LOCAL_PAUSE } else { PAUSE };
+    let Restraint { yes, dry_run, skip_canary, json } = restraint;
+    let manner = Manner { yes, dry_run, check: !skip_canary, pause };
+    let engine = Engine::new(parts(&config, bucket, Terminal::new(json)), names, &account, &region, manner);
+    Ok(Connected { engine, config })
+}

@@ -1,0 +1,54 @@
+//! The end of a deployment: where it is, and what can be tried now.
+
+use std::process::ExitCode;
+
+use ::deploy::report::{DeployReport, Outcome};
+use aws_config::SdkConfig;
+use operate::exit::{Exit, Failure};
+use operate::terminal::{Line, json};
+
+use super::is_watched;
+use crate::operators::{end, style_of, write};
+
+/// Ends a command.
+pub fn ended(result: Result<(), Failure>, as_json: bool) -> ExitCode {
+    end(result.map(|()| Exit::Done), as_json)
+}
+
+/// Shows what was done.
+pub fn show(report: &DeployReport, config: &SdkConfig, as_json: bool) {
+    if as_json {
+        write(&(json(report, true) + "\n"));
+    } else if report.outcome != Outcome::DryRun {
+        write(&style_of(is_watched()).render(&lines(report, config.endpoint_url())));
+    }
+}
+
+fn lines(report: &DeployReport, endpoint: Option<&str>) -> Vec<Line> {
+    let output = |name: &str| report.outputs.get(name).map_or("", String::as_str);
+    // A local AWS serves every API at its own address; the one in the outputs is Amazon's.
+    let api = match endpoint {
+        Some(endpoint) => format!("{endpoint}/_aws/execute-api/{}/$default", output("ApiId")),
+        None => output("ApiUrl").to_owned(),
+    };
+    let row = |label: &str, value: &str| Line::from(format!("{label:<15} {value}"));
+    let place = &report.place;
+    let at = endpoint.map(|endpoint| format!(" --endpoint-url {endpoint}")).unwrap_or_default();
+    vec![
+        Line::default(),
+        row("Release", &report.release),
+        row("API", &api),
+        row("Dashboard", output("DashboardUrl")),
+        row("State machine", output("StateMachineArn")),
+        row("Table", output("StateTableName")),
+        row("Alarm queue", output("AlarmQueueUrl")),
+        row("Dead letters", output("DeadLetterQueueUrl")),
+        row("Alerts topic", output("AlertTopicArn")),
+        Line::default(),
+        Line::from("Try it (where the API asks for signatures: awscurl, or curl with --aws-sigv4):"),
+        // In single quotes, because a local address contains a dollar sign.
+        Line::from(format!("  curl '{api}/circuit-breaker'")),
+        Line::from(format!("  curl '{api}/account/12345'")),
+        Line::from(format!("  breaker status --stack-name {} --region {}{at}", place.stack, place.region)),
+    ]
+}

@@ -1,0 +1,44 @@
+//! Who calls, and what the account has left.
+
+use aws_config::SdkConfig;
+use operate::aws::errors::call_error;
+use operate::deployment::Identity;
+use operate::ports::{CallError, CallErrorKind};
+
+use crate::ports::Account;
+
+/// The account of the credentials.
+#[derive(Clone, Debug)]
+pub struct AwsAccount {
+    tokens: aws_sdk_sts::Client,
+    functions: aws_sdk_lambda::Client,
+}
+
+impl AwsAccount {
+    /// The account of these clients.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { tokens: aws_sdk_sts::Client::new(config), functions: aws_sdk_lambda::Client::new(config) }
+    }
+}
+
+impl Account for AwsAccount {
+    async fn identity(&self) -> Result<Identity, CallError> {
+        let answer = self.tokens.get_caller_identity().send().await;
+        let answer = answer.map_err(|error| call_error("whose the credentials are cannot be asked", &error))?;
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        Ok(Identity { account: text(answer.account()), arn: text(answer.arn()) })
+    }
+
+    async fn unreserved_concurrency(&self) -> Result<u64, CallError> {
+        let what = "the account's unreserved concurrent executions cannot be read";
+        let answer = self.functions.get_account_settings().send().await;
+        let answer = answer.map_err(|error| call_error(what, &error))?;
+        let limit =
+            answer.account_limit().and_then(aws_sdk_lambda::types::AccountLimit::unreserved_concurrent_executions);
+        limit.and_then(|limit| u64::try_from(limit).ok()).ok_or_else(|| CallError {
+            kind: CallErrorKind::Refused,
+            message: format!("{what}: Lambda does not name them"),
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! Removal: monitoring, then main. The data stays, unless a typed confirmation says otherwise.
+
+use deployment_file::Effective;
+use operate::exit::Failure;
+use stacks::Role;
+
+use super::{Engine, failed};
+use crate::names::DataNames;
+use crate::ports::{Bucket as _, Data as _, DataKey, Ports, StackService as _};
+use crate::release::Releases;
+use crate::report::DestroyReport;
+use crate::settings;
+
+/// Table and key, as they are now.
+struct Found {
+    table: bool,
+    key: Option<DataKey>,
+}
+
+impl<P: Ports + Sync> Engine<P> {
+    /// Removes the deployment. With `delete_data` table and key go too.
+    ///
+    /// # Errors
+    /// Says what could not be removed, or not be looked at: then nothing of the data was removed.
+    pub async fn destroy(&self, effective: &Effective, delete_data: bool) -> Result<DestroyReport, Failure> {
+        settings::check_place(effective, &self.account, &self.region)?;
+        let main = self.names.deployment();
+        let data = self.names.stack(Role::Data);
+        let mut stacks = Vec::new();
+        for name in [self.names.stack(Role::Monitoring), main.clone()] {
+            if self.is_there(&name).await? {
+                stacks.push(name);
+            }
+        }
+        let data_stack = self.is_there(&data).await?;
+        // Before anything goes: without the key the table's records are lost for good, so both are looked at first.
+        let found = self.find_data().await?;
+        let mut going = stacks.clone();
+        if delete_data {
+            going.extend(data_stack.then(|| data.clone()));
+            going.extend(self.data_in_words(&found));
+        }
+        self.say(format!("Deployment {main} in account {}, region {}", self.account, self.region));
+        if going.is_empty() {
+            self.say(format!("There is no stack {main}: nothing is to be removed."));
+            return Ok(self.removal(Vec::new(), self.kept(data_stack.then_some(data), &found)));
+        }
+        self.say(format!("This removes: {}.", going.join(", ")));
+        if !delete_data {
+            self.say_kept(data_stack.then_some(data.as_str()), &found);
+        }
+        if self.manner.dry_run {
+            self.say("Nothing was changed (--dry-run).");
+            let kept = if delete_data { Vec::new() } else { self.kept(data_stack.then_some(data), &found) };
+            return Ok(self.removal(going, kept));
+        }
+        self.agree(&format!("Remove {main} for good?"), &main, "nothing was changed")?;
+        for stack in &stacks {
+            self.say(format!("Deleting {stack} ..."));
+            self.delete_stack(stack).await?;
+            self.say(format!("The stack {stack} is gone."));
+        }
+        // A later deployment of this name has a history of its own. Without a bucket there is none to remove.
+        let _ = self.ports.bucket().remove_all(&Releases::new(self.ports.bucket(), &main).prefix()).await;
+        if delete_data {
+            self.delete_data(data_stack.then_some(data.as_str()), &found).await?;
+        }
+        let data_stack = self.is_there(&data).await?;
+        let found = self.find_data().await?;
+        self.say_kept(data_stack.then_some(data.as_str()), &found);
+        Ok(self.removal(going, self.kept(data_stack.then_some(data), &found)))
+    }
+
+    async fn is_there(&self, stack: &str) -> Result<bool, Failure> {
+        let view = self.ports.stacks().stack(stack).await.map_err(failed)?;
+        let Some(view) = view.filter(|view| view.status != "DELETE_COMPLETE") else { return Ok(false) };
+        if view.status.ends_with("_IN_PROGRESS") && view.status != "REVIEW_IN_PROGRESS" {
+            return Err(Failure::failed(format!(
+                "the stack {stack} is being changed by another session ({}): try again when that is done",
+                view.status
+            )));
+        }
+        Ok(true)
+    }
+
+    async fn find_data(&self) -> Result<Found, Failure> {
+        let (table, alias) = (self.names.table(), self.names.key_alias());
+        let cannot =
+            |what: String| move |error| Failure::failed(format!("it is unknown whether {what} is there: {error}"));
+        let has_table = self.ports.data().has_table(&table).await.map_err(cannot(format!("the table {table}")))?;
+        let key = self.ports.data().key(&alias).await.map_err(cannot(format!("the key {alias}")))?;
+        Ok(Found { table: has_table, key })
+    }
+
+    /// The stack first: its template keeps table and key, so that each is deleted by itself and seen to be gone.
+    async fn delete_data(&self, stack: Option<&str>, found: &Found) -> Result<(), Failure> {
+        if let Some(stack) = stack {
+            self.ports.stacks().protect(stack, false).await.map_err(failed)?;
+            self.delete_stack(stack).await?;
+            self.say(format!("The stack {stack} is gone."));
+        }
+        if found.table {
+            let table = self.names.table();
+            self.ports.data().delete_table(&table).await.map_err(failed)?;
+            self.say(format!("The table {table} is deleted."));
+        }
+        match &found.key {
+            Some(key) => self.end_key(&key.id).await,
+            None => Ok(()),
+        }
+    }
+
+    fn data_in_words(&self, found: &Found) -> Vec<String> {
+        let table = found.table.then(|| format!("the table {} with all its records", self.names.table()));
+        let key = found.key.as_ref().map(|key| format!("the key {} ({})", self.names.key_alias(), key.id));
+        table.into_iter().chain(key).collect()
+    }
+
+    fn kept(&self, stack: Option<String>, found: &Found) -> Vec<String> {
+        stack.into_iter().chain(self.data_in_words(found)).collect()
+    }
+
+    fn say_kept(&self, stack: Option<&str>, found: &Found) {
+        let kept = self.data_in_words(found);
+        if kept.is_empty() && stack.is_none() {
+            return;
+        }
+        let of = stack.map(|stack| format!(" in the stack {stack}")).unwrap_or_default();
+        self.say(format!(
+            "Kept: {}{of}. The next deployment finds it; `breaker destroy --delete-data` removes it.",
+            if kept.is_empty() { "nothing".to_owned() } else { kept.join(" and ") }
+        ));
+    }
+
+    fn removal(&self, removed: Vec<String>, kept: Vec<String>) -> DestroyReport {
+        DestroyReport { place: self.place(), dry_run: self.manner.dry_run, removed, kept }
+    }
+}

@@ -1,0 +1,97 @@
+//! Deploys, rolls back and removes, on the ports.
+
+mod changes;
+mod deploy;
+mod destroy;
+mod rollback;
+mod stack;
+
+use std::time::Duration;
+
+use operate::deployment::Place;
+use operate::exit::{Exit, Failure};
+use operate::ports::{CallError, Confirmation};
+use operate::terminal::{Line, Tone};
+use stacks::Names;
+
+use crate::names::DataNames;
+use crate::ports::{Ports, Talk};
+
+pub use deploy::Begun;
+pub use rollback::Only;
+
+/// How the work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// Asks nothing.
+    pub yes: bool,
+    /// Changes nothing.
+    pub dry_run: bool,
+    /// Tries the deployment at the end.
+    pub check: bool,
+    /// Between two looks at a stack that is changing.
+    pub pause: Duration,
+}
+
+/// One deployment in one account and region.
+#[derive(Clone, Debug)]
+pub struct Engine<P> {
+    ports: P,
+    names: Names,
+    account: String,
+    region: String,
+    manner: Manner,
+}
+
+impl<P: Ports + Sync> Engine<P> {
+    /// The deployment of these names.
+    #[must_use]
+    pub fn new(ports: P, names: Names, account: &str, region: &str, manner: Manner) -> Self {
+        Self { ports, names, account: account.to_owned(), region: region.to_owned(), manner }
+    }
+
+    /// The ports.
+    #[must_use]
+    pub const fn ports(&self) -> &P {
+        &self.ports
+    }
+
+    /// Where the deployment is.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { stack: self.names.deployment(), account: self.account.clone(), region: self.region.clone() }
+    }
+
+    fn say(&self, text: impl Into<String>) {
+        self.ports.talk().say(Line::from(text.into()));
+    }
+
+    fn warn(&self, text: &str) {
+        self.ports.talk().say(Line::toned(Tone::Warning, "Warning: ").and(Tone::Plain, format!("{text}.")));
+    }
+
+    /// Asks, unless nothing is to be asked. `otherwise` is what is true if the answer is no.
+    fn agree(&self, question: &str, expected: &str, otherwise: &str) -> Result<(), Failure> {
+        if self.manner.yes {
+            return Ok(());
+        }
+        match self.ports.talk().confirm(question, expected) {
+            Confirmation::Yes => Ok(()),
+            Confirmation::No => Err(Failure::failed(otherwise)),
+            Confirmation::NotAsked => Err(Failure::failed(format!(
+                "{question} The input is no terminal, so the question cannot be asked: give --yes; {otherwise}"
+            ))),
+        }
+    }
+}
+
+/// A call that failed before anything was changed.
+fn failed(error: CallError) -> Failure {
+    Failure::failed(error.message)
+}
+
+/// A call about a change that goes on without this command.
+fn unknown(what: &str, error: &CallError) -> Failure {
+    let sentence = format!("{what} goes on by itself, and can no longer be watched ({error}): run this command again");
+    Failure { exit: Exit::Unknown, sentence }
+}

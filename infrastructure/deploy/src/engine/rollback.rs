@@ -1,0 +1,133 @@
+//! Rollback to the release before, and the update of one function. Neither touches the data stack.
+
+use deployment_file::Effective;
+use operate::exit::Failure;
+use stacks::{Role, Stack};
+
+use super::Engine;
+use super::changes::Batch;
+use super::deploy::has_main;
+use crate::artifacts::Binary;
+use crate::names::DataNames;
+use crate::ports::Ports;
+use crate::release::{GRADUAL, Release, Releases};
+use crate::report::{DeployReport, Outcome};
+use crate::settings;
+
+/// The release that is to get another code of one function.
+#[derive(Clone, Debug)]
+pub struct Only {
+    /// The release that is deployed.
+    pub current: Release,
+    history: Vec<String>,
+}
+
+impl<P: Ports + Sync> Engine<P> {
+    /// Deploys the release before the current one: its templates, its parameters, its code.
+    ///
+    /// # Errors
+    /// There is none, it cannot be gone back to, or a stack could not be changed.
+    pub async fn rollback(&self, effective: &Effective) -> Result<DeployReport, Failure> {
+        settings::check_place(effective, &self.account, &self.region)?;
+        let deployment = self.names.deployment();
+        let Some(current) = self.deployed_release().await? else {
+            return Err(Failure::failed(format!(
+                "there is no stack {deployment} to roll back in account {}, region {}",
+                self.account, self.region
+            )));
+        };
+        self.ensure_bucket().await?;
+        let releases = Releases::new(self.ports().bucket(), &deployment);
+        let mut history = releases.history().await?;
+        // Up to the current release: those behind it were rolled back before.
+        let place = history.iter().rposition(|id| *id == current);
+        let Some(before) = place.and_then(|place| place.checked_sub(1)) else {
+            return Err(Failure::failed(format!(
+                "there is no release before {current}; releases are recorded at each deployment"
+            )));
+        };
+        history.truncate(before + 1);
+        let previous = history.last().cloned().unwrap_or_default();
+        let release = releases.read(&previous).await?;
+        refuse_older_schema(&release, releases.find(&current).await.as_ref())?;
+        self.say(format!("Rolling {} back from release {current} to {previous}", self.place()));
+        // All at once: what moves traffic step by step would stop at the alarms that the rollback is to silence. The
+        // record keeps what the release is to be.
+        let all_at_once = release.stacks().into_iter().filter(|stack| !stack.retained).map(at_once).collect();
+        let question = format!("Roll {deployment} back to release {previous}");
+        self.redeploy(release, all_at_once, history, question).await
+    }
+
+    /// Looks at the deployed release before one function is built.
+    ///
+    /// # Errors
+    /// Nothing is deployed yet, or its release was not recorded.
+    pub async fn begin_only(&self) -> Result<Only, Failure> {
+        let deployment = self.names.deployment();
+        let Some(current) = self.deployed_release().await? else {
+            return Err(Failure::failed(format!("there is no stack {deployment} yet: deploy all of it first")));
+        };
+        self.ensure_bucket().await?;
+        let releases = Releases::new(self.ports().bucket(), &deployment);
+        let history = releases.history().await?;
+        Ok(Only { current: releases.read(&current).await?, history })
+    }
+
+    /// Deploys another code of one function; all else stays as it is.
+    ///
+    /// # Errors
+    /// The release has no such function, or the stack could not be changed.
+    pub async fn only(&self, only: Only, binary: &Binary) -> Result<DeployReport, Failure> {
+        let Only { current, history } = only;
+        if !self.manner.dry_run {
+            self.upload_binary(binary).await?;
+        }
+        let release = current.with_code(binary.function, &binary.key())?;
+        let main = release.stacks().into_iter().filter(|stack| stack.role == Role::Main).collect();
+        let question =
+            format!("Deploy the function {} as release {} to {}", binary.function, release.id, self.names.deployment());
+        self.redeploy(release, main, history, question).await
+    }
+
+    async fn redeploy(
+        &self,
+        release: Release,
+        stacks: Vec<Stack>,
+        history: Vec<String>,
+        question: String,
+    ) -> Result<DeployReport, Failure> {
+        if !has_main(&stacks) {
+            return Err(Failure::failed(format!("the release {} has no main stack", release.id)));
+        }
+        let all: Vec<&Stack> = stacks.iter().collect();
+        let batch = self.conditions(&all).await?;
+        let otherwise = "nothing was changed".to_owned();
+        let changes = self.change(Batch { stacks: batch, question, otherwise }).await?;
+        if self.manner.dry_run {
+            self.say("Nothing was changed (--dry-run).");
+            return Ok(self.report(Outcome::DryRun, &release, changes));
+        }
+        self.finish(&stacks, &release, history, changes).await
+    }
+}
+
+fn at_once(mut stack: Stack) -> Stack {
+    if let Some(gradual) = stack.parameters.get_mut(GRADUAL) {
+        *gradual = "false".to_owned();
+    }
+    stack
+}
+
+/// Functions of an older schema cannot write a newer state.
+fn refuse_older_schema(release: &Release, current: Option<&Release>) -> Result<(), Failure> {
+    let (older, newer) =
+        (release.schema_version, current.map_or(release.schema_version, |current| current.schema_version));
+    if older >= newer {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "the release {} writes the state in schema {older}, and the deployed one in schema {newer}, which the older \
+         functions refuse to write: the level could no longer move. Deploy a release that knows schema {newer}",
+        release.id
+    )))
+}

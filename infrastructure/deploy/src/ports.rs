@@ -1,0 +1,293 @@
+//! What the engine needs of AWS and of the person in front of it, a trait for each need.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use deployment_file::Architecture;
+use operate::deployment::Identity;
+use operate::exit::Failure;
+use operate::ports::{CallError, Confirmation};
+use operate::terminal::Line;
+
+use crate::plan::{ChangeSet, Proposal};
+
+/// A stack as `CloudFormation` describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StackView {
+    /// Its status, in the words of `CloudFormation`.
+    pub status: String,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// Its outputs.
+    pub outputs: BTreeMap<String, String>,
+    /// Whether it is protected against deletion.
+    pub protected: bool,
+}
+
+/// One event of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its identifier.
+    pub id: String,
+    /// The logical name of the resource.
+    pub resource: String,
+    /// The type of the resource.
+    pub kind: String,
+    /// The status that the resource has from then on.
+    pub status: String,
+    /// Why; empty if `CloudFormation` gives no reason.
+    pub reason: String,
+}
+
+/// A resource of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackResource {
+    /// Its type.
+    pub kind: String,
+    /// Its status.
+    pub status: String,
+    /// Its own name or identifier.
+    pub physical: String,
+}
+
+/// `CloudFormation`.
+pub trait StackService {
+    /// The stack called `name`; None if there is none.
+    fn stack(&self, name: &str) -> impl Future<Output = Result<Option<StackView>, CallError>> + Send;
+
+    /// One resource of a stack by its logical name; None if the stack has none.
+    fn resource(
+        &self,
+        stack: &str,
+        logical: &str,
+    ) -> impl Future<Output = Result<Option<StackResource>, CallError>> + Send;
+
+    /// Computes what a template and its parameters would change; None if nothing would.
+    fn propose(&self, proposal: &Proposal) -> impl Future<Output = Result<Option<ChangeSet>, CallError>> + Send;
+
+    /// Begins to carry a change set out.
+    fn execute(&self, change_set: &ChangeSet) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Forgets a change set, and the empty stack that was made for it.
+    fn discard(&self, change_set: &ChangeSet) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Begins to delete a stack.
+    fn delete(&self, stack: &str) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Switches a stack's protection against deletion on or off.
+    fn protect(&self, stack: &str, on: bool) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// The newest events of a stack, newest first.
+    fn events(&self, stack: &str) -> impl Future<Output = Result<Vec<Event>, CallError>> + Send;
+}
+
+/// How the bucket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BucketState {
+    /// There is none.
+    Missing,
+    /// It is there, and not private, encrypted, versioned and TLS-only yet.
+    Unfinished,
+    /// It can be used.
+    Ready,
+}
+
+/// The bucket of artefacts and releases.
+pub trait Bucket {
+    /// Its name.
+    fn name(&self) -> &str;
+
+    /// The address under which `CloudFormation` reads an object.
+    fn url(&self, key: &str) -> String;
+
+    /// How it is.
+    fn state(&self) -> impl Future<Output = Result<BucketState, CallError>> + Send;
+
+    /// Makes it.
+    fn create(&self) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Makes it private, encrypted, versioned and TLS-only.
+    fn secure(&self) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Whether it holds an object.
+    fn has(&self, key: &str) -> impl Future<Output = Result<bool, CallError>> + Send;
+
+    /// Writes an object.
+    fn put(&self, key: &str, content: Vec<u8>) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Reads an object; None if there is none. Any other answer is an error: taken for none, it would begin a new
+    /// history.
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, CallError>> + Send;
+
+    /// Removes all objects whose keys begin so.
+    fn remove_all(&self, prefix: &str) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// The account.
+pub trait Account {
+    /// Whose the credentials are.
+    fn identity(&self) -> impl Future<Output = Result<Identity, CallError>> + Send;
+
+    /// The concurrent executions that no function of the account reserves.
+    fn unreserved_concurrency(&self) -> impl Future<Output = Result<u64, CallError>> + Send;
+}
+
+/// A key, as its alias leads to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataKey {
+    /// Its identifier.
+    pub id: String,
+    /// Whether it is scheduled for deletion.
+    pub ends: bool,
+}
+
+/// The table and its key, which outlive their stack.
+pub trait Data {
+    /// Whether there is a table called `name`. "Not allowed to look" is an error, not "no".
+    fn has_table(&self, name: &str) -> impl Future<Output = Result<bool, CallError>> + Send;
+
+    /// The key behind an alias or an identifier; None if there is none.
+    fn key(&self, name: &str) -> impl Future<Output = Result<Option<DataKey>, CallError>> + Send;
+
+    /// Deletes a table that may be protected against it, and waits for its end.
+    fn delete_table(&self, name: &str) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Deletes an alias; one that is missing is deleted already.
+    fn delete_alias(&self, alias: &str) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Schedules a key's deletion in 30 days; one that is scheduled already stays so.
+    fn end_key(&self, id: &str) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// Builds the functions.
+pub trait Builder {
+    /// Builds these functions and returns the folder with `<function>/bootstrap` in it.
+    fn build(
+        &self,
+        functions: &[&str],
+        architecture: Architecture,
+    ) -> impl Future<Output = Result<PathBuf, Failure>> + Send;
+}
+
+/// Tries a deployed system.
+pub trait Check {
+    /// Tries the deployment whose main stack has these outputs; says what it tries. The error says what does not work.
+    fn check(
+        &self,
+        outputs: &BTreeMap<String, String>,
+        release: &str,
+        talk: &(impl Talk + Sync),
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// What a change is doing now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// The stack.
+    pub stack: &'a str,
+    /// Resources that are done.
+    pub done: usize,
+    /// Resources that are to be changed, as far as it is known.
+    pub of: usize,
+    /// The newest event.
+    pub event: &'a Event,
+}
+
+/// Talks to the person or the pipeline.
+pub trait Talk {
+    /// Says something.
+    fn say(&self, line: Line);
+
+    /// Shows how far a change of a stack is.
+    fn step(&self, step: Step<'_>);
+
+    /// Asks for the word `expected`.
+    fn confirm(&self, question: &str, expected: &str) -> Confirmation;
+}
+
+/// All that the engine needs.
+pub trait Ports {
+    /// `CloudFormation`.
+    type Stacks: StackService + Sync;
+    /// The bucket.
+    type Bucket: Bucket + Sync;
+    /// The account.
+    type Account: Account + Sync;
+    /// Table and key.
+    type Data: Data + Sync;
+    /// The check.
+    type Check: Check + Sync;
+    /// The person or the pipeline.
+    type Talk: Talk + Sync;
+
+    /// `CloudFormation`.
+    fn stacks(&self) -> &Self::Stacks;
+    /// The bucket.
+    fn bucket(&self) -> &Self::Bucket;
+    /// The account.
+    fn account(&self) -> &Self::Account;
+    /// Table and key.
+    fn data(&self) -> &Self::Data;
+    /// The check.
+    fn check(&self) -> &Self::Check;
+    /// The person or the pipeline.
+    fn talk(&self) -> &Self::Talk;
+}
+
+/// The ports, each by itself.
+#[derive(Clone, Debug)]
+pub struct Parts<S, B, A, D, C, T> {
+    /// `CloudFormation`.
+    pub stacks: S,
+    /// The bucket.
+    pub bucket: B,
+    /// The account.
+    pub account: A,
+    /// Table and key.
+    pub data: D,
+    /// The check.
+    pub check: C,
+    /// The person or the pipeline.
+    pub talk: T,
+}
+
+impl<S, B, A, D, C, T> Ports for Parts<S, B, A, D, C, T>
+where
+    S: StackService + Sync,
+    B: Bucket + Sync,
+    A: Account + Sync,
+    D: Data + Sync,
+    C: Check + Sync,
+    T: Talk + Sync,
+{
+    type Stacks = S;
+    type Bucket = B;
+    type Account = A;
+    type Data = D;
+    type Check = C;
+    type Talk = T;
+
+    fn stacks(&self) -> &S {
+        &self.stacks
+    }
+
+    fn bucket(&self) -> &B {
+        &self.bucket
+    }
+
+    fn account(&self) -> &A {
+        &self.account
+    }
+
+    fn data(&self) -> &D {
+        &self.data
+    }
+
+    fn check(&self) -> &C {
+        &self.check
+    }
+
+    fn talk(&self) -> &T {
+        &self.talk
+    }
+}

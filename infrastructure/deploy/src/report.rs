@@ -1,0 +1,65 @@
+//! What `--json` prints of a deployment, a rollback or a removal.
+
+use std::collections::BTreeMap;
+
+use operate::deployment::Place;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::plan::Change;
+
+/// How a deployment or a rollback ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// It is carried out.
+    Changed,
+    /// Nothing differed.
+    Unchanged,
+    /// It was a dry run: nothing was changed.
+    DryRun,
+}
+
+/// What changes in one stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StackChanges {
+    /// The stack.
+    pub stack: String,
+    /// Whether there was no such stack.
+    pub new: bool,
+    /// What changes; empty if nothing does.
+    pub changes: Vec<Change>,
+}
+
+/// A deployment or a rollback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeployReport {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Where the deployment is.
+    pub place: Place,
+    /// The release that is deployed, or would be.
+    pub release: String,
+    /// What changed, or would.
+    pub changes: Vec<StackChanges>,
+    /// The outputs of the main stack; empty after a dry run.
+    pub outputs: BTreeMap<String, String>,
+    /// Whether the deployment was tried at the end.
+    pub checked: bool,
+}
+
+/// A removal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DestroyReport {
+    /// Where the deployment was.
+    pub place: Place,
+    /// Whether it was a dry run: nothing was changed.
+    pub dry_run: bool,
+    /// What is gone, or would be.
+    pub removed: Vec<String>,
+    /// What was found to be there afterwards, or would stay.
+    pub kept: Vec<String>,
+}

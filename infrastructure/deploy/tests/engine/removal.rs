@@ -1,0 +1,73 @@
+//! Removal: what goes, what stays, and what is said of it.
+
+use deploy::ports::DataKey;
+use operate::ports::Confirmation;
+
+use crate::world::{ASKING, DRY_RUN, QUIETLY, World, effective};
+use crate::{ALIAS, TABLE, all};
+
+/// A deployment with its table and key.
+async fn deployed() -> World {
+    let world = World::new();
+    world.deploy("", QUIETLY).await.unwrap();
+    let mut inner = world.inner();
+    inner.done.clear();
+    inner.said.clear();
+    inner.tables.insert(TABLE.to_owned());
+    inner.keys.insert(ALIAS.to_owned(), DataKey { id: "key-1".to_owned(), ends: false });
+    drop(inner);
+    world
+}
+
+#[tokio::test]
+async fn a_removal_keeps_the_data_and_the_next_deployment_finds_it() {
+    let world = deployed().await;
+    let refused = world.engine(ASKING).destroy(&effective(""), false).await.unwrap_err().sentence;
+    assert_eq!(refused, "nothing was changed");
+    assert!(world.inner().questions[0].ends_with("[bank-test]"), "{:?}", world.inner().questions);
+    let shown = world.engine(DRY_RUN).destroy(&effective(""), false).await.unwrap();
+    assert!(shown.dry_run && world.inner().done.is_empty());
+
+    let gone = world.engine(QUIETLY).destroy(&effective(""), false).await.unwrap();
+    let mut stacks = all();
+    stacks.remove(0);
+    stacks.reverse();
+    let deletions: Vec<_> = stacks.iter().map(|stack| format!("delete {stack}")).collect();
+    assert_eq!((world.inner().done.clone(), gone.removed.clone()), (deletions, stacks));
+    assert_eq!(gone.kept.len(), 3, "{gone:?}");
+    assert!(world.said().contains(&format!("Kept: the table {TABLE}")), "{}", world.said());
+    assert!(!world.inner().objects.keys().any(|key| key.starts_with("releases/")));
+
+    let again = world.deploy("", QUIETLY).await.unwrap().unwrap();
+    assert!(!again.changes.iter().any(|stack| stack.stack.ends_with("-data") && stack.new), "{again:?}");
+}
+
+#[tokio::test]
+async fn one_typed_confirmation_removes_the_data_too() {
+    let world = deployed().await;
+    world.inner().answers.push_back(Confirmation::Yes);
+    let gone = world.engine(ASKING).destroy(&effective(""), true).await.unwrap();
+    assert_eq!(world.inner().questions.len(), 1);
+    let done = world.inner().done.clone();
+    let tail = [
+        "delete bank-test-data".to_owned(),
+        format!("delete table {TABLE}"),
+        format!("delete {ALIAS}"),
+        "end key key-1".to_owned(),
+    ];
+    assert!(done.ends_with(&tail), "{done:?}");
+    assert!(gone.kept.is_empty() && !world.said().contains("Kept"), "{}", world.said());
+    let nothing = world.engine(ASKING).destroy(&effective(""), true).await.unwrap();
+    assert!(nothing.removed.is_empty() && world.said().contains("There is no stack"), "{}", world.said());
+}
+
+#[tokio::test]
+async fn nothing_of_the_data_goes_while_it_is_unknown_what_is_there() {
+    for (call, expected) in [("describe table", "whether the table"), ("describe key", "whether the key")] {
+        let world = deployed().await;
+        world.inner().refused.insert(call);
+        let failed = world.engine(QUIETLY).destroy(&effective(""), true).await.unwrap_err().sentence;
+        assert!(failed.contains(&format!("it is unknown {expected}")) && failed.contains("not authorized"), "{failed}");
+        assert!(world.inner().done.is_empty(), "{call}: {:?}", world.inner().done);
+    }
+}

@@ -1,0 +1,64 @@
+//! The stacks of a deployment, in the order of their creation.
+
+use std::collections::BTreeMap;
+
+use deployment_file::Effective;
+
+use crate::release::identifier;
+use crate::{Code, Names, monitoring, parameters};
+
+const DATA: &str = include_str!("../../circuit-breaker-data.yaml");
+const MAIN: &str = include_str!("../../circuit-breaker-infrastructure.yaml");
+
+/// What a stack is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Table and key: they outlive the other stacks.
+    Data,
+    /// The request path and the control plane.
+    Main,
+    /// Level alarms, the alarms for people, the dashboard.
+    Monitoring,
+}
+
+/// A stack that can be deployed as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// What the stack is for.
+    pub role: Role,
+    /// The stack's name.
+    pub name: String,
+    /// The template's text.
+    pub template: String,
+    /// The value of every parameter of the template.
+    pub parameters: BTreeMap<String, String>,
+    /// Whether the stack is protected from deletion, and neither a rollback nor a removal changes it.
+    pub retained: bool,
+}
+
+/// Returns the stacks of a deployment, in the order of their creation.
+#[must_use]
+pub fn stacks(deployment: &Effective, names: &Names, code: &Code) -> Vec<Stack> {
+    let mut stacks = unreleased(deployment, names, code);
+    let release = identifier(&stacks);
+    for stack in stacks.iter_mut().filter(|stack| stack.role == Role::Main) {
+        stack.parameters.insert("ReleaseId".to_owned(), release.clone());
+    }
+    stacks
+}
+
+/// The stacks without the release's identifier, which follows from them.
+pub(crate) fn unreleased(deployment: &Effective, names: &Names, code: &Code) -> Vec<Stack> {
+    let stack = |role, template: String, parameters| Stack {
+        role,
+        name: names.stack(role),
+        template,
+        parameters,
+        retained: role == Role::Data,
+    };
+    vec![
+        stack(Role::Data, DATA.to_owned(), parameters::of_data(deployment, names)),
+        stack(Role::Main, MAIN.to_owned(), parameters::of_main(deployment, names, code)),
+        stack(Role::Monitoring, monitoring::template(deployment, names), BTreeMap::new()),
+    ]
+}
