@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use local::console::Style;
 use deployment_file::Override;
+use local::console::Style;
 use local::deployment::DeployOptions;
 use local::load::{self, End};
 use local::python::Python;

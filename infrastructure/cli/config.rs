@@ -28,8 +28,6 @@ enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Prints the template's parameters, one Name=Value a line
-    Parameters(FileArgs),
 }
 
 /// Which file, and what differs from it in this run.
@@ -59,11 +57,6 @@ pub fn run(args: &ConfigArgs) -> Result<String> {
         ConfigCommand::Show { file, json } => {
             let (_, effective) = read(file)?;
             if *json { Ok(serde_json::to_string_pretty(&effective.settings)?) } else { Ok(table(&effective)) }
-        }
-        ConfigCommand::Parameters(file) => {
-            let (_, effective) = read(file)?;
-            let lines: Vec<_> = effective.parameters().iter().map(|(name, value)| format!("{name}={value}")).collect();
-            Ok(lines.join("\n"))
         }
     }
 }

@@ -37,9 +37,7 @@ pub struct DeployOptions {
 impl Default for DeployOptions {
     fn default() -> Self {
         let options = Self { environment: "dev".to_owned(), overrides: Vec::new() };
-        options
-            .with("deployment.architecture", deploy::artifacts::word(HOST))
-            .with("samples.fault_injection", "true")
+        options.with("deployment.architecture", deploy::artifacts::word(HOST)).with("samples.fault_injection", "true")
     }
 }
 

@@ -140,7 +140,8 @@ impl Python {
     /// Whether its Python still is there and finds what was installed: another one may be the system's by now.
     async fn has(&self, packages: Packages) -> bool {
         let mut probe = Command::new(self.program("python"));
-        let found = format!("import importlib.util, sys; sys.exit(not importlib.util.find_spec('{}'))", packages.module());
+        let found =
+            format!("import importlib.util, sys; sys.exit(not importlib.util.find_spec('{}'))", packages.module());
         run(probe.args(["-c", &found])).await.is_ok()
     }
 

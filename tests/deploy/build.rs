@@ -34,7 +34,9 @@ impl Workshop {
             cargo: program(
                 here,
                 "cargo",
-                &format!("echo \"$*\" >>'{at}/calls'\n[ ! -e '{at}/broken' ] || exit 101\ncommand -v tool >>'{at}/calls'\n"),
+                &format!(
+                    "echo \"$*\" >>'{at}/calls'\n[ ! -e '{at}/broken' ] || exit 101\ncommand -v tool >>'{at}/calls'\n"
+                ),
             ),
             rustc: program(here, "rustc", &format!("echo '{at}/sysroot'\n")),
             rustup: program(here, "rustup", "echo 'could not download component' >&2\nexit 1\n"),
@@ -115,7 +117,8 @@ async fn a_missing_tool_is_named_with_the_remedy() {
         let builder = CargoLambda::new(programs, here.to_owned(), here.join("target"));
         builder.build(&["controller"], Architecture::Arm64).await.unwrap_err().sentence
     };
-    let programs = Programs { cargo: at("cargo"), rustc: nowhere("rustc"), rustup: at("rustup"), python: at("python3") };
+    let programs =
+        Programs { cargo: at("cargo"), rustc: nowhere("rustc"), rustup: at("rustup"), python: at("python3") };
     let said = build(programs.clone()).await;
     assert!(said.contains("/nowhere/rustc cannot be started") && said.contains("https://rustup.rs"), "{said}");
     workshop.has_library("aarch64");

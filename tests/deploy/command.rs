@@ -58,7 +58,11 @@ fn a_pipeline_deploys_rolls_back_and_destroys() {
         let shown = deploy(&bench, hollow.path(), &["--dry-run", "--set", "api.burst=300"]).await;
         assert!(shown.code == 0 && shown.output.ends_with("Nothing was changed (--dry-run).\n"), "{}", shown.output);
         let second = deploy(&bench, hollow.path(), &["--yes", "--set", "api.burst=300"]).await;
-        assert!(second.code == 0 && second.output.contains("breaker status --stack-name pipeline-trial"), "{}", second.output);
+        assert!(
+            second.code == 0 && second.output.contains("breaker status --stack-name pipeline-trial"),
+            "{}",
+            second.output
+        );
 
         let back = breaker(&bench, "rollback", &["--yes", "--json", "--skip-canary"]).await.json();
         assert_eq!(back["release"], report["release"]);

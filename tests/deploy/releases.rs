@@ -44,7 +44,10 @@ fn a_release_is_deployed_updated_and_rolled_back() {
         let said = bench.said();
         assert!(said.contains("ControllerFunction") && said.contains("Nothing was changed"), "{said}");
         let buckets = bench.objects().list_buckets().send().await.unwrap();
-        assert!(!buckets.buckets().iter().any(|bucket| bucket.name() == Some(&bench.bucket())), "a dry run made a bucket");
+        assert!(
+            !buckets.buckets().iter().any(|bucket| bucket.name() == Some(&bench.bucket())),
+            "a dry run made a bucket"
+        );
 
         let first = bench.deploy(&[], CHECKED).await.unwrap();
         assert_eq!((first.outcome, first.checked), (Outcome::Changed, true));
@@ -205,9 +208,8 @@ fn a_gradual_release_is_rolled_back_all_at_once() {
     run(async {
         let bench = Bench::open("gradual").await;
         let hollow = hollow_artifacts();
-        let deploy = async |values: &[(&str, &str)]| {
-            bench.deploy_from(hollow.path(), values, QUIETLY).await.unwrap().release
-        };
+        let deploy =
+            async |values: &[(&str, &str)]| bench.deploy_from(hollow.path(), values, QUIETLY).await.unwrap().release;
         let alarms = aws_sdk_cloudwatch::Client::new(bench.stack.sdk());
         let brakes = async || {
             let found = alarms.describe_alarms().alarm_name_prefix("gradual-").max_records(100).send().await.unwrap();
@@ -221,7 +223,10 @@ fn a_gradual_release_is_rolled_back_all_at_once() {
 
         bench.engine(QUIETLY).rollback(&bench.effective(&[])).await.unwrap();
         let view = bench.view().await;
-        assert_eq!((view.outputs["ReleaseId"].clone(), view.parameters["GradualDeployment"].as_str()), (first.clone(), "false"));
+        assert_eq!(
+            (view.outputs["ReleaseId"].clone(), view.parameters["GradualDeployment"].as_str()),
+            (first.clone(), "false")
+        );
         assert_eq!(brakes().await, 0, "CodeDeploy could stop the rollback");
         let recorded = recorded(&bench, &first).await.stacks();
         let main = recorded.iter().find(|stack| stack.role == Role::Main).unwrap();

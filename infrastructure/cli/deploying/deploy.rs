@@ -70,8 +70,7 @@ async fn run(args: &DeployArgs) -> Result<(), Failure> {
     // Before anything is asked of AWS.
     let functions = selection(args)?;
     let ready = args.artifacts.as_deref().map(|folder| Binary::read_all(folder, &functions)).transpose()?;
-    let restraint =
-        Restraint { yes: args.yes, dry_run: args.dry_run, skip_canary: args.skip_canary, json: args.json };
+    let restraint = Restraint { yes: args.yes, dry_run: args.dry_run, skip_canary: args.skip_canary, json: args.json };
     let Connected { engine, config } = connect(&args.target, &effective, restraint).await?;
     let done = if args.only.is_some() {
         only(args, &engine, ready).await?

@@ -43,8 +43,7 @@ pub async fn rollback(args: RollbackArgs) -> ExitCode {
 
 async fn run(args: &RollbackArgs) -> Result<(), Failure> {
     let effective = args.target.read(|text| Terminal::new(args.json).say(Line::from(text)))?;
-    let restraint =
-        Restraint { yes: args.yes, dry_run: args.dry_run, skip_canary: args.skip_canary, json: args.json };
+    let restraint = Restraint { yes: args.yes, dry_run: args.dry_run, skip_canary: args.skip_canary, json: args.json };
     let Connected { engine, config } = connect(&args.target, &effective, restraint).await?;
     report::show(&engine.rollback(&effective).await?, &config, args.json);
     Ok(())

@@ -96,7 +96,8 @@ impl Release {
     /// # Errors
     /// Its main stack has no such function.
     pub fn with_code(mut self, function: &str, key: &str) -> Result<Self, Failure> {
-        let unknown = || Failure::failed(format!("release {} has no function {function} with code of its own", self.id));
+        let unknown =
+            || Failure::failed(format!("release {} has no function {function} with code of its own", self.id));
         let place = stacks::FUNCTIONS.iter().position(|known| *known == function).ok_or_else(unknown)?;
         let mut stacks = self.stacks();
         let main = stacks.iter_mut().find(|stack| stack.role == Role::Main).ok_or_else(unknown)?;

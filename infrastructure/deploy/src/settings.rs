@@ -142,7 +142,10 @@ mod tests {
         let named = effective("[deployment]\naccount = \"111122223333\"\nregion = \"eu-central-1\"");
         assert_eq!(check_place(&named, "111122223333", "eu-central-1"), Ok(()));
         let account = check_place(&named, "999999999999", "eu-central-1").unwrap_err().sentence;
-        assert!(account.contains("deployment.account = \"111122223333\", and this is account 999999999999"), "{account}");
+        assert!(
+            account.contains("deployment.account = \"111122223333\", and this is account 999999999999"),
+            "{account}"
+        );
         let region = check_place(&named, "111122223333", "us-east-1").unwrap_err().sentence;
         assert!(region.contains("deployment.region = \"eu-central-1\", and this is region us-east-1"), "{region}");
         assert_eq!(check_place(&effective(""), "999999999999", "us-east-1"), Ok(()));
@@ -167,7 +170,10 @@ mod tests {
     fn a_prod_with_samples_and_an_active_start_are_warned_of() {
         let found = warnings(&effective(""), "prod", true);
         assert_eq!(found.len(), 3, "{found:?}");
-        assert!(found[0].starts_with("services.full, services.degraded, services.maintenance are not set"), "{found:?}");
+        assert!(
+            found[0].starts_with("services.full, services.degraded, services.maintenance are not set"),
+            "{found:?}"
+        );
         assert!(found[1].contains("alerts.runbook_url") && found[2].contains("observe-only"), "{found:?}");
         let arn = "arn:aws:lambda:us-east-1:111122223333:function:accounts:live";
         let own = format!(

@@ -12,8 +12,7 @@ use schemars::schema_for;
 #[test]
 fn the_committed_schemas_are_those_of_the_reports() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
-    for (name, schema) in
-        [("deploy-report", schema_for!(DeployReport)), ("destroy-report", schema_for!(DestroyReport))]
+    for (name, schema) in [("deploy-report", schema_for!(DeployReport)), ("destroy-report", schema_for!(DestroyReport))]
     {
         let path = folder.join(format!("{name}.json"));
         let expected = serde_json::to_string_pretty(&schema).unwrap() + "\n";

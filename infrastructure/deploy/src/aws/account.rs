@@ -34,7 +34,8 @@ impl Account for AwsAccount {
         let what = "the account's unreserved concurrent executions cannot be read";
         let answer = self.functions.get_account_settings().send().await;
         let answer = answer.map_err(|error| call_error(what, &error))?;
-        let limit = answer.account_limit().and_then(aws_sdk_lambda::types::AccountLimit::unreserved_concurrent_executions);
+        let limit =
+            answer.account_limit().and_then(aws_sdk_lambda::types::AccountLimit::unreserved_concurrent_executions);
         limit.and_then(|limit| u64::try_from(limit).ok()).ok_or_else(|| CallError {
             kind: CallErrorKind::Refused,
             message: format!("{what}: Lambda does not name them"),

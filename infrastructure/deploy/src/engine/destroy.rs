@@ -85,7 +85,8 @@ impl<P: Ports + Sync> Engine<P> {
 
     async fn find_data(&self) -> Result<Found, Failure> {
         let (table, alias) = (self.names.table(), self.names.key_alias());
-        let cannot = |what: String| move |error| Failure::failed(format!("it is unknown whether {what} is there: {error}"));
+        let cannot =
+            |what: String| move |error| Failure::failed(format!("it is unknown whether {what} is there: {error}"));
         let has_table = self.ports.data().has_table(&table).await.map_err(cannot(format!("the table {table}")))?;
         let key = self.ports.data().key(&alias).await.map_err(cannot(format!("the key {alias}")))?;
         Ok(Found { table: has_table, key })

@@ -71,4 +71,3 @@ async fn nothing_of_the_data_goes_while_it_is_unknown_what_is_there() {
         assert!(world.inner().done.is_empty(), "{call}: {:?}", world.inner().done);
     }
 }
-

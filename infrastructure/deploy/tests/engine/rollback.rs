@@ -69,4 +69,3 @@ async fn one_functions_code_is_updated_alone() {
     // And back.
     assert_eq!(engine.rollback(&effective("")).await.unwrap().release, first);
 }
-

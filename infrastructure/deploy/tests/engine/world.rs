@@ -8,7 +8,8 @@ use deploy::artifacts::Binary;
 use deploy::engine::{Engine, Manner};
 use deploy::plan::{Change, ChangeSet, Proposal};
 use deploy::ports::{
-    Account, Bucket, BucketState, Check, Data, DataKey, Event, Parts, StackResource, StackService, StackView, Step, Talk,
+    Account, Bucket, BucketState, Check, Data, DataKey, Event, Parts, StackResource, StackService, StackView, Step,
+    Talk,
 };
 use deploy::report::DeployReport;
 use deployment_file::{Architecture, Effective};
@@ -17,7 +18,6 @@ use operate::exit::Failure;
 use operate::ports::{CallError, CallErrorKind, Confirmation};
 use operate::terminal::Line;
 use stacks::{FUNCTIONS, Names};
-
 
 pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-central-1";
@@ -67,14 +67,8 @@ impl World {
 
     pub fn engine(&self, manner: Manner) -> Engine<Parts<Self, Self, Self, Self, Self, Self>> {
         let world = || self.clone();
-        let parts = Parts {
-            stacks: world(),
-            bucket: world(),
-            account: world(),
-            data: world(),
-            check: world(),
-            talk: world(),
-        };
+        let parts =
+            Parts { stacks: world(), bucket: world(), account: world(), data: world(), check: world(), talk: world() };
         Engine::new(parts, names(), ACCOUNT, REGION, manner)
     }
 
@@ -116,7 +110,8 @@ pub fn binaries(build: &str) -> Vec<Binary> {
     let folder = tempfile::tempdir().unwrap();
     for function in FUNCTIONS {
         std::fs::create_dir(folder.path().join(function)).unwrap();
-        std::fs::write(folder.path().join(function).join("bootstrap"), format!("#!/bin/sh\n{function} {build}")).unwrap();
+        std::fs::write(folder.path().join(function).join("bootstrap"), format!("#!/bin/sh\n{function} {build}"))
+            .unwrap();
     }
     Binary::read_all(folder.path(), &FUNCTIONS).unwrap()
 }
@@ -141,9 +136,11 @@ impl StackService for World {
     async fn propose(&self, proposal: &Proposal) -> Result<Option<ChangeSet>, CallError> {
         self.refuse("propose")?;
         let mut inner = self.inner();
-        if !proposal.new && inner.deployed.get(&proposal.stack).is_some_and(|old| {
-            (&old.template_url, &old.parameters) == (&proposal.template_url, &proposal.parameters)
-        }) {
+        if !proposal.new
+            && inner.deployed.get(&proposal.stack).is_some_and(|old| {
+                (&old.template_url, &old.parameters) == (&proposal.template_url, &proposal.parameters)
+            })
+        {
             return Ok(None);
         }
         inner.proposals += 1;
@@ -232,8 +229,9 @@ impl StackService for World {
         Ok(())
     }
 
-    async fn events(&self, stack: &str) -> Result<Vec<Event>, CallError> {
-        Ok(self.inner().events.get(stack).cloned().unwrap_or_default())
+    async fn events(&self, stack: &str, after: Option<&str>) -> Result<Vec<Event>, CallError> {
+        let events = self.inner().events.get(stack).cloned().unwrap_or_default();
+        Ok(events.into_iter().take_while(|event| Some(event.id.as_str()) != after).collect())
     }
 }
 
@@ -325,12 +323,7 @@ impl Data for World {
 }
 
 impl Check for World {
-    async fn check(
-        &self,
-        _: &BTreeMap<String, String>,
-        _: &str,
-        _: &(impl Talk + Sync),
-    ) -> Result<(), Failure> {
+    async fn check(&self, _: &BTreeMap<String, String>, _: &str, _: &(impl Talk + Sync)) -> Result<(), Failure> {
         self.inner().checked += 1;
         if self.inner().refused.contains("check") {
             return Err(Failure::failed("the controller does not answer: it said nothing"));
