@@ -30,7 +30,7 @@ const HOST: Architecture = if cfg!(target_arch = "aarch64") { Architecture::Arm6
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployOptions {
     /// The last part of every resource's name; its file is read, if there is one.
-    pub environment: String,
+    environment: String,
     overrides: Vec<Override>,
 }
 
@@ -42,6 +42,13 @@ impl Default for DeployOptions {
 }
 
 impl DeployOptions {
+    /// The same for another environment.
+    #[must_use]
+    pub fn in_environment(mut self, environment: &str) -> Self {
+        environment.clone_into(&mut self.environment);
+        self
+    }
+
     /// The same with another value of a key of the file.
     #[must_use]
     pub fn with(self, key: &str, value: &str) -> Self {

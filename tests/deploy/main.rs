@@ -94,8 +94,7 @@ impl Bench {
     }
 
     async fn open_in(project: &str, environment: &str) -> Self {
-        let options = DeployOptions { environment: environment.to_owned(), ..options() };
-        let options = options.with("deployment.project", project);
+        let options = options().in_environment(environment).with("deployment.project", project);
         let names = Names { project: project.to_owned(), environment: environment.to_owned() };
         Self { stack: stack().await, options, names, listener: Listener::default() }
     }

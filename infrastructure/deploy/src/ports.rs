@@ -77,8 +77,8 @@ pub trait StackService {
     /// Switches a stack's protection against deletion on or off.
     fn protect(&self, stack: &str, on: bool) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// The newest events of a stack, newest first.
-    fn events(&self, stack: &str) -> impl Future<Output = Result<Vec<Event>, CallError>> + Send;
+    /// The newest events of a stack, newest first, down to the event `after`, which is not among them.
+    fn events(&self, stack: &str, after: Option<&str>) -> impl Future<Output = Result<Vec<Event>, CallError>> + Send;
 }
 
 /// How the bucket is.

@@ -87,7 +87,7 @@ fn update(table: &str, key: String, item: Item, version: u64, epoch: u64) -> Res
     let mut expression = format!("SET {}", set.join(", "));
     if !absent.is_empty() {
         let removed: Vec<_> = absent.iter().map(|name| format!("#{name}")).collect();
-        expression.push_str(&format!(" REMOVE {}", removed.join(", ")));
+        expression = format!("{expression} REMOVE {}", removed.join(", "));
     }
     let update = Update::builder()
         .table_name(table)

@@ -22,7 +22,8 @@ const UNNAMED_REGION: &str = "us-east-1";
 pub struct S3Bucket {
     client: Client,
     name: String,
-    owner: String,
+    /// The account that has to own it. A bucket of the user's own may be another account's.
+    owner: Option<String>,
     region: String,
     /// The address of another AWS.
     endpoint: Option<String>,
@@ -41,7 +42,7 @@ impl S3Bucket {
         Self {
             client: Client::from_conf(s3.build()),
             name: name.to_owned(),
-            owner: owner.to_owned(),
+            owner: Some(owner.to_owned()),
             region: region.to_owned(),
             endpoint,
             own: false,
@@ -52,6 +53,7 @@ impl S3Bucket {
     #[must_use]
     pub fn of_user(mut self) -> Self {
         self.own = true;
+        self.owner = None;
         self
     }
 
@@ -93,20 +95,21 @@ impl S3Bucket {
             .block_public_policy(true)
             .restrict_public_buckets(true)
             .build();
-        let call = self.client.put_public_access_block().bucket(&self.name).expected_bucket_owner(&self.owner);
+        let call =
+            self.client.put_public_access_block().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.public_access_block_configuration(blocked).send().await;
         sent.map_err(|error| call_error(&self.what(failed), &error))?;
         let encrypted =
             encryption().map_err(|error| refused(self.what(&format!("could not be made private: {error}"))))?;
-        let call = self.client.put_bucket_encryption().bucket(&self.name).expected_bucket_owner(&self.owner);
+        let call = self.client.put_bucket_encryption().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.server_side_encryption_configuration(encrypted).send().await;
         sent.map_err(|error| call_error(&self.what(failed), &error))?;
         let versioned = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
-        let call = self.client.put_bucket_versioning().bucket(&self.name).expected_bucket_owner(&self.owner);
+        let call = self.client.put_bucket_versioning().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.versioning_configuration(versioned).send().await;
         sent.map_err(|error| call_error(&self.what(failed), &error))?;
         // The policy is what is set last: where it is, the bucket is finished.
-        let call = self.client.put_bucket_policy().bucket(&self.name).expected_bucket_owner(&self.owner);
+        let call = self.client.put_bucket_policy().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.policy(self.policy()).send().await;
         sent.map(drop).map_err(|error| call_error(&self.what(failed), &error))
     }
@@ -133,7 +136,7 @@ impl Bucket for S3Bucket {
             return sent.map(|_| BucketState::Ready).map_err(|error| call_error(&what, &error));
         }
         // The owner is checked because a bucket's name can be guessed, and another account may have taken it.
-        let call = self.client.get_bucket_policy().bucket(&self.name).expected_bucket_owner(&self.owner);
+        let call = self.client.get_bucket_policy().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         match call.send().await {
             Ok(_) => Ok(BucketState::Ready),
             Err(error) => match error.code() {
@@ -160,7 +163,7 @@ impl Bucket for S3Bucket {
     }
 
     async fn has(&self, key: &str) -> Result<bool, CallError> {
-        let call = self.client.head_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        let call = self.client.head_object().bucket(&self.name).key(key).set_expected_bucket_owner(self.owner.clone());
         match call.send().await {
             Ok(_) => Ok(true),
             Err(error) if is_missing(&error) => Ok(false),
@@ -169,13 +172,13 @@ impl Bucket for S3Bucket {
     }
 
     async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), CallError> {
-        let call = self.client.put_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        let call = self.client.put_object().bucket(&self.name).key(key).set_expected_bucket_owner(self.owner.clone());
         let sent = call.body(ByteStream::from(content)).send().await;
         sent.map(drop).map_err(|error| call_error(&self.object(key, "cannot be written"), &error))
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, CallError> {
-        let call = self.client.get_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        let call = self.client.get_object().bucket(&self.name).key(key).set_expected_bucket_owner(self.owner.clone());
         let answer = match call.send().await {
             Ok(answer) => answer,
             Err(error) if is_missing(&error) => return Ok(None),
@@ -189,7 +192,12 @@ impl Bucket for S3Bucket {
     }
 
     async fn remove_all(&self, prefix: &str) -> Result<(), CallError> {
-        let call = self.client.list_objects_v2().bucket(&self.name).prefix(prefix).expected_bucket_owner(&self.owner);
+        let call = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(prefix)
+            .set_expected_bucket_owner(self.owner.clone());
         let mut pages = call.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| call_error(&self.object(prefix, "cannot be listed"), &error))?;
@@ -201,7 +209,7 @@ impl Bucket for S3Bucket {
             }
             let delete = Delete::builder().set_objects(Some(objects)).build();
             let delete = delete.map_err(|error| refused(self.object(prefix, &error.to_string())))?;
-            let call = self.client.delete_objects().bucket(&self.name).expected_bucket_owner(&self.owner);
+            let call = self.client.delete_objects().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
             let sent = call.delete(delete).send().await;
             sent.map_err(|error| call_error(&self.object(prefix, "cannot be removed"), &error))?;
         }

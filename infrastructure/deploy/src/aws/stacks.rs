@@ -8,7 +8,8 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetStatus, ChangeSetType, Parameter, Replacement, ResourceChange, Stack,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement, ResourceChange, ResourceStatus,
+    Stack, StackEvent,
 };
 use operate::aws::errors::call_error;
 use operate::ports::{CallError, CallErrorKind};
@@ -105,7 +106,7 @@ impl StackService for CloudFormation {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Ok(answer.stack_resource_detail().map(|resource| StackResource {
             kind: text(resource.resource_type()),
-            status: text(resource.resource_status().map(aws_sdk_cloudformation::types::ResourceStatus::as_str)),
+            status: text(resource.resource_status().map(ResourceStatus::as_str)),
             physical: text(resource.physical_resource_id()),
         }))
     }
@@ -172,7 +173,7 @@ impl StackService for CloudFormation {
         call.send().await.map(drop).map_err(|error| call_error(&what, &error))
     }
 
-    async fn events(&self, stack: &str) -> Result<Vec<Event>, CallError> {
+    async fn events(&self, stack: &str, after: Option<&str>) -> Result<Vec<Event>, CallError> {
         let mut events = Vec::new();
         let mut pages = self.client.describe_stack_events().stack_name(stack).into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -181,19 +182,25 @@ impl StackService for CloudFormation {
                 Err(error) if is_missing(&error) => return Ok(events),
                 Err(error) => return Err(call_error(&format!("the events of {stack} cannot be read"), &error)),
             };
-            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-            events.extend(page.stack_events().iter().map(|event| Event {
-                id: text(event.event_id()),
-                resource: text(event.logical_resource_id()),
-                kind: text(event.resource_type()),
-                status: text(event.resource_status().map(aws_sdk_cloudformation::types::ResourceStatus::as_str)),
-                reason: text(event.resource_status_reason()),
-            }));
-            if events.len() >= EVENTS {
-                break;
+            for event in page.stack_events() {
+                if events.len() >= EVENTS || (after.is_some() && event.event_id() == after) {
+                    return Ok(events);
+                }
+                events.push(event_of(event));
             }
         }
         Ok(events)
+    }
+}
+
+fn event_of(event: &StackEvent) -> Event {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    Event {
+        id: text(event.event_id()),
+        resource: text(event.logical_resource_id()),
+        kind: text(event.resource_type()),
+        status: text(event.resource_status().map(ResourceStatus::as_str)),
+        reason: text(event.resource_status_reason()),
     }
 }
 
@@ -215,7 +222,7 @@ fn pair(key: Option<&str>, value: Option<&str>) -> Option<(String, String)> {
 fn change_of(change: &ResourceChange) -> Change {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Change {
-        action: text(change.action().map(aws_sdk_cloudformation::types::ChangeAction::as_str)),
+        action: text(change.action().map(ChangeAction::as_str)),
         resource: text(change.logical_resource_id()),
         kind: text(change.resource_type()),
         replaced: change.replacement() == Some(&Replacement::True),

@@ -58,7 +58,7 @@ impl<P: Ports + Sync> Engine<P> {
 
     /// The newest event of a stack before a change.
     pub(super) async fn newest_event(&self, stack: &str) -> Option<String> {
-        let events = self.ports.stacks().events(stack).await.ok()?;
+        let events = self.ports.stacks().events(stack, None).await.ok()?;
         events.into_iter().next().map(|event| event.id)
     }
 
@@ -91,8 +91,7 @@ impl<P: Ports + Sync> Engine<P> {
 
     /// The events after `seen`, oldest first. What cannot be read now is read the next time.
     async fn new_events(&self, stack: &str, seen: Option<&str>) -> Vec<Event> {
-        let newest = self.ports.stacks().events(stack).await.unwrap_or_default();
-        let mut new: Vec<_> = newest.into_iter().take_while(|event| Some(event.id.as_str()) != seen).collect();
+        let mut new = self.ports.stacks().events(stack, seen).await.unwrap_or_default();
         new.reverse();
         new
     }

@@ -29,6 +29,7 @@ pub struct Inner {
     /// Templates and parameters as they were deployed.
     deployed: BTreeMap<String, Proposal>,
     proposed: BTreeMap<String, Proposal>,
+    proposals: usize,
     pub resources: BTreeMap<(String, String), StackResource>,
     events: BTreeMap<String, Vec<Event>>,
     /// How the next changes end, by stack: a status and a reason. A change that is not named here ends well.
@@ -142,7 +143,8 @@ impl StackService for World {
         {
             return Ok(None);
         }
-        let id = format!("{}-{}", proposal.stack, inner.proposed.len());
+        inner.proposals += 1;
+        let id = format!("{}-{}", proposal.stack, inner.proposals);
         inner.proposed.insert(id.clone(), proposal.clone());
         if proposal.new {
             let empty = StackView { status: "REVIEW_IN_PROGRESS".to_owned(), ..StackView::default() };
@@ -227,8 +229,9 @@ impl StackService for World {
         Ok(())
     }
 
-    async fn events(&self, stack: &str) -> Result<Vec<Event>, CallError> {
-        Ok(self.inner().events.get(stack).cloned().unwrap_or_default())
+    async fn events(&self, stack: &str, after: Option<&str>) -> Result<Vec<Event>, CallError> {
+        let events = self.inner().events.get(stack).cloned().unwrap_or_default();
+        Ok(events.into_iter().take_while(|event| Some(event.id.as_str()) != after).collect())
     }
 }
 

@@ -1,0 +1,25 @@
+//! The committed JSON Schemas of what `--json` prints are those of the types, so that scripts can rely on them.
+//! `UPDATE_SCHEMAS=1 cargo test --workspace --test report_schemas` writes them anew.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::fs;
+use std::path::Path;
+
+use deploy::report::{DeployReport, DestroyReport};
+use schemars::schema_for;
+
+#[test]
+fn the_committed_schemas_are_those_of_the_reports() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+    for (name, schema) in [("deploy-report", schema_for!(DeployReport)), ("destroy-report", schema_for!(DestroyReport))]
+    {
+        let path = folder.join(format!("{name}.json"));
+        let expected = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            fs::write(&path, &expected).unwrap();
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(committed, expected, "{name} differs: run UPDATE_SCHEMAS=1");
+    }
+}
