@@ -32,19 +32,19 @@ async fn refuses(artifacts: &Path, binary: &str, variable: &str, value: &str) ->
 async fn every_binary_refuses_to_start_with_a_missing_or_absurd_variable_and_names_it() {
     let artifacts = artifacts::build().await.unwrap();
     let absurd = [
-        ("controller", "FALLBACK_LEVEL", "4"),
         ("controller", "DEPLOYMENT", ""),
-        ("full-service", "FAILURE_RATE", "1.5"),
-        ("degraded-service", "FAULT_INJECTION", "yes"),
+        ("full-service", "BREAKER_CONFIG", r#"{"samples.full_failure_percent":150}"#),
+        ("degraded-service", "BREAKER_CONFIG", r#"{"samples.fault_injection":"yes"}"#),
         ("maintenance-service", "LATENCY_MAX_MS", "never"),
         ("full-service", "DEPLOYMENT", ""),
         ("degraded-service", "DEPLOYMENT", ""),
         ("maintenance-service", "DEPLOYMENT", ""),
         ("alarm-processor", "STATE_MACHINE_ARN", ""),
         ("alarm-processor", "DEPLOYMENT", ""),
-        ("evaluate-thresholds", "LEVEL_2_FAILURE_THRESHOLD", "5"),
+        ("evaluate-thresholds", "BREAKER_CONFIG", r#"{"policy.counts.level_2_failures":5}"#),
+        ("evaluate-thresholds", "BREAKER_CONFIG", "{"),
         ("evaluate-thresholds", "DEPLOYMENT", ""),
-        ("write-state", "RECORD_RETENTION_DAYS", "0"),
+        ("write-state", "BREAKER_CONFIG", r#"{"limits.record_retention_days":0}"#),
         ("emit-metrics", "DEPLOYMENT", ""),
     ];
     let everywhere = BINARIES.map(|binary| (binary, "LOG_LEVEL", "loud"));

@@ -67,6 +67,15 @@ async fn falls(output: &mut Output, address: &str) -> String {
     }
 }
 
+/// A second of traffic that names no bank, half of which fails at level 3 alone: it finds the one that this folder runs.
+async fn traffic_finds_the_bank() {
+    let mut traffic = Command::new(env!("CARGO_BIN_EXE_breaker"));
+    traffic.args(["traffic", "--rate", "5", "--seconds", "1", "--fail-level", "3=50%"]);
+    let output = traffic.output().await.unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("5 requests in"), "{said}");
+}
+
 #[tokio::test]
 async fn the_runner_ignores_proxies_tells_of_transitions_and_says_why_it_ends_when_the_local_aws_does() {
     let mut runner = Command::new(env!("CARGO_BIN_EXE_breaker"))
@@ -86,6 +95,7 @@ async fn the_runner_ignores_proxies_tells_of_transitions_and_says_why_it_ends_wh
     let mut stderr = runner.stderr.take().unwrap();
     let address = tokio::time::timeout(DEADLINE, address(&mut output)).await.expect("a bank in time");
     if let Some(address) = &address {
+        traffic_finds_the_bank().await;
         let told = tokio::time::timeout(DEADLINE, falls(&mut output, address)).await.expect("a transition in time");
         assert!(told.contains("level 1 -> 2"), "{told}");
         let server = server_of(runner.id().unwrap());
@@ -96,6 +106,7 @@ async fn the_runner_ignores_proxies_tells_of_transitions_and_says_why_it_ends_wh
     stderr.read_to_string(&mut said).await.unwrap();
     assert!(address.is_some(), "{said}");
     assert_eq!(ended.code(), Some(1), "{said}");
+    assert!(!said.contains("WARN"), "{said}");
     let (_, tail) = said.split_once("its log ended with:\n").expect(&said);
     assert!(said.contains("error: the local AWS ended (signal: 9") && tail.lines().count() > 3, "{said}");
 }

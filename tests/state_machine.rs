@@ -5,9 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use alarm_processor::EXECUTION_TIMEOUTS;
 use breaker::contract::{self, ErrorName};
-use breaker::{LOOKS, SECONDS_BETWEEN_LOOKS, TransitionRequest};
-use serde_json::{Map, Value};
+use breaker::{LOOKS, SECONDS_BETWEEN_ALARM_LOOKS, SECONDS_OF_LOOKS, TransitionRequest};
+use platform::clients::{EVIDENCE_TIMEOUTS, TASK_TIMEOUTS};
+use serde_json::{Map, Value, json};
 
 fn definition() -> Value {
     serde_json::from_str(&fs::read_to_string("statemachines/level-transition.asl.json").unwrap()).unwrap()
@@ -139,20 +141,88 @@ fn only_a_conflict_of_the_writer_leads_to_another_evaluation() {
     }
 }
 
-#[test]
-fn the_schedules_looks_fit_in_its_minute_and_in_the_machines_timeout() {
-    let waits = of_type("Wait");
-    assert_eq!(waits.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["UntilNextLook"]);
-    assert_eq!(waits[0].1["Seconds"], SECONDS_BETWEEN_LOOKS);
-    let waited = u32::from(*LOOKS.end() - 1) * SECONDS_BETWEEN_LOOKS;
-    assert!(waited < 60, "the next minute's execution would look at the same time");
+fn state(name: &str) -> Value {
+    all_states().into_iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no state {name}")).1
+}
 
-    let template = fs::read_to_string("infrastructure/circuit-breaker-infrastructure.yaml").unwrap();
+/// The requests of the two triggers whose executions evaluate more than once.
+fn requests() -> [TransitionRequest; 2] {
+    let alarm = json!({"trigger": "alarm", "alarm": {"name": "level-1-error-rate"}});
+    let schedule = json!({"trigger": "schedule", "looks": LOOKS.end()});
+    [alarm, schedule].map(|input| TransitionRequest::parse(input).unwrap())
+}
+
+#[test]
+fn evaluations_of_one_execution_are_as_the_rules_say() {
+    let [alarm, schedule] = requests();
+    let assigned = &state("Begin")["Assign"];
+    let looks = format!("$exists($states.input.looks) ? $states.input.looks : ({ALARM} ? {} : 1)", alarm.looks());
+    assert_eq!(assigned["looks"], format!("{{% {looks} %}}"));
+    let pause = format!("{ALARM} ? {} : {}", alarm.seconds_between_looks(), schedule.seconds_between_looks());
+    assert_eq!(assigned["pause"], format!("{{% {pause} %}}"));
+
+    let [again] = array(&state("LookAgain?")["Choices"]).to_vec().try_into().unwrap();
+    let condition: &str = again["Condition"].as_str().unwrap();
+    let limit = SECONDS_OF_LOOKS * 1_000;
+    assert!(condition.ends_with(&format!(" + 1000 * $pause < {limit} %}}")), "{condition}");
+    assert_eq!(of_type("Wait").iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["UntilNextLook"]);
+    assert_eq!(state("UntilNextLook")["Seconds"], "{% $pause %}");
+}
+
+const ALARM: &str = "$states.input.trigger = 'alarm'";
+
+#[test]
+fn the_schedule_asks_for_all_evaluations_of_a_minute() {
+    let template = template();
     let inputs: Vec<_> = template.lines().filter_map(|line| line.trim().strip_prefix("Input: ")).collect();
     let [input] = inputs[..] else { panic!("not one schedule: {inputs:?}") };
     let input: Value = serde_json::from_str(input.trim_matches('\'')).unwrap();
     let request = TransitionRequest::parse(input).unwrap();
     assert!(matches!(request, TransitionRequest::Schedule(schedule) if schedule.looks == Some(*LOOKS.end())));
+    assert_eq!(requests().map(|request| u32::from(request.looks()) * request.seconds_between_looks()), [60, 60]);
+}
+
+fn template() -> String {
+    fs::read_to_string("infrastructure/circuit-breaker-infrastructure.yaml").unwrap()
+}
+
+/// The number after a key of a resource of the template.
+fn number_of(resource: &str, key: &str) -> u64 {
+    let template = template();
+    let lines = template.lines().skip_while(|line| line.trim_end() != format!("  {resource}:")).skip(1);
+    let mut own = lines.take_while(|line| line.starts_with("   ") || line.is_empty());
+    let value = own.find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": ")?.parse().ok());
+    value.unwrap_or_else(|| panic!("{resource} has no number {key}"))
+}
+
+/// What the last evaluation of an execution may take, if every call takes as long as it is allowed to.
+fn slowest_evaluation() -> u64 {
+    // Two reads of the state and one of the evidence; one write; one call that emits metrics.
+    let evaluate = 2 * TASK_TIMEOUTS.operation + EVIDENCE_TIMEOUTS.operation;
+    (evaluate + TASK_TIMEOUTS.operation + TASK_TIMEOUTS.operation).as_secs()
+}
+
+/// Each waits for the one before: the last evaluation's calls, the machine, the call that waits for the machine, the
+/// function that makes the call, and the message that comes back if the function does not end.
+#[test]
+fn each_timeout_leaves_room_for_what_it_waits_for() {
+    let machine = definition()["TimeoutSeconds"].as_u64().unwrap();
+    let ended = u64::from(SECONDS_OF_LOOKS) + slowest_evaluation();
+    assert!(ended < machine, "the last evaluation may end after {ended} s");
+    // Step Functions allows a synchronous execution five minutes.
+    assert!(machine <= 300);
+    let function = number_of("AlarmProcessorFunction", "Timeout");
+    let (attempt, operation) = (EXECUTION_TIMEOUTS.attempt.as_secs(), EXECUTION_TIMEOUTS.operation.as_secs());
+    assert!(machine < attempt && attempt < operation && operation < function);
+    assert!(6 * function <= number_of("AlarmQueue", "VisibilityTimeout"));
+}
+
+/// If every slot of the alarm processor waits for an execution that evaluates again, the next message waits until one
+/// ends, and is then too old to be evaluated more than once.
+#[test]
+fn no_message_waits_until_people_are_called() {
+    let slot_is_free_after = u64::from(SECONDS_OF_LOOKS + SECONDS_BETWEEN_ALARM_LOOKS) + slowest_evaluation();
+    assert!(slot_is_free_after + slowest_evaluation() < number_of("OldestAlarmSeconds", "Default"));
 }
 
 #[test]

@@ -12,10 +12,14 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cloudwatch::AlarmStatus;
-use crate::cloudwatch::alarm::AlarmState;
+use crate::cloudwatch::alarm::{AlarmDefinition, AlarmState, MissingData};
+use crate::deployment::DeployOptions;
 use crate::progress::Progress;
 use crate::tally::{Count, Counts, Rates};
 use crate::watch::line;
+
+/// Columns of a terminal that every user has.
+const LINE: usize = 80;
 
 /// How much is shown, and for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,14 +96,17 @@ pub struct Bank<'a> {
 #[derive(Debug)]
 pub struct Console {
     style: Style,
+    /// What the name of each alarm begins with and ends with, and the view leaves out.
+    affixes: (String, String),
     live: Option<Live>,
 }
 
 impl Console {
     /// A console; nothing is shown yet.
     #[must_use]
-    pub fn new(style: Style) -> Self {
-        Self { style, live: None }
+    pub fn new(style: Style, options: &DeployOptions) -> Self {
+        let affixes = (format!("{}-", options.project), format!("-{}", options.environment));
+        Self { style, affixes, live: None }
     }
 
     /// Says that the bank answers; `help` is what a person is told beside.
@@ -114,7 +121,7 @@ impl Console {
             Style::Lines => say(format_args!("\nThe bank answers at {api}\n{help}")),
             Style::Live => {
                 say(format_args!("\nThe bank answers at {api}\n{help}\n"))?;
-                let live = Live::default();
+                let live = Live { begun: Some(Timestamp::now()), ..Live::default() };
                 drop(VIEW.set(live.view.clone()));
                 self.live = Some(live);
                 Ok(())
@@ -144,8 +151,11 @@ impl Console {
     /// Draws the live view anew.
     pub fn update(&mut self, state: Option<&SystemState>, counts: &Counts, alarms: &[AlarmStatus]) {
         if let Some(live) = &mut self.live {
-            let rates = live.rates.update(Instant::now(), counts.clone());
-            live.draw(&screen(state, counts, &rates, alarms, Timestamp::now()));
+            let (rates, now) = (live.rates.update(Instant::now(), counts.clone()), Timestamp::now());
+            let told = alarms.iter().filter(|alarm| live.begun.is_none_or(|begun| tells(alarm, begun, now)));
+            let mut lines = screen(state, counts, &rates, now);
+            lines.extend(alarm_lines(told, alarms.len(), &self.affixes));
+            live.draw(&lines);
         }
     }
 }
@@ -156,6 +166,7 @@ struct Live {
     view: MultiProgress,
     lines: Vec<ProgressBar>,
     rates: Rates,
+    begun: Option<Timestamp>,
 }
 
 impl Live {
@@ -175,13 +186,7 @@ impl Live {
 }
 
 /// The live view, line by line.
-fn screen(
-    state: Option<&SystemState>,
-    counts: &Counts,
-    rates: &BTreeMap<String, f64>,
-    alarms: &[AlarmStatus],
-    now: Timestamp,
-) -> Vec<String> {
+fn screen(state: Option<&SystemState>, counts: &Counts, rates: &BTreeMap<String, f64>, now: Timestamp) -> Vec<String> {
     let mut lines = match state {
         None => vec!["level     1, by default: nothing was evaluated yet".to_owned()],
         Some(state) => about(state, now),
@@ -201,9 +206,40 @@ fn screen(
     if counts.is_empty() {
         lines.push("requests  none yet".to_owned());
     }
-    let on: Vec<_> = alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm).map(|alarm| &*alarm.name).collect();
-    let which = if on.is_empty() { String::new() } else { format!(": {}", on.join(", ")) };
-    lines.push(format!("alarms    {} of {} on{which}", on.len(), alarms.len()));
+    lines
+}
+
+/// Whether the state of an alarm tells something at `now`. An alarm on silence is on at the start, because nothing has
+/// been heard yet; that tells nothing until the bank has run for as long as the silence that it is about.
+fn tells(alarm: &AlarmStatus, begun: Timestamp, now: Timestamp) -> bool {
+    let AlarmDefinition { watched, evaluation_periods, missing_data, .. } = &alarm.definition;
+    let seconds = i64::from(watched.period_seconds()) * i64::from(*evaluation_periods);
+    *missing_data != MissingData::Breaching || now.duration_since(begun).as_secs() >= seconds
+}
+
+/// The alarms that are on, without what their names share, in lines that fit a terminal.
+fn alarm_lines<'a>(
+    alarms: impl Iterator<Item = &'a AlarmStatus>,
+    all: usize,
+    (prefix, suffix): &(String, String),
+) -> Vec<String> {
+    let on: Vec<&str> = alarms
+        .filter(|alarm| alarm.state == AlarmState::Alarm)
+        .map(|alarm| {
+            let name = alarm.name.strip_prefix(prefix).unwrap_or(&alarm.name);
+            name.strip_suffix(suffix).unwrap_or(name)
+        })
+        .collect();
+    let mut lines = vec![format!("alarms    {} of {all} on", on.len())];
+    for (place, name) in on.iter().enumerate() {
+        let (separator, end) = (if place == 0 { ": " } else { " " }, if place + 1 == on.len() { "" } else { "," });
+        match lines.last_mut() {
+            Some(line) if line.len() + separator.len() + name.len() + end.len() <= LINE => {
+                line.push_str(&format!("{separator}{name}{end}"));
+            }
+            _ => lines.push(format!("          {name}{end}")),
+        }
+    }
     lines
 }
 
@@ -248,15 +284,49 @@ mod tests {
         let now: Timestamp = "2026-09-10T14:06:12Z".parse().unwrap();
         let count = Count { requests: 40, failures: 3, fallbacks: 2, declined: 1 };
         let counts = Counts::from([("2".to_owned(), count)]);
-        let screen = screen(Some(&state(now)), &counts, &BTreeMap::from([("2".to_owned(), 4.04)]), &[], now);
+        let screen = screen(Some(&state(now)), &counts, &BTreeMap::from([("2".to_owned(), 4.04)]), now);
         let expected = [
             "level     2, degraded, since 14:06:12 UTC (epoch 7)",
             "why       6 failures at level 1",
             "counts    0 failures, 0 successes in a row",
             "requests  level 2: 40 (4.0/s), 3 failed, 2 answered by another level, 1 declined by design",
-            "alarms    0 of 0 on",
         ];
         assert_eq!(screen, expected);
+    }
+
+    fn alarm(name: &str, state: AlarmState) -> AlarmStatus {
+        let (name, definition) = (format!("bank-{name}-dev"), crate::cloudwatch::alarm_tests::alarm());
+        AlarmStatus { name, state, reason: String::new(), since: Timestamp::UNIX_EPOCH, definition }
+    }
+
+    #[test]
+    fn names_of_alarms_are_short_and_fit_the_line() {
+        let affixes = ("bank-".to_owned(), "-dev".to_owned());
+        let lines = |alarms: &[AlarmStatus]| alarm_lines(alarms.iter(), 60, &affixes);
+        assert_eq!(lines(&[alarm("stale-state", AlarmState::Ok)]), ["alarms    0 of 60 on"]);
+        let names = ["level-1-error-rate", "level-2-error-rate", "degraded-level", "level-2-recovery", "other"];
+        let on: Vec<_> = names.iter().map(|name| alarm(name, AlarmState::Alarm)).collect();
+        let shown = lines(&on);
+        assert_eq!(
+            shown,
+            [
+                "alarms    5 of 60 on: level-1-error-rate, level-2-error-rate, degraded-level,",
+                "          level-2-recovery, other",
+            ]
+        );
+        assert!(shown.iter().all(|line| line.len() <= LINE));
+        assert_eq!(lines(&on[2..3]), ["alarms    1 of 60 on: degraded-level"]);
+    }
+
+    #[test]
+    fn silence_alarms_only_after_there_was_time_to_be_heard() {
+        let mut silent = alarm("control-plane-silent", AlarmState::Alarm);
+        silent.definition.missing_data = MissingData::Breaching;
+        let seconds = silent.definition.watched.period_seconds() * silent.definition.evaluation_periods;
+        let begun: Timestamp = "2026-09-10T14:06:12Z".parse().unwrap();
+        let after = |alarm, seconds: u32| tells(alarm, begun, begun + SignedDuration::from_secs(seconds.into()));
+        assert!(!after(&silent, 0) && !after(&silent, seconds - 1) && after(&silent, seconds));
+        assert!(after(&alarm("degraded-level", AlarmState::Alarm), 0));
     }
 
     #[test]
@@ -271,7 +341,7 @@ mod tests {
             execution: None,
         };
         let state = SystemState { hold: Some(hold), ..state(now) };
-        let shown = |now| screen(Some(&state), &Counts::new(), &BTreeMap::new(), &[], now);
+        let shown = |now| screen(Some(&state), &Counts::new(), &BTreeMap::new(), now);
         assert!(shown(now).contains(&"hold      until 14:11:12 UTC, by alice: drill".to_owned()));
         assert!(!shown(expires_at).iter().any(|line| line.starts_with("hold")));
     }

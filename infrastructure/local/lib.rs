@@ -1,6 +1,7 @@
 //! Runs the whole system on one machine: a local AWS, the real stacks, the real Lambda binaries, the real
 //! state machine.
 
+pub mod advice;
 pub mod artifacts;
 pub mod cloudwatch;
 pub mod command;
@@ -13,6 +14,7 @@ pub mod lambdas;
 pub mod load;
 pub mod progress;
 pub mod python;
+pub mod running;
 pub mod serve;
 pub mod server;
 pub mod simulate;

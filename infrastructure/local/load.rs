@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rand::rngs::StdRng;
@@ -14,6 +14,7 @@ use rand::{Rng, SeedableRng};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::running;
 use crate::traffic::{Answer, Traffic};
 
 /// Requests that may wait for their answers at a time; further ones wait to be sent.
@@ -28,12 +29,16 @@ pub struct Options {
     /// The share of requests that fails on purpose at whichever level serves them, from 0% to 100%
     #[arg(long, default_value = "0%", value_parser = percent)]
     fail: f64,
+    /// The share of requests that fails on purpose at one level alone, such as 1=30%; another level answers them as
+    /// usual. May be given once for each level
+    #[arg(long, value_name = "LEVEL=SHARE", value_parser = fail_level)]
+    fail_level: Vec<(u8, f64)>,
     /// For how long
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
-    /// The bank: what `cargo run` printed
-    #[arg(long, default_value = "http://127.0.0.1:3000")]
-    url: String,
+    /// The bank: the one that this folder runs, if it is not given
+    #[arg(long)]
+    url: Option<String>,
     /// Chooses the requests that fail: the same seed, the same requests
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -56,6 +61,46 @@ fn percent(text: &str) -> Result<f64, String> {
     if has_sign { Ok(number / 100.0) } else { Err(format!("has no % sign: use {number}%")) }
 }
 
+/// Reads the share of one level, such as `1=30%`.
+fn fail_level(text: &str) -> Result<(u8, f64), String> {
+    let (level, share) = text.split_once('=').ok_or("is not LEVEL=SHARE: use one such as 1=30%")?;
+    match level.trim() {
+        "1" => Ok((1, percent(share)?)),
+        "2" => Ok((2, percent(share)?)),
+        "3" => Ok((3, percent(share)?)),
+        other => Err(format!("has the level {other:?}: use 1, 2 or 3")),
+    }
+}
+
+/// What makes requests fail, each with its share of all requests.
+#[derive(Debug)]
+struct Marks(Vec<(String, f64)>);
+
+impl Marks {
+    fn new(options: &Options) -> Result<Self> {
+        let of_level = options.fail_level.iter().map(|(level, share)| (level.to_string(), *share));
+        let mut marks = vec![("true".to_owned(), options.fail)];
+        for (level, share) in of_level {
+            ensure!(marks.iter().all(|(known, _)| *known != level), "--fail-level has level {level} twice");
+            marks.push((level, share));
+        }
+        let sum: f64 = marks.iter().map(|(_, share)| share).sum();
+        ensure!(sum <= 1.0 + 1e-9, "--fail and --fail-level have {}% together: use 100% at most", tidy(sum * 100.0));
+        Ok(Self(marks))
+    }
+
+    /// The mark of one request, if it is to fail. `draw` is from 0 to 1: each mark has a part of that of its own.
+    fn of(&self, mut draw: f64) -> Option<String> {
+        for (mark, share) in &self.0 {
+            if draw < *share {
+                return Some(mark.clone());
+            }
+            draw -= share;
+        }
+        None
+    }
+}
+
 /// Drops the digits that binary fractions add: 0.07 × 100 is 7.000000000000001.
 fn tidy(number: f64) -> f64 {
     (number * 1e9).round() / 1e9
@@ -76,12 +121,11 @@ pub enum End {
 /// # Errors
 /// Nothing answers at the address, or some requests were never answered.
 pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
-    let traffic = Traffic::new(options.url.trim_end_matches('/'))?;
+    let marks = Marks::new(options)?;
+    let url = options.url.clone().map_or_else(running::address, Ok)?;
+    let traffic = Traffic::new(url.trim_end_matches('/'))?;
     traffic.status().await.map_err(|error| {
-        anyhow!(
-            "no bank answers at {}: start one with `cargo run`, or give its address with --url ({error:#})",
-            options.url
-        )
+        anyhow!("no bank answers at {url}: start one with `cargo run`, or give its address with --url ({error:#})")
     })?;
     let total = u64::from(options.rate) * u64::from(options.seconds);
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
@@ -109,11 +153,11 @@ pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
                 break;
             }
         }
-        let (traffic, fail) = (traffic.clone(), random.random_bool(options.fail));
-        marked += u64::from(fail);
+        let (traffic, mark) = (traffic.clone(), marks.of(random.random()));
+        marked += u64::from(mark.is_some());
         waiting.spawn(async move {
             let sent = Instant::now();
-            (traffic.account(fail.then_some("true")).await, sent.elapsed())
+            (traffic.account(mark.as_deref()).await, sent.elapsed())
         });
         while let Some(answered) = waiting.try_join_next() {
             summary.take(Some(answered));
@@ -228,6 +272,37 @@ mod tests {
     }
 
     #[test]
+    fn a_share_of_one_level_has_a_level_and_a_percentage() {
+        assert_eq!(fail_level("1=30%"), Ok((1, 0.3)));
+        assert_eq!(fail_level(" 3 = 5 %"), Ok((3, 0.05)));
+        assert_eq!(fail_level("4=30%"), Err("has the level \"4\": use 1, 2 or 3".to_owned()));
+        assert!(fail_level("30%").unwrap_err().starts_with("is not LEVEL=SHARE"));
+        assert!(fail_level("1=0.3").unwrap_err().starts_with("has no % sign"));
+    }
+
+    fn options(fail: f64, fail_level: &[(u8, f64)]) -> Options {
+        Options { rate: 20, fail, fail_level: fail_level.to_vec(), seconds: 60, url: None, seed: 1 }
+    }
+
+    #[test]
+    fn each_mark_has_its_share_of_the_requests() {
+        let marks = Marks::new(&options(0.1, &[(1, 0.3), (2, 0.2)])).unwrap();
+        let of = |draw| marks.of(draw);
+        let expected = [(0.0, Some("true")), (0.09, Some("true")), (0.11, Some("1")), (0.39, Some("1"))];
+        for (draw, mark) in expected.into_iter().chain([(0.41, Some("2")), (0.59, Some("2")), (0.61, None)]) {
+            assert_eq!(of(draw).as_deref(), mark, "{draw}");
+        }
+    }
+
+    #[test]
+    fn shares_that_are_no_shares_of_the_requests_are_refused() {
+        let refused = |fail, levels: &[(u8, f64)]| Marks::new(&options(fail, levels)).unwrap_err().to_string();
+        assert_eq!(refused(0.0, &[(1, 0.3), (1, 0.4)]), "--fail-level has level 1 twice");
+        assert!(refused(0.5, &[(1, 0.6)]).starts_with("--fail and --fail-level have 110% together"));
+        assert!(Marks::new(&options(0.7, &[(1, 0.2), (2, 0.1)])).is_ok(), "100 %");
+    }
+
+    #[test]
     fn the_summary_counts_by_level_status_and_service_and_keeps_what_was_lost() {
         let mut summary = Summary::default();
         let answer = |status| Answer { level: "2".to_owned(), status, routed_to: "degraded-service".to_owned() };
@@ -269,7 +344,7 @@ waited: median 50 ms, p99 99 ms
             }
         });
         tokio::spawn(axum::serve(listener, bank).into_future());
-        let options = Options { rate: 10, fail: 0.0, seconds: 86_400, url, seed: 1 };
+        let options = Options { rate: 10, seconds: 86_400, url: Some(url), ..options(0.0, &[]) };
         assert_eq!(run(&options, asked.notified()).await.unwrap(), End::Interrupted);
     }
 }

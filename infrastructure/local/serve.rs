@@ -6,14 +6,17 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::advice;
 use crate::console::{Bank, Console, Style};
 use crate::deployment::{DeployOptions, Deployment};
 use crate::gateway::{Gateway, bind};
+use crate::running::Announced;
 use crate::server::REGION;
 use crate::stack::LocalStack;
 use crate::watch::Watch;
 
-/// How often the live view is drawn.
+/// How often the live view is drawn and transitions are looked for: a quicker look costs an idle bank more than it
+/// tells its user.
 const FRAME: Duration = Duration::from_secs(1);
 
 /// Deploys the system, serves its API at `port` and shows what happens.
@@ -28,14 +31,17 @@ pub async fn run(port: u16, options: DeployOptions, style: Style) -> Result<()> 
     let deployment = stack.deploy(&progress, &options).await?;
     let gateway = Gateway::start(port, &deployment.api).await?;
     let bank = Bank { api: gateway.address(), aws: stack.endpoint(), machine: deployment.output("StateMachineArn") };
-    let mut console = Console::new(style);
-    console.ready(bank, &help(bank, &stack.python().aws_folder()))?;
+    let _announced = Announced::new(gateway.address())?;
+    // A bank that does not tell its rules still runs.
+    let fall = advice::fall(gateway.address()).await.unwrap_or_else(|_| "failures lead to level 2".to_owned());
+    let mut console = Console::new(style, &options);
+    console.ready(bank, &help(bank, &fall, &stack.python().aws_folder()))?;
     show(&mut console, &gateway, &mut stack, &deployment).await
 }
 
 async fn show(console: &mut Console, gateway: &Gateway, stack: &mut LocalStack, deployment: &Deployment) -> Result<()> {
     let table = deployment.output("StateTableName");
-    let (mut transitions, state) = (Watch::new(stack.sdk(), table), Watch::new(stack.sdk(), table));
+    let (mut transitions, state) = (Watch::new(stack.sdk(), table).every(FRAME), Watch::new(stack.sdk(), table));
     let mut frames = interval(FRAME);
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -50,13 +56,13 @@ async fn show(console: &mut Console, gateway: &Gateway, stack: &mut LocalStack, 
 }
 
 /// What one can do next.
-fn help(Bank { api, aws, .. }: Bank<'_>, folder: &Path) -> String {
+fn help(Bank { api, aws, .. }: Bank<'_>, fall: &str, folder: &Path) -> String {
     format!(
         "
   curl {api}/circuit-breaker                                    the breaker's status
   curl {api}/account/12345                                      an account
-  curl -H 'X-Simulate-Failure: true' {api}/account/12345        a failure; five at once lead to level 2
-  cargo run -- traffic --url {api} --fail 30%          a minute of traffic, of which 30 % fails
+  curl -H 'X-Simulate-Failure: true' {api}/account/12345        a failure; {fall}
+  cargo run -- traffic --fail 30%                                               a minute of traffic, of which 30 % fails
 
 Force a level, as an operator:
 

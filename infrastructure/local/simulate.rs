@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use breaker::{NUMBERS, Preset};
 use clap::Args;
-use platform::policy;
-use platform::settings::Environment;
+use deployment_file::{Effective, Override};
 use simulator::{BUILT_IN, Contender, Report, Scenario, chart, simulate, table};
 
 /// The words of a policy, which are no numbers.
-const WORDS: [&str; 3] = ["MODE", "RECOVERY_EVIDENCE", "TRIP_WHEN"];
+const WORDS: [&str; 3] = ["policy.mode", "policy.recovery_evidence", "policy.trip_when"];
 /// The controller's setting for fallback within the request.
-const REQUEST_FALLBACK: &str = "REQUEST_FALLBACK";
+const REQUEST_FALLBACK: &str = "request_path.fallback";
 /// The contender that is no breaker at all.
 const NONE: &str = "none";
 
@@ -29,9 +28,9 @@ pub struct SimulateArgs {
     /// Policies to compare, as in classic,production
     #[arg(long, value_delimiter = ',')]
     compare: Vec<String>,
-    /// A setting that differs from the presets, by its environment variable: NAME=value
-    #[arg(long = "set", value_parser = assignment)]
-    settings: Vec<(String, String)>,
+    /// Setting that differs from the preset's, by its key in the file of a deployment: policy.probes.calls=40
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<Override>,
     /// Requests a second instead of the scenario's; several as in 1,20,200
     #[arg(long, value_delimiter = ',')]
     rps: Vec<f64>,
@@ -53,13 +52,6 @@ pub struct SimulateArgs {
     /// Lists the built-in scenarios and the settings
     #[arg(long)]
     list: bool,
-}
-
-/// Reads `NAME=value`.
-fn assignment(text: &str) -> Result<(String, String), String> {
-    text.split_once('=')
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .ok_or_else(|| "is not NAME=value".to_owned())
 }
 
 /// Runs the command and returns what it prints.
@@ -113,46 +105,42 @@ fn read(scenario: &str) -> Result<Scenario> {
 }
 
 fn contenders(args: &SimulateArgs) -> Result<Vec<Contender>> {
-    for (name, _) in &args.settings {
-        let known = WORDS.contains(&name.as_str()) || name == REQUEST_FALLBACK;
-        if !known && NUMBERS.iter().all(|number| number.name != name) {
-            bail!("--set: {name} is no setting of a policy; --list names them");
-        }
+    let is_played = |key: &str| key.starts_with("policy.") && key != "policy.preset" || key == REQUEST_FALLBACK;
+    if let Some(one) = args.settings.iter().find(|one| !is_played(&one.key)) {
+        bail!("--set: {} is no setting of a policy; --list names them", one.key);
     }
     let presets = if args.compare.is_empty() { std::slice::from_ref(&args.preset) } else { &args.compare };
     presets.iter().map(|preset| contender(preset, &args.settings)).collect()
 }
 
-fn contender(preset: &str, settings: &[(String, String)]) -> Result<Contender> {
+fn contender(preset: &str, settings: &[Override]) -> Result<Contender> {
     if preset == NONE {
         return Ok(Contender { name: "no breaker".to_owned(), policy: None, request_fallback: false });
     }
-    if let Err(problem) = preset.parse::<Preset>() {
-        bail!("--preset: {problem}, {NONE}");
-    }
-    let set = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let environment: Environment = set.chain([("POLICY_PRESET", preset)]).collect();
-    let policy = policy::from_environment(&environment)
-        .map_err(|error| anyhow::anyhow!("--set {}: {}", error.name, error.problem))?;
-    let request_fallback = environment
-        .one_of(REQUEST_FALLBACK, &[("enabled", true), ("disabled", false)])
-        .map_err(|error| anyhow::anyhow!("--set {}: {}", error.name, error.problem))?;
-    Ok(Contender { name: preset.to_owned(), policy: Some(policy), request_fallback })
+    let known: Preset = match preset.parse() {
+        Ok(known) => known,
+        Err(problem) => bail!("--preset: {problem}, {NONE}"),
+    };
+    let text = format!("policy.preset = \"{}\"", known.word());
+    let effective = Effective::read(&format!("preset {preset}"), &text, settings)?;
+    let request_fallback = effective.file.request_path.fallback;
+    Ok(Contender { name: preset.to_owned(), policy: Some(effective.policy), request_fallback })
 }
 
 fn list() -> String {
     let scenarios = BUILT_IN.iter().filter_map(|(name, text)| {
         Scenario::parse(text).ok().map(|scenario| format!("  {name:<17} {}", scenario.description))
     });
-    let numbers = NUMBERS
-        .iter()
-        .map(|number| format!("  {:<31} {} to {}: {}", number.name, number.least, number.most, number.description));
-    let words =
-        WORDS.iter().chain([&REQUEST_FALLBACK]).map(|name| format!("  {name:<31} a word, as in docs/configuration.md"));
+    let numbers = NUMBERS.iter().map(|number| {
+        let key = format!("policy.{}", number.key);
+        format!("  {key:<41} {} to {}: {}", number.least, number.most, number.description)
+    });
+    let words = WORDS.iter().map(|key| format!("  {key:<41} a word, as in docs/configuration.md"));
+    let words = words.chain([format!("  {REQUEST_FALLBACK:<41} true or false")]);
     let lines: Vec<String> = ["Scenarios".to_owned()]
         .into_iter()
         .chain(scenarios)
-        .chain([String::new(), "Settings (--set NAME=value)".to_owned()])
+        .chain([String::new(), "Settings (--set KEY=VALUE)".to_owned()])
         .chain(numbers)
         .chain(words)
         .collect();
@@ -190,9 +178,9 @@ mod tests {
 
     #[test]
     fn a_setting_overrides_its_preset_and_is_told() {
-        let text = simulated("--rps 1 --set PROBE_CALLS=40 --set MODE=observe-only --json").unwrap();
+        let text = simulated("--rps 1 --set policy.probes.calls=40 --set policy.mode=observe-only --json").unwrap();
         let reports: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
-        assert_eq!(reports[0]["overrides"], serde_json::json!(["MODE=observe-only", "PROBE_CALLS=40"]));
+        assert_eq!(reports[0]["overrides"], serde_json::json!(["mode=observe-only", "probes.calls=40"]));
         assert_eq!(reports[0]["transitions"], 0);
     }
 
@@ -213,11 +201,13 @@ mod tests {
             ("--scenario missing.toml", "--scenario: missing.toml cannot be read"),
             ("--preset modern", "--preset: \"modern\" is not one of: classic, production, none"),
             ("--compare classic,modern", "\"modern\""),
-            ("--set PROBE_CALLS=many", "--set PROBE_CALLS: \"many\" is not a number"),
-            ("--set PROBE_CALL=1", "--set: PROBE_CALL is no setting of a policy"),
-            ("--set PROBE_CALLS", "is not Name=Value"),
-            ("--set FAILURE_RATE_PERCENT=0", "FAILURE_RATE_PERCENT"),
-            ("--set REQUEST_FALLBACK=off", "--set REQUEST_FALLBACK: \"off\" is not one of: enabled, disabled"),
+            ("--set policy.probes.calls=many", "--set: policy.probes.calls is \"many\""),
+            ("--set policy.probes.call=1", "the nearest is policy.probes.calls"),
+            ("--set api.burst=1", "--set: api.burst is no setting of a policy"),
+            ("--set policy.preset=classic", "--set: policy.preset is no setting of a policy"),
+            ("--set policy.probes.calls", "is not KEY=VALUE"),
+            ("--set policy.rates.failure_percent=0", "policy.rates.failure_percent"),
+            ("--set request_path.fallback=off", "--set: request_path.fallback is \"off\""),
             ("--rps 0", "--rps: requestsPerSecond: 0 is not a number from 0.001"),
             ("--looks 0", "--looks: controlPlane.looks: 0 is not a number from 1 to 4"),
             ("--runs 0", "--runs"),
@@ -231,6 +221,6 @@ mod tests {
     fn the_list_has_every_scenario_and_every_number() {
         let list = simulated("--list").unwrap();
         assert!(BUILT_IN.iter().all(|(name, _)| list.contains(name)));
-        assert!(NUMBERS.iter().all(|number| list.contains(number.name)));
+        assert!(NUMBERS.iter().all(|number| list.contains(number.key)));
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{TransitionRecord, transition_key};
 use platform::state_store::{StateReader, StateTable, Stored};
 
-/// A change is seen within this.
+/// A change is seen within this, if a caller asks for no other time.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Follows the transitions of one deployment, none of them missed.
@@ -17,13 +17,21 @@ pub struct Watch {
     client: aws_sdk_dynamodb::Client,
     table: String,
     next_epoch: u64,
+    interval: Duration,
 }
 
 impl Watch {
     /// A watch of the state table called `table`, from its first transition on.
     #[must_use]
     pub fn new(config: &SdkConfig, table: &str) -> Self {
-        Self { client: aws_sdk_dynamodb::Client::new(config), table: table.to_owned(), next_epoch: 1 }
+        let client = aws_sdk_dynamodb::Client::new(config);
+        Self { client, table: table.to_owned(), next_epoch: 1, interval: INTERVAL }
+    }
+
+    /// The same watch with another time between two reads.
+    #[must_use]
+    pub fn every(self, interval: Duration) -> Self {
+        Self { interval, ..self }
     }
 
     /// Waits for the next transition.
@@ -36,7 +44,7 @@ impl Watch {
                 self.next_epoch += 1;
                 return Ok(record);
             }
-            tokio::time::sleep(INTERVAL).await;
+            tokio::time::sleep(self.interval).await;
         }
     }
 

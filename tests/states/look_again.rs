@@ -1,16 +1,23 @@
-//! Further evaluations within the minute of one schedule.
+//! Further evaluations of one execution: for proofs the schedule's, for a fall that is near an alarm's.
 
 use breaker::contract::{ErrorName, Evaluation};
-use breaker::{LOOKS, SECONDS_BETWEEN_LOOKS};
+use breaker::{LOOKS, SECONDS_BETWEEN_ALARM_LOOKS, SECONDS_BETWEEN_LOOKS, SECONDS_OF_LOOKS};
 use serde_json::{Value, json};
 
 use crate::evaluate::with;
-use crate::machine::{BEGIN, Case, run};
-use crate::values::{alarm, emitted, fails, json, lambda, nothing, published, schedule, transition, written};
+use crate::machine::{BEGIN, Case, Ends, run};
+use crate::values::{
+    WORDS, alarm, emitted, evaluation, fails, failures, force, half_fulfilled, json, lambda, nothing, published,
+    schedule, state, transition, watched_transition, written,
+};
 
 /// One more evaluation that changes nothing, and the way to the next one.
 const LOOK: [&str; 5] = ["EmitMetrics", "LookAgain?", "UntilNextLook", "EvaluateThresholds", "Decided?"];
 const LAST: [&str; 3] = ["EmitMetrics", "LookAgain?", "Done"];
+const TOLD: [&str; 4] = ["WriteState", "Moved?", "Announce", "LookAgain?"];
+const AGAIN: [&str; 3] = ["UntilNextLook", "EvaluateThresholds", "Decided?"];
+/// Evaluations of an execution that an alarm started, if they take no time.
+const ALARM_LOOKS: usize = (SECONDS_OF_LOOKS / SECONDS_BETWEEN_ALARM_LOOKS) as usize;
 
 /// An evaluation that changes nothing and wants another one.
 fn unproven() -> Evaluation {
@@ -28,19 +35,19 @@ fn looked(name: &str, input: Value, evaluation: &Evaluation, times: usize) -> Ca
         .reply("EmitMetrics", &vec![emitted(); times])
 }
 
-/// A reply that comes after so many seconds.
-fn after(seconds: u64, mut reply: Value) -> Value {
-    reply["Seconds"] = seconds.into();
-    reply
+/// The same with a first evaluation that takes so many seconds.
+fn looked_slowly(name: &str, input: Value, evaluation: &Evaluation, seconds: u32, times: usize) -> Case {
+    let mut case = looked(name, input, evaluation, times);
+    case.replies.get_mut("EvaluateThresholds").unwrap()[0]["Seconds"] = seconds.into();
+    case
 }
 
 /// Three races lost in the first look leave three for the next.
 fn races_of_two_looks() -> Case {
     let moved = Evaluation { look_again: true, ..transition() };
     let race = ["WriteState", "EvaluateAgain?", "EvaluateThresholds", "Decided?"];
-    let told = ["WriteState", "Moved?", "Announce", "LookAgain?"];
-    let path = [race.repeat(3), told.to_vec(), vec!["UntilNextLook", BEGIN[1], BEGIN[2]]].concat();
-    let path = [path, race.repeat(3), told.to_vec(), vec!["Done"]].concat();
+    let path = [race.repeat(3), TOLD.to_vec(), vec!["UntilNextLook", BEGIN[1], BEGIN[2]]].concat();
+    let path = [path, race.repeat(3), TOLD.to_vec(), vec!["Done"]].concat();
     let case = Case::done("lost races of two looks", looks(2), &path, &json(&moved));
     (0..2).fold(case, |case, _| {
         case.reply("EvaluateThresholds", &vec![lambda(&moved); 4])
@@ -52,31 +59,71 @@ fn races_of_two_looks() -> Case {
     })
 }
 
+/// The first evaluation finds the rule half fulfilled, the second lets the level fall, the third finds nothing.
+fn the_other_half() -> Case {
+    let (half, moved) = (half_fulfilled(), watched_transition());
+    let path = [LOOK.as_slice(), &TOLD, &AGAIN, &LAST].concat();
+    Case::done("the other half comes", alarm(), &path, &json(&nothing()))
+        .reply("EvaluateThresholds", &[lambda(&half), lambda(&moved), lambda(&nothing())])
+        .reply("WriteState", &[written(&moved)])
+        .reply("EmitMetrics", &[emitted(), emitted()])
+        .reply("EmitTransitionMetrics", &[emitted()])
+        .reply("Notify", &[published()])
+        .inside(&["EmitTransitionMetrics", "Notify"])
+}
+
+/// Half of the rule is new and its counts are lost to another writer: that ends nothing.
+fn half_and_a_lost_race() -> Case {
+    let counted = evaluation(&state(), &alarm(), &failures(3));
+    assert!(counted.look_again && counted.write.is_some());
+    let path = [["WriteState", "EvaluateAgain?", "LookAgain?"].as_slice(), &AGAIN, &LAST].concat();
+    Case::done("half, and a lost race", alarm(), &path, &json(&nothing()))
+        .reply("EvaluateThresholds", &[lambda(&counted), lambda(&nothing())])
+        .reply("WriteState", &[fails(ErrorName::StateConflict)])
+        .reply("EmitMetrics", &[emitted()])
+}
+
+/// The message comes again: what the first evaluation found is not decided.
+fn half_and_a_failure() -> Case {
+    let ends = Ends::Failed(ErrorName::MetricsUnavailable.to_string(), WORDS.to_owned());
+    let path = ["EmitMetrics", "LookAgain?", "UntilNextLook", "EvaluateThresholds", "Failed"];
+    Case::new("half, and a failure", alarm(), &path, ends)
+        .reply("EvaluateThresholds", &[lambda(&half_fulfilled()), fails(ErrorName::MetricsUnavailable)])
+        .reply("EmitMetrics", &[emitted()])
+}
+
 pub fn cases() -> Vec<Case> {
     let most = *LOOKS.end();
-    let late = Case::done("too late for another look", looks(most), &LAST, &json(&unproven()))
-        .reply("EvaluateThresholds", &[after(45, lambda(&unproven()))])
-        .reply("EmitMetrics", &[emitted()]);
-    let mut second = looked("too late after the second look", looks(most), &unproven(), 2);
-    second.replies.get_mut("EvaluateThresholds").unwrap()[0]["Seconds"] = 30.into();
+    let half = half_fulfilled();
+    assert!(half.look_again && half.write.is_none(), "{}", half.reason);
+    let room = SECONDS_OF_LOOKS - SECONDS_BETWEEN_ALARM_LOOKS;
     vec![
         looked("all looks", looks(most), &unproven(), most.into()),
         looked("two looks", looks(2), &unproven(), 2),
         looked("one look", looks(1), &unproven(), 1),
-        looked("an alarm looks once", alarm(), &unproven(), 1),
+        looked("a command looks once", force(1), &unproven(), 1),
         looked("nothing to prove", looks(most), &nothing(), 1),
-        late,
-        second,
+        looked_slowly("too late for another look", looks(most), &unproven(), 45, 1),
+        looked_slowly("too late after the second look", looks(most), &unproven(), 30, 2),
+        looked("all of an alarm's looks", alarm(), &half, ALARM_LOOKS),
+        looked_slowly("an alarm's last look", alarm(), &half, room - 1, 2),
+        looked_slowly("too late for an alarm's look", alarm(), &half, room, 1),
         races_of_two_looks(),
+        the_other_half(),
+        half_and_a_lost_race(),
+        half_and_a_failure(),
     ]
 }
 
 #[tokio::test]
-async fn a_schedule_looks_again_within_its_minute() {
+async fn an_execution_evaluates_again_within_its_minute() {
     let runs = run(&cases()).await;
     let run = &runs["all looks"];
     assert_eq!(run.waits_of("UntilNextLook"), vec![u64::from(SECONDS_BETWEEN_LOOKS); usize::from(*LOOKS.end()) - 1]);
     for arguments in run.arguments_of("EvaluateThresholds") {
         assert_eq!(arguments["Payload"]["request"], json!({"trigger": "schedule", "looks": 4}));
     }
+    let run = &runs["all of an alarm's looks"];
+    assert_eq!(run.waits_of("UntilNextLook"), vec![u64::from(SECONDS_BETWEEN_ALARM_LOOKS); ALARM_LOOKS - 1]);
+    assert!(run.arguments_of("EvaluateThresholds").iter().all(|arguments| arguments["Payload"]["request"] == alarm()));
 }

@@ -73,7 +73,12 @@ pub fn cases() -> Vec<Case> {
         case.reply(task, &[reply])
     };
     let name = ErrorName::InvalidRequest;
+    let no_object = Case {
+        input: json!("a text"),
+        ..failed("no object", name.as_str(), WORDS.to_owned(), "EvaluateThresholds", fails(name))
+    };
     vec![
+        no_object,
         evaluated("bare transition", force(2), &told, &moved)
             .reply("WriteState", &[written(&moved)])
             .reply("EmitTransitionMetrics", &[emitted()])

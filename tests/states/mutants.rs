@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::all_runs;
 use crate::coverage::states;
+use crate::look_again;
 use crate::machine::{Case, Run, definition, run_freely};
 
 /// An expression of the definition.
@@ -92,6 +93,43 @@ async fn a_machine_with_a_broken_expression_is_told_from_it() {
     let (tried, same) = unnoticed(|_| Some("{% $thereIsNoSuchVariable %}".to_owned())).await;
     assert!(tried > 40, "{tried} expressions");
     assert!(same.is_empty(), "nothing fails without {same:#?}");
+}
+
+/// Numbers of the machine that bound its further evaluations: where, what, and a wrong one.
+const NUMBERS: [(&str, &str, &str); 10] = [
+    ("/States/Begin/Assign/looks", "? 12 : 1", "? 11 : 1"),
+    ("/States/Begin/Assign/looks", "? 12 : 1", "? 12 : 2"),
+    ("/States/Begin/Assign/pause", "? 5", "? 6"),
+    ("/States/Begin/Assign/pause", ": 15", ": 14"),
+    ("/States/LookAgain?/Choices/0/Condition", "$looks > 1", "$looks > 0"),
+    ("/States/LookAgain?/Choices/0/Condition", "$looks > 1", "$looks > 2"),
+    ("/States/LookAgain?/Choices/0/Condition", "1000 * $pause", "999 * $pause"),
+    ("/States/LookAgain?/Choices/0/Condition", "60000", "59000"),
+    ("/States/LookAgain?/Choices/0/Condition", "60000", "61000"),
+    ("/States/LookAgain?/Choices/0/Assign/looks", "$looks - 1", "$looks - 2"),
+];
+
+/// The case with the text at a place of its machine changed.
+fn with_changed(case: &Case, (pointer, right, wrong): (&str, &str, &str)) -> Case {
+    let mut case = case.clone();
+    let expression = case.machine.pointer_mut(pointer).unwrap();
+    let text = expression.as_str().unwrap();
+    assert_eq!(text.matches(right).count(), 1, "{text}");
+    *expression = text.replace(right, wrong).into();
+    case
+}
+
+#[tokio::test]
+async fn a_machine_with_a_wrong_number_is_told_from_it() {
+    let cases = look_again::cases();
+    let good = run_freely(&cases).await;
+    let changed: Vec<_> =
+        NUMBERS.iter().flat_map(|number| cases.iter().map(|case| with_changed(case, *number))).collect();
+    let runs = run_freely(&changed).await;
+    for ((_, right, wrong), runs) in NUMBERS.iter().zip(runs.chunks(cases.len())) {
+        let noticed = good.iter().zip(runs).any(|(good, run)| differ(good, run) || good.waits != run.waits);
+        assert!(noticed, "nothing fails with {wrong} in place of {right}");
+    }
 }
 
 #[tokio::test]

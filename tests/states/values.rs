@@ -84,9 +84,20 @@ pub fn nothing() -> Evaluation {
     evaluation(&seen, &schedule(), &failures(1))
 }
 
-/// An evaluation that moves the level from 1 to 2.
+/// An evaluation that moves the level from 1 to 2, and asks for no other.
 pub fn transition() -> Evaluation {
+    evaluation(&state(), &schedule(), &failures(5))
+}
+
+/// An evaluation for an alarm that moves the level from 1 to 2, which is watched for a minute.
+pub fn watched_transition() -> Evaluation {
     evaluation(&state(), &alarm(), &failures(5))
+}
+
+/// An evaluation for an alarm that changes nothing and finds a rule half fulfilled.
+pub fn half_fulfilled() -> Evaluation {
+    let seen = evaluation(&state(), &alarm(), &failures(3)).new_state;
+    evaluation(&seen, &alarm(), &failures(3))
 }
 
 /// An evaluation that writes counts and moves nothing.

@@ -23,10 +23,10 @@ async fn both_routes_are_closed_by_default_and_can_differ() {
 async fn each_route_has_a_limit() {
     let template = Template::plain().await;
     let stage = &template.resource("ApiStage")["Properties"];
-    let limits = |rate: &str, burst: &str| (json!({"Ref": rate}), json!({"Ref": burst}));
+    let limit = |place: u8| json!({"Fn::Select": [place, {"Ref": "ApiLimits"}]});
     for (settings, expected) in [
-        (&stage["DefaultRouteSettings"], limits("ApiRateLimit", "ApiBurstLimit")),
-        (&stage["RouteSettings"]["GET /circuit-breaker"], limits("StatusRateLimit", "StatusBurstLimit")),
+        (&stage["DefaultRouteSettings"], (limit(0), limit(1))),
+        (&stage["RouteSettings"]["GET /circuit-breaker"], (limit(2), limit(3))),
     ] {
         assert_eq!((settings["ThrottlingRateLimit"].clone(), settings["ThrottlingBurstLimit"].clone()), expected);
     }

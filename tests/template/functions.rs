@@ -147,8 +147,9 @@ async fn the_brake_of_each_level_holds_for_thirty_periods() {
         let values: Vec<_> = list(&brake["Dimensions"]).into_iter().map(|dimension| &dimension["Value"]).collect();
         assert_eq!(values[1..], [level, service_type]);
         assert_eq!((&brake["EvaluationPeriods"], &brake["DatapointsToAlarm"]), (&json!(30), &json!(1)));
-        // Not that of a rule: which may be off, or the preset's while it is empty.
-        assert_eq!(brake["Threshold"], json!({"Ref": "BrakeAlarmThreshold"}));
+        // Not that of a rule, which may be off.
+        assert_eq!(brake["Threshold"], json!({"Fn::Select": [1, {"Ref": "BrakeAlarm"}]}));
+        assert_eq!(brake["Period"], json!({"Fn::Select": [0, {"Ref": "BrakeAlarm"}]}));
     }
 }
 

@@ -4,12 +4,11 @@ use std::fs;
 
 use controller::LONGEST_SERVICE_TIMEOUT_MS;
 use local::folders;
-use platform::settings::Environment;
 use serde_json::Value;
 use stacks::Role;
 
-use crate::Template;
 use crate::stacks::stack;
+use crate::{Template, source};
 
 #[tokio::test]
 async fn every_parameter_says_what_it_is_and_what_it_may_be() {
@@ -78,42 +77,10 @@ async fn the_shipped_files_have_values_that_the_templates_take() {
     }
 }
 
-/// What a template's parameter says the most of a service's timeout is.
-fn most_milliseconds(parameter: &Value) -> u64 {
-    let words = parameter["ConstraintDescription"].as_str().and_then(|text| text.rsplit(' ').next());
-    parameter["MaxValue"].as_u64().or_else(|| words?.parse().ok()).unwrap()
-}
-
-/// Whether a deployment takes the value: a pattern has to match all of it.
-fn takes(parameter: &serde_json::Value, value: &str) -> bool {
-    if let Some(pattern) = parameter["AllowedPattern"].as_str() {
-        return regex_lite::Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value);
-    }
-    let number: f64 = value.parse().unwrap();
-    parameter["MinValue"].as_f64().unwrap() <= number && number <= parameter["MaxValue"].as_f64().unwrap()
-}
-
 #[tokio::test]
-async fn template_and_controller_take_the_same_service_timeouts() {
-    let template = Template::plain().await;
-    for (parameter, variable) in [
-        ("ServiceTimeoutMilliseconds", "SERVICE_TIMEOUT_MS"),
-        ("FullServiceTimeoutMilliseconds", "FULL_SERVICE_TIMEOUT_MS"),
-        ("DegradedServiceTimeoutMilliseconds", "DEGRADED_SERVICE_TIMEOUT_MS"),
-        ("MaintenanceServiceTimeoutMilliseconds", "MAINTENANCE_SERVICE_TIMEOUT_MS"),
-    ] {
-        let described = template.section("Parameters")[parameter];
-        for value in
-            ["0", "99", "100", "999", "1000", "5000", "9999", "10000", "12000", "13999", "14000", "14001", "20000"]
-        {
-            let environment = Environment::from_iter([("DEPLOYMENT", "bank-test"), (variable, value)]);
-            let controller_takes = controller::Settings::from_environment(&environment).is_ok();
-            assert_eq!(takes(described, value), controller_takes, "{parameter} = {value}");
-        }
-        assert_eq!(most_milliseconds(described), LONGEST_SERVICE_TIMEOUT_MS, "{parameter}");
-        let variables = &template.resource("ControllerFunction")["Properties"]["Environment"]["Variables"];
-        assert_eq!(variables[variable], serde_json::json!({ "Ref": parameter }), "{variable}");
-    }
+async fn the_main_template_stays_within_its_size() {
+    assert!(Template::plain().await.section("Parameters").len() <= 30, "settings belong into the configuration");
+    assert!(source().lines().count() <= 1_600, "alarms and data have stacks of their own");
 }
 
 #[tokio::test]

@@ -1,81 +1,146 @@
-//! The policy's parameters: every setting, within its bounds, and the preset's where it is empty.
+//! What the functions are told: the settings that differ, under keys that the functions know.
 
 use std::fs;
 
-use breaker::{Mode, NUMBERS, PolicySettings, Preset, RecoveryEvidence, TripWhen};
-use deployment_file::Effective;
+use breaker::{Mode, NUMBERS, Policy, Preset, RecoveryEvidence, TripWhen};
+use controller::{LONGEST_SERVICE_TIMEOUT_MS, PerLevel, Settings};
+use deployment_file::MAXIMUM_CONFIG_BYTES;
 use local::folders;
+use platform::config::Config;
 use platform::settings::Environment;
-use serde_json::json;
+use serde_json::{Value, json};
+use stacks::Role;
 
 use crate::Template;
+use crate::stacks::{effective, stack};
 
-/// `LEVEL_1_FAILURE_THRESHOLD` as the parameter `Level1FailureThreshold`.
-pub fn parameter_of(variable: &str) -> String {
-    let word = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
-    variable.split('_').map(word).collect()
+/// A file in which every setting of the functions differs from its default.
+fn everything_else() -> String {
+    let mut text = String::from("[policy]\npreset = \"production\"\nmode = \"observe-only\"\n");
+    text += &format!("recovery_evidence = \"{}\"\n", RecoveryEvidence::CurrentLevel.word());
+    text += &format!("trip_when = \"{}\"\n", TripWhen::CountAndRate.word());
+    let numbers = policy_numbers();
+    for (key, value) in &numbers {
+        text += &format!("{key} = {value}\n");
+    }
+    text + "[request_path]\nservice_timeout_milliseconds = 4001\nfull_timeout_milliseconds = 4002\n\
+            degraded_timeout_milliseconds = 4003\nmaintenance_timeout_milliseconds = 4004\nfallback = false\n\
+            fallback_level = 2\nstate_cache_milliseconds = 1001\n[samples]\nfault_injection = true\n\
+            full_failure_percent = 1.5\ndegraded_failure_percent = 2.5\nmaintenance_failure_percent = 3.5\n\
+            [limits]\nrecord_retention_days = 401\n"
 }
 
-pub const WORDS: [&str; 4] = ["POLICY_PRESET", "MODE", "RECOVERY_EVIDENCE", "TRIP_WHEN"];
+/// Numbers that fit each other and are not those of `production`.
+fn policy_numbers() -> Vec<(&'static str, i64)> {
+    let production = Policy::from(Preset::Production);
+    NUMBERS
+        .iter()
+        .map(|number| {
+            let of_preset = number.of(production.settings());
+            let value = match number.key {
+                "counts.level_1_failures" => 7,
+                "counts.level_2_failures" => 9,
+                _ if of_preset == number.most => of_preset - 1,
+                _ => of_preset + 1,
+            };
+            (number.key, value)
+        })
+        .collect()
+}
 
-#[tokio::test]
-async fn every_number_of_the_policy_is_a_parameter_with_its_bounds_that_may_be_empty() {
-    let template = Template::plain().await;
-    let parameters = template.section("Parameters");
-    let (classic, production) = (PolicySettings::classic(), PolicySettings::production());
-    for number in NUMBERS {
-        let parameter = parameters[parameter_of(number.name).as_str()];
-        assert_eq!((&parameter["Type"], &parameter["Default"]), (&json!("String"), &json!("")), "{}", number.name);
-        let pattern = format!("^(?:{})$", parameter["AllowedPattern"].as_str().unwrap());
-        let pattern = regex_lite::Regex::new(&pattern).unwrap();
-        let (least, most) = (number.least, number.most);
-        for (value, allowed) in [
-            (String::new(), true),
-            (least.to_string(), true),
-            (most.to_string(), true),
-            ((most - 1).to_string(), true),
-            ((least - 1).to_string(), false),
-            ((most + 1).to_string(), false),
-            (format!("{most}0"), false),
-            ("1.5".to_owned(), false),
-            ("x".to_owned(), false),
-        ] {
-            assert_eq!(pattern.is_match(&value), allowed, "{}: {value:?}", number.name);
-        }
-        let (here, there) = (number.of(&classic), number.of(&production));
-        let told = if here == there {
-            format!("Empty means the preset's, {here} in both presets")
-        } else {
-            format!("Empty means the preset's, {here} in classic, {there} in production")
-        };
-        let description = parameter["Description"].as_str().unwrap();
-        assert!(description.ends_with(&told), "{}: {description}", number.name);
+fn told(text: &str) -> String {
+    stack(text, Role::Main).parameters["BreakerConfig"].clone()
+}
+
+fn environment(config: &str) -> Environment {
+    Environment::from_iter([("DEPLOYMENT", "bank-test"), ("BREAKER_CONFIG", config)])
+}
+
+#[test]
+fn an_empty_file_and_the_presets_tell_nothing_else() {
+    assert_eq!(told(""), "{}");
+    assert_eq!(told("policy.preset = \"production\""), r#"{"policy.preset":"production"}"#);
+    assert_eq!(
+        told("policy = { preset = \"production\", rates.failure_percent = 10 }"),
+        r#"{"policy.preset":"production"}"#
+    );
+    let five = json!({"policy.preset": "production", "policy.rates.failure_percent": 5});
+    let text = told("policy = { preset = \"production\", rates.failure_percent = 5 }");
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), five);
+}
+
+#[test]
+fn functions_know_every_key_that_they_are_told() {
+    let text = told(&everything_else());
+    let config = Config::from_environment(&environment(&text)).unwrap();
+    assert_eq!(config.unknown_keys().collect::<Vec<_>>(), Vec::<&str>::new());
+    let keys = serde_json::from_str::<serde_json::Map<String, Value>>(&text).unwrap();
+    assert_eq!(keys.len(), platform::config::KEYS.len() + NUMBERS.len(), "{keys:?}");
+    assert!(text.len() <= MAXIMUM_CONFIG_BYTES, "{} bytes", text.len());
+}
+
+#[test]
+fn functions_decide_by_the_policy_of_the_file() {
+    for text in ["", "policy.preset = \"production\"", &everything_else()] {
+        let config = Config::from_environment(&environment(&told(text))).unwrap();
+        assert_eq!(config.policy().as_ref(), Ok(&effective(text).policy), "{text}");
+    }
+    assert_eq!(effective(&everything_else()).policy.settings().mode, Mode::ObserveOnly);
+}
+
+#[test]
+fn the_controller_serves_by_the_request_path_of_the_file() {
+    let settings = Settings::from_environment(&environment(&told(&everything_else()))).unwrap();
+    let milliseconds = std::time::Duration::from_millis;
+    assert_eq!(settings.state_cache_ttl, milliseconds(1_001));
+    let timeouts =
+        PerLevel { full: milliseconds(4_002), degraded: milliseconds(4_003), maintenance: milliseconds(4_004) };
+    assert_eq!(settings.service_timeouts, timeouts);
+    assert_eq!((settings.fallback_level.number(), settings.request_fallback), (2, false));
+    let one = Settings::from_environment(&environment(&told("request_path.service_timeout_milliseconds = 4001")));
+    assert_eq!(one.unwrap().service_timeouts.full, milliseconds(4_001));
+}
+
+#[test]
+fn file_and_controller_take_the_same_service_timeouts() {
+    for service in ["service", "full", "degraded", "maintenance"] {
+        let key = format!("{service}_timeout_milliseconds");
+        let node = &deployment_file::schema()["$defs"]["RequestPath"]["properties"][&key];
+        assert_eq!((&node["minimum"], &node["maximum"]), (&json!(100), &json!(LONGEST_SERVICE_TIMEOUT_MS)), "{key}");
     }
 }
 
 #[tokio::test]
-async fn every_word_of_the_policy_is_a_parameter_that_takes_these_words() {
+async fn who_reads_settings_is_told_them() {
     let template = Template::plain().await;
-    let parameters = template.section("Parameters");
-    let words = |words: &[&str], default: &str, name: &str| {
-        let parameter = parameters[name];
-        assert_eq!((&parameter["AllowedValues"], &parameter["Default"]), (&json!(words), &json!(default)), "{name}");
-    };
-    words(&Preset::ALL.iter().map(|one| one.word()).collect::<Vec<_>>(), "classic", "PolicyPreset");
-    words(&Mode::ALL.iter().map(|one| one.word()).collect::<Vec<_>>(), "active", "Mode");
-    let or_empty = |words: Vec<&'static str>| [vec![""], words].concat();
-    words(&or_empty(RecoveryEvidence::ALL.iter().map(|one| one.word()).collect()), "", "RecoveryEvidence");
-    words(&or_empty(TripWhen::ALL.iter().map(|one| one.word()).collect()), "", "TripWhen");
+    for (name, function) in template.of_type("AWS::Lambda::Function") {
+        let variables = &function["Properties"]["Environment"]["Variables"];
+        let needs_none = ["AlarmProcessorFunction", "EmitMetricsFunction"].contains(&name);
+        let expected = if needs_none { Value::Null } else { json!({"Ref": "BreakerConfig"}) };
+        assert_eq!(variables["BREAKER_CONFIG"], expected, "{name}");
+    }
+    let longest = template.section("Parameters")["BreakerConfig"]["MaxLength"].as_u64().unwrap();
+    assert_eq!(longest, u64::try_from(MAXIMUM_CONFIG_BYTES).unwrap());
 }
 
+/// All variables there are: what a setting decides is in `BREAKER_CONFIG` alone.
 #[tokio::test]
-async fn who_decides_and_who_routes_have_the_same_policy() {
-    let template = Template::plain().await;
-    for function in ["EvaluateThresholdsFunction", "ControllerFunction"] {
-        let variables = &template.resource(function)["Properties"]["Environment"]["Variables"];
-        for name in WORDS.into_iter().chain(NUMBERS.iter().map(|number| number.name)) {
-            assert_eq!(variables[name], json!({"Ref": parameter_of(name)}), "{function}: {name}");
-        }
+async fn functions_have_no_other_settings() {
+    let known = [
+        "BREAKER_CONFIG",
+        "DEPLOYMENT",
+        "LOG_LEVEL",
+        "RELEASE_ID",
+        "STATE_MACHINE_ARN",
+        "STATE_TABLE",
+        "FULL_SERVICE_FUNCTION",
+        "DEGRADED_SERVICE_FUNCTION",
+        "MAINTENANCE_SERVICE_FUNCTION",
+    ];
+    for (name, function) in Template::plain().await.of_type("AWS::Lambda::Function") {
+        let variables = function["Properties"]["Environment"]["Variables"].as_object().unwrap();
+        let others: Vec<_> = variables.keys().filter(|variable| !known.contains(&variable.as_str())).collect();
+        assert!(others.is_empty(), "{name}: {others:?}");
     }
 }
 
@@ -83,15 +148,7 @@ async fn who_decides_and_who_routes_have_the_same_policy() {
 fn the_shipped_files_have_the_presets_as_they_are() {
     for (file, preset) in [("dev", Preset::Classic), ("prod", Preset::Production)] {
         let path = folders::project().join(format!("infrastructure/environments/{file}.toml"));
-        let parameters = Effective::read(file, &fs::read_to_string(path).unwrap(), &[]).unwrap().parameters();
-        let set = |name: &str| {
-            let parameter = parameter_of(name);
-            let (_, value) = parameters.iter().find(|(known, _)| *known == parameter).unwrap();
-            (name.to_owned(), value.clone())
-        };
-        let names = WORDS.into_iter().chain(NUMBERS.iter().map(|number| number.name));
-        let environment: Environment = names.map(set).collect();
-        let policy = platform::policy::from_environment(&environment).unwrap();
-        assert_eq!(policy.settings(), &PolicySettings::of(preset), "{file}");
+        let text = fs::read_to_string(path).unwrap();
+        assert_eq!(effective(&text).policy, Policy::from(preset), "{file}");
     }
 }

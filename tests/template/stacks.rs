@@ -102,6 +102,86 @@ async fn each_function_has_the_code_at_its_place_in_the_list() {
     );
 }
 
+/// Another value of a setting, with what it needs beside it.
+fn another(key: &str, value: &Value) -> String {
+    match (key, value) {
+        ("deployment.project", _) => "deployment.project = \"other\"".to_owned(),
+        ("api.authorization" | "api.status_authorization", _) => format!("{key} = \"NONE\""),
+        ("api.jwt_issuer" | "api.jwt_audience", _) => {
+            let (issuer, audience) = if key == "api.jwt_issuer" { ("2", "1") } else { ("1", "2") };
+            format!(
+                "api = {{ authorization = \"JWT\", jwt_issuer = \"https://{issuer}\", jwt_audience = [\"{audience}\"] }}"
+            )
+        }
+        ("limits.vpc_subnet_ids", _) => {
+            "limits = { vpc_subnet_ids = [\"2\"], vpc_security_group_ids = [\"1\"] }".to_owned()
+        }
+        ("limits.vpc_security_group_ids", _) => {
+            "limits = { vpc_subnet_ids = [\"1\"], vpc_security_group_ids = [\"2\"] }".to_owned()
+        }
+        ("limits.log_retention_days", _) => format!("{key} = 60"),
+        ("limits.control_plane_concurrency", _) => format!("{key} = 2"),
+        ("alerts.level_alarm_period_seconds", _) => format!("{key} = 20"),
+        ("request_path.fallback_level", _) => format!("{key} = 2"),
+        ("policy.trip_when", _) => "policy = { trip_when = \"count-and-rate\", rates.failure_percent = 7 }".to_owned(),
+        ("policy.recovery_evidence", _) => {
+            "policy = { recovery_evidence = \"probes\", rates.failure_percent = 7 }".to_owned()
+        }
+        ("alerts.email", _) => format!("{key} = \"people@bank.example\""),
+        (key, Value::Null) if key.starts_with("services.") => {
+            format!("{key} = \"arn:aws:lambda:us-east-1:111122223333:function:own\"")
+        }
+        (key, Value::Null) => format!("{key} = 1234"),
+        (key, Value::Bool(flag)) => format!("{key} = {}", !flag),
+        (key, Value::Number(number)) => format!("{key} = {}", number.as_f64().unwrap() + 1.0).replace(".0", ""),
+        ("alerts.runbook_url", _) => format!("{key} = \"https://bank.example\""),
+        (key, _) => {
+            let node = key.split('.').fold(deployment_file::schema(), |node, name| {
+                let node = node["$ref"]
+                    .as_str()
+                    .map_or(node, |path| deployment_file::schema().pointer(path.trim_start_matches('#')).unwrap());
+                &node["properties"][name]
+            });
+            let node = node["$ref"]
+                .as_str()
+                .map_or(node, |path| deployment_file::schema().pointer(path.trim_start_matches('#')).unwrap());
+            let words = node["enum"].as_array().cloned().unwrap_or_else(|| {
+                node["oneOf"]
+                    .as_array()
+                    .unwrap_or_else(|| panic!("{key}: {node}"))
+                    .iter()
+                    .flat_map(|one| {
+                        one.get("const").cloned().into_iter().chain(one["enum"].as_array().cloned().unwrap_or_default())
+                    })
+                    .collect()
+            });
+            let other = words.iter().find(|word| *word != value).unwrap();
+            format!("{key} = {other}")
+        }
+    }
+}
+
+/// A setting that reaches no stack would be a promise that is not kept.
+#[test]
+fn every_setting_changes_a_stack() {
+    let contents = |text: &str| {
+        let deployment = effective(text);
+        let names = Names { project: deployment.file.deployment.project.clone(), ..names() };
+        stacks::stacks(&deployment, &names, &code())
+            .into_iter()
+            .map(|stack| (stack.template, stack.parameters))
+            .collect::<Vec<_>>()
+    };
+    let usual = contents("");
+    // They say where the deployment belongs, and the command refuses another place.
+    let places = ["deployment.account", "deployment.region"];
+    let settings = effective("").settings;
+    for setting in settings.iter().filter(|setting| !places.contains(&setting.key.as_str())) {
+        let text = another(&setting.key, &setting.value);
+        assert_ne!(contents(&text), usual, "{text}");
+    }
+}
+
 /// The names that the outputs of a template export.
 fn exports(template: &Template) -> BTreeSet<String> {
     let outputs = template.section("Outputs");

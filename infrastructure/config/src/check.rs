@@ -6,6 +6,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
+use crate::functions::too_long;
 use crate::schema::{allowed, keys_and_sections, node, schema};
 use crate::source::{Source, dotted};
 use crate::{Authorization, DeploymentFile, Problem};
@@ -96,6 +97,7 @@ pub(crate) fn combinations(source: &Source, file: &DeploymentFile) -> Vec<Proble
         );
         problems.push(source.problem("alerts.stale_state_seconds", text));
     }
+    problems.extend(too_long(source, file));
     if file.limits.control_plane_concurrency == 1 {
         let text = "is 1: two batches of alarms run at once; use 2 or more, or 0 to reserve none";
         problems.push(source.problem("limits.control_plane_concurrency", text));

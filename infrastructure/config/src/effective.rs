@@ -105,7 +105,7 @@ fn settings(source: &Source, file: &DeploymentFile) -> Vec<Setting> {
     keys().into_iter().map(|key| Setting { value: at(&whole, &key), origin: origin(&key), key }).collect()
 }
 
-fn at(tree: &Value, key: &str) -> Value {
+pub(crate) fn at(tree: &Value, key: &str) -> Value {
     key.split('.').try_fold(tree, |node, name| node.get(name)).cloned().unwrap_or_default()
 }
 

@@ -7,7 +7,7 @@
 mod check;
 mod effective;
 mod file;
-mod parameters;
+mod functions;
 mod policy;
 mod problem;
 mod schema;
@@ -18,6 +18,7 @@ pub use file::{
     Alerts, Api, Architecture, Authorization, Deployment, DeploymentFile, Limits, LogLevel, RequestPath, Samples,
     Services, TrafficShift,
 };
+pub use functions::MAXIMUM_CONFIG_BYTES;
 pub use policy::PolicySection;
 pub use problem::{Problem, Problems};
 pub use schema::schema;

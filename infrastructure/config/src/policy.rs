@@ -20,7 +20,7 @@ impl PolicySection {
     /// # Errors
     /// Returns the key, below `policy.`, of a setting that does not fit the others, and why.
     pub fn policy(&self) -> Result<Policy, (String, String)> {
-        Policy::new(self.0).map_err(|error| (key_of(error.setting), with_keys(&error.problem)))
+        Policy::new(self.0).map_err(|error| (error.setting.to_owned(), with_keys(&error.problem)))
     }
 
     /// Returns the settings, the preset's included.
@@ -58,28 +58,11 @@ fn find<'a>(object: &'a Map<String, Value>, number: &Number) -> Option<&'a Value
     object.get(group)?.get(name)
 }
 
-/// The key, below `policy.`, of the setting with this environment variable.
-fn key_of(variable: &str) -> String {
-    match variable {
-        "POLICY_PRESET" => "preset".to_owned(),
-        _ => NUMBERS
-            .iter()
-            .find(|number| number.name == variable)
-            .map_or_else(|| variable.to_lowercase(), |number| number.key.to_owned()),
-    }
-}
-
-/// The sentence with the file's keys in place of environment variables.
+/// The sentence with the keys as they stand in the file.
 fn with_keys(problem: &str) -> String {
-    let mut text = problem.to_owned();
-    // The longest first: some names begin with another's.
-    let mut names: Vec<_> = NUMBERS.iter().map(|number| number.name).collect();
-    names.extend(["RECOVERY_EVIDENCE", "TRIP_WHEN", "MODE"]);
-    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-    for name in names {
-        text = text.replace(name, &format!("policy.{}", key_of(name)));
-    }
-    text
+    let mut names: Vec<_> = NUMBERS.iter().map(|number| number.key).collect();
+    names.extend(["recovery_evidence", "trip_when"]);
+    names.iter().fold(problem.to_owned(), |text, name| text.replace(name, &format!("policy.{name}")))
 }
 
 impl From<PolicySettings> for PolicySection {

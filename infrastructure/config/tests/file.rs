@@ -21,9 +21,7 @@ fn an_empty_file_is_the_default_deployment() {
     assert_eq!(effective.file.api.authorization, Authorization::AwsIam);
     assert_eq!(effective.policy.settings().preset, Preset::Classic);
     assert!(effective.settings.iter().all(|setting| setting.origin == Origin::Default));
-    let parameters = effective.parameters();
-    assert!(parameters.contains(&("ApiAuthorization".to_owned(), "AWS_IAM".to_owned())), "{parameters:?}");
-    assert!(parameters.contains(&("FailureRatePercent".to_owned(), String::new())), "{parameters:?}");
+    assert_eq!(effective.breaker_config(), "{}");
 }
 
 #[test]
@@ -166,21 +164,17 @@ fn a_wrong_override_is_named_as_one() {
 }
 
 #[test]
-fn parameters_have_the_templates_notation() {
-    let text = "[samples]\nfull_failure_percent = 12.5\nfault_injection = true\n[api]\njwt_audience = [\"a\", \"b\"]\n\
-                [policy.recovery]\nlongest_cooldown_seconds = 0\n[deployment]\ngradual = true";
-    let parameters = read(text).unwrap().parameters();
-    let expected = [
-        ("FullServiceFailureRate", "0.125"),
-        ("FaultInjection", "enabled"),
-        ("JwtAudience", "a,b"),
-        ("RecoveryCooldownMaxSeconds", "0"),
-        ("GradualDeployment", "true"),
-    ];
-    for (name, value) in expected {
-        assert!(parameters.contains(&(name.to_owned(), value.to_owned())), "{name}: {parameters:?}");
-    }
-    assert_eq!(parameters.len(), read("").unwrap().settings.len(), "each setting has its parameter");
+fn functions_are_told_what_differs_under_the_keys_of_the_file() {
+    let text = "[samples]\nfull_failure_percent = 12.5\nfault_injection = true\n[api]\nburst = 3\n\
+                [policy]\npreset = \"production\"\n[policy.rates]\nfailure_percent = 10\nminimum_calls = 30";
+    let told: Value = serde_json::from_str(&read(text).unwrap().breaker_config()).unwrap();
+    let expected = serde_json::json!({
+        "policy.preset": "production",
+        "policy.rates.minimum_calls": 30,
+        "samples.fault_injection": true,
+        "samples.full_failure_percent": 12.5,
+    });
+    assert_eq!(told, expected);
 }
 
 #[test]

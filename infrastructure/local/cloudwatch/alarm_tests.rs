@@ -31,7 +31,7 @@ pub(super) fn math() -> MetricMath {
 }
 
 /// Three out of three periods of 10 s, at 5 and above.
-pub(super) fn alarm() -> AlarmDefinition {
+pub(crate) fn alarm() -> AlarmDefinition {
     AlarmDefinition {
         name: "level-1-error-rate".to_owned(),
         arn: "arn:aws:cloudwatch:us-east-1:000000000000:alarm:level-1-error-rate".to_owned(),

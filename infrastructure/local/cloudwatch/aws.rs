@@ -13,7 +13,7 @@ use super::alarm::{
     Actions, AlarmDefinition, AlarmState, Comparison, Datapoint, Metric, MissingData, Readings, SeriesKey, Statistic,
 };
 use super::embedded::EmbeddedDatum;
-use super::logs::{LogEvent, LogSource, MetricSink};
+use super::logs::{LogEvent, LogGroup, LogSource, MetricSink};
 use super::watch::{AlarmService, Described, MetricSource, Notice, Publisher};
 use super::watched::{MetricMath, Watched};
 
@@ -54,16 +54,19 @@ fn told<E: std::error::Error + ProvideErrorMetadata>(call: &str, error: &E) -> a
 }
 
 impl LogSource for Aws {
-    async fn groups(&self, prefix: &str) -> Result<Vec<String>> {
-        let mut names = Vec::new();
+    async fn groups(&self, prefix: &str) -> Result<Vec<LogGroup>> {
+        let mut groups = Vec::new();
         let mut token = None;
         loop {
             let call = self.logs.describe_log_groups().log_group_name_prefix(prefix).set_next_token(token);
             let page = call.send().await.map_err(|error| told("DescribeLogGroups", &error))?;
-            names.extend(page.log_groups().iter().filter_map(|group| group.log_group_name()).map(str::to_owned));
+            groups.extend(page.log_groups().iter().filter_map(|group| {
+                let name = group.log_group_name()?.to_owned();
+                Some(LogGroup { name, bytes: group.stored_bytes().unwrap_or_default() })
+            }));
             token = page.next_token;
             if token.is_none() {
-                return Ok(names);
+                return Ok(groups);
             }
         }
     }

@@ -16,9 +16,6 @@ pub(super) const GROUP_PREFIX: &str = "/aws/lambda/";
 /// How far back each read begins again: an event with an older time that turns up later is missed.
 const REREAD: Duration = Duration::from_secs(10);
 
-/// Nothing is known of new groups for longer than this.
-const GROUPS_EVERY: Duration = Duration::from_secs(1);
-
 /// The most data that one `PutMetricData` takes.
 const BATCH: usize = 1000;
 
@@ -39,10 +36,28 @@ pub(super) struct LogEvent {
     pub message: String,
 }
 
+/// A log group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LogGroup {
+    /// The name.
+    pub name: String,
+    /// The bytes in it. AWS updates the number late; the local server counts at each answer.
+    pub bytes: i64,
+}
+
+/// What a look at the logs found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Logs {
+    /// Lines were added to a group.
+    Changed,
+    /// No group changed.
+    Quiet,
+}
+
 /// Where log lines are read.
 pub(super) trait LogSource {
-    /// The names of the groups that begin with this.
-    fn groups(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>>> + Send;
+    /// The groups whose names begin with this.
+    fn groups(&self, prefix: &str) -> impl Future<Output = Result<Vec<LogGroup>>> + Send;
     /// All events of the group from this time (milliseconds) on that may hold embedded metrics.
     fn events(&self, group: &str, from: i64) -> impl Future<Output = Result<Vec<LogEvent>>> + Send;
 }
@@ -62,6 +77,8 @@ pub(super) struct Seen {
     times: HashMap<LogEvent, usize>,
     /// When the group was last read, in milliseconds.
     read_at: Option<i64>,
+    /// The bytes that it had before it was last read: with as many it has nothing new.
+    bytes: Option<i64>,
 }
 
 impl Seen {
@@ -90,52 +107,53 @@ pub(super) struct Extraction<C> {
     /// What was logged before belongs to somebody else.
     since: Timestamp,
     groups: BTreeMap<String, Seen>,
-    groups_read: Option<Timestamp>,
     waiting: VecDeque<EmbeddedDatum>,
 }
 
 impl<C: LogSource + MetricSink> Extraction<C> {
     pub(super) fn new(cloud: C, since: Timestamp) -> Self {
-        Self { cloud, since, groups: BTreeMap::new(), groups_read: None, waiting: VecDeque::new() }
+        Self { cloud, since, groups: BTreeMap::new(), waiting: VecDeque::new() }
     }
 
-    /// One look at every group. Data that could not be put wait for the next look.
-    pub(super) async fn look(&mut self, now: Timestamp) -> Result<()> {
-        let groups = self.find_groups(now).await;
-        let read = self.read(now).await;
+    /// One look at every group that changed. Data that could not be put wait for the next look.
+    pub(super) async fn look(&mut self, now: Timestamp) -> Result<Logs> {
+        let found = self.find_changed().await;
+        let (changed, found) = match found {
+            Ok(changed) => (changed, Ok(())),
+            Err(error) => (BTreeMap::new(), Err(error)),
+        };
+        let read = self.read(&changed, now).await;
         let put = self.put().await;
-        groups.and(read).and(put)
+        found.and(read).and(put)?;
+        Ok(if changed.is_empty() { Logs::Quiet } else { Logs::Changed })
     }
 
-    async fn find_groups(&mut self, now: Timestamp) -> Result<()> {
-        if self
-            .groups_read
-            .is_some_and(|at| now.duration_since(at) < jiff::SignedDuration::try_from(GROUPS_EVERY).unwrap_or_default())
-        {
-            return Ok(());
-        }
-        let names = self.cloud.groups(GROUP_PREFIX).await?;
-        self.groups.retain(|name, _| names.contains(name));
-        for name in names {
-            self.groups.entry(name).or_default();
-        }
-        self.groups_read = Some(now);
-        Ok(())
+    /// The groups that have other bytes than when they were last read, by name.
+    async fn find_changed(&mut self) -> Result<BTreeMap<String, i64>> {
+        let found = self.cloud.groups(GROUP_PREFIX).await?;
+        self.groups.retain(|name, _| found.iter().any(|group| group.name == *name));
+        let changed = found.into_iter().filter_map(|LogGroup { name, bytes }| {
+            let seen = self.groups.entry(name.clone()).or_default();
+            (seen.bytes != Some(bytes)).then_some((name, bytes))
+        });
+        Ok(changed.collect())
     }
 
-    async fn read(&mut self, now: Timestamp) -> Result<()> {
+    async fn read(&mut self, changed: &BTreeMap<String, i64>, now: Timestamp) -> Result<()> {
         // From the last read that worked, not from now: a read that fails or comes late for longer
         // than the window must not lose what was logged meanwhile.
         let (cloud, since) = (&self.cloud, self.since.as_millisecond());
         let reread = i64::try_from(REREAD.as_millis()).unwrap_or_default();
         let from = |seen: &Seen| seen.read_at.map_or(since, |at| (at - reread).max(since));
-        let reads = join_all(self.groups.iter().map(|(group, seen)| cloud.events(group, from(seen)))).await;
+        let groups: Vec<_> =
+            self.groups.iter_mut().filter_map(|(name, seen)| Some((name, seen, *changed.get(name)?))).collect();
+        let reads = join_all(groups.iter().map(|(group, seen, _)| cloud.events(group, from(seen)))).await;
         let mut outcome = Ok(());
-        for (seen, events) in self.groups.values_mut().zip(reads) {
+        for ((_, seen, bytes), events) in groups.into_iter().zip(reads) {
             match events {
                 Ok(events) => {
                     let fresh = seen.fresh(events, from(seen));
-                    seen.read_at = Some(now.as_millisecond());
+                    (seen.read_at, seen.bytes) = (Some(now.as_millisecond()), Some(bytes));
                     self.waiting
                         .extend(fresh.iter().flat_map(|event| embedded::parse(&event.message)).flat_map(within_limits));
                 }

@@ -44,14 +44,20 @@ struct Server {
     groups: Vec<(String, Vec<LogEvent>)>,
     put: Mutex<Vec<(String, usize)>>,
     refuses: Mutex<bool>,
+    reads: Mutex<u32>,
 }
 
 impl LogSource for &Server {
-    async fn groups(&self, prefix: &str) -> Result<Vec<String>> {
-        Ok(self.groups.iter().map(|(name, _)| name.clone()).filter(|name| name.starts_with(prefix)).collect())
+    async fn groups(&self, prefix: &str) -> Result<Vec<LogGroup>> {
+        let bytes = |events: &[LogEvent]| events.iter().map(|event| event.message.len()).sum::<usize>();
+        let groups = self.groups.iter().filter(|(name, _)| name.starts_with(prefix));
+        Ok(groups
+            .map(|(name, events)| LogGroup { name: name.clone(), bytes: i64::try_from(bytes(events)).unwrap() })
+            .collect())
     }
 
     async fn events(&self, group: &str, from: i64) -> Result<Vec<LogEvent>> {
+        *self.reads.lock().unwrap() += 1;
         let (_, events) = self.groups.iter().find(|(name, _)| name == group).unwrap();
         anyhow::ensure!(!events.is_empty(), "gone");
         Ok(events.iter().filter(|event| event.at >= from).cloned().collect())
@@ -87,6 +93,23 @@ async fn each_event_is_put_once_though_it_is_read_again_and_again() {
     }
     let put = server.put.lock().unwrap().clone();
     assert_eq!(put, [("A".to_owned(), 1000), ("A".to_owned(), 200), ("B".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_group_is_read_again_only_after_it_changed() {
+    let line = |at| event("s", at, &metric_line("A"));
+    let mut server = Server { groups: vec![("/aws/lambda/f".to_owned(), vec![line(100)])], ..Server::default() };
+    let mut seen = BTreeMap::new();
+    for (time, expected) in [(200, Logs::Changed), (350, Logs::Quiet), (50_000, Logs::Quiet)] {
+        let mut extraction = Extraction { groups: seen, ..Extraction::new(&server, at(0)) };
+        assert_eq!(extraction.look(at(time)).await.unwrap(), expected);
+        seen = extraction.groups;
+    }
+    assert_eq!(*server.reads.lock().unwrap(), 1);
+    server.groups[0].1.push(line(60_000));
+    let mut extraction = Extraction { groups: seen, ..Extraction::new(&server, at(0)) };
+    assert_eq!(extraction.look(at(60_100)).await.unwrap(), Logs::Changed);
+    assert_eq!(server.put.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]

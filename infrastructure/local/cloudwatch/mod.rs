@@ -1,6 +1,6 @@
 //! What the local AWS lacks of `CloudWatch`, supplied through public APIs only: embedded metrics are
 //! taken out of the Lambdas' logs, and alarms, metric math included, are evaluated as `CloudWatch` documents it,
-//! every second.
+//! every second while something happens and every three seconds while nothing does.
 
 pub mod alarm;
 pub mod embedded;
@@ -9,11 +9,12 @@ pub mod notification;
 pub mod watched;
 
 #[cfg(test)]
-mod alarm_tests;
+pub(crate) mod alarm_tests;
 mod aws;
 #[cfg(test)]
 mod hint_tests;
 mod logs;
+mod pace;
 mod reason;
 mod watch;
 
@@ -24,17 +25,18 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
-use tokio::time::{self, MissedTickBehavior};
+use tokio::time::{self, Instant};
 
 use self::alarm::EvaluationSettings;
 use self::aws::Aws;
-use self::logs::Extraction;
+use self::logs::{Extraction, Logs};
+use self::pace::{News, Pace, Trouble};
 use self::watch::Watch;
 
 pub use self::watch::AlarmStatus;
 
-const LOGS_EVERY: Duration = Duration::from_millis(150);
-const ALARMS_EVERY: Duration = Duration::from_secs(1);
+const LOGS: Pace = Pace { busy: Duration::from_millis(150), idle: Duration::from_millis(500) };
+const ALARMS: Pace = Pace { busy: Duration::from_secs(1), idle: Duration::from_secs(3) };
 
 /// A server that takes a connection and never answers must not hold a task for ever.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(15);
@@ -62,7 +64,9 @@ impl StandIn {
         let (sender, statuses) = channel::channel(Vec::new());
         let extraction = Extraction::new(cloud.clone(), Timestamp::now());
         let watch = Watch::new(cloud, EvaluationSettings::LOCAL);
-        let tasks = vec![tokio::spawn(follow_logs(extraction)), tokio::spawn(follow_alarms(watch, sender))];
+        let (activity, seen) = channel::channel(Instant::now());
+        let logs = tokio::spawn(follow_logs(extraction, activity));
+        let tasks = vec![logs, tokio::spawn(follow_alarms(watch, sender, seen))];
         Ok(Self { tasks, statuses })
     }
 
@@ -90,53 +94,44 @@ impl Drop for StandIn {
     }
 }
 
-async fn follow_logs(mut extraction: Extraction<Aws>) {
-    let mut ticks = ticks(LOGS_EVERY);
-    let mut trouble = Trouble::new("metrics from logs");
+/// Reads the logs, and says in `activity` when there was something new in them.
+async fn follow_logs(mut extraction: Extraction<Aws>, activity: channel::Sender<Instant>) {
+    let mut trouble = Trouble::default();
     loop {
-        ticks.tick().await;
         let outcome = time::timeout(LOOK_TIMEOUT, extraction.look(Timestamp::now())).await;
-        trouble.report(outcome.context("no answer in time").flatten());
-    }
-}
-
-async fn follow_alarms(mut watch: Watch<Aws>, statuses: channel::Sender<Vec<AlarmStatus>>) {
-    let mut ticks = ticks(ALARMS_EVERY);
-    let mut trouble = Trouble::new("alarms");
-    loop {
-        ticks.tick().await;
-        let outcome = time::timeout(LOOK_TIMEOUT, watch.look(Timestamp::now())).await;
-        trouble.report(outcome.context("no answer in time").flatten());
-        statuses.send_replace(watch.statuses());
-    }
-}
-
-fn ticks(every: Duration) -> time::Interval {
-    let mut ticks = time::interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
-}
-
-/// Logs an error once, not at every tick while it lasts.
-struct Trouble {
-    part: &'static str,
-    last: Option<String>,
-}
-
-impl Trouble {
-    fn new(part: &'static str) -> Self {
-        Self { part, last: None }
-    }
-
-    fn report(&mut self, outcome: Result<()>) {
-        let now = outcome.err().map(|error| format!("{error:#}"));
-        if now != self.last {
-            if let Some(error) = &now {
-                tracing::warn!(part = self.part, error, "cloudwatch.trouble");
-            } else {
-                tracing::info!(part = self.part, "cloudwatch.recovered");
-            }
-            self.last = now;
+        let outcome = outcome.context("no answer in time").flatten();
+        if matches!(outcome, Ok(Logs::Changed)) {
+            activity.send_replace(Instant::now());
         }
+        tell("metrics from logs", trouble.news(outcome.map(drop), Instant::now()));
+        let quiet = activity.borrow().elapsed();
+        time::sleep(LOGS.pause(quiet)).await;
+    }
+}
+
+async fn follow_alarms(
+    mut watch: Watch<Aws>,
+    statuses: channel::Sender<Vec<AlarmStatus>>,
+    mut activity: channel::Receiver<Instant>,
+) {
+    let mut trouble = Trouble::default();
+    loop {
+        let outcome = time::timeout(LOOK_TIMEOUT, watch.look(Timestamp::now())).await;
+        tell("alarms", trouble.news(outcome.context("no answer in time").flatten(), Instant::now()));
+        statuses.send_replace(watch.statuses());
+        let quiet = activity.borrow_and_update().elapsed();
+        // What happens ends an idle pause, and no busy one.
+        tokio::select! {
+            () = time::sleep(ALARMS.pause(quiet)) => {}
+            Ok(()) = activity.changed(), if ALARMS.pause(quiet) == ALARMS.idle => {}
+        }
+    }
+}
+
+fn tell(part: &str, news: Option<News>) {
+    match news {
+        Some(News::Fails(error)) => tracing::warn!(part, error, "cloudwatch.trouble"),
+        Some(News::Works) => tracing::info!(part, "cloudwatch.recovered"),
+        None => {}
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use breaker::{
-    AlarmHint, AlarmRequest, Decision, Evidence, EvidenceQuery, Level, Outcome, Policy, SECONDS_BETWEEN_LOOKS,
-    ScheduleRequest, SystemState, TransitionRequest, decide,
+    AlarmHint, AlarmRequest, Decision, Evidence, EvidenceQuery, Level, Outcome, Policy, SECONDS_OF_LOOKS,
+    ScheduleRequest, SystemState, TransitionRequest, decide, looks_again,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -31,15 +31,31 @@ pub struct Look<'a> {
 }
 
 /// What happens next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 enum Due {
     /// The alarms evaluate the period that ends at this Unix second.
     Alarms(i64),
     Schedule,
-    /// The execution that the schedule started looks so many more times, as long as a proof is awaited.
-    LookAgain(u8),
+    /// An execution evaluates again.
+    LookAgain(Execution),
     /// An alarm's message is processed: the alarm by its place.
     Alarm(usize),
+}
+
+/// An execution of the state machine.
+#[derive(Clone, Debug)]
+struct Execution {
+    request: TransitionRequest,
+    /// Evaluations that are left.
+    looks: u8,
+    /// When the first one began.
+    begun: Option<Timestamp>,
+}
+
+impl Execution {
+    fn new(request: TransitionRequest) -> Self {
+        Self { looks: request.looks(), request, begun: None }
+    }
 }
 
 /// The control plane with its state.
@@ -98,14 +114,16 @@ impl<'a> ControlPlane<'a> {
             match due {
                 Due::Schedule => {
                     self.plan(at + SignedDuration::from_secs(self.timing.schedule_seconds.into()), Due::Schedule);
-                    self.look_for_the_schedule(self.timing.looks, at, metrics);
+                    let request = ScheduleRequest { looks: Some(self.timing.looks), ..ScheduleRequest::default() };
+                    self.execute(Execution::new(TransitionRequest::Schedule(request)), at, metrics);
                 }
-                Due::LookAgain(left) => self.look_for_the_schedule(left, at, metrics),
+                Due::LookAgain(execution) => self.execute(execution, at, metrics),
                 Due::Alarms(until) => self.evaluate_alarms(at, until, metrics),
                 Due::Alarm(place) => {
                     let name = self.alarms.get(place).map(Alarm::name).unwrap_or_default();
-                    let alarm = AlarmHint { name, arn: None, state_change_time: None };
-                    self.look(&TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false }), at, metrics);
+                    let alarm = AlarmHint { name, arn: None, state_change_time: Some(at) };
+                    let request = TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false });
+                    self.execute(Execution::new(request), at, metrics);
                 }
             }
         }
@@ -140,26 +158,31 @@ impl<'a> ControlPlane<'a> {
         self.numbers += 1;
     }
 
-    fn look_for_the_schedule(&mut self, looks: u8, at: Timestamp, metrics: &Metrics) {
-        let request = ScheduleRequest { looks: Some(self.timing.looks), ..ScheduleRequest::default() };
-        self.look(&TransitionRequest::Schedule(request), at, metrics);
-        let left = looks.saturating_sub(1);
-        if left > 0 && self.states.last().is_some_and(|(_, state)| state.awaits_proof(self.free_at)) {
-            let again = self.free_at + SignedDuration::from_secs(SECONDS_BETWEEN_LOOKS.into());
-            self.plan(again, Due::LookAgain(left));
+    /// Evaluates, and plans the execution's next evaluation as the state machine does.
+    fn execute(&mut self, execution: Execution, at: Timestamp, metrics: &Metrics) {
+        let Execution { request, looks, begun } = execution;
+        let begun = begun.unwrap_or_else(|| at.max(self.free_at));
+        if !self.look(&request, at, metrics) {
+            return;
+        }
+        let again = self.free_at + SignedDuration::from_secs(request.seconds_between_looks().into());
+        if looks > 1 && again.duration_since(begun) < SignedDuration::from_secs(SECONDS_OF_LOOKS.into()) {
+            self.plan(again, Due::LookAgain(Execution { request, looks: looks - 1, begun: Some(begun) }));
         }
     }
 
-    fn look(&mut self, request: &TransitionRequest, at: Timestamp, metrics: &Metrics) {
+    /// Evaluates. Returns whether the execution is to evaluate again.
+    fn look(&mut self, request: &TransitionRequest, at: Timestamp, metrics: &Metrics) -> bool {
         let now = at.max(self.free_at);
-        let Some((_, state)) = self.states.last() else { return };
+        let Some((_, state)) = self.states.last() else { return false };
         let query = EvidenceQuery::new(state, &self.policy, now);
         let visible = now - seconds(self.timing.metric_delay_seconds);
         let read = |level: Level| metrics.buckets(level, &query.ranges, visible);
         let evidence = Evidence::new(read(query.level)).with_probes(query.probed.map(read).unwrap_or_default());
         // Only operators' commands can be refused.
-        let Ok(decision) = decide(state, &self.policy, request, &evidence, now) else { return };
+        let Ok(decision) = decide(state, &self.policy, request, &evidence, now) else { return false };
         (self.watch)(&Look { state, policy: &self.policy, request, evidence: &evidence, now, decision: &decision });
+        let again = looks_again(request, &decision, decision.next.as_ref().unwrap_or(state), &self.policy, now);
         self.looks += 1;
         let written = now + seconds(self.timing.execution_seconds);
         self.free_at = written;
@@ -174,6 +197,7 @@ impl<'a> ControlPlane<'a> {
         if let Some(next) = decision.next {
             self.states.push((written, next));
         }
+        again
     }
 }
 

@@ -72,7 +72,8 @@ fn with_production_few_callers_fail_and_the_level_moves_with_the_outages_alone()
         });
         let sum = runs.reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1)).unwrap();
         let (failed_percent, in_vain) = (sum.0 / f64::from(RUNS), sum.1 / f64::from(RUNS));
-        assert!(failed_percent <= 0.3, "{failed_percent} % at {requests_per_second}");
+        // 0.28 % without the further evaluations of executions that alarms start.
+        assert!(failed_percent <= 0.26, "{failed_percent} % at {requests_per_second}");
         // 88 s at one request a second without the pause after each probe, which bounds what probes cost callers.
         assert!(in_vain <= 125.0, "{in_vain} s at {requests_per_second}");
     }
@@ -113,6 +114,31 @@ fn each_evaluation_is_what_decide_makes_of_what_it_read() {
         assert_eq!(gaps.iter().any(|gap| (14..=18).contains(gap)), probes, "{gaps:?}");
         assert_eq!(looks, alarms + u64::try_from(times.len()).unwrap());
     }
+}
+
+/// One call in four seconds, and all fail: the alarm goes off before half a dozen have, and does not go off again.
+#[test]
+fn a_rule_is_seen_soon_after_its_alarm_went_off_too_early() {
+    const FROM_SECOND: u32 = 300;
+    let failing = Event {
+        level: Level::Full,
+        from_second: FROM_SECOND,
+        until_second: 1_200,
+        failure_percent: Some(100.0),
+        failure_percent_at_end: None,
+        hang_percent: 0.0,
+        refuse_percent: 0.0,
+        latency_factor: 1.0,
+    };
+    let mut scenario = Scenario { minutes: 20, events: vec![failing], ..outage(0.25) };
+    scenario.level1.failure_percent = 0.0;
+    let seconds_to_fall = |seed| {
+        let report = simulate(&scenario, &contender(PolicySettings::classic()), seed);
+        report.moves.first().unwrap().second - f64::from(FROM_SECOND)
+    };
+    let mean = (1..=50).map(seconds_to_fall).sum::<f64>() / 50.0;
+    println!("falls after {mean} s");
+    assert!(mean <= 45.0, "{mean} s");
 }
 
 #[test]

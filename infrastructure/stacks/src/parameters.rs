@@ -2,34 +2,109 @@
 
 use std::collections::BTreeMap;
 
-use deployment_file::Effective;
+use deployment_file::{Alerts, Api, Deployment, Effective, Limits, Services};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{Code, Names};
 
-/// The parameters that belong to the data stack alone.
-const OF_DATA: [&str; 1] = ["StateTableDeletionProtection"];
-
-/// Settings that the monitoring stack contains as numbers: no template has these parameters.
-const OF_MONITORING: [&str; 3] = ["OldestAlarmSeconds", "StaleStateSeconds", "HoldEndsMinutes"];
+/// Names and values.
+type Parameters = Vec<(&'static str, String)>;
 
 /// Returns the parameters of the data stack.
 pub(crate) fn of_data(deployment: &Effective, names: &Names) -> BTreeMap<String, String> {
-    let own = deployment.parameters().into_iter().filter(|(name, _)| OF_DATA.contains(&name.as_str()));
-    own.chain(naming(names)).collect()
+    let protection = ("StateTableDeletionProtection", deployment.file.limits.table_deletion_protection.to_string());
+    owned(naming(names).into_iter().chain([protection]))
 }
 
 /// Returns the parameters of the main stack, except the release's identifier.
 pub(crate) fn of_main(deployment: &Effective, names: &Names, code: &Code) -> BTreeMap<String, String> {
-    let elsewhere = |name: &String| OF_DATA.contains(&name.as_str()) || OF_MONITORING.contains(&name.as_str());
-    let own = deployment.parameters().into_iter().filter(|(name, _)| !elsewhere(name));
-    let uploaded = [
-        ("CodeBucket".to_owned(), code.bucket.clone()),
-        ("CodeKeys".to_owned(), code.keys()),
-        ("StateMachineKey".to_owned(), code.state_machine.clone()),
+    let file = &deployment.file;
+    let functions = ("BreakerConfig", deployment.breaker_config());
+    let parts = [
+        naming(names),
+        uploaded(code),
+        of_deployment(&file.deployment),
+        of_services(&file.services),
+        of_api(&file.api),
+        of_alerts(&file.alerts),
+        of_limits(&file.limits),
     ];
-    own.chain(naming(names)).chain(uploaded).collect()
+    owned(parts.into_iter().flatten().chain([functions]))
 }
 
-fn naming(names: &Names) -> [(String, String); 2] {
-    [("ProjectName".to_owned(), names.project.clone()), ("Environment".to_owned(), names.environment.clone())]
+fn owned(parameters: impl Iterator<Item = (&'static str, String)>) -> BTreeMap<String, String> {
+    parameters.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn naming(names: &Names) -> Parameters {
+    vec![("ProjectName", names.project.clone()), ("Environment", names.environment.clone())]
+}
+
+fn uploaded(code: &Code) -> Parameters {
+    vec![
+        ("CodeBucket", code.bucket.clone()),
+        ("CodeKeys", code.keys()),
+        ("StateMachineKey", code.state_machine.clone()),
+    ]
+}
+
+fn of_deployment(deployment: &Deployment) -> Parameters {
+    vec![
+        ("Architecture", word(deployment.architecture)),
+        ("LogLevel", word(deployment.log_level)),
+        ("GradualDeployment", deployment.gradual.to_string()),
+        ("GradualDeploymentType", word(deployment.traffic_shift)),
+    ]
+}
+
+fn of_services(services: &Services) -> Parameters {
+    let own = |arn: &Option<String>| arn.clone().unwrap_or_default();
+    vec![
+        ("FullServiceFunctionArn", own(&services.full)),
+        ("DegradedServiceFunctionArn", own(&services.degraded)),
+        ("MaintenanceServiceFunctionArn", own(&services.maintenance)),
+    ]
+}
+
+fn of_api(api: &Api) -> Parameters {
+    let limits = [api.requests_per_second, api.burst, api.status_requests_per_second, api.status_burst];
+    vec![
+        ("ApiAuthorization", word(api.authorization)),
+        ("StatusAuthorization", word(api.status_authorization)),
+        ("JwtIssuer", api.jwt_issuer.clone().unwrap_or_default()),
+        ("JwtAudience", api.jwt_audience.join(",")),
+        ("ApiLimits", list(&limits)),
+    ]
+}
+
+fn of_alerts(alerts: &Alerts) -> Parameters {
+    vec![
+        ("AlertEmail", alerts.email.clone().unwrap_or_default()),
+        ("RunbookUrl", alerts.runbook_url.clone()),
+        ("BrakeAlarm", list(&[alerts.level_alarm_period_seconds, alerts.brake_failures])),
+    ]
+}
+
+fn of_limits(limits: &Limits) -> Parameters {
+    let memory = [limits.controller_memory_megabytes, limits.service_memory_megabytes, limits.task_memory_megabytes];
+    vec![
+        ("MemoryMegabytes", list(&memory)),
+        ("ControlPlaneReservedConcurrency", limits.control_plane_concurrency.to_string()),
+        ("FullServiceConcurrencyLimit", limits.full_concurrency.to_string()),
+        ("DegradedServiceConcurrencyLimit", limits.degraded_concurrency.to_string()),
+        ("MaintenanceServiceConcurrencyLimit", limits.maintenance_concurrency.to_string()),
+        ("LogRetentionDays", limits.log_retention_days.to_string()),
+        ("VpcSubnetIds", limits.vpc_subnet_ids.join(",")),
+        ("VpcSecurityGroupIds", limits.vpc_security_group_ids.join(",")),
+    ]
+}
+
+fn list(numbers: &[u32]) -> String {
+    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The word that stands for a value in the file, and in the template too.
+fn word(value: impl Serialize) -> String {
+    serde_json::to_value(value).ok().as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -1,12 +1,19 @@
 //! Starting the state machine.
 
+use std::time::Duration;
+
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::config::http::HttpResponse;
 use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sfn::operation::start_sync_execution::StartSyncExecutionError;
 use aws_sdk_sfn::types::SyncExecutionStatus;
 use breaker::TransitionRequest;
+use platform::clients::Timeouts;
 
+/// What waiting for an execution may take: longer than the state machine's own 90 s, of which an execution that
+/// evaluates again uses 60 s and more, and shorter than this function's 100 s.
+pub const EXECUTION_TIMEOUTS: Timeouts =
+    Timeouts { attempt: Duration::from_secs(94), operation: Duration::from_secs(95) };
 /// The error codes by which AWS refuses a start because there were too many.
 const THROTTLES: [&str; 6] = [
     "ThrottlingException",

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
 
 pub use alarm_message::{AlarmKind, AlarmNotification, NotAnAlarm, parse};
-pub use executions::{ExecutionFailed, Executions, StateMachine};
+pub use executions::{EXECUTION_TIMEOUTS, ExecutionFailed, Executions, StateMachine};
 
 /// The Lambda, with its ports.
 #[derive(Clone, Debug)]

@@ -2,18 +2,14 @@
 
 use std::convert::Infallible;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use alarm_processor::{AlarmProcessor, StateMachine};
+use alarm_processor::{AlarmProcessor, EXECUTION_TIMEOUTS, StateMachine};
 use aws_lambda_events::event::sqs::SqsEvent;
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
-use platform::clients::{Timeouts, connect_to_step_functions, sdk_config, step_functions};
+use platform::clients::{connect_to_step_functions, sdk_config, step_functions};
 use platform::embedded_metrics::EmbeddedMetricLog;
 use platform::runtime::serve;
-
-/// Above the state machine's own 90 s and below this function's 100 s.
-const EXECUTION_TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(94), operation: Duration::from_secs(95) };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

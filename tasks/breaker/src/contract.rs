@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     CommandRecord, Decision, EvidenceSummary, Expected, ForceRequest, Hold, Level, Outcome, Policy, StateWrite,
-    SystemState, TransitionRecord, TransitionRequest,
+    SystemState, TransitionRecord, TransitionRequest, looks_again,
 };
 
 /// The names under which tasks fail; the state machine matches them.
@@ -102,7 +102,7 @@ pub struct Evaluation {
     pub from: Level,
     /// The level after.
     pub to: Level,
-    /// Where the level would have gone but for a hold or `MODE=observe-only`.
+    /// Where the level would have gone but for a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// The hold that was in force and that an operator's command ends.
@@ -123,8 +123,9 @@ pub struct Evaluation {
     pub old_state: SystemState,
     /// The state after; the same where nothing changes.
     pub new_state: SystemState,
-    /// Whether the schedule's execution should look again within its minute, because no alarm would tell of what
-    /// decides next: of the proof that probes give, or of a level that fails in its ramp, which may be over in a minute.
+    /// Whether the execution should evaluate again within its minute, because no alarm would tell of what decides next:
+    /// the schedule's while probes or a ramp are to prove a level, an alarm's while a rule is half fulfilled or the level
+    /// has just fallen to 2.
     pub look_again: bool,
     /// What to write; absent where nothing changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,6 +144,7 @@ impl Evaluation {
         execution: &Execution,
         now: Timestamp,
     ) -> Self {
+        let look_again = looks_again(request, &decision, decision.next.as_ref().unwrap_or(&old_state), policy, now);
         let Decision { outcome, from, to, prevented, ended_hold, reason, evidence, next } = decision;
         let write = next.map(|next| {
             let state = SystemState { execution: execution.arn.clone(), ..next.held_by(request, execution) };
@@ -177,7 +179,6 @@ impl Evaluation {
         });
         let new_state = write.as_ref().map_or_else(|| old_state.clone(), |write| write.state.clone());
         let dry_run = request.dry_run();
-        let look_again = !dry_run && new_state.awaits_proof(now);
         Self {
             outcome,
             dry_run,
@@ -229,7 +230,7 @@ pub struct MetricsInput {
     pub outcome: Outcome,
     /// The state after it.
     pub state: SystemState,
-    /// Where the level would have gone but for a hold or `MODE=observe-only`.
+    /// Where the level would have gone but for a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// Whether nobody could be told of the transition. Then this alone is to be emitted: another call emits what

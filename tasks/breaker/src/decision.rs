@@ -36,7 +36,7 @@ pub struct Decision {
     pub from: Level,
     /// The level after.
     pub to: Level,
-    /// Where the level would have gone but for a hold or `MODE=observe-only`.
+    /// Where the level would have gone but for a hold or the mode `observe-only`.
     pub prevented: Option<Level>,
     /// The hold that was in force and that an operator's command ends, by a release or by another hold.
     pub ended_hold: Option<Hold>,

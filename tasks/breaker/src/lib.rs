@@ -11,6 +11,7 @@ mod fields;
 mod hints;
 mod input_error;
 mod level;
+mod look_again;
 pub mod object;
 mod policy;
 mod probing;
@@ -32,6 +33,7 @@ pub use hints::{
 };
 pub use input_error::{place_of_error, without_content};
 pub use level::{Level, NotALevel};
+pub use look_again::{FallRule, SECONDS_BETWEEN_ALARM_LOOKS, SECONDS_OF_LOOKS, half_fulfilled, looks_again};
 pub use policy::{
     Mode, NUMBERS, Number, PROBE_REST_FACTOR, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen,
 };

@@ -7,7 +7,7 @@ use crate::{CallCounts, EvidenceSummary, Level, NewestProbes, Policy, ProbeSerie
 /// Silence of the current level that is longer than this, settling aside, says that metrics are missing or that nobody
 /// calls; neither speaks for a recovery.
 const SILENCE: SignedDuration = SignedDuration::from_secs(60);
-/// A probe that failed counts this many times as long as one that succeeded: in multiples of `PROBE_IDLE_SECONDS`
+/// A probe that failed counts this many times as long as one that succeeded: in multiples of `probes.idle_seconds`
 /// without any probe. People are alarmed after refusals of the same time.
 pub(crate) const BAD_PROBES_COUNT: i32 = 3;
 

@@ -197,7 +197,7 @@ pub struct SystemState {
     /// A pinned level, possibly expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// Where the last evaluation would have moved the level but for a hold or `MODE=observe-only`. It is how
+    /// Where the last evaluation would have moved the level but for a hold or the mode `observe-only`. It is how
     /// that is announced once, and not at every look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,

@@ -90,7 +90,7 @@ pub struct ProbeSeries {
     pub last_call: Option<Timestamp>,
 }
 
-/// The newest probes since probing began: those of the last `PROBE_IDLE_SECONDS`, and at least twice `PROBE_CALLS` if
+/// The newest probes since probing began: those of the last `probes.idle_seconds`, and at least twice `probes.calls` if
 /// there were as many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

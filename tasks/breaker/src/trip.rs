@@ -16,7 +16,7 @@ pub(crate) fn reason(
     evidence.level.worse()?;
     let count = by_count(policy, evidence);
     let rate = by_failure_rate(state, policy, evidence, now);
-    let failures = if policy.needs_count_and_rate() && state.active_ramp(now).is_none() {
+    let failures = if needs_count_and_rate(state, policy, now) {
         count.zip(rate).map(|(count, rate)| format!("{count}, and {rate}"))
     } else {
         count.or(rate)
@@ -37,8 +37,18 @@ pub(crate) fn calm(policy: &Policy, evidence: &EvidenceSummary) -> String {
     }
 }
 
+/// Whether count and rate trip only together: during a ramp the rate does alone, because counts are slow.
+pub(crate) fn needs_count_and_rate(state: &SystemState, policy: &Policy, now: Timestamp) -> bool {
+    policy.needs_count_and_rate() && state.active_ramp(now).is_none()
+}
+
+/// Minimum number of calls for a rate, at `now`.
+pub(crate) fn minimum_calls(state: &SystemState, policy: &Policy, now: Timestamp) -> u32 {
+    if state.active_ramp(now).is_some() { policy.ramp_minimum_calls() } else { policy.minimum_calls() }
+}
+
 /// Failures that lead from `level` to the next; 0 where the rule is off.
-fn count_threshold(policy: &Policy, level: Level) -> u32 {
+pub(crate) fn count_threshold(policy: &Policy, level: Level) -> u32 {
     match level {
         Level::Full => policy.level_1_failures(),
         Level::Degraded => policy.level_2_failures(),
@@ -96,10 +106,8 @@ fn rate_text(
     now: Timestamp,
     Rate { name, part, percent }: Rate<'_>,
 ) -> Option<String> {
-    let (minimum, ramp) = match state.active_ramp(now) {
-        Some(_) => (policy.ramp_minimum_calls(), " during the ramp"),
-        None => (policy.minimum_calls(), ""),
-    };
+    let minimum = minimum_calls(state, policy, now);
+    let ramp = if state.active_ramp(now).is_some() { " during the ramp" } else { "" };
     let rate = evidence.rate;
     rate.reaches(part, percent, minimum).then(|| {
         format!(

@@ -270,12 +270,12 @@ fn the_policy_of_a_record_from_before_there_were_presets_is_read_as_classic() {
 #[test]
 fn a_policy_is_checked_when_it_is_read() {
     for (settings, named) in [
-        (serde_json::json!({ "level1Failures": -1 }), "LEVEL_1_FAILURE_THRESHOLD"),
-        (serde_json::json!({ "level1Failures": 10 }), "LEVEL_2_FAILURE_THRESHOLD"),
-        (serde_json::json!({ "level2Successes": 0 }), "LEVEL_2_SUCCESS_THRESHOLD"),
-        (serde_json::json!({ "recoveryEvidence": "probes" }), "FAILURE_RATE_PERCENT"),
-        (serde_json::json!({ "longestCooldownSeconds": 29 }), "RECOVERY_COOLDOWN_MAX_SECONDS"),
-        (serde_json::json!({ "windowSeconds": 86_401 }), "FAILURE_WINDOW_SECONDS"),
+        (serde_json::json!({ "level1Failures": -1 }), "counts.level_1_failures"),
+        (serde_json::json!({ "level1Failures": 10 }), "counts.level_2_failures"),
+        (serde_json::json!({ "level2Successes": 0 }), "recovery.level_2_successes"),
+        (serde_json::json!({ "recoveryEvidence": "probes" }), "rates.failure_percent"),
+        (serde_json::json!({ "longestCooldownSeconds": 29 }), "recovery.longest_cooldown_seconds"),
+        (serde_json::json!({ "windowSeconds": 86_401 }), "counts.window_seconds"),
     ] {
         let error = serde_json::from_value::<Policy>(settings).unwrap_err().to_string();
         assert!(error.starts_with(named), "{error}");

@@ -126,17 +126,17 @@ fn changed_counts_are_recorded_for_people_and_the_same_counts_are_not_written_ag
 fn a_policy_that_makes_no_sense_is_refused_naming_the_setting() {
     let good = PolicySettings::default();
     for (setting, settings) in [
-        ("LEVEL_1_FAILURE_THRESHOLD", PolicySettings { level_1_failures: 0, ..good }),
-        ("LEVEL_2_FAILURE_THRESHOLD", PolicySettings { level_2_failures: 0, ..good }),
-        ("LEVEL_2_FAILURE_THRESHOLD", PolicySettings { level_2_failures: 5, ..good }),
-        ("LEVEL_3_SUCCESS_THRESHOLD", PolicySettings { level_3_successes: 0, ..good }),
-        ("LEVEL_2_SUCCESS_THRESHOLD", PolicySettings { level_2_successes: i64::MAX, ..good }),
-        ("FAILURE_WINDOW_SECONDS", PolicySettings { window_seconds: -1, ..good }),
-        ("RECOVERY_COOLDOWN_SECONDS", PolicySettings { cooldown_seconds: 86_401, ..good }),
-        ("RECOVERY_COOLDOWN_MAX_SECONDS", PolicySettings { longest_cooldown_seconds: 29, ..good }),
-        ("RELAPSE_WINDOW_SECONDS", PolicySettings { relapse_window_seconds: -1, ..good }),
-        ("BACKOFF_CALM_SECONDS", PolicySettings { calm_seconds: 86_401, ..good }),
-        ("EVIDENCE_SETTLE_SECONDS", PolicySettings { settle_seconds: i64::MIN, ..good }),
+        ("counts.level_1_failures", PolicySettings { level_1_failures: 0, ..good }),
+        ("counts.level_2_failures", PolicySettings { level_2_failures: 0, ..good }),
+        ("counts.level_2_failures", PolicySettings { level_2_failures: 5, ..good }),
+        ("recovery.level_3_successes", PolicySettings { level_3_successes: 0, ..good }),
+        ("recovery.level_2_successes", PolicySettings { level_2_successes: i64::MAX, ..good }),
+        ("counts.window_seconds", PolicySettings { window_seconds: -1, ..good }),
+        ("recovery.cooldown_seconds", PolicySettings { cooldown_seconds: 86_401, ..good }),
+        ("recovery.longest_cooldown_seconds", PolicySettings { longest_cooldown_seconds: 29, ..good }),
+        ("recovery.relapse_window_seconds", PolicySettings { relapse_window_seconds: -1, ..good }),
+        ("recovery.calm_seconds", PolicySettings { calm_seconds: 86_401, ..good }),
+        ("recovery.settle_seconds", PolicySettings { settle_seconds: i64::MIN, ..good }),
     ] {
         assert_eq!(Policy::new(settings).unwrap_err().setting, setting);
     }

@@ -33,10 +33,10 @@ async fn main() -> ExitCode {
             services: LambdaServices { client: client.clone(), functions: settings.functions },
             service_timeouts: settings.service_timeouts,
             request_fallback: settings.request_fallback,
-            probe_limit: ProbeLimit::of(settings.policy.as_ref()).with_clock(AgeClock::of_system()),
+            probe_limit: ProbeLimit::of(Some(&settings.policy)).with_clock(AgeClock::of_system()),
             metrics: EmbeddedMetricLog::default(),
             deployment: settings.deployment,
-            policy: settings.policy,
+            policy: Some(settings.policy),
             commands: settings.commands,
         };
         let ahead = async { tokio::join!(controller.states.prime(), connect_to_lambda(&client)) };

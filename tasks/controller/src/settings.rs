@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use breaker::{Level, Policy};
+use platform::config::Config;
 use platform::settings::{Environment, SettingError};
 
 use crate::deadline::LONGEST_SERVICE_TIMEOUT_MS;
@@ -17,18 +18,17 @@ pub struct Settings {
     pub state_table: String,
     /// `FULL_SERVICE_FUNCTION`, `DEGRADED_SERVICE_FUNCTION`, `MAINTENANCE_SERVICE_FUNCTION`: names or ARNs.
     pub functions: PerLevel<String>,
-    /// `STATE_CACHE_TTL_MS`: how long a read state is fresh, give or take a fifth.
+    /// `request_path.state_cache_milliseconds`: how long a read state is fresh, give or take a fifth.
     pub state_cache_ttl: Duration,
-    /// `FULL_SERVICE_TIMEOUT_MS`, `DEGRADED_SERVICE_TIMEOUT_MS`, `MAINTENANCE_SERVICE_TIMEOUT_MS`, and
-    /// `SERVICE_TIMEOUT_MS` for those that are unset: how long a service may take.
+    /// `request_path.full_timeout_milliseconds` and so on, and `request_path.service_timeout_milliseconds` for those
+    /// that are not set: how long a service may take.
     pub service_timeouts: PerLevel<Duration>,
-    /// `FALLBACK_LEVEL`: where requests go when no state was ever read.
+    /// `request_path.fallback_level`: where requests go when no state was ever read.
     pub fallback_level: Level,
-    /// `REQUEST_FALLBACK`: whether a failed GET or HEAD is answered by the next level's service.
+    /// `request_path.fallback`: whether a failed GET or HEAD is answered by the next level's service.
     pub request_fallback: bool,
-    /// When a call is slow and how many probes may be sent; the rules, for the status. `None` where they make no
-    /// sense: then no call is slow, nothing is probed, and everybody is served.
-    pub policy: Option<Policy>,
+    /// When a call is slow and how many probes may be sent; the rules, for the status.
+    pub policy: Policy,
     /// `STATE_MACHINE_ARN` and `AWS_ENDPOINT_URL`, for the commands that the status page offers.
     pub commands: CommandTarget,
 }
@@ -56,16 +56,17 @@ impl<T> PerLevel<T> {
 }
 
 impl Settings {
-    /// Reads the settings; an unset variable has the seed's default. A request can be served without a policy, so
-    /// one that makes no sense is logged and keeps nobody from being served.
+    /// Reads the settings; what is not set has its default. Requests are served whatever `BREAKER_CONFIG` says: a
+    /// setting that is invalid is logged and has its default, an invalid policy is replaced by its preset.
     ///
     /// # Errors
-    /// Names the variable that is missing or makes no sense.
+    /// Names the variable that is missing.
     pub fn from_environment(environment: &Environment) -> Result<Self, SettingError> {
-        let milliseconds =
-            |name: &str, default: u64| environment.number(name, default, 100..=LONGEST_SERVICE_TIMEOUT_MS);
-        let service_timeout = milliseconds("SERVICE_TIMEOUT_MS", 5_000)?;
-        let timeout_of = |name: &str| milliseconds(name, service_timeout).map(Duration::from_millis);
+        let config = or_logged(Config::from_environment(environment), Config::default);
+        let service_timeout = timeout(&config, "service", 5_000);
+        let timeout_of = |service: &str| Duration::from_millis(timeout(&config, service, service_timeout));
+        let cache = config.number("request_path.state_cache_milliseconds", 1_000, 0..=60_000);
+        let fallback_level = config.number("request_path.fallback_level", 3, 1..=3);
         Ok(Self {
             deployment: environment.required("DEPLOYMENT")?,
             state_table: environment.text("STATE_TABLE", "circuit-breaker-state"),
@@ -74,21 +75,19 @@ impl Settings {
                 degraded: environment.text("DEGRADED_SERVICE_FUNCTION", "degraded-service"),
                 maintenance: environment.text("MAINTENANCE_SERVICE_FUNCTION", "maintenance-service"),
             },
-            state_cache_ttl: Duration::from_millis(environment.number("STATE_CACHE_TTL_MS", 1_000, 0..=60_000)?),
+            state_cache_ttl: Duration::from_millis(or_logged(cache, || 1_000)),
             service_timeouts: PerLevel {
-                full: timeout_of("FULL_SERVICE_TIMEOUT_MS")?,
-                degraded: timeout_of("DEGRADED_SERVICE_TIMEOUT_MS")?,
-                maintenance: timeout_of("MAINTENANCE_SERVICE_TIMEOUT_MS")?,
+                full: timeout_of("full"),
+                degraded: timeout_of("degraded"),
+                maintenance: timeout_of("maintenance"),
             },
-            fallback_level: match environment.number("FALLBACK_LEVEL", 3, 1..=3)? {
+            fallback_level: match or_logged(fallback_level, || 3) {
                 1 => Level::Full,
                 2 => Level::Degraded,
                 _ => Level::Maintenance,
             },
-            request_fallback: environment.one_of("REQUEST_FALLBACK", &[("enabled", true), ("disabled", false)])?,
-            policy: platform::policy::from_environment(environment)
-                .inspect_err(|error| tracing::error!(error.message = %error, "no policy: nothing is probed, and the status shows no thresholds"))
-                .ok(),
+            request_fallback: or_logged(config.switch("request_path.fallback", true), || true),
+            policy: or_logged(config.policy(), || config.preset_policy()),
             commands: CommandTarget {
                 state_machine_arn: environment.optional("STATE_MACHINE_ARN"),
                 endpoint_url: environment.optional("AWS_ENDPOINT_URL"),
@@ -97,47 +96,76 @@ impl Settings {
     }
 }
 
+/// Returns the timeout of a service in milliseconds.
+fn timeout(config: &Config, service: &str, default: u64) -> u64 {
+    let key = format!("request_path.{service}_timeout_milliseconds");
+    or_logged(config.number(&key, default, 100..=LONGEST_SERVICE_TIMEOUT_MS), || default)
+}
+
+/// Logs a setting that is invalid and returns what is used instead.
+fn or_logged<T>(setting: Result<T, SettingError>, instead: impl FnOnce() -> T) -> T {
+    setting.unwrap_or_else(|error| {
+        tracing::error!(error.message = %error, "invalid setting replaced by its default");
+        instead()
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use breaker::Preset;
+
     use super::*;
 
+    fn settings(config: &str) -> Settings {
+        let variables = [("DEPLOYMENT", "bank-test"), ("BREAKER_CONFIG", config)];
+        Settings::from_environment(&Environment::from_iter(variables)).unwrap()
+    }
+
+    /// The settings without those that no file decides.
+    fn told(settings: &Settings) -> (u128, [u128; 3], Level, bool, Policy) {
+        let timeouts = Level::ALL.map(|level| settings.service_timeouts.of(level).as_millis());
+        let Settings { state_cache_ttl, fallback_level, request_fallback, policy, .. } = settings;
+        (state_cache_ttl.as_millis(), timeouts, *fallback_level, *request_fallback, *policy)
+    }
+
     #[test]
-    fn an_absurd_variable_is_refused_by_name() {
-        for (name, value) in [
-            ("STATE_CACHE_TTL_MS", "-1"),
-            ("SERVICE_TIMEOUT_MS", "0"),
-            ("SERVICE_TIMEOUT_MS", "14001"),
-            ("DEGRADED_SERVICE_TIMEOUT_MS", "99"),
-            ("REQUEST_FALLBACK", "on"),
-            ("FALLBACK_LEVEL", "4"),
-        ] {
-            let environment = Environment::from_iter([("DEPLOYMENT", "bank-test"), (name, value)]);
-            assert_eq!(Settings::from_environment(&environment).unwrap_err().name, name);
-        }
+    fn a_missing_deployment_is_refused() {
         assert_eq!(Settings::from_environment(&Environment::default()).unwrap_err().name, "DEPLOYMENT");
     }
 
     #[test]
-    fn unset_variables_have_the_seeds_defaults() {
-        let settings = Settings::from_environment(&Environment::from_iter([("DEPLOYMENT", "bank-test")])).unwrap();
+    fn without_a_configuration_the_defaults_hold() {
+        let settings = settings("");
         assert_eq!(settings.state_table, "circuit-breaker-state");
         assert_eq!(Level::ALL.map(|level| settings.functions.of(level).as_str()), Level::ALL.map(Level::service));
-        assert_eq!(settings.fallback_level, Level::Maintenance);
-        assert_eq!(Level::ALL.map(|level| *settings.service_timeouts.of(level)), [Duration::from_secs(5); 3]);
-        assert!(settings.request_fallback);
+        let classic = Policy::from(Preset::Classic);
+        assert_eq!(told(&settings), (1_000, [5_000; 3], Level::Maintenance, true, classic));
     }
 
     #[test]
-    fn a_policy_that_makes_no_sense_is_shown_as_none_and_stops_nothing() {
-        let variables = [("DEPLOYMENT", "bank-test"), ("LEVEL_1_FAILURE_THRESHOLD", "10")];
-        assert_eq!(Settings::from_environment(&Environment::from_iter(variables)).unwrap().policy, None);
+    fn an_invalid_configuration_keeps_no_request_from_being_served() {
+        let defaults = told(&settings(""));
+        for config in [
+            "{",
+            r#"{"request_path.state_cache_milliseconds":-1}"#,
+            r#"{"request_path.service_timeout_milliseconds":14001}"#,
+            r#"{"request_path.degraded_timeout_milliseconds":99}"#,
+            r#"{"request_path.fallback":"off"}"#,
+            r#"{"request_path.fallback_level":4}"#,
+            r#"{"policy.preset":"modern"}"#,
+            r#"{"policy.counts.level_1_failures":10}"#,
+            r#"{"from.the":"future"}"#,
+        ] {
+            assert_eq!(told(&settings(config)), defaults, "{config}");
+        }
+        let invalid = settings(r#"{"policy.preset":"production","policy.rates.failure_percent":0}"#);
+        assert_eq!(invalid.policy, Policy::from(Preset::Production));
     }
 
     #[test]
     fn a_level_may_have_a_timeout_of_its_own() {
-        let variables =
-            [("DEPLOYMENT", "bank-test"), ("SERVICE_TIMEOUT_MS", "2000"), ("FULL_SERVICE_TIMEOUT_MS", "900")];
-        let timeouts = Settings::from_environment(&Environment::from_iter(variables)).unwrap().service_timeouts;
-        assert_eq!(Level::ALL.map(|level| timeouts.of(level).as_millis()), [900, 2_000, 2_000]);
+        let config =
+            r#"{"request_path.service_timeout_milliseconds":2000,"request_path.full_timeout_milliseconds":900}"#;
+        assert_eq!(told(&settings(config)).1, [900, 2_000, 2_000]);
     }
 }

@@ -346,7 +346,7 @@ async fn the_status_names_the_preset_what_differs_from_it_and_every_threshold() 
         told["policy"],
         json!({
             "preset": "production", "mode": "observe-only", "recoveryEvidence": "probes", "tripWhen": "any",
-            "overrides": { "MODE": "observe-only", "FAILURE_RATE_PERCENT": "35" }
+            "overrides": { "mode": "observe-only", "rates.failure_percent": "35" }
         })
     );
     let thresholds = &told["thresholds"];

@@ -73,8 +73,11 @@ async fn traffic_goes_on_without_a_loss_or_a_leak() {
     let dynamodb = DynamoDb::start(item(1));
     let lambda = Lambda::start([well(), well(), well()]);
     lambda.forget_what_was_sent();
-    let mut environment =
-        Environment::start(&dynamodb.stub.address, &lambda.stub.address, &[("SERVICE_TIMEOUT_MS", "100")]);
+    let mut environment = Environment::start(
+        &dynamodb.stub.address,
+        &lambda.stub.address,
+        &[("BREAKER_CONFIG", r#"{"request_path.service_timeout_milliseconds":100}"#)],
+    );
     let mut large = event("POST", "/upload");
     large["body"] = json!("x".repeat(256 * 1024));
     let requests = [event("GET", "/account/1"), event("POST", "/transfer"), event("GET", "/account/2"), large];

@@ -10,6 +10,7 @@ use lambda_runtime::LambdaEvent;
 use platform::clients::{
     TASK_TIMEOUTS, cloudwatch_for_evidence, connect_to_cloudwatch, connect_to_dynamodb, sdk_config,
 };
+use platform::config::Config;
 use platform::metric_reader::ServiceMetrics;
 use platform::runtime::serve;
 use platform::state_store::StateTable;
@@ -19,7 +20,7 @@ use serde_json::value::RawValue;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     platform::runtime::run(|environment| async move {
-        let policy = platform::policy::from_environment(&environment)?;
+        let policy = Config::from_environment(&environment)?.policy()?;
         let deployment = environment.required("DEPLOYMENT")?;
         let table = environment.text("STATE_TABLE", "circuit-breaker-state");
         let config = sdk_config(&environment, TASK_TIMEOUTS)?;

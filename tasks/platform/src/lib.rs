@@ -3,6 +3,7 @@
 
 #[cfg(feature = "sdk")]
 pub mod clients;
+pub mod config;
 #[cfg(feature = "sdk")]
 pub mod connections;
 pub mod embedded_metrics;
@@ -14,7 +15,6 @@ pub mod metric_reader;
 #[cfg(feature = "cloudwatch")]
 pub mod metric_writer;
 pub mod metrics;
-pub mod policy;
 #[cfg(feature = "dynamodb")]
 mod refusal;
 pub mod runtime;

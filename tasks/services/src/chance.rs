@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_failures_and_latencies() {
-        let variables = [("RANDOM_SEED", "7"), ("FAILURE_RATE", "0.5")];
+        let variables = [("RANDOM_SEED", "7"), ("BREAKER_CONFIG", r#"{"samples.full_failure_percent":50}"#)];
         let (first, second) = (chance(&variables), chance(&variables));
         let sequence = |chance: &Chance| (0..50).map(|_| (chance.fails(), chance.latency())).collect::<Vec<_>>();
         let drawn = sequence(&first);
@@ -96,8 +96,9 @@ mod tests {
 
     #[test]
     fn a_rate_of_zero_never_fails_and_a_rate_of_one_always_does() {
-        for (rate, fails) in [("0", false), ("1", true)] {
-            let chance = chance(&[("FAILURE_RATE", rate)]);
+        for (percent, fails) in [(0, false), (100, true)] {
+            let config = format!("{{\"samples.full_failure_percent\":{percent}}}");
+            let chance = chance(&[("BREAKER_CONFIG", &config)]);
             assert!((0..100).all(|_| chance.fails() == fails));
         }
     }

@@ -138,7 +138,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
             (true, false) => Response::error(
                 403,
                 ErrorCode::FaultInjectionDisabled,
-                "Set FAULT_INJECTION=enabled to fail on purpose.",
+                "Set samples.fault_injection = true in the file of the deployment to fail on purpose.",
             ),
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use breaker::Level;
+use platform::config::Config;
 use platform::settings::{Environment, SettingError};
 
 /// The settings of one service.
@@ -10,9 +11,9 @@ use platform::settings::{Environment, SettingError};
 pub struct Settings {
     /// `DEPLOYMENT`: the dimension of all metrics.
     pub deployment: String,
-    /// `FAULT_INJECTION`: whether callers may make the service fail on purpose.
+    /// `samples.fault_injection`: whether callers may make the service fail on purpose.
     pub fault_injection: bool,
-    /// `FAILURE_RATE`: the share of requests that fail by chance, 0 to 1.
+    /// `samples.full_failure_percent` and so on: the share of requests that fail by chance, 0 to 1.
     pub failure_rate: f64,
     /// `LATENCY_MIN_MS`: the shortest simulated work.
     pub latency_min: Duration,
@@ -22,22 +23,24 @@ pub struct Settings {
     pub random_seed: Option<u64>,
 }
 
-/// Failure rate and latency in milliseconds of a level, as in the seed.
+/// Failures in percent and latency in milliseconds of a level.
 const fn defaults(level: Level) -> (f64, u64, u64) {
     match level {
-        Level::Full => (0.05, 50, 150),
-        Level::Degraded => (0.02, 20, 70),
-        Level::Maintenance => (0.10, 10, 30),
+        Level::Full => (5.0, 50, 150),
+        Level::Degraded => (2.0, 20, 70),
+        Level::Maintenance => (10.0, 10, 30),
     }
 }
 
 impl Settings {
-    /// Reads the settings; an unset variable has the seed's default for `level`.
+    /// Reads the settings; what is not set has the default of `level`.
     ///
     /// # Errors
     /// Names the variable that is missing or makes no sense.
     pub fn from_environment(environment: &Environment, level: Level) -> Result<Self, SettingError> {
-        let (failure_rate, shortest, longest) = defaults(level);
+        let (failure_percent, shortest, longest) = defaults(level);
+        let config = Config::from_environment(environment)?;
+        let key = format!("samples.{}_failure_percent", level.service_type());
         let latency_min = environment.number("LATENCY_MIN_MS", shortest, 0..=10_000)?;
         let latency_max = environment.number("LATENCY_MAX_MS", longest.max(latency_min), 0..=10_000)?;
         if latency_max < latency_min {
@@ -50,8 +53,8 @@ impl Settings {
         let seed = environment.number("RANDOM_SEED", 0, 0..=u64::MAX)?;
         Ok(Self {
             deployment: environment.required("DEPLOYMENT")?,
-            fault_injection: environment.one_of("FAULT_INJECTION", &[("disabled", false), ("enabled", true)])?,
-            failure_rate: environment.number("FAILURE_RATE", failure_rate, 0.0..=1.0)?,
+            fault_injection: config.switch("samples.fault_injection", false)?,
+            failure_rate: config.number(&key, failure_percent, 0.0..=100.0)? / 100.0,
             latency_min: Duration::from_millis(latency_min),
             latency_max: Duration::from_millis(latency_max),
             random_seed: seeded.then_some(seed),
@@ -70,7 +73,7 @@ mod tests {
 
     #[test]
     fn unset_variables_have_the_seeds_defaults() {
-        let settings = read("FAILURE_RATE", "").unwrap();
+        let settings = read("LATENCY_MIN_MS", "").unwrap();
         assert!((settings.failure_rate - 0.05).abs() < f64::EPSILON);
         assert_eq!((settings.latency_min.as_millis(), settings.latency_max.as_millis()), (50, 150));
         assert!(!settings.fault_injection);
@@ -79,12 +82,12 @@ mod tests {
     #[test]
     fn an_absurd_variable_is_refused_by_name() {
         for (name, value) in [
-            ("FAILURE_RATE", "1.1"),
-            ("FAILURE_RATE", "NaN"),
+            ("BREAKER_CONFIG", r#"{"samples.full_failure_percent":101}"#),
+            ("BREAKER_CONFIG", r#"{"samples.full_failure_percent":"many"}"#),
+            ("BREAKER_CONFIG", r#"{"samples.fault_injection":"enabled"}"#),
             ("LATENCY_MIN_MS", "-1"),
             ("LATENCY_MAX_MS", "10"),
             ("RANDOM_SEED", "seed"),
-            ("FAULT_INJECTION", "true"),
         ] {
             assert_eq!(read(name, value).unwrap_err().name, name);
         }

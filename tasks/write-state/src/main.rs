@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use jiff::SignedDuration;
 use lambda_runtime::LambdaEvent;
 use platform::clients::{TASK_TIMEOUTS, connect_to_dynamodb, sdk_config};
+use platform::config::Config;
 use platform::runtime::serve;
 use platform::state_store::{DEFAULT_RETENTION_DAYS, StateTable};
 use serde_json::Value;
@@ -13,8 +14,9 @@ use write_state::WriteState;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     platform::runtime::run(|environment| async move {
+        let config = Config::from_environment(&environment)?;
         let table = environment.text("STATE_TABLE", "circuit-breaker-state");
-        let days = environment.number("RECORD_RETENTION_DAYS", DEFAULT_RETENTION_DAYS, 1..=3653)?;
+        let days = config.number("limits.record_retention_days", DEFAULT_RETENTION_DAYS, 1..=3_650)?;
         let client = aws_sdk_dynamodb::Client::new(&sdk_config(&environment, TASK_TIMEOUTS)?);
         let states = StateTable::new(client.clone(), table).keeping_records_for(SignedDuration::from_hours(24 * days));
         let task = WriteState { states };

@@ -56,7 +56,8 @@ impl Candidate {
     /// There is no such Lambda.
     pub fn new(name: &str, called: &str, bootstrap: Bootstrap) -> Result<Self> {
         // The sample services' own simulated work would hide what they cost.
-        let service = || vec![("FAILURE_RATE", "0"), ("LATENCY_MIN_MS", "0"), ("LATENCY_MAX_MS", "0")];
+        let never = r#"{"samples.full_failure_percent":0,"samples.degraded_failure_percent":0,"samples.maintenance_failure_percent":0}"#;
+        let service = || vec![("BREAKER_CONFIG", never), ("LATENCY_MIN_MS", "0"), ("LATENCY_MAX_MS", "0")];
         let (settings, event, answer) = match name {
             FLOOR => (vec![], events::http(), "rawPath"),
             ROUTER => (vec![], events::http(), "1024.50"),

@@ -19,7 +19,7 @@ pub const PROBE_REST_FACTOR: u32 = 9;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {problem}")]
 pub struct PolicyError {
-    /// The setting, by the name of its environment variable.
+    /// The key of the setting, for example `rates.failure_percent`.
     pub setting: &'static str,
     /// What is wrong with it, and what would be right.
     pub problem: String,
@@ -45,6 +45,12 @@ impl From<Policy> for PolicySettings {
     }
 }
 
+impl From<Preset> for Policy {
+    fn from(preset: Preset) -> Self {
+        Self(PolicySettings::of(preset))
+    }
+}
+
 impl Policy {
     /// Checks the settings.
     ///
@@ -55,7 +61,7 @@ impl Policy {
             let value = number.of(&settings);
             if !(number.least..=number.most).contains(&value) {
                 let problem = format!("{value} is not a number from {} to {}", number.least, number.most);
-                return Err(PolicyError { setting: number.name, problem });
+                return Err(PolicyError { setting: number.key, problem });
             }
         }
         let policy = Self(settings);
@@ -75,38 +81,38 @@ impl Policy {
         } = self.0;
         let counts_off = (level_1_failures == 0, level_2_failures == 0);
         let (setting, problem) = if !self.has_rate_rules() && counts_off.0 {
-            ("LEVEL_1_FAILURE_THRESHOLD", "0 switches off the only rule by which level 1 could fall".to_owned())
+            ("counts.level_1_failures", "0 switches off the only rule by which level 1 could fall".to_owned())
         } else if !self.has_rate_rules() && counts_off.1 {
-            ("LEVEL_2_FAILURE_THRESHOLD", "0 switches off the only rule by which level 2 could fall".to_owned())
+            ("counts.level_2_failures", "0 switches off the only rule by which level 2 could fall".to_owned())
         } else if level_2_failures > 0 && level_2_failures <= level_1_failures {
             let problem = format!(
-                "{level_2_failures} is not above LEVEL_1_FAILURE_THRESHOLD ({level_1_failures}), so one fall would \
+                "{level_2_failures} is not above counts.level_1_failures ({level_1_failures}), so one fall would \
                  lead straight to level 3"
             );
-            ("LEVEL_2_FAILURE_THRESHOLD", problem)
+            ("counts.level_2_failures", problem)
         } else if (1..cooldown_seconds).contains(&longest_cooldown_seconds) {
             let problem = format!(
-                "{longest_cooldown_seconds} is below RECOVERY_COOLDOWN_SECONDS ({cooldown_seconds}): use 0 for a \
+                "{longest_cooldown_seconds} is below recovery.cooldown_seconds ({cooldown_seconds}): use 0 for a \
                  cooldown that is never doubled"
             );
-            ("RECOVERY_COOLDOWN_MAX_SECONDS", problem)
+            ("recovery.longest_cooldown_seconds", problem)
         } else if self.recovers_by_probes() && self.0.failure_rate_percent == 0 {
             (
-                "FAILURE_RATE_PERCENT",
-                "0 is no rate that probes could stay below: RECOVERY_EVIDENCE=probes needs one".to_owned(),
+                "rates.failure_percent",
+                "0 is no rate that probes could stay below: recovery_evidence = probes needs one".to_owned(),
             )
         } else if self.recovers_by_probes() && probe_idle_seconds <= settle_seconds {
             let problem = format!(
-                "{probe_idle_seconds} is not above EVIDENCE_SETTLE_SECONDS ({settle_seconds}), so every probe would \
+                "{probe_idle_seconds} is not above recovery.settle_seconds ({settle_seconds}), so every probe would \
                  be too old to count and too young to be seen"
             );
-            ("PROBE_IDLE_SECONDS", problem)
+            ("probes.idle_seconds", problem)
         } else if self.0.trip_when == TripWhen::CountAndRate && self.0.failure_rate_percent == 0 {
-            ("FAILURE_RATE_PERCENT", "0 is no rate, and TRIP_WHEN=count-and-rate needs one".to_owned())
+            ("rates.failure_percent", "0 is no rate, and trip_when = count-and-rate needs one".to_owned())
         } else if self.0.trip_when == TripWhen::CountAndRate && counts_off.0 {
-            ("LEVEL_1_FAILURE_THRESHOLD", "0 is no count, and TRIP_WHEN=count-and-rate needs one".to_owned())
+            ("counts.level_1_failures", "0 is no count, and trip_when = count-and-rate needs one".to_owned())
         } else if self.0.trip_when == TripWhen::CountAndRate && counts_off.1 {
-            ("LEVEL_2_FAILURE_THRESHOLD", "0 is no count, and TRIP_WHEN=count-and-rate needs one".to_owned())
+            ("counts.level_2_failures", "0 is no count, and trip_when = count-and-rate needs one".to_owned())
         } else {
             return None;
         };

@@ -120,11 +120,9 @@ pub struct PolicySettings {
     pub ramp_minimum_calls: i64,
 }
 
-/// One number of a policy: its name as an environment variable, its bounds, and where it is kept.
+/// One number of a policy: its key, its bounds, and where it is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Number {
-    /// The name of the environment variable.
-    pub name: &'static str,
     /// The key in the section `policy` of a deployment's file: the group, a dot, the name within the group.
     pub key: &'static str,
     /// What it is.
@@ -158,10 +156,9 @@ pub const LONGEST_SECONDS: i64 = 86_400;
 const LONGEST_SETTLE_SECONDS: i64 = 600;
 
 macro_rules! numbers {
-    ($($field:ident $name:literal $key:literal $least:literal ..= $most:ident : $description:literal),+ $(,)?) => {
+    ($($field:ident $key:literal $least:literal ..= $most:ident : $description:literal),+ $(,)?) => {
         /// Every number of a policy.
         pub const NUMBERS: &[Number] = &[$(Number {
-            name: $name,
             key: $key,
             description: $description,
             least: $least,
@@ -175,49 +172,49 @@ const PERCENT: i64 = 100;
 const LONGEST_CALL_MILLISECONDS: i64 = 30_000;
 
 numbers! {
-    level_1_failures "LEVEL_1_FAILURE_THRESHOLD" "counts.level_1_failures" 0..=MOST_OUTCOMES:
+    level_1_failures "counts.level_1_failures" 0..=MOST_OUTCOMES:
         "failures at level 1 within the window that lead to level 2; 0: off",
-    level_2_failures "LEVEL_2_FAILURE_THRESHOLD" "counts.level_2_failures" 0..=MOST_OUTCOMES:
+    level_2_failures "counts.level_2_failures" 0..=MOST_OUTCOMES:
         "failures in total, those carried from level 1 included, that lead to level 3; 0: off",
-    window_seconds "FAILURE_WINDOW_SECONDS" "counts.window_seconds" 0..=LONGEST_SECONDS:
+    window_seconds "counts.window_seconds" 0..=LONGEST_SECONDS:
         "how long a failure counts; 0: since the last transition, however long ago",
-    consecutive_failures "CONSECUTIVE_FAILURES" "counts.consecutive_failures" 0..=MOST_OUTCOMES:
+    consecutive_failures "counts.consecutive_failures" 0..=MOST_OUTCOMES:
         "so many of the newest calls failed, and none succeeded: the level falls; 0: off",
-    failure_rate_percent "FAILURE_RATE_PERCENT" "rates.failure_percent" 0..=PERCENT:
+    failure_rate_percent "rates.failure_percent" 0..=PERCENT:
         "the level falls when so large a share of the calls failed; 0: off",
-    minimum_calls "MINIMUM_CALLS" "rates.minimum_calls" 1..=MOST_OUTCOMES:
+    minimum_calls "rates.minimum_calls" 1..=MOST_OUTCOMES:
         "a rate says nothing about fewer calls than these",
-    rate_window_seconds "FAILURE_RATE_WINDOW_SECONDS" "rates.window_seconds" 1..=LONGEST_SECONDS:
+    rate_window_seconds "rates.window_seconds" 1..=LONGEST_SECONDS:
         "how long a call counts for rates",
-    slow_call_milliseconds "SLOW_CALL_MILLISECONDS" "slow_calls.milliseconds" 0..=LONGEST_CALL_MILLISECONDS:
+    slow_call_milliseconds "slow_calls.milliseconds" 0..=LONGEST_CALL_MILLISECONDS:
         "a call that takes this long or longer is slow; 0: none is",
-    slow_call_rate_percent "SLOW_CALL_RATE_PERCENT" "slow_calls.percent" 0..=PERCENT:
+    slow_call_rate_percent "slow_calls.percent" 0..=PERCENT:
         "the level falls when so large a share of the calls was slow; 0: off",
-    level_3_successes "LEVEL_3_SUCCESS_THRESHOLD" "recovery.level_3_successes" 1..=MOST_OUTCOMES:
+    level_3_successes "recovery.level_3_successes" 1..=MOST_OUTCOMES:
         "consecutive successes at level 3 that lead back to level 2",
-    level_2_successes "LEVEL_2_SUCCESS_THRESHOLD" "recovery.level_2_successes" 1..=MOST_OUTCOMES:
+    level_2_successes "recovery.level_2_successes" 1..=MOST_OUTCOMES:
         "consecutive successes at level 2 that lead back to level 1",
-    settle_seconds "EVIDENCE_SETTLE_SECONDS" "recovery.settle_seconds" 0..=LONGEST_SETTLE_SECONDS:
+    settle_seconds "recovery.settle_seconds" 0..=LONGEST_SETTLE_SECONDS:
         "how old an outcome must be before a recovery may rest on it",
-    cooldown_seconds "RECOVERY_COOLDOWN_SECONDS" "recovery.cooldown_seconds" 0..=LONGEST_SECONDS:
+    cooldown_seconds "recovery.cooldown_seconds" 0..=LONGEST_SECONDS:
         "how long after a transition no recovery happens; 0: off",
-    longest_cooldown_seconds "RECOVERY_COOLDOWN_MAX_SECONDS" "recovery.longest_cooldown_seconds" 0..=LONGEST_SECONDS:
+    longest_cooldown_seconds "recovery.longest_cooldown_seconds" 0..=LONGEST_SECONDS:
         "the longest that the cooldown becomes by being doubled; 0: it is never doubled",
-    relapse_window_seconds "RELAPSE_WINDOW_SECONDS" "recovery.relapse_window_seconds" 0..=LONGEST_SECONDS:
+    relapse_window_seconds "recovery.relapse_window_seconds" 0..=LONGEST_SECONDS:
         "a fall so soon after a recovery doubles the cooldown; 0: none does",
-    calm_seconds "BACKOFF_CALM_SECONDS" "recovery.calm_seconds" 0..=LONGEST_SECONDS:
+    calm_seconds "recovery.calm_seconds" 0..=LONGEST_SECONDS:
         "a fall after so long without any transition finds the cooldown at its base again",
-    probe_percent "PROBE_PERCENT" "probes.percent" 1..=PERCENT:
+    probe_percent "probes.percent" 1..=PERCENT:
         "the least share of safe requests that tries the better level once the cooldown is over",
-    probe_limit_per_second "PROBE_LIMIT_PER_SECOND" "probes.limit_per_second" 1..=MOST_OUTCOMES:
+    probe_limit_per_second "probes.limit_per_second" 1..=MOST_OUTCOMES:
         "the most probes a second of one controller environment",
-    probe_calls "PROBE_CALLS" "probes.calls" 1..=MOST_OUTCOMES:
+    probe_calls "probes.calls" 1..=MOST_OUTCOMES:
         "so many probes prove that the better level works",
-    probe_idle_seconds "PROBE_IDLE_SECONDS" "probes.idle_seconds" 1..=LONGEST_SECONDS:
+    probe_idle_seconds "probes.idle_seconds" 1..=LONGEST_SECONDS:
         "after so long without any probe a recovery rests on the current level",
-    ramp_seconds "RAMP_SECONDS" "ramp.seconds" 0..=LONGEST_SECONDS:
+    ramp_seconds "ramp.seconds" 0..=LONGEST_SECONDS:
         "how long a level that recovered takes only a growing share of the requests; 0: off",
-    ramp_minimum_calls "RAMP_MINIMUM_CALLS" "ramp.minimum_calls" 1..=MOST_OUTCOMES:
+    ramp_minimum_calls "ramp.minimum_calls" 1..=MOST_OUTCOMES:
         "during the ramp, a rate says nothing about fewer calls than these",
 }
 
@@ -296,19 +293,19 @@ impl PolicySettings {
         }
     }
 
-    /// The numbers and words that are not the preset's, by their names.
+    /// The numbers and words that are not the preset's, by their keys.
     #[must_use]
     pub fn overrides(&self) -> Vec<(&'static str, String)> {
         let preset = Self::of(self.preset);
         let words = [
-            ("MODE", self.mode.word(), preset.mode.word()),
-            ("RECOVERY_EVIDENCE", self.recovery_evidence.word(), preset.recovery_evidence.word()),
-            ("TRIP_WHEN", self.trip_when.word(), preset.trip_when.word()),
+            ("mode", self.mode.word(), preset.mode.word()),
+            ("recovery_evidence", self.recovery_evidence.word(), preset.recovery_evidence.word()),
+            ("trip_when", self.trip_when.word(), preset.trip_when.word()),
         ];
         let words =
             words.into_iter().filter(|(_, set, usual)| set != usual).map(|(name, set, _)| (name, set.to_owned()));
         let numbers = NUMBERS.iter().filter(|number| number.of(self) != number.of(&preset));
-        words.chain(numbers.map(|number| (number.name, number.of(self).to_string()))).collect()
+        words.chain(numbers.map(|number| (number.key, number.of(self).to_string()))).collect()
     }
 }
 

@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// The default of `STATE_CACHE_TTL_MS`.
+/// The default of `request_path.state_cache_milliseconds`.
 pub const TTL: Duration = Duration::from_secs(1);
 
 /// What a service answers.
@@ -240,7 +240,7 @@ pub fn at_once() -> PerLevel<Duration> {
     PerLevel { full: Duration::ZERO, degraded: Duration::ZERO, maintenance: Duration::ZERO }
 }
 
-/// The default of `SERVICE_TIMEOUT_MS`.
+/// The default of `request_path.service_timeout_milliseconds`.
 pub fn five_seconds() -> PerLevel<Duration> {
     let five = Duration::from_secs(5);
     PerLevel { full: five, degraded: five, maintenance: five }
