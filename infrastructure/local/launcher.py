@@ -94,6 +94,34 @@ def apply_transforms_with_parameters(template, provided=None, previous=None):
     return {**applied, "Parameters": declared} if type(applied) is dict else applied
 
 
+# The transform makes these of a gradual deployment, and the server knows neither: aliases move at once here.
+for kind in ("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"):
+    provisioners._RESOURCE_HANDLERS[kind] = {
+        "create": lambda logical_id, properties, stack_name: (f"{stack_name}-{logical_id}", {}),
+        "delete": lambda physical_id, properties: None,
+    }
+
+table_properties = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+
+
+def with_switches(call):
+    """A parameter arrives as a text where DynamoDB has a boolean; DescribeTable would hand the text on."""
+
+    def switched(properties):
+        name = "DeletionProtectionEnabled"
+        if type(properties) is dict and name in properties:
+            return {**properties, name: str(properties[name]).lower() == "true"}
+        return properties
+
+    return lambda *arguments, **options: call(*map(switched, arguments), **options)
+
+
+provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"] = {
+    **table_properties,
+    "create": with_switches(table_properties["create"]),
+    "update": with_switches(table_properties["update"]),
+}
+
 for module in (changesets, engine, handlers):
     module._apply_transforms = apply_transforms_with_parameters
 
