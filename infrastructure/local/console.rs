@@ -10,10 +10,10 @@ use breaker::{SystemState, TransitionRecord};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::json;
+use stacks::Names;
 
 use crate::cloudwatch::AlarmStatus;
 use crate::cloudwatch::alarm::{AlarmDefinition, AlarmState, MissingData};
-use crate::deployment::DeployOptions;
 use crate::progress::Progress;
 use crate::tally::{Count, Counts, Rates};
 use crate::watch::line;
@@ -104,8 +104,8 @@ pub struct Console {
 impl Console {
     /// A console; nothing is shown yet.
     #[must_use]
-    pub fn new(style: Style, options: &DeployOptions) -> Self {
-        let affixes = (format!("{}-", options.project), format!("-{}", options.environment));
+    pub fn new(style: Style, names: &Names) -> Self {
+        let affixes = (format!("{}-", names.project), format!("-{}", names.environment));
         Self { style, affixes, live: None }
     }
 

@@ -97,6 +97,8 @@ pub fn environment_file(environment: &str) -> Result<(String, Option<String>)> {
 /// A deployment that is there.
 #[derive(Clone, Debug)]
 pub struct Deployment {
+    /// Its names.
+    pub names: Names,
     /// `{project}-{environment}`, the dimension of its metrics.
     pub name: String,
     /// Where its API answers.
@@ -141,11 +143,10 @@ pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) 
     let endpoint = sdk.endpoint_url().unwrap_or_default().to_owned();
     let effective = options.effective()?;
     let names = options.names(&effective);
-    let name = names.to_string();
     let bucket = S3Bucket::new(sdk, &names.bucket(ACCOUNT, REGION), ACCOUNT, REGION);
     // Without a check at the end: the runner shows every transition anyway, and it takes some seconds.
     let manner = Manner { yes: true, dry_run: false, check: false, pause: PAUSE };
-    let engine = Engine::new(parts(sdk, bucket, Quiet), names, ACCOUNT, REGION, manner);
+    let engine = Engine::new(parts(sdk, bucket, Quiet), names.clone(), ACCOUNT, REGION, manner);
     let begun = engine.begin(effective).await.context("the deployment failed")?;
     let begun = begun.context("the deployment ended before it began")?;
     let folder = artifacts.to_owned();
@@ -153,5 +154,5 @@ pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) 
     let report = engine.deploy(begun, &binaries, HOST).await.context("the deployment failed")?;
     let api = report.outputs.get("ApiId").context("the stack has no output ApiId")?;
     let api = format!("{endpoint}/_aws/execute-api/{api}/$default");
-    Ok(Deployment { name, api, outputs: report.outputs })
+    Ok(Deployment { name: names.to_string(), names, api, outputs: report.outputs })
 }

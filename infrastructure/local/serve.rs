@@ -34,7 +34,7 @@ pub async fn run(port: u16, options: DeployOptions, style: Style) -> Result<()> 
     let _announced = Announced::new(gateway.address())?;
     // A bank that does not tell its rules still runs.
     let fall = advice::fall(gateway.address()).await.unwrap_or_else(|_| "failures lead to level 2".to_owned());
-    let mut console = Console::new(style, &options);
+    let mut console = Console::new(style, &deployment.names);
     console.ready(bank, &help(bank, &fall, &stack.python().aws_folder()))?;
     show(&mut console, &gateway, &mut stack, &deployment).await
 }
