@@ -136,27 +136,9 @@ fn another(key: &str, value: &Value) -> String {
         (key, Value::Number(number)) => format!("{key} = {}", number.as_f64().unwrap() + 1.0).replace(".0", ""),
         ("alerts.runbook_url", _) => format!("{key} = \"https://bank.example\""),
         (key, _) => {
-            let node = key.split('.').fold(deployment_file::schema(), |node, name| {
-                let node = node["$ref"]
-                    .as_str()
-                    .map_or(node, |path| deployment_file::schema().pointer(path.trim_start_matches('#')).unwrap());
-                &node["properties"][name]
-            });
-            let node = node["$ref"]
-                .as_str()
-                .map_or(node, |path| deployment_file::schema().pointer(path.trim_start_matches('#')).unwrap());
-            let words = node["enum"].as_array().cloned().unwrap_or_else(|| {
-                node["oneOf"]
-                    .as_array()
-                    .unwrap_or_else(|| panic!("{key}: {node}"))
-                    .iter()
-                    .flat_map(|one| {
-                        one.get("const").cloned().into_iter().chain(one["enum"].as_array().cloned().unwrap_or_default())
-                    })
-                    .collect()
-            });
-            let other = words.iter().find(|word| *word != value).unwrap();
-            format!("{key} = {other}")
+            let node = key.split('.').fold(deployment_file::schema(), |node, name| &node["properties"][name]);
+            let words = node["enum"].as_array().unwrap_or_else(|| panic!("{key} is no word: {node}"));
+            format!("{key} = {}", words.iter().find(|word| *word != value).unwrap())
         }
     }
 }
