@@ -105,6 +105,7 @@ async fn each_function_has_the_code_at_its_place_in_the_list() {
 /// Another value of a setting, with what it needs beside it.
 fn another(key: &str, value: &Value) -> String {
     match (key, value) {
+        ("deployment.architecture", _) => format!("{key} = \"x86_64\""),
         ("deployment.project", _) => "deployment.project = \"other\"".to_owned(),
         ("api.authorization" | "api.status_authorization", _) => format!("{key} = \"NONE\""),
         ("api.jwt_issuer" | "api.jwt_audience", _) => {
