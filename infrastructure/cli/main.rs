@@ -53,7 +53,7 @@ enum Command {
     Force(Box<ForceArgs>),
     Release(Box<ReleaseArgs>),
     History(Box<HistoryArgs>),
-    /// Runs the AWS CLI on the local AWS of AWS_ENDPOINT_URL, and on nothing else: breaker aws s3 ls
+    /// Runs the AWS CLI on the local AWS, and on nothing else: breaker aws s3 ls
     #[command(disable_help_flag = true)]
     Aws {
         /// What the AWS CLI is told

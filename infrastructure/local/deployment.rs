@@ -147,11 +147,11 @@ pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) 
     // Without a check at the end: the runner shows every transition anyway, and it takes some seconds.
     let manner = Manner { yes: true, dry_run: false, check: false, pause: PAUSE };
     let engine = Engine::new(parts(sdk, bucket, Quiet), names.clone(), ACCOUNT, REGION, manner);
-    let begun = engine.begin(effective).await.context("the deployment failed")?;
+    let begun = Box::pin(engine.begin(effective)).await.context("the deployment failed")?;
     let begun = begun.context("the deployment ended before it began")?;
     let folder = artifacts.to_owned();
     let binaries = tokio::task::spawn_blocking(move || Binary::read_all(&folder, &FUNCTIONS)).await??;
-    let report = engine.deploy(begun, &binaries, HOST).await.context("the deployment failed")?;
+    let report = Box::pin(engine.deploy(begun, &binaries, HOST)).await.context("the deployment failed")?;
     let api = report.outputs.get("ApiId").context("the stack has no output ApiId")?;
     let api = format!("{endpoint}/_aws/execute-api/{api}/$default");
     Ok(Deployment { name: names.to_string(), names, api, outputs: report.outputs })

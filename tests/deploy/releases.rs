@@ -106,7 +106,7 @@ fn templates_are_uploaded_as_they_are_into_a_private_bucket() {
         ];
         assert_eq!(all, [Some(true); 4]);
         let versioning = objects.get_bucket_versioning().bucket(&bucket).send().await.unwrap();
-        assert_eq!(versioning.status().map(|status| status.as_str()), Some("Enabled"));
+        assert_eq!(versioning.status().map(aws_sdk_s3::types::BucketVersioningStatus::as_str), Some("Enabled"));
         let encryption = objects.get_bucket_encryption().bucket(&bucket).send().await.unwrap();
         assert!(encryption.server_side_encryption_configuration().is_some_and(|rules| !rules.rules().is_empty()));
         // No tool has rewritten the templates.

@@ -26,6 +26,7 @@ use super::{Aws, Connected, Restraint, connect};
 /// tries the deployment and records the release. Run it as often as you like: it changes what differs and nothing
 /// else. Exit status: 0 done, 1 refused or failed, 2 wrong arguments, 3 goes on without this command.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct DeployArgs {
     /// Folder of functions that are built already, FOLDER/<name>/bootstrap; without it they are built here
     #[arg(long, value_name = "FOLDER")]

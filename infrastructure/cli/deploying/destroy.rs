@@ -19,6 +19,7 @@ use ::deploy::ports::Talk;
 /// finds it. Asks for the deployment's name. Exit status: 0 done, 1 refused or failed, 2 wrong arguments, 3 goes on
 /// without this command.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct DestroyArgs {
     /// Removes the data stack too: the table with all records, and the key, which goes in 30 days
     #[arg(long)]

@@ -17,6 +17,7 @@ use ::deploy::ports::Talk;
 /// The data stack stays as it is. Exit status: 0 done, 1 refused or failed, 2 wrong arguments, 3 goes on without this
 /// command.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct RollbackArgs {
     /// Shows what would change, and changes nothing
     #[arg(long)]

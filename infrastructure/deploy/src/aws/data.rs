@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::client::Waiters as _;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_kms::error::ProvideErrorMetadata as _;
+use aws_sdk_kms::operation::delete_alias::DeleteAliasError;
+use aws_sdk_kms::operation::describe_key::DescribeKeyError;
 use aws_sdk_kms::types::KeyState;
 use operate::aws::errors::call_error;
 use operate::ports::{CallError, CallErrorKind};
@@ -35,7 +38,7 @@ impl Data for AwsData {
     async fn has_table(&self, name: &str) -> Result<bool, CallError> {
         match self.tables.describe_table().table_name(name).send().await {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+            Err(error) if error.as_service_error().is_some_and(DescribeTableError::is_resource_not_found_exception) => {
                 Ok(false)
             }
             Err(error) => Err(call_error(&format!("the table {name} cannot be looked for"), &error)),
@@ -45,7 +48,7 @@ impl Data for AwsData {
     async fn key(&self, name: &str) -> Result<Option<DataKey>, CallError> {
         let answer = match self.keys.describe_key().key_id(name).send().await {
             Ok(answer) => answer,
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found_exception()) => {
+            Err(error) if error.as_service_error().is_some_and(DescribeKeyError::is_not_found_exception) => {
                 return Ok(None);
             }
             Err(error) => return Err(call_error(&format!("the key {name} cannot be looked for"), &error)),
@@ -76,7 +79,7 @@ impl Data for AwsData {
     async fn delete_alias(&self, alias: &str) -> Result<(), CallError> {
         match self.keys.delete_alias().alias_name(alias).send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found_exception()) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(DeleteAliasError::is_not_found_exception) => Ok(()),
             Err(error) => Err(call_error(&format!("the alias {alias} cannot be deleted"), &error)),
         }
     }

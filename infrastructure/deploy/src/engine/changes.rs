@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use operate::exit::Failure;
 use stacks::{Role, Stack};
 
-use super::stack::{Condition, Ended, role_was_unknown};
+use super::stack::{Condition, Ended, explained, role_was_unknown};
 use super::{Engine, failed};
 use crate::artifacts::digest;
 use crate::plan::{Change, ChangeSet, Proposal, additions, lines};
@@ -158,7 +158,7 @@ impl<P: Ports + Sync> Engine<P> {
                 Ended::Badly { status, reasons } => (status, reasons),
             };
             if !again || !role_was_unknown(&reasons) {
-                return Err(self.explained(&stack.name, &status, &reasons));
+                return Err(explained(&stack.name, &status, &reasons));
             }
             again = false;
             self.say("Step Functions did not know the state machine's new role yet. Trying once more ...");
@@ -169,7 +169,7 @@ impl<P: Ports + Sync> Engine<P> {
             let (condition, _) = self.look(&stack.name).await?;
             match self.propose(stack, condition == Condition::New).await? {
                 Some(next) => set = next,
-                None => return Err(self.explained(&stack.name, &status, &reasons)),
+                None => return Err(explained(&stack.name, &status, &reasons)),
             }
         }
         self.say(format!("The stack {} is deployed.", stack.name));

@@ -138,11 +138,11 @@ impl<P: Ports + Sync> Engine<P> {
     ) -> Result<DeployReport, Failure> {
         let deployment = self.names.deployment();
         Releases::new(self.ports.bucket(), &deployment).record(release, history).await?;
-        let changed = changes.iter().any(|stack| !stack.changes.is_empty());
-        let outcome = if changed { Outcome::Changed } else { Outcome::Unchanged };
+        let differs = changes.iter().any(|stack| !stack.changes.is_empty());
+        let outcome = if differs { Outcome::Changed } else { Outcome::Unchanged };
         let mut report = self.report(outcome, release, changes);
         report.outputs = self.outputs(stacks).await?;
-        if changed && self.manner.check {
+        if differs && self.manner.check {
             let tried = self.ports.check().check(&report.outputs, &release.id, self.ports.talk()).await;
             tried.map_err(|failure| Failure {
                 sentence: format!(

@@ -102,7 +102,7 @@ impl<P: Ports + Sync> Engine<P> {
         self.ports.stacks().delete(name).await.map_err(failed)?;
         match self.follow(name, before.as_deref(), 0).await? {
             Ended::Well => Ok(()),
-            Ended::Badly { status, reasons } => Err(self.explained(name, &status, &reasons)),
+            Ended::Badly { status, reasons } => Err(explained(name, &status, &reasons)),
         }
     }
 
@@ -132,25 +132,6 @@ impl<P: Ports + Sync> Engine<P> {
         self.say(format!("The key {id} goes in 30 days; until then `aws kms cancel-key-deletion` keeps it."));
         Ok(())
     }
-
-    /// The failure of a change, with the first cause first.
-    pub(super) fn explained(&self, stack: &str, status: &str, reasons: &[Event]) -> Failure {
-        let ended = match status {
-            "UPDATE_ROLLBACK_COMPLETE" => {
-                format!("the update of {stack} failed and was rolled back: the stack is as it was before")
-            }
-            "ROLLBACK_COMPLETE" => format!("the first deployment of {stack} failed and was rolled back"),
-            _ => format!("the stack {stack} ended as {status}"),
-        };
-        let reasons: Vec<_> = reasons
-            .iter()
-            .map(|Event { resource, kind, reason, .. }| format!("\n  {resource} ({kind}): {reason}"))
-            .collect();
-        if reasons.is_empty() {
-            return Failure::failed(format!("{ended}; its events give no reason"));
-        }
-        Failure::failed(format!("{ended}. What failed:{}", reasons.concat()))
-    }
 }
 
 /// Whether an event says why a change failed. What was stopped because something else failed explains nothing.
@@ -163,4 +144,23 @@ fn is_reason(event: &Event) -> bool {
 pub(super) fn role_was_unknown(reasons: &[Event]) -> bool {
     const TEXTS: [&str; 2] = ["not authorized to access the Log Destination", "authorized to assume the provided role"];
     reasons.iter().any(|event| TEXTS.iter().any(|text| event.reason.contains(text)))
+}
+
+/// The failure of a change, with the first cause first.
+pub(super) fn explained(stack: &str, status: &str, reasons: &[Event]) -> Failure {
+    let ended = match status {
+        "UPDATE_ROLLBACK_COMPLETE" => {
+            format!("the update of {stack} failed and was rolled back: the stack is as it was before")
+        }
+        "ROLLBACK_COMPLETE" => format!("the first deployment of {stack} failed and was rolled back"),
+        _ => format!("the stack {stack} ended as {status}"),
+    };
+    let reasons: Vec<_> = reasons
+        .iter()
+        .map(|Event { resource, kind, reason, .. }| format!("\n  {resource} ({kind}): {reason}"))
+        .collect();
+    if reasons.is_empty() {
+        return Failure::failed(format!("{ended}; its events give no reason"));
+    }
+    Failure::failed(format!("{ended}. What failed:{}", reasons.concat()))
 }
