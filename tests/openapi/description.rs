@@ -132,7 +132,7 @@ fn paths(types: &mut Types) -> Value {
         },
         "/test": {
             "post": operation(
-                "fail", "bank", "Fails where the body asks for it and `FAULT_INJECTION` is `enabled`.",
+                "fail", "bank", "Fails where the body asks for it and `samples.fault_injection` is true.",
                 &body::<TestBody>(types, false),
                 Answers::ok(types.of::<TestResult>(), "It did not fail.")
                     .service_error(400, ServiceCode::BadBody, "The body is something else.")

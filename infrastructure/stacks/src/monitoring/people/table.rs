@@ -267,7 +267,7 @@ pub(super) const ROWS: [Row; 28] = [
         statistic: "Maximum",
         periods: (1, 3),
         advice: "The level above the current one refuses most of its probes (4xx), for three times \
-                 ProbeIdleSeconds by now, so it does not recover by itself. Check its authorization and its \
+                 policy.probes.idle_seconds by now, so it does not recover by itself. Check its authorization and its \
                  routing. Force the level if it is right to refuse these requests.",
         ..EACH_MINUTE
     },
