@@ -8,6 +8,7 @@ use std::fs;
 use alarm_processor::EXECUTION_TIMEOUTS;
 use breaker::contract::{self, ErrorName};
 use breaker::{LOOKS, SECONDS_BETWEEN_ALARM_LOOKS, SECONDS_OF_LOOKS, TransitionRequest};
+use deployment_file::Alerts;
 use platform::clients::{EVIDENCE_TIMEOUTS, TASK_TIMEOUTS};
 use serde_json::{Map, Value, json};
 
@@ -222,7 +223,8 @@ fn each_timeout_leaves_room_for_what_it_waits_for() {
 #[test]
 fn no_message_waits_until_people_are_called() {
     let slot_is_free_after = u64::from(SECONDS_OF_LOOKS + SECONDS_BETWEEN_ALARM_LOOKS) + slowest_evaluation();
-    assert!(slot_is_free_after + slowest_evaluation() < number_of("OldestAlarmSeconds", "Default"));
+    let people_are_called_after = u64::from(Alerts::default().oldest_alarm_seconds);
+    assert!(slot_is_free_after + slowest_evaluation() < people_are_called_after);
 }
 
 #[test]
