@@ -72,7 +72,7 @@ fn alarms(system: &System) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_level_1_broken_probes_fail_and_no_read_does_and_probes_alone_bring_it_back_once_it_is_mended() {
+async fn probes_alone_recover_a_fixed_level_1() {
     let system = System::start(&production()).await;
     let rules = ["level-1-failure-rate", "level-2-failure-rate", "level-1-slow-calls", "level-2-slow-calls"];
     let recoveries = ["level-3-recovery", "level-2-recovery"];
@@ -148,7 +148,7 @@ async fn a_ramp_that_is_broken_half_way_falls_again_and_no_read_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_a_recovery_rests_on_probes_the_schedules_execution_looks_again_and_else_once() {
+async fn only_recoveries_by_probes_evaluate_again_in_a_minute() {
     let system = System::start(&production()).await;
     system.without_schedule().await;
     let looks = json!({"trigger": "schedule", "looks": 2});

@@ -77,11 +77,11 @@ async fn traffic_finds_the_bank() {
 }
 
 #[tokio::test]
-async fn the_runner_ignores_proxies_tells_of_transitions_and_says_why_it_ends_when_the_local_aws_does() {
+async fn the_runner_ignores_proxies_and_explains_its_exit() {
     let mut runner = Command::new(env!("CARGO_BIN_EXE_breaker"))
         .args(["--port", "0"])
         .env(local::artifacts::STARTED_BY_TEST, "1")
-        // Nothing listens there: whoever asked it would get nowhere.
+        // Nothing listens at this address, so a request through the proxy would fail.
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("http_proxy", "http://127.0.0.1:9")
         .env_remove("NO_PROXY")

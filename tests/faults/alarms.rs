@@ -81,7 +81,7 @@ async fn traffic(system: &System, failing: bool, epoch: u64) -> TransitionRecord
 }
 
 #[test]
-fn two_hundred_duplicated_shuffled_and_stale_alarms_leave_the_level_to_the_traffic() {
+fn duplicate_and_stale_alarms_leave_the_level_to_the_traffic() {
     alone(async |system, _| {
         let mut random = StdRng::seed_from_u64(SEED);
         system.messages_come_back_after(VISIBILITY_SECONDS).await;

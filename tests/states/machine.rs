@@ -23,7 +23,7 @@ pub fn definition() -> Value {
     serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
 }
 
-/// How an execution ends.
+/// The end of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ends {
     /// With this output.

@@ -18,7 +18,7 @@ fn bare_state() -> SystemState {
     SystemState { version: 7, epoch: 2, execution: String::new(), ..SystemState::initial(&policy(), now()) }
 }
 
-/// The same evaluation without any member that may be missing.
+/// Returns the evaluation without its optional members.
 fn bare(evaluation: Evaluation) -> Evaluation {
     let mut write = evaluation.write.unwrap();
     let SystemState { current_level, version, epoch, .. } = write.state;

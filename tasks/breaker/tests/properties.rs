@@ -17,7 +17,7 @@ fn any_outcomes() -> impl Strategy<Value = Vec<(i64, u64, u64)>> {
     vec((50_i64..220, 0_u64..8, 0_u64..8), 0..20)
 }
 
-/// The longest run of successes in a row.
+/// Returns the largest number of consecutive successes.
 fn longest_run(order: &[bool]) -> u64 {
     order.split(|success| !success).map(|run| run.len() as u64).max().unwrap_or(0)
 }
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn with_one_outcome_a_bucket_the_streak_is_what_follows_the_last_failure(order in vec(any::<bool>(), 0..60)) {
+    fn the_streak_follows_the_last_failure(order in vec(any::<bool>(), 0..60)) {
         let outcomes: Vec<_> =
             (100..).zip(&order).map(|(second, success)| (second, u64::from(*success), u64::from(!success))).collect();
         let state = state_at(Level::Maintenance);

@@ -191,7 +191,7 @@ impl Reference {
 /// What happens next in a history.
 #[derive(Clone, Debug)]
 enum Event {
-    /// Successes and errors in this second, at the current level or at one that somebody still uses.
+    /// Successes and errors in this second, at the current level or at one that requests still use.
     Outcomes(Option<u8>, u64, u64),
     Evaluation,
     Force(u8, Option<u32>),
@@ -347,7 +347,7 @@ proptest! {
 }
 
 #[test]
-fn the_histories_show_every_move_with_and_without_a_longer_cooldown() {
+fn the_histories_show_every_move() {
     let mut runner = TestRunner::deterministic();
     let mut shown = Shown::new();
     for _ in 0..2_000 {

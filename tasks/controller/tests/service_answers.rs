@@ -203,7 +203,7 @@ async fn what_cannot_be_sent_is_a_failure_and_the_fallback_answers() {
         let controller = answering(service);
         let answer = ask(&controller, &event("GET", "/account/1")).await;
         assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(200), &json!("hello")), "{service}");
-        assert_eq!(answer["headers"]["X-Fallback-From"], "full-service; nonsense", "{service}");
+        assert_eq!(answer["headers"]["X-Fallback-From"], "full-service; invalid-response", "{service}");
         assert_eq!(outcomes(&controller), [Some("Error"), Some("Success")], "{service}");
     }
 }
@@ -237,7 +237,7 @@ fn without_answer() -> Vec<(InvokeError, bool, &'static str)> {
         (InvokeError::TimedOut, true, "The service did not answer in time."),
         (InvokeError::Lost("connection closed".into()), true, "The service's answer did not arrive."),
         (InvokeError::Crashed("Unhandled".into()), true, "The service ended in an error."),
-        (InvokeError::Nonsense("no JSON".into()), true, "The service gave an invalid answer."),
+        (InvokeError::InvalidResponse("no JSON".into()), true, "The service gave an invalid answer."),
         (InvokeError::Throttled, false, "The service has no capacity left."),
         (InvokeError::NotInvoked("no such function".into()), false, "The service could not be invoked."),
     ]

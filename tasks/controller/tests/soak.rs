@@ -46,7 +46,7 @@ fn phases() -> Vec<Phase> {
         phase("the service fails", item(1), failing, fallen_back, 500),
         phase("everything hangs", Reply::Never, Reply::Never, fallen_back, 504),
         phase("the service crashes", item(1), crash, fallen_back, 504),
-        phase("the state is garbage", Reply::json(200, &json!({ "Item": {} })), well(), well_routed, 200),
+        phase("the state is corrupt", Reply::json(200, &json!({ "Item": {} })), well(), well_routed, 200),
     ]
 }
 

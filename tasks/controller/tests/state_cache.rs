@@ -64,7 +64,7 @@ async fn a_fresh_state_is_not_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn states_live_for_their_time_to_live_give_or_take_a_fifth_so_that_a_fleet_does_not_read_in_step() {
+async fn cache_lifetimes_vary_by_a_fifth() {
     let table = Table::at_level(1);
     let fleet: Vec<_> = (0..300).map(|_| cache(&table)).collect();
     for cache in &fleet {
@@ -90,7 +90,7 @@ async fn states_live_for_their_time_to_live_give_or_take_a_fifth_so_that_a_fleet
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forced_level_reaches_every_environment_within_its_time_to_live() {
+async fn a_forced_level_arrives_within_the_time_to_live() {
     let table = Table::at_level(1);
     let fleet: Vec<_> = (0..100).map(|_| cache(&table)).collect();
     // Environments began at different times, and some are busy while others rest.
@@ -111,7 +111,7 @@ async fn a_forced_level_reaches_every_environment_within_its_time_to_live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_environment_that_was_frozen_for_hours_reads_before_it_routes() {
+async fn a_thawed_environment_reads_before_it_routes() {
     let table = Table::at_level(1);
     let cache = cache(&table);
     assert_eq!(route(&cache).await, 1);
@@ -142,7 +142,7 @@ async fn a_state_ages_while_the_monotonic_clock_stands_still() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_environment_reads_about_once_in_a_time_to_live_and_no_request_waits() {
+async fn a_busy_environment_reads_once_per_time_to_live() {
     let table = Table::at_level(1);
     let cache = cache(&table);
     cache.prime().await;
@@ -155,7 +155,7 @@ async fn a_busy_environment_reads_about_once_in_a_time_to_live_and_no_request_wa
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_may_still_use_their_state_do_not_wait_for_the_refresh_that_one_of_them_makes() {
+async fn a_refresh_delays_no_request_with_a_usable_state() {
     let table = Table::at_level(1);
     let cache = due(&table).await;
     let before = table.reads();
@@ -201,7 +201,7 @@ async fn the_first_requests_wait_for_the_read_that_began_before_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_waits_300_milliseconds_for_the_table_at_most_and_the_next_ones_not_at_all() {
+async fn a_request_waits_at_most_300_milliseconds_for_the_table() {
     for known in [false, true] {
         let table = Table::at_level(2);
         let cache = cache(&table);
@@ -222,7 +222,7 @@ async fn a_request_waits_300_milliseconds_for_the_table_at_most_and_the_next_one
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_read_that_failed_before_there_was_a_request_does_not_keep_the_request_from_reading() {
+async fn the_first_request_retries_a_failed_first_read() {
     let table = Table::at_level(1);
     table.fails();
     let cache = cache(&table);
@@ -232,7 +232,7 @@ async fn a_first_read_that_failed_before_there_was_a_request_does_not_keep_the_r
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_environment_that_starts_while_the_table_hangs_waits_for_two_reads_and_its_first_request_for_no_other() {
+async fn a_start_waits_for_two_reads_and_its_request_for_none() {
     let table = Table::at_level(2);
     table.takes(Duration::from_hours(1));
     let cache = cache(&table);
@@ -243,7 +243,7 @@ async fn an_environment_that_starts_while_the_table_hangs_waits_for_two_reads_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replica_that_lags_takes_no_newer_state_back_but_an_older_one_that_stays_is_believed() {
+async fn a_lagging_replica_is_ignored_until_it_persists() {
     let (old, new) = (stored_version(3, 7), stored_version(1, 8));
     let table = Table::at_level(1);
     table.answers(Ok(new.clone()));
@@ -258,7 +258,7 @@ async fn a_replica_that_lags_takes_no_newer_state_back_but_an_older_one_that_sta
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_table_hangs_reads_become_rare_and_end_soon_after_it_is_back() {
+async fn reads_become_rare_while_the_table_hangs() {
     let table = Table::at_level(2);
     let cache = cache(&table);
     cache.prime().await;
@@ -310,7 +310,7 @@ impl Write for Log {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trouble_is_warned_of_once_when_it_begins_and_told_once_when_it_ends() {
+async fn a_failing_table_is_logged_when_it_begins_and_ends() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
@@ -338,7 +338,7 @@ async fn trouble_is_warned_of_once_when_it_begins_and_told_once_when_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_reads_and_the_age_of_the_state_are_metrics_of_the_deployment() {
+async fn failed_reads_and_the_states_age_are_metrics() {
     let table = common::table(Ok(stored(2)));
     let controller = common::TestController {
         states: StateCache::new(table, TTL, Level::Maintenance),
@@ -367,7 +367,7 @@ proptest! {
     /// Whatever the table does, no request waits long or is routed by what the table never said, and once the
     /// table has been well for a while its level is the one.
     #[test]
-    fn no_history_of_the_table_makes_a_request_wait_or_keeps_an_old_level(
+    fn no_table_history_delays_a_request_or_keeps_a_level(
         steps in prop::collection::vec((0_u64..3_000, 0_u8..=6, 0_u64..500), 1..60),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();

@@ -1,4 +1,4 @@
-//! What a sample service is told by its environment.
+//! The settings of a sample service, from environment variables.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct Settings {
     pub latency_min: Duration,
     /// `LATENCY_MAX_MS`: the longest simulated work.
     pub latency_max: Duration,
-    /// `RANDOM_SEED`: makes chance repeatable.
+    /// `RANDOM_SEED`: makes the random failures repeatable.
     pub random_seed: Option<u64>,
 }
 
@@ -36,7 +36,7 @@ impl Settings {
     /// Reads the settings; what is not set has the default of `level`.
     ///
     /// # Errors
-    /// Names the variable that is missing or makes no sense.
+    /// Names the variable that is missing or invalid.
     pub fn from_environment(environment: &Environment, level: Level) -> Result<Self, SettingError> {
         let (failure_percent, shortest, longest) = defaults(level);
         let config = Config::from_environment(environment)?;

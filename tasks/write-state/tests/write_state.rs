@@ -135,7 +135,7 @@ fn task() -> WriteState<Table> {
 }
 
 #[tokio::test]
-async fn the_first_write_leaves_a_state_and_the_record_of_the_first_start() {
+async fn the_first_write_leaves_a_state_and_record_0() {
     let task = task();
     let write = asked(&task, schedule(), "a").await;
     assert_eq!(task.handle(write).await.unwrap().state.version, 1);
@@ -143,7 +143,7 @@ async fn the_first_write_leaves_a_state_and_the_record_of_the_first_start() {
 }
 
 #[tokio::test]
-async fn a_command_that_moves_the_level_leaves_both_records_beside_the_state() {
+async fn a_command_that_moves_the_level_leaves_both_records() {
     let task = task();
     task.handle(asked(&task, schedule(), "a").await).await.unwrap();
     let state = task.handle(asked(&task, force(3), "b").await).await.unwrap().state;
@@ -168,7 +168,7 @@ async fn a_lost_race_is_a_conflict_and_leaves_everything_alone() {
 }
 
 #[tokio::test]
-async fn a_write_whose_reply_was_lost_is_a_success_at_once_and_when_tried_again() {
+async fn a_write_with_a_lost_reply_is_a_success() {
     for request in [schedule(), force(2)] {
         let task = task();
         let write = asked(&task, request, "a").await;
@@ -179,7 +179,7 @@ async fn a_write_whose_reply_was_lost_is_a_success_at_once_and_when_tried_again(
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_recognised_by_its_record_after_somebody_else_has_written_on() {
+async fn a_lost_reply_is_recognised_after_a_later_write() {
     let task = task();
     let write = asked(&task, force(2), "a").await;
     task.handle(write.clone()).await.unwrap();
@@ -189,7 +189,7 @@ async fn a_lost_reply_is_recognised_by_its_record_after_somebody_else_has_writte
 }
 
 #[tokio::test]
-async fn what_another_run_of_the_same_execution_wrote_is_not_taken_for_ones_own() {
+async fn another_run_of_the_same_execution_is_told_apart() {
     let task = task();
     task.handle(asked(&task, schedule(), "a").await).await.unwrap();
     let first_run = asked(&task, force(2), "b").await;
@@ -199,7 +199,7 @@ async fn what_another_run_of_the_same_execution_wrote_is_not_taken_for_ones_own(
 }
 
 #[tokio::test]
-async fn a_state_that_is_older_than_its_history_is_said_so_with_the_remedy() {
+async fn a_state_behind_its_history_is_reported_with_the_fix() {
     let task = task();
     task.handle(asked(&task, schedule(), "a").await).await.unwrap();
     let old = task.states.items.lock().unwrap()[STATE_KEY].clone();
@@ -211,7 +211,7 @@ async fn a_state_that_is_older_than_its_history_is_said_so_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn a_race_of_which_only_half_is_told_is_not_taken_for_a_state_that_is_older_than_its_history() {
+async fn a_half_reported_race_is_a_conflict() {
     let task = WriteState { states: Table { tells_half: true, ..Table::default() } };
     task.handle(asked(&task, schedule(), "a").await).await.unwrap();
     let mut late = asked(&task, force(3), "b").await;
@@ -223,7 +223,7 @@ async fn a_race_of_which_only_half_is_told_is_not_taken_for_a_state_that_is_olde
 }
 
 #[tokio::test]
-async fn what_was_written_is_a_success_though_nothing_can_be_read_any_more() {
+async fn a_write_succeeds_though_nothing_can_be_read_after_it() {
     let task = task();
     let write = asked(&task, force(3), "a").await;
     task.states.loses_next_reply.store(true, Ordering::Relaxed);
@@ -233,7 +233,7 @@ async fn what_was_written_is_a_success_though_nothing_can_be_read_any_more() {
 }
 
 #[tokio::test]
-async fn a_write_that_can_be_neither_proven_nor_refuted_is_called_neither() {
+async fn an_unproven_write_is_neither_success_nor_conflict() {
     let task = task();
     let write = asked(&task, force(3), "a").await;
     task.states.loses_next_reply.store(true, Ordering::Relaxed);

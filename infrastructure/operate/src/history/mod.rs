@@ -1,4 +1,4 @@
-//! What happened: the records of transitions and of commands, newest first.
+//! The history: the records of transitions and of commands, newest first.
 //!
 //! Transitions are read by their epochs, newest first. Commands have no order in the table's key, so the whole table
 //! is read for them; an index by time is to replace that.
@@ -20,7 +20,7 @@ use crate::ports::{CommandsReader, Trail};
 
 pub use trail::{StartEvent, Verification, verify};
 
-/// Which part of the history.
+/// The part of the history to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection {
     /// Nothing older.
@@ -62,7 +62,7 @@ pub struct HistoryReport {
     pub entries: Vec<Entry>,
     /// Number of records that are invalid and left out.
     pub left_out: u64,
-    /// Why the trail could not be asked, if it was to be and could not.
+    /// The reason why the trail could not be read, if it was to be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification_error: Option<String>,
 }

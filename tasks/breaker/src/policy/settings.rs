@@ -1,4 +1,4 @@
-//! The numbers and words of a policy as somebody set them, unchecked, and the presets.
+//! The settings of a policy before validation, and the presets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub enum Preset {
     Production,
 }
 
-/// What a recovery rests on.
+/// The evidence that a recovery rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryEvidence {
@@ -28,14 +28,14 @@ pub enum RecoveryEvidence {
     Probes,
 }
 
-/// Which of the rules about failures it takes to trip. A run of failures and slow calls trip alone.
+/// Which rules about failures must hold for a fall. Consecutive failures and slow calls each suffice alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TripWhen {
     /// Any rule that is on.
     #[default]
     Any,
-    /// The count and the rate together. During a ramp the rate alone, because counts are slow.
+    /// The count and the rate together. During a ramp the rate suffices, because counts are slow.
     CountAndRate,
 }
 
@@ -43,10 +43,10 @@ pub enum TripWhen {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// It does.
+    /// Automation moves the level.
     #[default]
     Active,
-    /// It only tells what it would have done; operators still move the level.
+    /// Automation only reports what it would do. Operators still move the level.
     ObserveOnly,
 }
 
@@ -56,7 +56,7 @@ macro_rules! words {
             /// Every value.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The word for it in settings.
+            /// Returns the value's name in settings.
             #[must_use]
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
@@ -125,11 +125,11 @@ pub struct PolicySettings {
 pub struct Number {
     /// The key in the section `policy` of a deployment's file: the group, a dot, the name within the group.
     pub key: &'static str,
-    /// What it is.
+    /// Its description for people.
     pub description: &'static str,
-    /// The least that makes sense.
+    /// Minimum.
     pub least: i64,
-    /// The most that makes sense.
+    /// Maximum.
     pub most: i64,
     field: fn(&mut PolicySettings) -> &mut i64,
 }
@@ -148,11 +148,11 @@ impl Number {
     }
 }
 
-/// No threshold above this: CloudWatch sums are exact far beyond it, and nobody waits for it.
+/// Maximum of a threshold. CloudWatch sums are exact far beyond it.
 pub const MOST_OUTCOMES: i64 = 1_000_000;
-/// One day: evidence that is older says nothing about now.
+/// Maximum of a time: one day. Older evidence says nothing about the present.
 pub const LONGEST_SECONDS: i64 = 86_400;
-/// Ten minutes: metrics that arrive later are lost to recoveries anyway.
+/// Maximum of the settling time: ten minutes. Metrics that arrive later are not evidence for a recovery.
 const LONGEST_SETTLE_SECONDS: i64 = 600;
 
 macro_rules! numbers {
@@ -252,16 +252,16 @@ impl PolicySettings {
         }
     }
 
-    /// Trips by rate and by unbroken failure, recovers by probes, slowly. The numbers were chosen with the
+    /// Falls by the failure rate and by consecutive failures, and recovers by probes. The numbers were chosen with the
     /// simulator, on its scenario `outage` at 1 to 2,000 requests a second and on quiet days:
     ///
     /// - 10 % of at least 25 calls within 40 s. At 20 % within 60 s, 30 % of failures are seen half a minute
     ///   later. With fewer calls or a shorter window, a service at one request a second that fails 1 % of its
     ///   calls falls several times a day by chance; with more, one request a second does not fill the volume.
-    /// - 10 failures in a row see a whole outage at the first look, long before the rate does.
-    /// - 20 probes of which less than 10 % fail: a level that fails 30 % gets through by luck once in 130 times.
-    ///   At 20 % it is once in 8, and each time callers fail and the next recovery waits twice as long.
-    /// - 10 % of the safe requests probe, not 5, because at 20 requests a second that makes a recovery 12 s
+    /// - 10 consecutive failures: the first evaluation detects a complete outage, long before the rate does.
+    /// - 20 probes of which less than 10 % fail: a level that fails 30 % passes by chance once in 130 times. A level
+    ///   that fails 20 % passes once in 8; then callers fail, and the next recovery waits twice as long.
+    /// - 10 % of the retryable requests probe, not 5 %, because at 20 requests a second that makes a recovery 12 s
     ///   quicker, and no caller sees a probe fail.
     /// - 20 calls during the ramp, so that two failures are needed: one alone is noise.
     #[must_use]
@@ -284,7 +284,7 @@ impl PolicySettings {
         }
     }
 
-    /// What a preset starts from.
+    /// Returns the settings of `preset`.
     #[must_use]
     pub const fn of(preset: Preset) -> Self {
         match preset {

@@ -66,11 +66,11 @@ pub fn force(level: u8, hold_minutes: Option<u32>) -> TransitionRequest {
     TransitionRequest::Force(force_request(level, hold_minutes))
 }
 
-/// The same, as its fields.
+/// The request of a force, as its fields.
 pub fn force_request(level: u8, hold_minutes: Option<u32>) -> ForceRequest {
     ForceRequest {
         target_level: Level::try_from(level).unwrap(),
-        reason: "back end is mended".to_owned(),
+        reason: "back end is repaired".to_owned(),
         requested_by: "alice".to_owned(),
         hold_minutes,
         expected_epoch: None,

@@ -113,7 +113,7 @@ impl World {
         Some(())
     }
 
-    /// As `write-state` looks for its own write, and as the state machine goes on if there is none.
+    /// Looks for the execution's own write as `write-state` does, and continues as the state machine does without one.
     pub fn prove(&self, state: &mut State, slot: usize, evaluation: Told<Evaluation>, trouble: Trouble) {
         let Some(write) = &evaluation.write else { return };
         let proof_key = proof_key_as(self.mutant, write);
@@ -137,7 +137,7 @@ impl World {
         state.runs[slot].phase = phase;
     }
 
-    /// The next step at once, where nobody may come in between.
+    /// Takes the next step at once. No other execution may act in between.
     pub fn go_on(&self, state: &mut State, slot: usize) {
         match state.runs[slot].phase.clone() {
             Phase::Read(base) => state.runs[slot].phase = self.decide(state, slot, &base),
