@@ -42,6 +42,13 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tests/browser/main.rs", "it quotes the status page"),
 ];
 
+/// Texts that stay: the file, the text and the reason.
+const ALLOWED: &[(&str, &str, &str)] = &[(
+    "infrastructure/docs/api.md",
+    "`invalid-response` was called `nonsense` before.",
+    "it names the old value of a header",
+)];
+
 /// Files that are being rewritten elsewhere.
 const NOT_YET: &[&str] = &[
     "infrastructure/circuit-breaker-infrastructure.yaml",
@@ -86,7 +93,13 @@ fn checked() -> impl Iterator<Item = (PathBuf, String)> {
         EXEMPT.iter().any(|(beginning, _)| begins(beginning)) || NOT_YET.iter().any(|beginning| begins(beginning))
     };
     let paths = folders.into_iter().flat_map(files).chain([PathBuf::from("README.md")]);
-    paths.filter(move |path| !exempt(path)).map(|path| (path.clone(), fs::read_to_string(path).unwrap_or_default()))
+    paths.filter(move |path| !exempt(path)).map(|path| {
+        let mut text = fs::read_to_string(&path).unwrap_or_default();
+        for (_, allowed, _) in ALLOWED.iter().filter(|(file, _, _)| Path::new(file) == path) {
+            text = text.replace(allowed, "");
+        }
+        (path, text)
+    })
 }
 
 /// Returns the pattern with its spaces widened: they match underscores and the line breaks of comments.
@@ -144,5 +157,8 @@ fn test_names_fit_in_a_line() {
 fn every_exemption_is_needed() {
     for (beginning, reason) in EXEMPT {
         assert!(Path::new(beginning).exists(), "{beginning} ({reason}) is not there");
+    }
+    for (file, allowed, reason) in ALLOWED {
+        assert!(fs::read_to_string(file).unwrap().contains(allowed), "{file}: {allowed} ({reason}) is not there");
     }
 }

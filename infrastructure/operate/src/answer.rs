@@ -18,7 +18,7 @@ pub struct Answer {
     pub from: Level,
     /// The level after.
     pub to: Level,
-    /// The level to which automation would have moved but for a hold or `MODE=observe-only`.
+    /// The level to which automation would have moved but for a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// The hold that the command ends.

@@ -14,7 +14,7 @@ use platform::clients::Timeouts;
 /// evaluates again uses 60 s and more, and shorter than this function's 100 s.
 pub const EXECUTION_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_secs(94), operation: Duration::from_secs(95) };
-/// The error codes by which AWS refuses a start because there were too many.
+/// Error codes of throttled starts.
 const THROTTLES: [&str; 6] = [
     "ThrottlingException",
     "Throttling",

@@ -83,7 +83,7 @@ fn half_of(threshold: u32, count: u64) -> bool {
 /// Whether the execution of `request` is to evaluate again after `decision`, which led to `state`.
 ///
 /// - An **alarm's** does while a fall rule is half fulfilled, and during the first [`SECONDS_OF_LOOKS`] after a fall to
-///   level 2, whose alarms may be on already. Not while a hold or `MODE=observe-only` prevents the fall, which has been
+///   level 2, whose alarms may be on already. Not while a hold or the mode `observe-only` prevents the fall, which has been
 ///   announced. Not once the alarm is older than that time: its message has waited in the queue, behind executions
 ///   that evaluated meanwhile.
 /// - The **schedule's** does while probes or a ramp are to prove a level, because no alarm tells of that.

@@ -212,8 +212,8 @@ impl SystemState {
     /// attribute that it does not know.
     pub const OPTIONAL: [&str; 4] = ["hold", "prevented", "probing", "ramp"];
 
-    /// The state before anything was ever written: level 1, and everything in the windows counts,
-    /// because traffic may be older than the first evaluation.
+    /// Returns the state before the first write: level 1, and every outcome in the windows counts, because traffic may
+    /// be older than the first evaluation.
     #[must_use]
     pub fn initial(policy: &Policy, now: Timestamp) -> Self {
         let reach = policy.reach().unwrap_or_default();

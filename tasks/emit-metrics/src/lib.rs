@@ -20,7 +20,7 @@ pub struct EmitMetrics<M> {
 
 impl<M: MetricWriter> EmitMetrics<M> {
     /// Emits `Evaluation` and `CurrentLevel` each time, `Transition` if the level moved, `WouldTransition` if a hold or
-    /// `MODE=observe-only` prevented a move, `HoldMinutesLeft` during a hold, and `ProbesRefused` once the better level
+    /// the mode `observe-only` prevented a move, `HoldMinutesLeft` during a hold, and `ProbesRefused` once the better level
     /// has refused most probes for so long that people must know. If a notification failed, emits `NotificationMissing`
     /// only, because another call emits the rest.
     ///

@@ -76,7 +76,9 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
                 "the state item has schemaVersion {}, and this version knows {SCHEMA_VERSION}: deploy the newer version",
                 newer.schema_version
             ))),
-            Stored::Lost => self.repaired(request, last_known, "the state item is missing, but there is a history", now),
+            Stored::Lost => {
+                self.repaired(request, last_known, "the state item is missing, but there is a history", now)
+            }
             Stored::Unreadable(problem) => self.repaired(request, last_known, &problem, now),
         }
     }

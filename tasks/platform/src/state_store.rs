@@ -158,7 +158,7 @@ fn unreadable(error: &(impl std::error::Error + 'static)) -> StoreError {
     StoreError(format!("the state table cannot be read: {}: {TABLE_REMEDY}", DisplayErrorContext(error)))
 }
 
-/// Reads the state item: a state, or a sentence that names the attribute that makes no sense.
+/// Parses the state item. If it is corrupt, the message names the attribute.
 #[must_use]
 pub fn stored_from_item(item: Item) -> Stored {
     if let Some(newer) = newer_state(&item) {

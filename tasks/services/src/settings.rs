@@ -13,7 +13,7 @@ pub struct Settings {
     pub deployment: String,
     /// `samples.fault_injection`: whether callers may make the service fail on purpose.
     pub fault_injection: bool,
-    /// `samples.full_failure_percent` and so on: the share of requests that fail by chance, 0 to 1.
+    /// `samples.full_failure_percent` and so on: the share of requests that fail at random, 0 to 1.
     pub failure_rate: f64,
     /// `LATENCY_MIN_MS`: the shortest simulated work.
     pub latency_min: Duration,

@@ -130,7 +130,7 @@ impl Policy {
         &self.0
     }
 
-    /// Whether automation only reports what it would do (`MODE=observe-only`).
+    /// Whether automation only reports what it would do (the mode `observe-only`).
     #[must_use]
     pub fn observes_only(&self) -> bool {
         self.0.mode == Mode::ObserveOnly

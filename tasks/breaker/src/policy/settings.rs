@@ -173,49 +173,49 @@ const LONGEST_CALL_MILLISECONDS: i64 = 30_000;
 
 numbers! {
     level_1_failures "counts.level_1_failures" 0..=MOST_OUTCOMES:
-        "failures at level 1 within the window that lead to level 2; 0: off",
+        "number of failures at level 1 within the window that leads to level 2; 0: off",
     level_2_failures "counts.level_2_failures" 0..=MOST_OUTCOMES:
-        "failures in total, those carried from level 1 included, that lead to level 3; 0: off",
+        "number of failures, carried failures included, that leads from level 2 to level 3; 0: off",
     window_seconds "counts.window_seconds" 0..=LONGEST_SECONDS:
-        "how long a failure counts; 0: since the last transition, however long ago",
+        "time for which a failure counts; 0: since the last transition",
     consecutive_failures "counts.consecutive_failures" 0..=MOST_OUTCOMES:
-        "so many of the newest calls failed, and none succeeded: the level falls; 0: off",
+        "number of consecutive failures that makes the level fall; 0: off",
     failure_rate_percent "rates.failure_percent" 0..=PERCENT:
-        "the level falls when so large a share of the calls failed; 0: off",
+        "failure rate in percent that makes the level fall; 0: off",
     minimum_calls "rates.minimum_calls" 1..=MOST_OUTCOMES:
-        "a rate says nothing about fewer calls than these",
+        "minimum number of calls for a rate to count",
     rate_window_seconds "rates.window_seconds" 1..=LONGEST_SECONDS:
-        "how long a call counts for rates",
+        "time for which a call counts for rates",
     slow_call_milliseconds "slow_calls.milliseconds" 0..=LONGEST_CALL_MILLISECONDS:
-        "a call that takes this long or longer is slow; 0: none is",
+        "duration from which on a call is slow; 0: no call is slow",
     slow_call_rate_percent "slow_calls.percent" 0..=PERCENT:
-        "the level falls when so large a share of the calls was slow; 0: off",
+        "rate of slow calls in percent that makes the level fall; 0: off",
     level_3_successes "recovery.level_3_successes" 1..=MOST_OUTCOMES:
-        "consecutive successes at level 3 that lead back to level 2",
+        "number of consecutive successes at level 3 that leads to level 2",
     level_2_successes "recovery.level_2_successes" 1..=MOST_OUTCOMES:
-        "consecutive successes at level 2 that lead back to level 1",
+        "number of consecutive successes at level 2 that leads to level 1",
     settle_seconds "recovery.settle_seconds" 0..=LONGEST_SETTLE_SECONDS:
-        "how old an outcome must be before a recovery may rest on it",
+        "minimum age of the outcomes that a recovery rests on",
     cooldown_seconds "recovery.cooldown_seconds" 0..=LONGEST_SECONDS:
-        "how long after a transition no recovery happens; 0: off",
+        "cooldown: time after a transition during which no recovery happens; 0: off",
     longest_cooldown_seconds "recovery.longest_cooldown_seconds" 0..=LONGEST_SECONDS:
-        "the longest that the cooldown becomes by being doubled; 0: it is never doubled",
+        "maximum of the doubled cooldown; 0: it is never doubled",
     relapse_window_seconds "recovery.relapse_window_seconds" 0..=LONGEST_SECONDS:
-        "a fall so soon after a recovery doubles the cooldown; 0: none does",
+        "relapse window: a fall within it after a recovery doubles the cooldown; 0: no fall does",
     calm_seconds "recovery.calm_seconds" 0..=LONGEST_SECONDS:
-        "a fall after so long without any transition finds the cooldown at its base again",
+        "time without a transition after which a fall resets the cooldown",
     probe_percent "probes.percent" 1..=PERCENT:
-        "the least share of safe requests that tries the better level once the cooldown is over",
+        "minimum share of GET and HEAD requests, in percent, that probes the better level after the cooldown",
     probe_limit_per_second "probes.limit_per_second" 1..=MOST_OUTCOMES:
-        "the most probes a second of one controller environment",
+        "maximum number of probes a second of one controller environment",
     probe_calls "probes.calls" 1..=MOST_OUTCOMES:
-        "so many probes prove that the better level works",
+        "number of probes that proves that the better level works",
     probe_idle_seconds "probes.idle_seconds" 1..=LONGEST_SECONDS:
-        "after so long without any probe a recovery rests on the current level",
+        "time without any probe after which a recovery rests on the current level",
     ramp_seconds "ramp.seconds" 0..=LONGEST_SECONDS:
-        "how long a level that recovered takes only a growing share of the requests; 0: off",
+        "duration of the ramp, during which a level that recovered takes a growing share of the requests; 0: off",
     ramp_minimum_calls "ramp.minimum_calls" 1..=MOST_OUTCOMES:
-        "during the ramp, a rate says nothing about fewer calls than these",
+        "during the ramp, minimum number of calls for a rate to count",
 }
 
 impl PolicySettings {

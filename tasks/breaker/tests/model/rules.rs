@@ -61,7 +61,7 @@ pub enum Mutant {
     ForgetsRamp,
     /// A ramp goes on after the level has fallen.
     KeepsRamp,
-    /// `MODE=observe-only` is not looked at.
+    /// the mode `observe-only` is not looked at.
     MovesWhileObserving,
 }
 
