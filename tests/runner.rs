@@ -67,7 +67,8 @@ async fn falls(output: &mut Output, address: &str) -> String {
     }
 }
 
-/// A second of traffic that names no bank, half of which fails at level 3 alone: it finds the one that this folder runs.
+/// A second of traffic that names no bank, half of which fails at level 3 alone: it finds the one that this folder
+/// runs.
 async fn traffic_finds_the_bank() {
     let mut traffic = Command::new(env!("CARGO_BIN_EXE_breaker"));
     traffic.args(["traffic", "--rate", "5", "--seconds", "1", "--fail-level", "3=50%"]);

@@ -95,6 +95,7 @@ fn without_a_valid_record_the_failure_names_key_and_fix() {
     assert_eq!(last_known_of([]), Ok(None));
 }
 
+/// Conditions of later writes check the key, so the epoch inside of the record does not matter.
 #[test]
 fn a_transitions_key_decides_its_epoch() {
     for epoch in [number("2"), number("7"), text("five"), AttributeValue::Null(true)] {

@@ -164,6 +164,7 @@ fn a_hold_that_a_command_ends_is_announced_with_the_command() {
     });
 }
 
+/// The writer lost its reply, and the level has moved on since: the announcement still has the writer's own epoch.
 #[test]
 fn a_lost_reply_is_announced_with_its_own_epoch() {
     alone(async |system, proxy| {

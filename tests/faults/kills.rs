@@ -70,6 +70,7 @@ fn a_writer_that_is_killed_after_it_wrote_writes_once() {
     });
 }
 
+/// The retry of a write meets the record of its own first attempt.
 #[test]
 fn a_lost_reply_is_not_taken_for_a_conflict() {
     alone(async |system, proxy| {
@@ -109,6 +110,7 @@ fn an_alarm_returns_if_its_processor_dies_before_starting() {
     });
 }
 
+/// The processor dies after its execution, so the message returns and is evaluated twice.
 #[test]
 fn an_alarm_moves_the_level_once_if_its_processor_dies_late() {
     alone(async |system, proxy| {

@@ -74,6 +74,7 @@ fn an_old_copy_of_the_same_epoch_is_found_out_by_a_repair() {
     });
 }
 
+/// A restored copy has a version that the newest record has passed.
 #[test]
 fn an_old_copy_of_the_state_is_detected_and_repaired() {
     alone(async |system, _| {

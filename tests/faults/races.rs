@@ -19,6 +19,7 @@ fn command(level: u8, who: &str) -> Value {
     with(force_to(level), json!({"requestedBy": who}))
 }
 
+/// Of two writers, one gets a conflict. It evaluates again and continues from the state that the other one wrote.
 #[test]
 fn the_loser_of_a_race_evaluates_again() {
     alone(async |system, proxy| {
@@ -107,6 +108,8 @@ fn a_second_command_under_a_used_name_changes_nothing() {
     });
 }
 
+/// The evaluation wanted to write counts only, so it says that they were not recorded, and does not announce its
+/// old level.
 #[test]
 fn an_evaluation_that_loses_a_race_announces_no_level() {
     alone(async |system, proxy| {
@@ -139,6 +142,7 @@ async fn announced(system: &System) -> f64 {
     system.sum("CircuitBreaker/Transitions", "Evaluation", &[]).await
 }
 
+/// A client whose reply was lost starts the execution again under the same name.
 #[test]
 fn a_command_started_twice_runs_once() {
     alone(async |system, _| {

@@ -60,6 +60,7 @@ fn the_status_lists_the_newest_records() {
     });
 }
 
+/// A repair that ignored a corrupt record's key would give its epoch to a second transition.
 #[test]
 fn a_corrupt_record_stops_no_repair_and_reuses_no_epoch() {
     alone(async |system, _| {

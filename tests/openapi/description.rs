@@ -23,7 +23,7 @@ struct GatewayError {
 const INTRODUCTION: &str = "Answers at three levels: 1 full, 2 degraded, 3 maintenance. The header \
     `X-Circuit-Breaker-Level` of each answer says at which. The bank's routes are those of the sample services; a \
     service of your own may have others, which pass through. Who may call is set with the deployment: requests \
-    signed for AWS (`execute-api`), tokens, or everybody.";
+    signed for AWS (`execute-api`), requests with a token, or all requests.";
 
 const OTHER_FORMAT: &str = "The body is in another format than JSON, and its `Content-Type` says so.";
 

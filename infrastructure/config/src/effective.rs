@@ -65,8 +65,8 @@ impl Effective {
     /// Reads the text of a file, whose name is `place`, with the overrides of one run.
     ///
     /// # Errors
-    /// Every problem, with place, key, value and allowed values. Contradictions between values are reported only if each
-    /// value alone is valid.
+    /// Every problem, with place, key, value and allowed values. Contradictions between values are reported only if
+    /// each value alone is valid.
     pub fn read(place: &str, text: &str, overrides: &[Override]) -> Result<Self, Problems> {
         let source = Source::read(place, text, overrides).map_err(|problem| Problems(vec![problem]))?;
         let problems = check::values(&source);

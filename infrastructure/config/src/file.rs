@@ -44,7 +44,8 @@ pub struct Deployment {
     #[schemars(with = "String", regex(pattern = r"^[0-9]{12}$"))]
     #[schemars(extend("patternErrorMessage" = "the twelve digits of an account"))]
     pub account: Option<String>,
-    /// AWS region that this deployment belongs to; the command refuses another one, and uses this one if no other is given.
+    /// AWS region that this deployment belongs to; the command refuses another one, and uses this one if no other is
+    /// given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", regex(pattern = r"^[a-z]+(-[a-z]+)+-[0-9]+$"))]
     #[schemars(extend("patternErrorMessage" = "the name of a region, such as us-east-1"))]

@@ -2,8 +2,8 @@
 //!
 //! Requests arrive at random times, and services fail as a scenario says. The rules are those of production:
 //! [`breaker::route`] sends each request to its level, [`breaker::EvidenceQuery`] selects the evidence, and
-//! [`breaker::decide`] moves the level. The simulator models what AWS adds: when alarms go off, the delay of metrics, the
-//! schedule, and the age of a controller's copy of the state.
+//! [`breaker::decide`] moves the level. The simulator models what AWS adds: when alarms go off, the delay of metrics,
+//! the schedule, and the age of a controller's copy of the state.
 //!
 //! Pure: no clock, no files, no network. The same seed gives the same result.
 

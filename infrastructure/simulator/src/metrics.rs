@@ -51,8 +51,8 @@ impl Metrics {
         }
     }
 
-    /// Returns the buckets of `ranges` that are visible at `visible`. Outcomes of calls that ended later are missing, and a
-    /// bucket without an outcome does not exist.
+    /// Returns the buckets of `ranges` that are visible at `visible`. Outcomes of calls that ended later are missing,
+    /// and a bucket without an outcome does not exist.
     pub fn buckets(&self, level: Level, ranges: &[Range], visible: Timestamp) -> Vec<Bucket> {
         let mut buckets = Vec::new();
         for range in ranges {

@@ -82,9 +82,10 @@ pub struct Report {
     /// Time for which each level was current.
     pub seconds_at_level: PerLevel<f64>,
     /// Unnecessary degradation: time below level 1 while level 1 was healthy.
-    pub degraded_in_vain_seconds: f64,
-    /// Time for which ramps kept requests from a healthy level 1. Each second counts by the share of requests kept from it.
-    pub ramped_in_vain_seconds: f64,
+    pub unnecessary_degradation_seconds: f64,
+    /// Time for which ramps kept requests from a healthy level 1. Each second counts by the share of requests kept from
+    /// it.
+    pub unnecessary_ramp_seconds: f64,
     /// Probes sent.
     pub probes: u64,
     /// Probes that failed or were slow. Their callers got the current level's answer.
@@ -170,8 +171,8 @@ pub struct Played<'a> {
 #[derive(Default)]
 struct Stays {
     at_level: PerLevel<f64>,
-    in_vain: f64,
-    ramped_in_vain: f64,
+    unnecessary: f64,
+    unnecessary_ramp: f64,
 }
 
 impl Stays {
@@ -187,9 +188,9 @@ impl Stays {
                 continue;
             }
             if level > Level::Full {
-                stays.in_vain += 1.0;
+                stays.unnecessary += 1.0;
             } else if let Some(ramp) = state.and_then(|state| state.active_ramp(at)) {
-                stays.ramped_in_vain += 1.0 - f64::from(ramp.share(at)) / f64::from(DRAWS);
+                stays.unnecessary_ramp += 1.0 - f64::from(ramp.share(at)) / f64::from(DRAWS);
             }
         }
         stays
@@ -224,8 +225,8 @@ impl Report {
             p99_wait_milliseconds: tally.p99(),
             transitions: u32::try_from(moves.len()).unwrap_or(u32::MAX),
             seconds_at_level: stays.at_level,
-            degraded_in_vain_seconds: stays.in_vain,
-            ramped_in_vain_seconds: stays.ramped_in_vain,
+            unnecessary_degradation_seconds: stays.unnecessary,
+            unnecessary_ramp_seconds: stays.unnecessary_ramp,
             probes: tally.probes,
             failed_probes: tally.failed_probes,
             refused_probes: tally.refused_probes,

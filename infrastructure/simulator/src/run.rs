@@ -142,8 +142,8 @@ impl Bank<'_> {
         self.tally.request(request.at, first.outcome, waited, level);
     }
 
-    /// Calls a service and records what the controller records: one outcome for each call, but none for a refused request
-    /// that is not a probe.
+    /// Calls a service and records what the controller records: one outcome for each call, but none for a refused
+    /// request that is not a probe.
     fn attempt(&mut self, route: Route, request: &Request, now: Timestamp, cut_off: Option<f64>) -> Attempt {
         let second = u32::try_from(request.at / 1_000).unwrap_or(u32::MAX);
         let attempt = self.world.call(route.level, request, second, cut_off);

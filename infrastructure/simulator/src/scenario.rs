@@ -47,8 +47,8 @@ pub struct Scenario {
     #[serde(default = "eighty")]
     #[schemars(range(min = 0, max = 100))]
     pub safe_percent: f64,
-    /// The traffic over time, as points of a line. It is constant before the first and after the last point. Without points
-    /// the factor is 1.
+    /// The traffic over time, as points of a line. It is constant before the first and after the last point. Without
+    /// points the factor is 1.
     #[serde(default)]
     pub traffic: Vec<TrafficPoint>,
     /// The healthy service of level 1.
@@ -142,7 +142,8 @@ pub struct ControlPlane {
     /// Time between two evaluations of the schedule, in seconds.
     #[schemars(range(min = 1, max = 3_600))]
     pub schedule_seconds: u32,
-    /// Number of evaluations of one execution of the schedule while probes or a ramp are to prove a level, 15 seconds apart.
+    /// Number of evaluations of one execution of the schedule while probes or a ramp are to prove a level, 15 seconds
+    /// apart.
     #[schemars(range(min = 1, max = 4))]
     pub looks: u8,
     /// Period of the level alarms, in seconds: 10, 20, 30 or 60.

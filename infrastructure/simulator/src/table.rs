@@ -41,7 +41,7 @@ pub fn table(reports: &[Report]) -> String {
             cell(0, |report| report.seconds_at_level.full),
             cell(0, |report| report.seconds_at_level.degraded),
             cell(0, |report| report.seconds_at_level.maintenance),
-            cell(0, |report| report.degraded_in_vain_seconds),
+            cell(0, |report| report.unnecessary_degradation_seconds),
         ]);
     }
     table.trim_fmt()

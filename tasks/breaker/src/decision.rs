@@ -255,7 +255,7 @@ fn check_epoch(state: &SystemState, expected: Option<u64>) -> Result<(), Invalid
     match expected {
         Some(expected) if expected != state.epoch => Err(InvalidRequest(format!(
             "`expectedEpoch` is {expected}, but the state is at epoch {}: the level has moved since you looked; \
-             look again and repeat the command",
+             check the status and repeat the command",
             state.epoch
         ))),
         _ => Ok(()),

@@ -197,8 +197,8 @@ pub struct SystemState {
     /// The newest hold; it may have expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// Where the last evaluation would have moved the level but for a hold or the mode `observe-only`. It is how
-    /// that is announced once, and not at every look.
+    /// The level to which the last evaluation would have moved but for a hold or the mode `observe-only`. It is stored
+    /// so that the prevented move is announced once and not at every evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// The execution that wrote the item.

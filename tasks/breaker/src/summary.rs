@@ -149,7 +149,7 @@ impl Evidence {
             errors: of_epoch().filter(|bucket| bucket.start >= counts_from).map(|bucket| bucket.errors).sum(),
             carried_failures: state.carried_at(policy, now),
             success_streak: streak(of_epoch().filter(|bucket| bucket.end() <= settled_at)),
-            consecutive_failures: failures_in_a_row(of_epoch().filter(|bucket| bucket.start >= counts_from)),
+            consecutive_failures: consecutive_failures(of_epoch().filter(|bucket| bucket.start >= counts_from)),
             rate: CallCounts::of(of_epoch().filter(|bucket| bucket.start >= rates_from)),
             probes: self.probe_series(state, policy, since, settled_at),
         }
@@ -210,7 +210,7 @@ fn streak<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
     }
 }
 
-/// The failures of the newest buckets that have no success in them.
-fn failures_in_a_row<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
+/// Returns the consecutive failures: those of the newest buckets that have no success.
+fn consecutive_failures<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
     buckets.rev().take_while(|bucket| bucket.successes == 0).map(|bucket| bucket.errors).sum()
 }

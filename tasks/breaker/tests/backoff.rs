@@ -1,4 +1,4 @@
-//! How long recoveries wait.
+//! The back-off of recoveries.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -13,8 +13,8 @@ fn plain() -> PolicySettings {
     PolicySettings { window_seconds: 0, settle_seconds: 0, ..PolicySettings::default() }
 }
 
-/// Level 2 and back as often as there are gaps: each gap is the time from a recovery to the next fall,
-/// and each recovery comes as soon as it may. Gives the waits.
+/// Falls to level 2 and recovers once for each gap, the time from a recovery to the next fall. Each recovery happens as
+/// early as possible. Returns the waits.
 fn waits(settings: PolicySettings, gaps: &[i64]) -> Vec<i64> {
     let policy = Policy::new(settings).unwrap();
     let mut now = 100_000;

@@ -1,4 +1,4 @@
-//! What operators do: force, hold, release, repair.
+//! Operators' commands: force, hold, release, repair.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -14,7 +14,7 @@ fn evaluate(state: &SystemState, outcomes: &[(i64, u64, u64)]) -> Decision {
     decide(state, &policy(), &schedule(), &evidence(outcomes), at(200)).unwrap()
 }
 
-/// What a command comes to at second `now`.
+/// Returns the decision for a command at second `now`.
 fn command(state: &SystemState, request: &TransitionRequest, now: i64) -> Decision {
     decide(state, &policy(), request, &Evidence::default(), at(now)).unwrap()
 }
@@ -196,7 +196,7 @@ fn a_command_that_knows_the_hold_ends_it_and_says_so() {
     for request in [force(2, None), force(2, Some(5)), force(3, None), force(3, Some(5)), release()] {
         let known = command(&state, &knowing(HOLDER, request.clone()), 210);
         assert_eq!(known.ended_hold, state.hold, "{}", known.reason);
-        // Typed by hand, without the expectation.
+        // A command by hand, without `expectedHold`.
         assert_eq!(command(&state, &request, 210), known);
     }
 }

@@ -93,6 +93,7 @@ fn slow_calls_trip_at_their_share() {
     assert_eq!(look(&state_at(Level::Full), &off, &slow(20), at(200)).to, Level::Full, "nothing is slow");
 }
 
+/// The newest outcomes may be missing, so the window reaches further back by the settling time.
 #[test]
 fn the_rates_window_holds_settled_outcomes() {
     let to = |second| look(&state_at(Level::Full), &plain(), &evidence(&[(second, 16, 4)]), at(200)).to;
@@ -294,6 +295,7 @@ fn a_record_with_a_policy_that_is_invalid_now_is_readable() {
     assert_eq!(read.policy, Some(invalid));
 }
 
+/// Automation moves by one level, so a state with any other prevented move is corrupt.
 #[test]
 fn a_prevented_move_over_two_levels_is_invalid() {
     for (level, prevented, fine) in [

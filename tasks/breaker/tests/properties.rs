@@ -1,4 +1,4 @@
-//! What holds for any outcomes.
+//! Properties that hold for any outcomes.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -22,8 +22,8 @@ fn longest_run(order: &[bool]) -> u64 {
     order.split(|success| !success).map(|run| run.len() as u64).max().unwrap_or(0)
 }
 
-/// The longest run that any order of `successes` and `errors` must contain, found by putting the
-/// failures as evenly as can be.
+/// Returns the number of consecutive successes that every order of `successes` and `errors` contains. It is found by
+/// spreading the failures evenly.
 fn unavoidable_run(successes: u64, errors: u64) -> u64 {
     let pieces = errors + 1;
     let mut order = Vec::new();

@@ -78,6 +78,7 @@ mod tests {
         assert_eq!(time_for(Level::Degraded, None, &timeouts, answer_by, now), Duration::from_secs(14));
     }
 
+    /// A probe ends when it is slow, and is not sent if the current level would then lack time.
     #[test]
     fn a_probe_leaves_the_current_level_its_time() {
         let now = Instant::now();
@@ -97,6 +98,7 @@ mod tests {
         assert_eq!(time_for_probe(Level::Full, Level::Degraded, None, &timeouts, by, now), Some(longest));
     }
 
+    /// Lambda's own timeout may be longer than the 30 s after which API Gateway gives up.
     #[test]
     fn the_function_answers_before_the_gateway_gives_up() {
         let now = Instant::now();

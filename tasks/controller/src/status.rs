@@ -103,8 +103,8 @@ pub struct StateStatus<'a> {
     pub next_recovery_not_before: Option<Timestamp>,
     /// Time between a transition and the earliest recovery, in seconds; null without a valid policy.
     pub cooldown_seconds: Option<i64>,
-    /// Level to which the last evaluation would have moved but for a hold or the mode `observe-only`; null if it would not
-    /// have moved the level.
+    /// Level to which the last evaluation would have moved but for a hold or the mode `observe-only`; null if it would
+    /// not have moved the level.
     pub prevented: Option<Level>,
     /// How the better level is probed; null if it is not probed.
     pub probing: Option<ProbingStatus>,

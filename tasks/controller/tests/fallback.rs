@@ -11,7 +11,7 @@ use common::{Answer, TestController, answer, ask, event, stored, with_answers};
 use controller::InvokeError;
 use serde_json::{Value, json};
 
-/// Each way to fail, and what the header calls it.
+/// Each kind of failure with its name in the header.
 fn failures() -> Vec<(Answer, &'static str)> {
     vec![
         (answer(500), "status-500"),
@@ -98,7 +98,7 @@ async fn where_the_fallback_fails_too_the_caller_gets_the_first_error() {
         assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(502), &json!("hello")));
         assert_eq!(answer["headers"]["X-Routed-To"], "full-service");
         assert_eq!(answer["headers"]["X-Fallback-From"], Value::Null);
-        // One step, not a walk down to the last level.
+        // One fallback only, not one for each level.
         assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, Some("Error")), (2, Some("Error"))]));
     }
     let controller = at_level(1, [Err(InvokeError::TimedOut), answer(500), answer(200)]);

@@ -75,7 +75,7 @@ async fn a_slow_table_has_a_second_for_the_history() {
     table.transitions(2, 2).await.unwrap_err();
     assert!((Duration::from_millis(950)..Duration::from_millis(1_500)).contains(&begun.elapsed()), "{begun:?}");
 
-    // An answer that is refused at once leaves time for a second try.
+    // A read that is refused at once leaves time for a second attempt.
     dynamodb.answers(dynamodb_error(400, "ProvisionedThroughputExceededException"));
     let before = dynamodb.reads();
     table.transitions(2, 2).await.unwrap_err();

@@ -10,7 +10,7 @@ use common::environment::Environment;
 use common::event;
 use common::stubs::{DynamoDb, Lambda, Refusing, Reply, item, well};
 
-/// Longer than anything takes, on a busy machine too.
+/// Longer than any request takes, on a busy machine too.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[tokio::test]

@@ -32,7 +32,7 @@ fn state(level: u8) -> SystemState {
     }
 }
 
-/// Of the safe requests so many percent probe, since half a minute.
+/// This percentage of the retryable requests has probed for half a minute.
 fn probing(level: u8, percent: u32) -> SystemState {
     let from = Timestamp::now() - seconds(30);
     SystemState {
@@ -83,7 +83,7 @@ async fn a_successful_probe_counts_at_the_better_level() {
     }
 }
 
-/// Each way in which a probe is not good enough for its caller, what it counts as, and what it is called.
+/// Each kind of failed probe, with its metric and its name in the header.
 fn bad_probes() -> Vec<(Answer, Option<&'static str>, &'static str)> {
     vec![
         (answer(500), Some("Error"), "status-500"),

@@ -1,4 +1,4 @@
-//! When the state is read, and what requests are routed by meanwhile. Time stands still but for the tests' steps.
+//! The times at which the state is read, and the routes of requests meanwhile. The tests control the time.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -19,7 +19,7 @@ use tokio::time::{Instant, advance};
 
 /// The longest that a state is used without reading first.
 const LONGEST: Duration = Duration::from_millis(1_200);
-/// What a read may cost a request.
+/// Maximum time by which a read delays a request.
 const READ_LIMIT: Duration = Duration::from_millis(300);
 
 fn cache(table: &Table) -> StateCache<&Table> {
@@ -45,7 +45,7 @@ async fn due(table: &Table) -> StateCache<&Table> {
             advance(Duration::from_millis(1)).await;
             routing = cache.routing().await;
         }
-        // The lifetime is chance: in one case of 400 it ends in the very last step.
+        // The lifetime is random: in one case of 400 it ends in the last step.
         if routing.refresh_due {
             return cache;
         }
@@ -63,6 +63,7 @@ async fn a_fresh_state_is_not_read_again() {
     assert_eq!(table.reads(), 1);
 }
 
+/// With equal lifetimes, the environments of a fleet would read at the same time.
 #[tokio::test(start_paused = true)]
 async fn cache_lifetimes_vary_by_a_fifth() {
     let table = Table::at_level(1);
@@ -110,6 +111,7 @@ async fn a_forced_level_arrives_within_the_time_to_live() {
     }
 }
 
+/// A frozen environment's state is hours old, even if the monotonic clock stood still.
 #[tokio::test(start_paused = true)]
 async fn a_thawed_environment_reads_before_it_routes() {
     let table = Table::at_level(1);
@@ -221,6 +223,7 @@ async fn a_request_waits_at_most_300_milliseconds_for_the_table() {
     }
 }
 
+/// The first read ran before there was a request; its failure must not start a back-off for the request.
 #[tokio::test(start_paused = true)]
 async fn the_first_request_retries_a_failed_first_read() {
     let table = Table::at_level(1);
@@ -231,6 +234,8 @@ async fn the_first_request_retries_a_failed_first_read() {
     assert_eq!(route(&cache).await, 2);
 }
 
+/// The table hangs while an environment starts. The start has waited for two reads, so its first request waits for
+/// none.
 #[tokio::test(start_paused = true)]
 async fn a_start_waits_for_two_reads_and_its_request_for_none() {
     let table = Table::at_level(2);
@@ -242,6 +247,7 @@ async fn a_start_waits_for_two_reads_and_its_request_for_none() {
     assert_eq!((begun.elapsed(), table.reads()), (2 * READ_LIMIT, 2));
 }
 
+/// A single older read comes from a replica that lags. A second one means that an operator restored an old item.
 #[tokio::test(start_paused = true)]
 async fn a_lagging_replica_is_ignored_until_it_persists() {
     let (old, new) = (stored_version(3, 7), stored_version(1, 8));
@@ -364,8 +370,8 @@ async fn failed_reads_and_the_states_age_are_metrics() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Whatever the table does, no request waits long or is routed by what the table never said, and once the
-    /// table has been well for a while its level is the one.
+    /// Whatever the table does, no request waits long or is routed by a level that the table never had. Once the table
+    /// has worked for a while, its level is used.
     #[test]
     fn no_table_history_delays_a_request_or_keeps_a_level(
         steps in prop::collection::vec((0_u64..3_000, 0_u8..=6, 0_u64..500), 1..60),

@@ -1,4 +1,4 @@
-//! The controller with real SDK clients, while what they talk to is slow, broken or gone.
+//! The controller with real SDK clients, while AWS is slow, broken or unreachable.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -14,7 +14,7 @@ use common::{ask, event};
 use controller::{PAYLOAD_LIMIT, PerLevel, StateCache};
 use serde_json::{Value, json};
 
-/// Far more than a request may take, and far less than one that waits for what never comes.
+/// Far more than a request may take, and far less than a request that waits for ever.
 const SOON: Duration = Duration::from_secs(2);
 
 fn url(address: &str) -> String {
@@ -29,7 +29,7 @@ fn controller(dynamodb: &str, lambda: &Lambda) -> RealController {
     real_controller(&url(dynamodb), &url(&lambda.stub.address))
 }
 
-/// With a time to live of nothing: each request reads, unless a read has just failed.
+/// A controller with a time to live of zero: each request reads, unless a read has just failed.
 fn reading_always(controller: RealController, dynamodb: &str) -> RealController {
     let table = common::stubs::state_table(&url(dynamodb));
     RealController { states: StateCache::new(table, Duration::ZERO, Level::Maintenance), ..controller }
@@ -53,7 +53,7 @@ async fn expect_level(controller: &RealController, level: Level, trouble: &str) 
     }
 }
 
-/// What `DynamoDB` may answer that is no state.
+/// Answers of `DynamoDB` that are not a valid state.
 fn bad_replies() -> Vec<(&'static str, Reply)> {
     let attribute = |name: &str, value: Value| Reply::json(200, &json!({ "Item": { name: value } }));
     vec![
@@ -167,6 +167,7 @@ async fn impatient(lambda_url: &str) -> (DynamoDb, RealController) {
     (dynamodb, controller)
 }
 
+/// A retry could carry out a transfer twice. The caller gets 504, because the outcome is unknown.
 #[tokio::test]
 async fn a_hanging_service_is_invoked_once_for_an_unsafe_request() {
     let lambda = Lambda::start([Reply::Never, well(), well()]);
@@ -256,6 +257,7 @@ async fn what_lambda_finds_too_large_is_neutral() {
     }
 }
 
+/// An unsafe request whose answer was lost is answered as unknown, because the service may have run.
 #[tokio::test]
 async fn only_a_request_that_never_left_may_be_retried() {
     let refusing = Refusing::new();
@@ -268,7 +270,7 @@ async fn only_a_request_that_never_left_may_be_retried() {
     assert_eq!(ask_soon(&controller, "POST").await["statusCode"], 504);
     assert_eq!(hangs_up.connections(), 1);
 
-    // No handshake in the second that connecting may take, twice: what was never sent is tried once more.
+    // No handshake in the second that connecting may take, twice: a request that was never sent is sent once more.
     let mute = Stub::mute();
     let (_dynamodb, controller) = impatient(&format!("https://{}", mute.address)).await;
     let controller = RealController { service_timeouts: common::five_seconds(), ..controller };

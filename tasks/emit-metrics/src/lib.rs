@@ -20,9 +20,9 @@ pub struct EmitMetrics<M> {
 
 impl<M: MetricWriter> EmitMetrics<M> {
     /// Emits `Evaluation` and `CurrentLevel` each time, `Transition` if the level moved, `WouldTransition` if a hold or
-    /// the mode `observe-only` prevented a move, `HoldMinutesLeft` during a hold, and `ProbesRefused` once the better level
-    /// has refused most probes for so long that people must know. If a notification failed, emits `NotificationMissing`
-    /// only, because another call emits the rest.
+    /// the mode `observe-only` prevented a move, `HoldMinutesLeft` during a hold, and `ProbesRefused` once the better
+    /// level has refused most probes for so long that people must know. If a notification failed, emits
+    /// `NotificationMissing` only, because another call emits the rest.
     ///
     /// # Errors
     /// `MetricsNotEmitted`; `InvalidRequest` for input that no evaluation writes.

@@ -213,7 +213,7 @@ fn force(extra: &Value) -> Value {
     request
 }
 
-/// What a force comes to where the records' newest says epoch 7, version 40, level 3.
+/// Returns the result of a force if the newest record has epoch 7, version 40 and level 3.
 async fn forced(stored: Result<Stored, StoreError>, extra: &Value) -> Result<Evaluation, TaskError> {
     let mut task = task(stored, failures(0));
     task.states.last_known = Some(LastKnown { version: 40, epoch: 7, level: Level::Maintenance });
@@ -277,9 +277,10 @@ async fn a_command_whose_execution_is_run_twice_is_carried_out_once() {
     let dry_run = task.handle(input(&force(&json!({"holdMinutes": 5, "dryRun": true}))), now()).await.unwrap();
     assert_eq!(dry_run.outcome, Outcome::None);
     let request = TransitionRequest::parse(json!({"trigger": "schedule"})).unwrap();
-    assert!(!request.is_command(), "evaluations may come twice: they look again");
+    assert!(!request.is_command(), "evaluations may run twice");
 }
 
+/// Without the refusal, the second command would be answered as done and never happen.
 #[tokio::test]
 async fn another_command_under_a_used_name_is_refused() {
     let mut task = task(stored(state()), failures(0));

@@ -188,7 +188,7 @@ fn key_of(item: &Item) -> &str {
 /// # Errors
 /// All records are invalid. The message names one of them.
 pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<LastKnown>, StoreError> {
-    let (mut newest, mut newest_epoch, mut senseless) = (None, 0, None);
+    let (mut newest, mut newest_epoch, mut invalid) = (None, 0, None);
     for record in records {
         let epoch = epoch_of_key(key_of(&record));
         newest_epoch = newest_epoch.max(epoch.unwrap_or_default());
@@ -196,11 +196,11 @@ pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<L
             Ok(known) => newest = newest.max(Some(known)),
             Err(problem) => {
                 tracing::warn!(error.message = %problem, "a record is passed over");
-                senseless = Some(problem);
+                invalid = Some(problem);
             }
         }
     }
-    match (newest, senseless) {
+    match (newest, invalid) {
         (None, Some(StoreError(problem))) => {
             Err(StoreError(format!("no record is left that makes sense ({problem}): restore the table's backup")))
         }

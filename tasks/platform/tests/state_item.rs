@@ -1,4 +1,4 @@
-//! What is read from the table: a state, or a sentence that names the attribute.
+//! Items of the table are read as a state, or as a message that names the attribute.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 

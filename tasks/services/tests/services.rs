@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use services::{Response, Service, Simulation};
 
-/// No chance, no waiting.
+/// A simulation without random failures and without waiting.
 struct Steady {
     fails: bool,
 }
@@ -179,6 +179,7 @@ async fn chance_never_turns_a_callers_mistake_into_a_failure() {
     }
 }
 
+/// The controller records the crash of a routed request; recorded twice, it would count twice.
 #[tokio::test]
 async fn a_crash_is_recorded_by_the_service_only_if_direct() {
     let mut crash = event("GET", "/account/1", None);

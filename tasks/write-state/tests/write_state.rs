@@ -22,7 +22,7 @@ struct Table {
     items: Mutex<HashMap<String, Value>>,
     refuses: bool,
     loses_next_reply: AtomicBool,
-    /// Of several failed conditions only that of the transition's record is told.
+    /// Reports only the record's condition if several conditions failed.
     tells_half: bool,
     unreadable: AtomicBool,
     unprovable: AtomicBool,
@@ -106,7 +106,7 @@ fn policy() -> Policy {
     Policy::new(PolicySettings::default()).unwrap()
 }
 
-/// What an evaluation of `request` by `execution` asks for, with what is stored as it is.
+/// Returns the write that an evaluation of `request` by `execution` asks for in the stored state.
 async fn asked(task: &WriteState<Table>, request: Value, execution: &str) -> Value {
     let (state, expected) = match task.states.read().await.unwrap() {
         Stored::State(state) => {
@@ -178,6 +178,7 @@ async fn a_write_with_a_lost_reply_is_a_success() {
     }
 }
 
+/// Another execution has written since, so the state no longer names this one; the record does.
 #[tokio::test]
 async fn a_lost_reply_is_recognised_after_a_later_write() {
     let task = task();
@@ -210,6 +211,8 @@ async fn a_state_behind_its_history_is_reported_with_the_fix() {
     assert!(error.message.contains("older than its history") && error.message.contains("repair"), "{error}");
 }
 
+/// DynamoDB may report only the record's condition of a lost race, which looks like a state that is older than its
+/// history.
 #[tokio::test]
 async fn a_half_reported_race_is_a_conflict() {
     let task = WriteState { states: Table { tells_half: true, ..Table::default() } };
@@ -232,6 +235,7 @@ async fn a_write_succeeds_though_nothing_can_be_read_after_it() {
     assert_eq!((state.version, state.current_level), (1, Level::Maintenance));
 }
 
+/// The reply is lost and the proof cannot be read, so it is unknown whether the write happened.
 #[tokio::test]
 async fn an_unproven_write_is_neither_success_nor_conflict() {
     let task = task();

@@ -1,4 +1,4 @@
-//! What the tests of the rules share.
+//! Helpers of the tests of the rules.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use breaker::{
@@ -7,7 +7,7 @@ use breaker::{
 };
 use jiff::Timestamp;
 
-/// Midnight plus so many seconds.
+/// Returns midnight plus this many seconds.
 pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
@@ -50,7 +50,7 @@ pub fn bucket(second: i64, successes: u64, errors: u64) -> Bucket {
     Bucket { successes, errors, ..Bucket::empty(at(second), 1) }
 }
 
-/// The minute's look.
+/// The schedule's evaluation.
 pub fn schedule() -> TransitionRequest {
     TransitionRequest::Schedule(ScheduleRequest::default())
 }

@@ -1,7 +1,7 @@
-//! No interleaving breaks the rules: every one of small worlds is gone through by a model checker.
+//! No interleaving breaks the rules: a model checker explores every interleaving of small worlds.
 //!
 //! The worlds run the real `decide`, `repair`, `Evaluation::of`, `EvidenceQuery`, `StateWrite::items`,
-//! `refusal` and `proof_key`. What is modelled is what surrounds them: the table, which obeys the
+//! `refusal` and `proof_key`. The model has the rest: the table, which obeys the
 //! conditions of the writes; the executions, which read, decide, write and look for their own writes
 //! step by step; the messages that start them; the clock, the traffic, and faults. Each mutant breaks
 //! one rule, and the property named with it must find that out.
@@ -28,7 +28,7 @@ use rules::Mutant;
 use stateright::{Checker, HasDiscoveries, Model};
 use world::World;
 
-/// Goes through the whole world; nothing that must hold may fail.
+/// Explores the whole world. Every property must hold.
 fn check(name: &str, world: World) {
     let begun = Instant::now();
     let checker = world.checker().threads(2).spawn_bfs().join();
@@ -43,7 +43,7 @@ fn check(name: &str, world: World) {
     assert!(checker.is_done());
 }
 
-/// Breaks one rule: the property must find out.
+/// Breaks one rule. The property must fail.
 fn catch(mutant: Mutant, property: &'static str, world: World) {
     let begun = Instant::now();
     let world = World { mutant: Some(mutant), ..world };

@@ -1,5 +1,4 @@
-//! What must hold, said without the code that is checked: from the history of what was written and
-//! from the outcomes that there really were.
+//! The properties, computed without the code under test: from the history of writes and from the real outcomes.
 
 use breaker::{Bucket, DRAWS, Level, StateWrite, TransitionRequest, route};
 use jiff::{SignedDuration, Timestamp};
@@ -141,7 +140,7 @@ pub fn of(world: &World) -> Vec<Property<World>> {
     properties
 }
 
-/// Nothing is left to happen.
+/// Whether no action is left.
 fn at_horizon(world: &World, state: &State) -> bool {
     let mut actions = Vec::new();
     world.actions(state, &mut actions);
@@ -187,15 +186,15 @@ pub struct Move<'a> {
     pub committed: &'a Committed,
     pub from: Level,
     pub to: Level,
-    /// When the counts began, by what was written and by the hold that ended.
+    /// Time from which on outcomes count, by the writes and by the hold that ended.
     pub counts_began: Timestamp,
-    /// When the last operator's hold ends.
+    /// End of the last operator's hold.
     pub held_until: Option<Timestamp>,
     /// Failures of the last move that may be counted again.
     pub carried: u64,
-    /// When the level last moved.
+    /// Time of the last move.
     pub moved_at: Timestamp,
-    /// Until when the level takes over, where the last move was an automatic recovery.
+    /// End of the ramp, if the last move was an automatic recovery.
     pub ramp_until: Option<Timestamp>,
 }
 

@@ -92,6 +92,7 @@ fn a_series_that_is_cut_short_or_not_answered_is_no_evidence() {
     assert_eq!(read(silent).0, Err(MetricsError("Error was not answered at all".to_owned())));
 }
 
+/// CloudWatch rounds a start time down, so it returns a bucket from before the range.
 #[test]
 fn a_bucket_outside_the_range_is_dropped() {
     let sums = [(99, 9.0), (100, 1.0), (199, 1.0), (200, 9.0)];
