@@ -157,7 +157,7 @@ async fn failing_messages_end_in_the_dead_letter_queue() {
     let system = System::start(&quick()).await;
     // Only how soon a message comes back differs from what is deployed.
     system.messages_come_back_after(5).await;
-    system.garble_state().await;
+    system.corrupt_state().await;
     let (poison, alarm) = ("{\"AlarmName\": 7}", alarm_message(&system, "level-1-error-rate", 0));
     system.send(poison).await;
     system.send(&alarm).await;

@@ -100,7 +100,7 @@ async fn probes_alone_recover_a_fixed_level_1() {
         (failed_probes >= 5).then_some(())
     })
     .await;
-    let look = system.rehearse().await;
+    let look = system.evaluate_dry().await;
     assert!(look["evidence"]["successStreak"].as_u64().unwrap() >= 5, "level 2 alone would bring level 1 back: {look}");
     // It may write down counts that have changed.
     assert_ne!(look["outcome"], "transition", "{look}");

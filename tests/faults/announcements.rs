@@ -116,7 +116,7 @@ fn each_transition_is_announced_once_and_a_dry_run_never() {
         let emitted = evaluations(system).await;
         let dry_run = with(force_to(1), json!({"dryRun": true}));
         assert_eq!(system.execute(&dry_run).await.unwrap()["outcome"], "transition");
-        assert_eq!(system.rehearse().await["dryRun"], true);
+        assert_eq!(system.evaluate_dry().await["dryRun"], true);
         assert!((evaluations(system).await - emitted).abs() < 0.5, "a dry run emits nothing");
         assert_eq!(system.epoch().await, before + 2);
 

@@ -54,7 +54,7 @@ fn a_deleted_state_is_reported_and_one_command_repairs_it() {
 #[test]
 fn a_corrupt_state_is_never_routed_by_and_is_repaired() {
     alone(async |system, _| {
-        is_repaired(system, async || system.garble_state().await, "currentLevel").await;
+        is_repaired(system, async || system.corrupt_state().await, "currentLevel").await;
     });
 }
 
