@@ -18,7 +18,7 @@ use crate::running;
 use crate::traffic::{Answer, Traffic};
 
 /// Requests that may wait for their answers at a time; further ones wait to be sent.
-const MOST_WAITING: usize = 200;
+const MAX_WAITING: usize = 200;
 
 /// What to send.
 #[derive(Debug, Args)]
@@ -142,7 +142,7 @@ pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
     for _ in 0..total {
         let turn = async {
             times.tick().await;
-            while waiting.len() >= MOST_WAITING {
+            while waiting.len() >= MAX_WAITING {
                 summary.take(waiting.join_next().await);
             }
         };

@@ -133,7 +133,7 @@ fn list() -> String {
     });
     let numbers = NUMBERS.iter().map(|number| {
         let key = format!("policy.{}", number.key);
-        format!("  {key:<41} {} to {}: {}", number.least, number.most, number.description)
+        format!("  {key:<41} {} to {}: {}", number.minimum, number.maximum, number.description)
     });
     let words = WORDS.iter().map(|key| format!("  {key:<41} a word, as in docs/configuration.md"));
     let words = words.chain([format!("  {REQUEST_FALLBACK:<41} true or false")]);

@@ -15,9 +15,9 @@ pub const BUILT_IN: [(&str, &str); 6] = [
 ];
 
 /// Maximum duration: a week, longer than any outage that a policy is chosen for.
-const MOST_MINUTES: u32 = 7 * 24 * 60;
+const MAX_MINUTES: u32 = 7 * 24 * 60;
 /// Maximum rate of requests: five times what one region's default concurrency carries.
-const MOST_REQUESTS_PER_SECOND: f64 = 50_000.0;
+const MAX_REQUESTS_PER_SECOND: f64 = 50_000.0;
 /// The periods, in seconds, at which `CloudWatch` evaluates a level alarm.
 const ALARM_PERIODS: [u32; 4] = [10, 20, 30, 60];
 
@@ -272,8 +272,8 @@ impl Scenario {
     /// # Errors
     /// Names the field and the allowed values.
     pub fn check(&self) -> Result<(), ScenarioError> {
-        within("minutes", self.minutes.into(), 1.0, MOST_MINUTES.into())?;
-        within("requestsPerSecond", self.requests_per_second, 0.001, MOST_REQUESTS_PER_SECOND)?;
+        within("minutes", self.minutes.into(), 1.0, MAX_MINUTES.into())?;
+        within("requestsPerSecond", self.requests_per_second, 0.001, MAX_REQUESTS_PER_SECOND)?;
         percent("safePercent", self.safe_percent)?;
         for (index, point) in self.traffic.iter().enumerate() {
             let field = |name: &str| format!("traffic[{index}].{name}");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Policy;
 
 /// Maximum number of doublings: from one second it reaches far more than a day, and nothing overflows.
-const MOST_DOUBLINGS: u32 = 20;
+const MAX_DOUBLINGS: u32 = 20;
 
 /// The back-off: how often the cooldown was doubled, and the recovery that the next fall is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +34,7 @@ impl RecoveryBackoff {
     #[must_use]
     pub fn after_fall(self, policy: &Policy, last_transition: Timestamp, now: Timestamp) -> Self {
         let doublings = if self.is_relapse(policy, now) {
-            self.doublings.saturating_add(1).min(MOST_DOUBLINGS)
+            self.doublings.saturating_add(1).min(MAX_DOUBLINGS)
         } else if now.duration_since(last_transition) >= policy.calm() {
             0
         } else {
@@ -56,7 +56,7 @@ impl RecoveryBackoff {
     pub fn cooldown(&self, policy: &Policy) -> SignedDuration {
         let base = policy.cooldown();
         let Some(longest) = policy.longest_cooldown() else { return base };
-        let factor = 1_i32.checked_shl(self.doublings.min(MOST_DOUBLINGS)).unwrap_or(i32::MAX);
+        let factor = 1_i32.checked_shl(self.doublings.min(MAX_DOUBLINGS)).unwrap_or(i32::MAX);
         base.checked_mul(factor).map_or(longest, |doubled| doubled.min(longest))
     }
 }

@@ -11,7 +11,7 @@ use crate::{Bucket, CallCounts, Evidence, EvidenceSummary, Policy, Probing, Refu
 /// The time over which traffic is measured, and the time that a proof should take.
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 /// Minimum time of a measurement. In less time the traffic tells too little.
-const LEAST_SPAN: SignedDuration = SignedDuration::from_secs(20);
+const MIN_SPAN: SignedDuration = SignedDuration::from_secs(20);
 /// Minimum number of probes that tells how much of the traffic is retryable.
 const FEW_PROBES: u64 = 5;
 /// Target number of probes, in percent of those that a proof needs. It is above 100 because probes come by chance, and
@@ -120,7 +120,7 @@ impl Span {
     /// Converts a number of calls in the span to calls a minute; `None` if the span is too short to tell.
     fn a_minute(&self, calls: u64) -> Option<u64> {
         let span = self.until.duration_since(self.since);
-        if span < LEAST_SPAN {
+        if span < MIN_SPAN {
             return None;
         }
         let scaled = u128::from(calls) * MINUTE.as_millis().unsigned_abs() / span.as_millis().unsigned_abs().max(1);

@@ -70,9 +70,9 @@ fn without_probes(
 
 fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Proof {
     let ProbeSeries { calls, failed, newest, .. } = *series;
-    let (least, percent) = (policy.probe_calls(), policy.failure_rate_percent().unwrap_or_default());
+    let (minimum, percent) = (policy.probe_calls(), policy.failure_rate_percent().unwrap_or_default());
     let text = format!(
-        "{calls} probes of level {better} of which {failed} failed (threshold {least} with less than {percent} %)"
+        "{calls} probes of level {better} of which {failed} failed (threshold {minimum} with less than {percent} %)"
     );
     let NewestProbes { answered, refused } = newest;
     if newest.mostly_refused() {
@@ -84,7 +84,11 @@ fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Proof {
     }
     let text = if refused > 0 { format!("{text}, and {refused} were refused") } else { text };
     let counts = CallCounts { calls, failed, slow: 0 };
-    if calls >= least.into() && !counts.reaches(failed, percent, 0) { Proof::Given(text) } else { Proof::Missing(text) }
+    if calls >= minimum.into() && !counts.reaches(failed, percent, 0) {
+        Proof::Given(text)
+    } else {
+        Proof::Missing(text)
+    }
 }
 
 fn by_streak(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, note: &str) -> Proof {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{LONGEST_SECONDS, MOST_OUTCOMES};
+use crate::policy::{LONGEST_SECONDS, MAX_OUTCOMES};
 use crate::request::{ARN_CHARACTERS, HOLD_MINUTES, REASON_CHARACTERS, REQUESTER_CHARACTERS};
 use crate::route::{DRAWS, draws};
 use crate::{Level, Policy, RecoveryBackoff};
@@ -254,7 +254,7 @@ impl SystemState {
         if epoch > version {
             return Err(format!("`epoch` is {epoch}: it should not be above `version`, which is {version}"));
         }
-        let most_carried = if *current_level == Level::Degraded { MOST_OUTCOMES.unsigned_abs() } else { 0 };
+        let most_carried = if *current_level == Level::Degraded { MAX_OUTCOMES.unsigned_abs() } else { 0 };
         if *carried_failures > most_carried {
             return Err(format!(
                 "`carriedFailures` is {carried_failures}: at level {current_level} it should be at most {most_carried}"

@@ -13,7 +13,7 @@ const GATEWAY_PATIENCE: Duration = Duration::from_secs(29);
 /// Maximum time of an answer's way back to the caller.
 const WAY_BACK: Duration = Duration::from_millis(500);
 /// Minimum time for an invocation. With less time left, no service is invoked.
-pub const LEAST_TIME: Duration = Duration::from_millis(50);
+pub const MIN_TIME: Duration = Duration::from_millis(50);
 
 /// Maximum timeout of a service. A read of the state (300 ms) and two invocations, one after the other, fit into the
 /// time for an answer (28.5 s).

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::answer::{PROBE_MARK, Route, ServiceAnswer, without_service};
-use crate::deadline::{LEAST_TIME, time_for, time_for_probe};
+use crate::deadline::{MIN_TIME, time_for, time_for_probe};
 use crate::http_event::{BreakerContext, Request, with_breaker_context};
 use crate::{
     Controller, Current, InvokeError, LevelReader, PAYLOAD_LIMIT, ServiceInvoker, ServiceOutcome, milliseconds,
@@ -111,7 +111,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         let attempt = self.attempt(errand, &context, time).await?;
         if let (Some(next), Some(failure)) = (fallback, attempt.failure()) {
             let time = time_for(next, None, &self.service_timeouts, answer_by, Instant::now());
-            if time >= LEAST_TIME {
+            if time >= MIN_TIME {
                 let context = BreakerContext { fallback_from: Some(level), ..self.context(current, next) };
                 if let Ok(answer) = self.attempt(errand, &context, time).await?.usable() {
                     let route = Route { fallback_from: Some(failure), ..Route::to(current.level, next) };
@@ -209,7 +209,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
             if error.is_lost_connection() {
                 self.record_lost_connection(error, context.level);
             }
-            let has_time = give_up.saturating_duration_since(Instant::now()) >= LEAST_TIME;
+            let has_time = give_up.saturating_duration_since(Instant::now()) >= MIN_TIME;
             let may_try_again = match error {
                 InvokeError::NotConnected(_) => true,
                 InvokeError::ConnectionLost(_) => errand.retryable,

@@ -2,7 +2,7 @@
 
 use breaker::{Hold, Level, Policy, TransitionRecord};
 use jiff::Timestamp;
-use platform::state_store::{MOST_TRANSITIONS, Transitions};
+use platform::state_store::{MAX_TRANSITIONS, Transitions};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -21,8 +21,8 @@ pub fn history_count(query: &str) -> Result<u64, String> {
     let Some((_, count)) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "history") else {
         return Ok(0);
     };
-    let refused = || format!("`history` is not a number from 0 to {MOST_TRANSITIONS}.");
-    count.parse().ok().filter(|count| *count <= MOST_TRANSITIONS).ok_or_else(refused)
+    let refused = || format!("`history` is not a number from 0 to {MAX_TRANSITIONS}.");
+    count.parse().ok().filter(|count| *count <= MAX_TRANSITIONS).ok_or_else(refused)
 }
 
 /// The content of the status, for JSON and for the page.

@@ -105,7 +105,7 @@ pub struct StateTable {
 }
 
 /// Maximum number of transitions in one answer; also the maximum number of keys that `DynamoDB` reads at once.
-pub const MOST_TRANSITIONS: u64 = 100;
+pub const MAX_TRANSITIONS: u64 = 100;
 
 /// Pause before reading again the keys that a throttled table left out; doubled each time. The caller limits the whole
 /// time.
@@ -274,7 +274,7 @@ impl CommandReader for StateTable {
 
 impl HistoryReader for StateTable {
     async fn transitions(&self, epoch: u64, count: u64) -> Result<Transitions, StoreError> {
-        let oldest = epoch.saturating_add(1).saturating_sub(count.min(MOST_TRANSITIONS));
+        let oldest = epoch.saturating_add(1).saturating_sub(count.min(MAX_TRANSITIONS));
         let keys = (oldest..=epoch)
             .map(|epoch| Item::from([("pk".to_owned(), AttributeValue::S(transition_key(epoch)))]))
             .collect();

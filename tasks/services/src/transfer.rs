@@ -13,7 +13,7 @@ use crate::body::{self, BodyError};
 const WANTED: &str = "a JSON object with `fromAccount`, `toAccount` and `amount` only";
 
 /// Maximum amount in cents: one million.
-const MOST_CENTS: u64 = 100_000_000;
+const MAX_CENTS: u64 = 100_000_000;
 
 /// The body of `POST /transfer`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -124,7 +124,7 @@ fn cents(text: &str) -> Option<u64> {
     let whole: u64 = whole.parse().ok()?;
     let decimals: u64 = format!("{decimals:0<2}").parse().ok()?;
     let cents = whole.checked_mul(100)?.checked_add(decimals)?;
-    (1..=MOST_CENTS).contains(&cents).then_some(cents)
+    (1..=MAX_CENTS).contains(&cents).then_some(cents)
 }
 
 #[cfg(test)]
@@ -171,8 +171,7 @@ mod tests {
         for amount in ["0.010000000000000000001", "1e2", "1E2", "1000000.0000000000001", "-0", "-0.01"] {
             assert!(transfer(amount).unwrap_err().starts_with("`amount`"), "{amount}");
         }
-        for (amount, cents) in [("10.50", 1050), ("10.5", 1050), ("10", 1000), ("0.01", 1), ("1000000.00", MOST_CENTS)]
-        {
+        for (amount, cents) in [("10.50", 1050), ("10.5", 1050), ("10", 1000), ("0.01", 1), ("1000000.00", MAX_CENTS)] {
             assert_eq!(transfer(amount).unwrap().cents, cents);
             assert_eq!(transfer(&format!("\"{amount}\"")).unwrap().cents, cents);
         }
@@ -189,7 +188,7 @@ mod tests {
         }
 
         #[test]
-        fn every_amount_with_two_decimals_is_kept_to_the_cent(cents in 1_u64..=MOST_CENTS) {
+        fn every_amount_with_two_decimals_is_kept_to_the_cent(cents in 1_u64..=MAX_CENTS) {
             let text = format!("\"{}.{:02}\"", cents / 100, cents % 100);
             prop_assert_eq!(transfer(&text).unwrap().cents, cents);
         }

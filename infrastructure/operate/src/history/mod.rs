@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use breaker::{CommandRecord, Stored, TransitionRecord};
 use jiff::Timestamp;
-use platform::state_store::{HistoryReader, LastKnownReader, MOST_TRANSITIONS, StateReader};
+use platform::state_store::{HistoryReader, LastKnownReader, MAX_TRANSITIONS, StateReader};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -87,7 +87,7 @@ pub async fn read(
     let (mut entries, mut left_out) = (BTreeMap::<u64, Entry>::new(), 0);
     let mut next = newest.map(|newest| selection.epoch.unwrap_or(newest).min(newest));
     while let Some(epoch) = next {
-        let count = if selection.epoch.is_some() { 1 } else { MOST_TRANSITIONS };
+        let count = if selection.epoch.is_some() { 1 } else { MAX_TRANSITIONS };
         let read = table.transitions(epoch, count).await.map_err(|error| failed(&error))?;
         left_out += read.left_out;
         let older = read.records.iter().any(|record| selection.since.is_some_and(|since| record.at < since));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Level;
 use crate::recovery::BAD_PROBES_COUNT;
 
-pub(crate) use settings::{LONGEST_SECONDS, MOST_OUTCOMES};
+pub(crate) use settings::{LONGEST_SECONDS, MAX_OUTCOMES};
 pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 
 /// An environment's pause after a probe, as a multiple of the probe's duration.
@@ -59,8 +59,8 @@ impl Policy {
     pub fn new(settings: PolicySettings) -> Result<Self, PolicyError> {
         for number in NUMBERS {
             let value = number.of(&settings);
-            if !(number.least..=number.most).contains(&value) {
-                let problem = format!("{value} is not a number from {} to {}", number.least, number.most);
+            if !(number.minimum..=number.maximum).contains(&value) {
+                let problem = format!("{value} is not a number from {} to {}", number.minimum, number.maximum);
                 return Err(PolicyError { setting: number.key, problem });
             }
         }

@@ -128,9 +128,9 @@ pub struct Number {
     /// Its description for people.
     pub description: &'static str,
     /// Minimum.
-    pub least: i64,
+    pub minimum: i64,
     /// Maximum.
-    pub most: i64,
+    pub maximum: i64,
     field: fn(&mut PolicySettings) -> &mut i64,
 }
 
@@ -149,20 +149,20 @@ impl Number {
 }
 
 /// Maximum of a threshold. CloudWatch sums are exact far beyond it.
-pub const MOST_OUTCOMES: i64 = 1_000_000;
+pub const MAX_OUTCOMES: i64 = 1_000_000;
 /// Maximum of a time: one day. Older evidence says nothing about the present.
 pub const LONGEST_SECONDS: i64 = 86_400;
 /// Maximum of the settling time: ten minutes. Metrics that arrive later are not evidence for a recovery.
 const LONGEST_SETTLE_SECONDS: i64 = 600;
 
 macro_rules! numbers {
-    ($($field:ident $key:literal $least:literal ..= $most:ident : $description:literal),+ $(,)?) => {
+    ($($field:ident $key:literal $minimum:literal ..= $maximum:ident : $description:literal),+ $(,)?) => {
         /// Every number of a policy.
         pub const NUMBERS: &[Number] = &[$(Number {
             key: $key,
             description: $description,
-            least: $least,
-            most: $most,
+            minimum: $minimum,
+            maximum: $maximum,
             field: |settings| &mut settings.$field,
         }),+];
     };
@@ -172,17 +172,17 @@ const PERCENT: i64 = 100;
 const LONGEST_CALL_MILLISECONDS: i64 = 30_000;
 
 numbers! {
-    level_1_failures "counts.level_1_failures" 0..=MOST_OUTCOMES:
+    level_1_failures "counts.level_1_failures" 0..=MAX_OUTCOMES:
         "number of failures at level 1 within the window that leads to level 2; 0: off",
-    level_2_failures "counts.level_2_failures" 0..=MOST_OUTCOMES:
+    level_2_failures "counts.level_2_failures" 0..=MAX_OUTCOMES:
         "number of failures, carried failures included, that leads from level 2 to level 3; 0: off",
     window_seconds "counts.window_seconds" 0..=LONGEST_SECONDS:
         "time for which a failure counts; 0: since the last transition",
-    consecutive_failures "counts.consecutive_failures" 0..=MOST_OUTCOMES:
+    consecutive_failures "counts.consecutive_failures" 0..=MAX_OUTCOMES:
         "number of consecutive failures that makes the level fall; 0: off",
     failure_rate_percent "rates.failure_percent" 0..=PERCENT:
         "failure rate in percent that makes the level fall; 0: off",
-    minimum_calls "rates.minimum_calls" 1..=MOST_OUTCOMES:
+    minimum_calls "rates.minimum_calls" 1..=MAX_OUTCOMES:
         "minimum number of calls for a rate to count",
     rate_window_seconds "rates.window_seconds" 1..=LONGEST_SECONDS:
         "time for which a call counts for rates",
@@ -190,9 +190,9 @@ numbers! {
         "duration from which on a call is slow; 0: no call is slow",
     slow_call_rate_percent "slow_calls.percent" 0..=PERCENT:
         "rate of slow calls in percent that makes the level fall; 0: off",
-    level_3_successes "recovery.level_3_successes" 1..=MOST_OUTCOMES:
+    level_3_successes "recovery.level_3_successes" 1..=MAX_OUTCOMES:
         "number of consecutive successes at level 3 that leads to level 2",
-    level_2_successes "recovery.level_2_successes" 1..=MOST_OUTCOMES:
+    level_2_successes "recovery.level_2_successes" 1..=MAX_OUTCOMES:
         "number of consecutive successes at level 2 that leads to level 1",
     settle_seconds "recovery.settle_seconds" 0..=LONGEST_SETTLE_SECONDS:
         "minimum age of the outcomes that a recovery rests on",
@@ -206,15 +206,15 @@ numbers! {
         "time without a transition after which a fall resets the cooldown",
     probe_percent "probes.percent" 1..=PERCENT:
         "minimum share of GET and HEAD requests, in percent, that probes the better level after the cooldown",
-    probe_limit_per_second "probes.limit_per_second" 1..=MOST_OUTCOMES:
+    probe_limit_per_second "probes.limit_per_second" 1..=MAX_OUTCOMES:
         "maximum number of probes a second of one controller environment",
-    probe_calls "probes.calls" 1..=MOST_OUTCOMES:
+    probe_calls "probes.calls" 1..=MAX_OUTCOMES:
         "number of probes that proves that the better level works",
     probe_idle_seconds "probes.idle_seconds" 1..=LONGEST_SECONDS:
         "time without any probe after which a recovery rests on the current level",
     ramp_seconds "ramp.seconds" 0..=LONGEST_SECONDS:
         "duration of the ramp, during which a level that recovered takes a growing share of the requests; 0: off",
-    ramp_minimum_calls "ramp.minimum_calls" 1..=MOST_OUTCOMES:
+    ramp_minimum_calls "ramp.minimum_calls" 1..=MAX_OUTCOMES:
         "during the ramp, minimum number of calls for a rate to count",
 }
 

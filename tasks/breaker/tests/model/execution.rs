@@ -8,7 +8,7 @@ use crate::table::Told;
 use crate::world::{Base, Committed, End, Fate, Phase, Run, Slot, State, Trouble, World};
 
 /// How often the state machine evaluates again after a lost race.
-const MOST_CONFLICTS: u8 = 3;
+const MAX_CONFLICTS: u8 = 3;
 
 impl World {
     fn execution(&self, run: &Run, slot: usize) -> Execution {
@@ -127,7 +127,7 @@ impl World {
                 run.kills = 0;
                 if evaluation.outcome == Outcome::Record && !self.slots[slot].request.is_command() {
                     Phase::Ended(End::Nothing)
-                } else if run.conflicts <= MOST_CONFLICTS {
+                } else if run.conflicts <= MAX_CONFLICTS {
                     self.read(state, slot)
                 } else {
                     Phase::Ended(End::Failed("StateConflict"))

@@ -12,7 +12,7 @@ use crate::rules::Mutant;
 use crate::table::{Table, Told};
 
 /// How often the state machine tries a task again that was killed.
-const MOST_KILLS: u8 = 1;
+const MAX_KILLS: u8 = 1;
 
 /// What may happen, and to whom.
 #[derive(Clone, Debug)]
@@ -285,7 +285,7 @@ impl World {
                     if run.conflicts == 0 {
                         actions.push(Action::Write(slot, Fate::Busy));
                     }
-                    if run.kills < MOST_KILLS {
+                    if run.kills < MAX_KILLS {
                         actions.push(Action::Write(slot, Fate::Killed));
                     }
                 }
