@@ -72,15 +72,15 @@ async fn problems(environment: &Environment) -> Vec<String> {
 #[tokio::test]
 async fn an_invalid_policy_is_logged_once_and_requests_are_served() {
     let (dynamodb, lambda) = (DynamoDb::start(item(1)), Lambda::start([well(), well(), well()]));
-    let environment =
-        Environment::start(&dynamodb.stub.address, &lambda.stub.address, &[("LEVEL_1_FAILURE_THRESHOLD", "10")]);
+    let config = [("BREAKER_CONFIG", "{\"policy.counts.level_1_failures\":10}")];
+    let environment = Environment::start(&dynamodb.stub.address, &lambda.stub.address, &config);
     for _ in 0..2 {
         assert_eq!(environment.invoke(&event("GET", "/account/1"), DEADLINE).await.unwrap()["statusCode"], 200);
     }
     let status = environment.invoke(&event("GET", "/circuit-breaker"), DEADLINE).await.unwrap();
-    assert!(status["body"].as_str().unwrap().contains("\"thresholds\":null"), "{status}");
+    assert!(status["body"].as_str().unwrap().contains("\"level1To2Failures\":5"), "{status}");
     let logged = problems(&environment).await;
-    assert!(logged.len() == 1 && logged[0].contains("LEVEL_2_FAILURE_THRESHOLD"), "{logged:?}");
+    assert!(logged.len() == 1 && logged[0].contains("counts.level_2_failures"), "{logged:?}");
 }
 
 #[tokio::test]
