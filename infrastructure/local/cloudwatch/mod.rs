@@ -55,7 +55,7 @@ impl StandIn {
     /// What was logged before is left alone: start it before the first request.
     ///
     /// # Errors
-    /// When the configuration names no endpoint: in the cloud there is nothing to stand in for, and
+    /// When the configuration names no endpoint: in the cloud nothing needs to be replaced, and
     /// it would take the deployment's alarms apart.
     #[expect(clippy::unused_async, reason = "it spawns tasks, so it must be called in a runtime")]
     pub async fn start(config: &SdkConfig) -> Result<Self> {
