@@ -20,9 +20,14 @@ for name in glob.glob(os.path.join(folder, '*.json')):
     handlers = schema.get('handlers', {}).values()
     actions = {action for handler in handlers for action in handler.get('permissions', [])}
     tagging = schema.get('tagging', {}).get('permissions', [])
-    known = found.setdefault(schema['typeName'], {'handlers': set(), 'tagging': set()})
+    known = found.setdefault(schema['typeName'], {'handlers': set(), 'tagging': set(), 'asked': set()})
     known['handlers'].update(actions, tagging)
     known['tagging'].update(tagging)
+    # A list of all resources of a type is asked for by nothing that deploys.
+    known['asked'].update(*(handler.get('permissions', []) for name, handler in schema.get('handlers', {}).items() if name != 'list'))
+    # CloudFormation puts its own tags on these.
+    if schema.get('tagging', {}).get('cloudFormationSystemTags'):
+        known['asked'].update(tagging)
 json.dump(found, sys.stdout, default=sorted)
 ";
 
@@ -35,6 +40,119 @@ const BEYOND: [(&str, &str); 5] = [
     ("AWS::ApiGatewayV2::Stage", "logs:DescribeLogGroups"),
     // Who names a key for a table creates the grant of the table.
     ("AWS::DynamoDB::Table", "kms:GenerateDataKey"),
+];
+
+/// What handlers ask for and a deployer does not need: why, and the actions.
+const UNUSED: [(&str, &[&str]); 13] = [
+    (
+        "neither the template nor the deployment tags resources of these types, and CloudFormation does not either",
+        &[
+            "codedeploy:TagResource",
+            "codedeploy:UntagResource",
+            "dynamodb:TagResource",
+            "dynamodb:UntagResource",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "kms:TagResource",
+            "kms:UntagResource",
+            "sqs:TagQueue",
+            "sqs:UntagQueue",
+        ],
+    ),
+    (
+        "no provisioned concurrency is set",
+        &["lambda:PutProvisionedConcurrencyConfig", "lambda:DeleteProvisionedConcurrencyConfig"],
+    ),
+    (
+        "no runtime's version, no capacity and no recursion is set",
+        &[
+            "lambda:PutRuntimeManagementConfig",
+            "lambda:AssociateRuntimeAlias",
+            "lambda:PutFunctionScalingConfig",
+            "lambda:PassCapacityProvider",
+            "lambda:PutFunctionRecursionConfig",
+        ],
+    ),
+    (
+        "code is neither signed, nor in layers, nor on file systems, nor named by an object's version",
+        &[
+            "lambda:GetCodeSigningConfig",
+            "lambda:PutFunctionCodeSigningConfig",
+            "lambda:DeleteFunctionCodeSigningConfig",
+            "lambda:GetLayerVersion",
+            "elasticfilesystem:DescribeMountTargets",
+            "s3files:ListMountTargets",
+            "s3:GetObjectVersion",
+        ],
+    ),
+    ("the API is not read from a document in S3", &["s3:getObject"]),
+    ("topics have no data protection policy", &["sns:PutDataProtectionPolicy"]),
+    (
+        "log groups have no policies, deliveries or tokens, and always a key and a retention",
+        &[
+            "logs:PutDataProtectionPolicy",
+            "logs:PutIndexPolicy",
+            "logs:DeleteIndexPolicy",
+            "logs:DeleteResourcePolicy",
+            "logs:PutBearerTokenAuthentication",
+            "logs:PutLogGroupDeletionProtection",
+            "logs:DisassociateKmsKey",
+            "logs:DeleteRetentionPolicy",
+            "firehose:TagDeliveryStream",
+            "s3:REST.PUT.OBJECT",
+        ],
+    ),
+    ("the key is always enabled and turns over", &["kms:EnableKey", "kms:DisableKey", "kms:DisableKeyRotation"]),
+    (
+        "the table is not imported",
+        &[
+            "dynamodb:DescribeImport",
+            "dynamodb:ImportTable",
+            "logs:CreateLogStream",
+            "logs:DescribeLogStreams",
+            "logs:PutLogEvents",
+            "s3:GetObjectMetadata",
+            "s3:ListBucket",
+        ],
+    ),
+    (
+        "the table has neither streams, replicas, insights nor a policy",
+        &[
+            "dynamodb:EnableKinesisStreamingDestination",
+            "dynamodb:DisableKinesisStreamingDestination",
+            "dynamodb:UpdateKinesisStreamingDestination",
+            "dynamodb:UpdateContributorInsights",
+            "dynamodb:PutResourcePolicy",
+            "dynamodb:DeleteResourcePolicy",
+            "dynamodb:CreateTableReplica",
+            "dynamodb:AssociateTableReplica",
+            "dynamodb:Scan",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+            "dynamodb:PutItem",
+            "dynamodb:GetItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:BatchWriteItem",
+            "kinesis:DescribeStream",
+            "kinesis:PutRecords",
+            "iam:CreateServiceLinkedRole",
+            "kms:RevokeGrant",
+        ],
+    ),
+    (
+        "policies are attached to roles alone",
+        &["iam:AttachGroupPolicy", "iam:AttachUserPolicy", "iam:DetachGroupPolicy", "iam:DetachUserPolicy"],
+    ),
+    (
+        "roles have no description, no longer session and no boundary",
+        &[
+            "iam:UpdateRole",
+            "iam:UpdateRoleDescription",
+            "iam:PutRolePermissionsBoundary",
+            "iam:DeleteRolePermissionsBoundary",
+        ],
+    ),
+    ("what is deployed runs on Lambda", &["codedeploy:RegisterOnPremisesInstance"]),
 ];
 
 /// The rows of the page's table: resource type, actions.
@@ -66,6 +184,18 @@ async fn the_rights_of_a_deployer_are_those_of_the_handlers() {
             let is_known = handlers.get(kind).is_some_and(|known| known["handlers"].contains(action));
             assert!(is_known || BEYOND.contains(&(kind, action)), "{kind}: nothing says that it needs {action}");
         }
+    }
+    // The same deployer has the rights of all rows.
+    let granted: BTreeSet<&String> = rows.values().flatten().collect();
+    let asked: BTreeSet<&String> =
+        rows.keys().filter_map(|kind| handlers.get(kind)).flat_map(|known| &known["asked"]).collect();
+    let unused: BTreeSet<&str> = UNUSED.iter().flat_map(|(_, actions)| actions.iter().copied()).collect();
+    let missing: Vec<_> =
+        asked.iter().filter(|action| !granted.contains(*action) && !unused.contains(action.as_str())).collect();
+    assert!(missing.is_empty(), "handlers ask for these, and the page lacks them: {missing:?}");
+    for action in unused {
+        assert!(asked.iter().any(|asked| *asked == action), "no handler asks for {action}: it need not be listed");
+        assert!(!granted.iter().any(|granted| *granted == action), "{action} is said to be unused, and is granted");
     }
     // The transform tags resources that the template does not tag.
     let tagged: BTreeSet<&String> = rows.keys().filter(|kind| deployed.is_tagged(kind)).collect();

@@ -170,8 +170,8 @@ fn machine(deployed: &Deployed) -> Vec<Row> {
     let schedule = role("EvaluationScheduleRole");
     let encrypts = "Step Functions encrypts an execution";
     let (logs, traces) = ("Step Functions sets its log delivery up", "Step Functions traces an execution");
-    let (starts, reads) =
-        ("EventBridge Scheduler starts the machine", "EventBridge Scheduler starts an encrypted machine");
+    // `StartExecution` asks for no right on the machine's key.
+    let starts = "EventBridge Scheduler starts the machine";
     let deliveries = [
         "logs:CreateLogDelivery",
         "logs:GetLogDelivery",
@@ -197,7 +197,6 @@ fn machine(deployed: &Deployed) -> Vec<Row> {
         row(logs, MACHINE_LOGS, each(&itself, &deliveries, &anything("logs"), logs)),
         row(traces, MACHINE_TRACES, each(&itself, &sampled, &anything("xray"), traces)),
         row(starts, SCHEDULER_ROLE, each(&schedule, &["states:StartExecution"], &machine, starts)),
-        row(reads, MACHINE_KEY, with(each(&schedule, &["kms:Decrypt"], &key, reads), &context)),
     ]
 }
 
