@@ -5,12 +5,17 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use operate::check::Check;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 const PAGE: &str = "infrastructure/docs/aws-facts.md";
 const COLUMNS: [&str; 4] = ["behaviour", "source", "code", "held by"];
 /// What a row says instead of a test.
 const FIRST_DEPLOYMENT: &str = "first deployment";
+/// The command that tries such a row on the deployed system, and names its check in brackets.
+const COMMAND: &str = "breaker check";
+/// What a row says if it does not.
+const NOT_TRIED: &str = "No command tries it: ";
 
 /// One cell of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,7 +83,12 @@ fn problems_of(row: &[Cell]) -> Vec<String> {
     match (held_by.code.as_slice(), held_by.emphasis.as_slice()) {
         (_, [words]) if words == FIRST_DEPLOYMENT => {
             let look_at = held_by.text.strip_prefix(FIRST_DEPLOYMENT).and_then(|rest| rest.strip_prefix(": "));
-            check(look_at.is_some_and(|text| !text.trim().is_empty()), "nothing to look at".to_owned());
+            if look_at.is_none_or(|text| text.trim().is_empty()) {
+                return vec!["nothing to look at".to_owned()];
+            }
+            let is_check = Check::ALL.iter().any(|check| held_by.text.contains(&format!("({})", check.title())));
+            let is_tried = held_by.code.iter().any(|code| code == COMMAND) && is_check;
+            check(is_tried || held_by.text.contains(NOT_TRIED), "neither tried nor said why not".to_owned());
         }
         ([test], []) => {
             let exists = test.split_once("::").is_some_and(|(file, name)| has_test(file, name));
@@ -125,7 +135,9 @@ fn what_is_wrong_with_a_row_is_found() {
     let (source, code) = ("[Page](https://docs.aws.amazon.com/)", "`tests/facts.rs`");
     let test = "`tests/facts.rs::what_is_wrong_with_a_row_is_found`";
     assert_eq!(problems(&row(source, code, test)), [""; 0]);
-    assert_eq!(problems(&row(source, code, "*first deployment*: the log group")), [""; 0]);
+    for tried in ["`breaker check` (alarm path)", "the log group. No command tries it: it takes hours"] {
+        assert_eq!(problems(&row(source, code, &format!("*first deployment*: {tried}"))), [""; 0]);
+    }
     for (page, problem) in [
         (row("Page", code, test), "not one link: Page"),
         (row("[Page](page.html)", code, test), "no source: page.html"),
@@ -134,6 +146,8 @@ fn what_is_wrong_with_a_row_is_found() {
         // A function, and no test.
         (row(source, code, "`tests/facts.rs::problems`"), "no test tests/facts.rs::problems"),
         (row(source, code, "*first deployment*"), "nothing to look at"),
+        (row(source, code, "*first deployment*: the log group"), "neither tried nor said why not"),
+        (row(source, code, "*first deployment*: `breaker check` (a guess)"), "neither tried nor said why not"),
         (row(source, code, "a test"), "neither a test nor a first deployment: a test"),
         (row(source, code, test).repeat(2).replace("\n| behaviour", "\n\n| behaviour"), "twice"),
     ] {

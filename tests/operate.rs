@@ -56,6 +56,8 @@ async fn a_wrong_argument_is_refused_by_name() {
         ),
         (&["release", "--environment", "prod", "--level", "3", "--reason", "x"], "unexpected argument '--level'"),
         (&["status", "--environment", "prod", "--watch", "--open"], "cannot be used with"),
+        (&["check"], "--environment <NAME>"),
+        (&["check", "--environment", "prod", "--wait", "long"], "such as 60s or 2m"),
         (&["restart"], "unrecognized subcommand 'restart'"),
     ] {
         let ended = breaker(arguments).await;

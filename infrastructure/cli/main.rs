@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::bank::ServeArgs;
 use crate::config::ConfigArgs;
 use crate::deploying::{DeployArgs, DestroyArgs, RollbackArgs};
-use crate::operators::{ForceArgs, HistoryArgs, LookArgs, ReleaseArgs, StatusArgs};
+use crate::operators::{CheckArgs, ForceArgs, HistoryArgs, LookArgs, ReleaseArgs, StatusArgs};
 use crate::render::RenderArgs;
 
 /// What a shell reports for a program that was interrupted.
@@ -48,6 +48,7 @@ enum Command {
     Rollback(Box<RollbackArgs>),
     Destroy(Box<DestroyArgs>),
     Render(RenderArgs),
+    Check(Box<CheckArgs>),
     Status(Box<StatusArgs>),
     Look(Box<LookArgs>),
     Force(Box<ForceArgs>),
@@ -85,6 +86,7 @@ async fn main() -> ExitCode {
         Some(Command::Rollback(args)) => deploying::rollback(*args).await,
         Some(Command::Destroy(args)) => deploying::destroy(*args).await,
         Some(Command::Render(args)) => bank::render(&args).await,
+        Some(Command::Check(args)) => operators::check(*args).await,
         Some(Command::Status(args)) => operators::status(*args).await,
         Some(Command::Look(args)) => operators::look(*args).await,
         Some(Command::Force(args)) => operators::force(*args).await,

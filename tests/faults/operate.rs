@@ -237,6 +237,55 @@ fn a_record_that_cannot_be_read_leaves_the_outcome_unknown() {
     });
 }
 
+/// The state of the alarm that `check` sets.
+async fn canary(system: &System) -> String {
+    let cloudwatch = aws_sdk_cloudwatch::Client::new(system.stack.sdk());
+    let named = cloudwatch.describe_alarms().alarm_names(system.deployment.output("CanaryAlarmName"));
+    named.send().await.unwrap().metric_alarms()[0].state_value().unwrap().to_string()
+}
+
+#[test]
+fn a_check_tries_the_chain_and_leaves_it_as_it_was() {
+    alone(async |system, proxy| {
+        let before = (system.epoch().await, canary(system).await);
+        let report = json_of(&breaker(system, proxy, &["check", "--json"]).await.done(&[]));
+        let found: Vec<(&str, &str)> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| (finding["check"].as_str().unwrap(), finding["verdict"].as_str().unwrap()))
+            .collect();
+        let expected = [
+            ("request", "passed"),
+            ("dryRun", "passed"),
+            ("executionLog", "notTried"),
+            ("alarmPath", "passed"),
+            ("metricsDelay", "notTried"),
+            ("evaluations", "passed"),
+            ("writtenState", "passed"),
+            ("alarmActions", "passed"),
+            ("actionResults", "notTried"),
+            // The tests deploy without an address.
+            ("subscriptions", "warning"),
+            ("services", "notTried"),
+        ];
+        assert_eq!(found, expected, "{report:#}");
+        assert_eq!((system.epoch().await, canary(system).await), before);
+    });
+}
+
+#[test]
+fn a_check_fails_while_the_functions_cannot_read_the_table() {
+    alone(async |system, proxy| {
+        let before = canary(system).await;
+        let down = proxy.inject(Calls::to("dynamodb", ""), Fault::Refuse, None);
+        let said = breaker(system, proxy, &["check", "--wait", "1s"]).await;
+        said.failed(&["dry run        failed: StateUnavailable", "alarm path     failed: ", ", 2 failed, "]);
+        drop(down);
+        assert_eq!(canary(system).await, before, "the alarm is set back");
+    });
+}
+
 #[test]
 fn a_command_that_another_operator_carried_out_has_nothing_left() {
     alone(async |system, proxy| {

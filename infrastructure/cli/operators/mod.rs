@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "most doc comments here are help texts, which have no markdown")]
 
 mod arguments;
+mod check;
 mod command;
 mod history;
 mod status;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 pub use self::arguments::text;
 
+pub use check::{CheckArgs, check};
 pub use command::{ForceArgs, LookArgs, ReleaseArgs, force, look, release};
 pub use history::{HistoryArgs, history};
 pub use status::{StatusArgs, status};

@@ -1,10 +1,11 @@
-//! What operators do to a deployed circuit breaker: look, force, release, see its status and its history.
+//! What operators do to a deployed circuit breaker: look, force, release, see its status and its history, check it.
 //!
 //! What decides and what is said is here, behind one narrow port for each need ([`ports`]); what talks to AWS is in
 //! [`aws`]. The requests, answers and records are the types that the Lambdas use.
 
 pub mod answer;
 pub mod aws;
+pub mod check;
 pub mod command;
 pub mod deployment;
 pub mod exit;

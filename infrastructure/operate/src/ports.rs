@@ -5,6 +5,7 @@ use breaker::{CommandRecord, TransitionRequest};
 use jiff::Timestamp;
 
 use crate::answer::Answer;
+use crate::check::{ActionTaken, LogEvent, Series, StatusAnswer, Subscription};
 use crate::deployment::{Deployment, Identity};
 use crate::history::StartEvent;
 use crate::status::{Alarm, ControllersView};
@@ -67,6 +68,56 @@ pub trait Controllers {
 pub trait Alarms {
     /// Returns all alarms of the deployment.
     fn alarms(&self) -> impl Future<Output = Result<Vec<Alarm>, CallError>> + Send;
+}
+
+/// Asks the controller for the status through its alias, as the API does. That asks no service, so it makes no
+/// outcome.
+pub trait AsksStatus {
+    /// The controller's answer.
+    fn status(&self) -> impl Future<Output = Result<StatusAnswer, CallError>> + Send;
+}
+
+/// Reads log groups.
+pub trait Logs {
+    /// The events of `group` since `since` that have `word`.
+    fn events(
+        &self,
+        group: &str,
+        since: Timestamp,
+        word: &str,
+    ) -> impl Future<Output = Result<Vec<LogEvent>, CallError>> + Send;
+}
+
+/// Sets the state of an alarm by hand.
+pub trait AlarmState {
+    /// The state: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    fn state(&self, alarm: &str) -> impl Future<Output = Result<String, CallError>> + Send;
+
+    /// Sets the state until the next evaluation of the alarm.
+    fn set_state(&self, alarm: &str, state: &str) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// Reads what became of the alarms' actions.
+pub trait AlarmActions {
+    /// The actions of the deployment's alarms since `since`, newest first.
+    fn actions(&self, since: Timestamp) -> impl Future<Output = Result<Vec<ActionTaken>, CallError>> + Send;
+}
+
+/// Reads who is told of alerts.
+pub trait Subscriptions {
+    /// The subscriptions of the topic for people.
+    fn subscriptions(&self) -> impl Future<Output = Result<Vec<Subscription>, CallError>> + Send;
+}
+
+/// Reads sums of the deployment's metrics.
+pub trait MetricSums {
+    /// The sum of a series from one time to another.
+    fn sum(
+        &self,
+        series: Series,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<f64, CallError>> + Send;
 }
 
 /// Reads the account's trail.

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::Path;
 
+use operate::check::CheckReport;
 use operate::command::CommandReport;
 use operate::history::HistoryReport;
 use operate::status::StatusReport;
@@ -15,6 +16,7 @@ use schemars::schema_for;
 fn the_committed_schemas_are_those_of_the_reports() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     for (name, schema) in [
+        ("check-report", schema_for!(CheckReport)),
         ("command-report", schema_for!(CommandReport)),
         ("status-report", schema_for!(StatusReport)),
         ("history-report", schema_for!(HistoryReport)),

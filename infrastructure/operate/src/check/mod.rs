@@ -1,0 +1,165 @@
+//! Whether a deployed circuit breaker works, tried on the deployed system itself.
+//!
+//! No test shows what AWS does in a bank's account: whether alarms may publish, log delivery may decrypt, and how late
+//! metrics arrive. So the product tries it. What a check changes, the state of one alarm, it sets back.
+
+mod report;
+mod steps;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use platform::state_store::StateReader;
+
+use crate::deployment::{Deployment, Place};
+use crate::exit::Failure;
+use crate::ports::{AlarmActions, AlarmState, Alarms, AsksStatus, Logs, MetricSums, StateMachine, Subscriptions};
+
+pub use report::{Check, CheckReport, Finding, Verdict};
+
+/// An answer of the controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Where the controller had the state from, as the status says it.
+    pub state_source: String,
+}
+
+/// An event of a log group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEvent {
+    /// Time of the event (UTC).
+    pub at: Timestamp,
+    /// The line.
+    pub message: String,
+}
+
+/// An action that an alarm took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionTaken {
+    /// The alarm.
+    pub alarm: String,
+    /// Whether the action succeeded.
+    pub succeeded: bool,
+    /// What `CloudWatch` says of it.
+    pub summary: String,
+}
+
+/// A subscription of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The protocol, such as `email`.
+    pub protocol: String,
+    /// The address.
+    pub endpoint: String,
+    /// Whether its owner confirmed it.
+    pub confirmed: bool,
+}
+
+/// A metric with no other dimension than the deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// The namespace.
+    pub namespace: &'static str,
+    /// The metric.
+    pub metric: &'static str,
+    /// The shortest period that it is kept by (seconds).
+    pub period_seconds: i32,
+}
+
+/// What of the deployment is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The log group of the state machine's executions.
+    pub execution_log: String,
+    /// The log group of the alarm processor.
+    pub processor_log: String,
+    /// The alarm that is set by hand.
+    pub alarm: String,
+}
+
+/// Which AWS it is, and how long is waited for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Whether it is a local AWS, which cannot show everything.
+    pub local: bool,
+    /// Between two looks.
+    pub pause: Duration,
+    /// For each thing that is to arrive.
+    pub patience: Duration,
+}
+
+/// Where things are tried.
+#[derive(Clone, Debug)]
+pub struct Checks<M, T, A, P> {
+    /// The state machine.
+    pub machine: M,
+    /// The state table.
+    pub table: T,
+    /// The alarms.
+    pub alarms: A,
+    /// Everything else.
+    pub probe: P,
+    /// What is tried.
+    pub names: Names,
+    /// How long is waited.
+    pub pace: Pace,
+}
+
+impl Names {
+    /// The names in the outputs of a stack.
+    ///
+    /// # Errors
+    /// The stack lacks one of them.
+    pub fn new(deployment: &Deployment) -> Result<Self, Failure> {
+        let output = |name| deployment.output(name).map(str::to_owned);
+        Ok(Self {
+            execution_log: output("StateMachineLogGroupName")?,
+            processor_log: output("AlarmProcessorLogGroupName")?,
+            alarm: output("CanaryAlarmName")?,
+        })
+    }
+}
+
+impl Pace {
+    /// The pace for AWS, or for a local one, which is quick.
+    #[must_use]
+    pub const fn new(local: bool) -> Self {
+        let pause = if local { Duration::from_millis(300) } else { Duration::from_secs(3) };
+        Self { local, pause, patience: Duration::from_mins(2) }
+    }
+}
+
+/// Runs all checks, one after the other; `seen` is told each finding at once, because they take minutes.
+pub async fn run<M, T, A, P>(checks: &Checks<M, T, A, P>, place: Place, mut seen: impl FnMut(&Finding)) -> CheckReport
+where
+    M: StateMachine,
+    T: StateReader,
+    A: Alarms,
+    P: AsksStatus + Logs + AlarmState + AlarmActions + Subscriptions + MetricSums,
+{
+    let at = Timestamp::now();
+    let mut findings = Vec::new();
+    let mut keep = |finding: Finding| {
+        seen(&finding);
+        findings.push(finding);
+    };
+    keep(checks.request().await);
+    let (dry_run, settle) = checks.dry_run().await;
+    keep(dry_run);
+    keep(checks.execution_log(at).await);
+    let (alarm_path, counted) = checks.alarm_path().await;
+    keep(alarm_path);
+    keep(checks.metrics_delay(counted, settle).await);
+    keep(checks.evaluations(at).await);
+    keep(checks.written_state().await);
+    keep(checks.alarm_actions().await);
+    keep(checks.action_results(at).await);
+    keep(checks.subscriptions().await);
+    keep(Finding::not_tried(Check::Services, "each call of a service would count as an outcome of its level"));
+    CheckReport { deployment: place, at, findings }
+}
+
+#[cfg(test)]
+mod tests;
