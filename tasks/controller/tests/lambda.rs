@@ -10,7 +10,7 @@ use common::environment::Environment;
 use common::event;
 use common::stubs::{DynamoDb, Lambda, Refusing, Reply, item, well};
 
-/// Longer than anything takes, on a busy machine too.
+/// Longer than any request takes, on a busy machine too.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn the_state_is_read_once_and_before_there_is_a_request() {
 }
 
 #[tokio::test]
-async fn with_dynamodb_gone_the_function_starts_and_answers_at_the_fallback_level() {
+async fn without_dynamodb_the_function_starts_and_answers() {
     let (dynamodb, lambda) = (Refusing::new(), Lambda::start([well(), well(), well()]));
     let environment = Environment::start(
         &dynamodb.address,
@@ -87,17 +87,17 @@ async fn an_invalid_policy_is_logged_once_and_replaced_by_its_preset() {
 }
 
 #[tokio::test]
-async fn what_a_service_or_a_caller_got_wrong_is_logged_without_what_they_sent() {
+async fn errors_are_logged_without_the_payload() {
     const MARK: &str = "9078563412";
     let cookie = format!("{{\"statusCode\":200,\"cookies\":\"session={MARK}\"}}");
     let flag = format!("{{\"statusCode\":200,\"isBase64Encoded\":\"{MARK}\"}}");
     for answer in [cookie, flag, format!("{{\"statusCode\":200,\"cookies\":[{MARK}]}}")] {
-        let nonsense = || Reply::Now(200, vec![], answer.clone().into_bytes());
-        let (dynamodb, lambda) = (DynamoDb::start(item(1)), Lambda::start([nonsense(), nonsense(), nonsense()]));
+        let invalid = || Reply::Now(200, vec![], answer.clone().into_bytes());
+        let (dynamodb, lambda) = (DynamoDb::start(item(1)), Lambda::start([invalid(), invalid(), invalid()]));
         let environment = Environment::start(&dynamodb.stub.address, &lambda.stub.address, &[]);
         assert_eq!(environment.invoke(&event("POST", "/transfer"), DEADLINE).await.unwrap()["statusCode"], 504);
         let logged = problems(&environment).await.concat();
-        assert!(logged.contains("nonsense") && logged.contains("column"), "{logged}");
+        assert!(logged.contains("invalid response") && logged.contains("column"), "{logged}");
         assert!(!logged.contains(MARK), "{logged}");
 
         let mut odd = event("GET", "/account/1");
