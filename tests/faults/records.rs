@@ -80,3 +80,49 @@ fn a_garbled_record_keeps_nobody_from_a_repair_and_no_epoch_is_given_twice() {
         assert_eq!(system.force(2).await.unwrap()["newState"]["epoch"], newest + 2);
     });
 }
+
+/// A rollback to this release must not lose what a newer one wrote, and the history finds the records by their time.
+#[test]
+fn a_write_keeps_what_another_release_added() {
+    alone(async |system, _| {
+        system.force(2).await.unwrap();
+        let (client, table) = (system.dynamodb(), system.table());
+        client
+            .update_item()
+            .table_name(table)
+            .key("pk", AttributeValue::S(STATE.to_owned()))
+            .update_expression("SET fromTheFuture = :value")
+            .expression_attribute_values(":value", AttributeValue::S("kept".to_owned()))
+            .send()
+            .await
+            .unwrap();
+        let name = format!("indexed-{:016x}", rand::random::<u64>());
+        let force = with(force_to(3), json!({"holdMinutes": 30}));
+        system.execute_as(Some(&name), &force).await.unwrap();
+        let state = system.item(STATE).await.unwrap();
+        assert_eq!(state["fromTheFuture"], AttributeValue::S("kept".to_owned()));
+        assert!(!state.contains_key("kind"));
+
+        let newest = async |kind: &str| {
+            let found = client
+                .query()
+                .table_name(table)
+                .index_name("by-time")
+                .key_condition_expression("#kind = :kind")
+                .expression_attribute_names("#kind", "kind")
+                .expression_attribute_values(":kind", AttributeValue::S(kind.to_owned()))
+                .scan_index_forward(false)
+                .limit(1)
+                .send()
+                .await
+                .unwrap();
+            found.items()[0]["pk"].as_s().unwrap().clone()
+        };
+        assert_eq!(newest("command").await, command_key(&name));
+        assert_eq!(newest("transition").await, transition_key(system.epoch().await));
+        // An attribute that the new state does not have is removed: the release ends the hold.
+        assert!(state.contains_key("hold"));
+        system.execute(&json!({"trigger": "release", "reason": "a test", "requestedBy": "a test"})).await.unwrap();
+        assert!(!system.item(STATE).await.unwrap().contains_key("hold"));
+    });
+}

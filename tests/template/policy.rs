@@ -105,7 +105,7 @@ fn the_controller_serves_by_the_request_path_of_the_file() {
 fn file_and_controller_take_the_same_service_timeouts() {
     for service in ["service", "full", "degraded", "maintenance"] {
         let key = format!("{service}_timeout_milliseconds");
-        let node = &deployment_file::schema()["$defs"]["RequestPath"]["properties"][&key];
+        let node = &deployment_file::schema()["properties"]["request_path"]["properties"][&key];
         assert_eq!((&node["minimum"], &node["maximum"]), (&json!(100), &json!(LONGEST_SERVICE_TIMEOUT_MS)), "{key}");
     }
 }

@@ -105,6 +105,7 @@ async fn each_function_has_the_code_at_its_place_in_the_list() {
 /// Another value of a setting, with what it needs beside it.
 fn another(key: &str, value: &Value) -> String {
     match (key, value) {
+        ("deployment.architecture", _) => format!("{key} = \"x86_64\""),
         ("deployment.project", _) => "deployment.project = \"other\"".to_owned(),
         ("api.authorization" | "api.status_authorization", _) => format!("{key} = \"NONE\""),
         ("api.jwt_issuer" | "api.jwt_audience", _) => {
@@ -136,27 +137,9 @@ fn another(key: &str, value: &Value) -> String {
         (key, Value::Number(number)) => format!("{key} = {}", number.as_f64().unwrap() + 1.0).replace(".0", ""),
         ("alerts.runbook_url", _) => format!("{key} = \"https://bank.example\""),
         (key, _) => {
-            let node = key.split('.').fold(deployment_file::schema(), |node, name| {
-                let node = node["$ref"]
-                    .as_str()
-                    .map_or(node, |path| deployment_file::schema().pointer(path.trim_start_matches('#')).unwrap());
-                &node["properties"][name]
-            });
-            let node = node["$ref"]
-                .as_str()
-                .map_or(node, |path| deployment_file::schema().pointer(path.trim_start_matches('#')).unwrap());
-            let words = node["enum"].as_array().cloned().unwrap_or_else(|| {
-                node["oneOf"]
-                    .as_array()
-                    .unwrap_or_else(|| panic!("{key}: {node}"))
-                    .iter()
-                    .flat_map(|one| {
-                        one.get("const").cloned().into_iter().chain(one["enum"].as_array().cloned().unwrap_or_default())
-                    })
-                    .collect()
-            });
-            let other = words.iter().find(|word| *word != value).unwrap();
-            format!("{key} = {other}")
+            let node = key.split('.').fold(deployment_file::schema(), |node, name| &node["properties"][name]);
+            let words = node["enum"].as_array().unwrap_or_else(|| panic!("{key} is no word: {node}"));
+            format!("{key} = {}", words.iter().find(|word| *word != value).unwrap())
         }
     }
 }

@@ -70,11 +70,11 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("[policy.counts]\nlevel_1_failures = 0", &["switches off the only rule by which level 1 could fall"]),
     (
         "[policy]\nrecovery_evidence = \"probes\"",
-        &["policy.rates.failure_percent is wrong", "policy.recovery_evidence=probes needs one"],
+        &["policy.rates.failure_percent is wrong", "policy.recovery_evidence = probes needs one"],
     ),
     (
         "[policy]\ntrip_when = \"count-and-rate\"",
-        &["policy.rates.failure_percent is wrong", "policy.trip_when=count-and-rate"],
+        &["policy.rates.failure_percent is wrong", "policy.trip_when = count-and-rate"],
     ),
     (
         "[policy.recovery]\ncooldown_seconds = 900",

@@ -70,17 +70,20 @@ async fn problems(environment: &Environment) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_policy_that_makes_no_sense_is_logged_once_and_everybody_is_served() {
+async fn an_invalid_policy_is_logged_once_and_replaced_by_its_preset() {
     let (dynamodb, lambda) = (DynamoDb::start(item(1)), Lambda::start([well(), well(), well()]));
-    let environment =
-        Environment::start(&dynamodb.stub.address, &lambda.stub.address, &[("LEVEL_1_FAILURE_THRESHOLD", "10")]);
+    let environment = Environment::start(
+        &dynamodb.stub.address,
+        &lambda.stub.address,
+        &[("BREAKER_CONFIG", r#"{"policy.counts.level_1_failures":10}"#)],
+    );
     for _ in 0..2 {
         assert_eq!(environment.invoke(&event("GET", "/account/1"), DEADLINE).await.unwrap()["statusCode"], 200);
     }
     let status = environment.invoke(&event("GET", "/circuit-breaker"), DEADLINE).await.unwrap();
-    assert!(status["body"].as_str().unwrap().contains("\"thresholds\":null"), "{status}");
+    assert!(status["body"].as_str().unwrap().contains("\"level1To2Failures\":5"), "{status}");
     let logged = problems(&environment).await;
-    assert!(logged.len() == 1 && logged[0].contains("LEVEL_2_FAILURE_THRESHOLD"), "{logged:?}");
+    assert!(logged.len() == 1 && logged[0].contains("policy.counts.level_2_failures"), "{logged:?}");
 }
 
 #[tokio::test]
