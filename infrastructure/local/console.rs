@@ -235,7 +235,7 @@ fn alarm_lines<'a>(
         let (separator, end) = (if place == 0 { ": " } else { " " }, if place + 1 == on.len() { "" } else { "," });
         match lines.last_mut() {
             Some(line) if line.len() + separator.len() + name.len() + end.len() <= LINE => {
-                line.push_str(&format!("{separator}{name}{end}"));
+                *line = format!("{line}{separator}{name}{end}");
             }
             _ => lines.push(format!("          {name}{end}")),
         }

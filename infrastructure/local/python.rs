@@ -85,7 +85,10 @@ impl Python {
     /// # Errors
     /// Those of [`Self::set_up`].
     pub async fn with_cli() -> Result<Self> {
-        let python = Self::set_up_with(&[Packages::Cli]).await?;
+        let there = Self { folder: folder() };
+        let installed = Self::is_set_up() && Packages::Cli.is_installed() && there.program("aws").exists();
+        // Each call of `aws` comes here: what is installed is not looked at again.
+        let python = if installed { there } else { Self::set_up_with(&[Packages::Cli]).await? };
         python.keep_aws_local()?;
         Ok(python)
     }
