@@ -1,4 +1,4 @@
-//! The CloudFormation stacks of a deployment.
+//! The `CloudFormation` stacks of a deployment.
 //!
 //! *Data* holds what must outlive everything else, *main* the request path and the control plane, *monitoring* what
 //! watches both. The templates of data and main are committed files; a deployment differs by their parameters alone.

@@ -39,7 +39,7 @@ pub struct Code {
 
 impl Code {
     /// Returns the keys of all archives in the order of [`FUNCTIONS`], separated by commas. A function without a key
-    /// leaves its place empty, which CloudFormation refuses.
+    /// leaves its place empty, which `CloudFormation` refuses.
     pub(crate) fn keys(&self) -> String {
         FUNCTIONS.map(|function| self.functions.get(function).map_or("", String::as_str)).join(",")
     }
@@ -69,6 +69,6 @@ pub fn identifier(stacks: &[Stack]) -> String {
             add(value);
         }
     }
-    let digits = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    digits.chars().take(DIGITS).collect()
+    let number = hash.finalize().iter().take(DIGITS / 2).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:0DIGITS$x}")
 }

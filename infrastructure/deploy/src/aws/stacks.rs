@@ -133,16 +133,16 @@ impl StackService for CloudFormation {
         };
         let id = sent.id().unwrap_or_default().to_owned();
         let computed = self.computed(&id, stack).await;
-        let set = |changes| ChangeSet { id: id.clone(), stack: stack.clone(), new: *new, changes };
+        let of_changes = |changes| ChangeSet { id: id.clone(), stack: stack.clone(), new: *new, changes };
         match computed {
-            Ok(Some(changes)) => Ok(Some(set(changes))),
+            Ok(Some(changes)) => Ok(Some(of_changes(changes))),
             Ok(None) => {
                 // It failed for want of changes, and stays in the stack's list if it is not removed.
                 let _ = self.remove_change_set(&id).await;
                 Ok(None)
             }
             Err(error) => {
-                let _ = self.discard(&set(Vec::new())).await;
+                let _ = self.discard(&of_changes(Vec::new())).await;
                 Err(error)
             }
         }

@@ -113,7 +113,7 @@ impl<P: Ports + Sync> Engine<P> {
 
 fn at_once(mut stack: Stack) -> Stack {
     if let Some(gradual) = stack.parameters.get_mut(GRADUAL) {
-        *gradual = "false".to_owned();
+        "false".clone_into(gradual);
     }
     stack
 }

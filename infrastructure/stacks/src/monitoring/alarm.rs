@@ -1,4 +1,4 @@
-//! An alarm, and its resource in CloudFormation's words.
+//! An alarm, and its resource in `CloudFormation`'s words.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -49,7 +49,8 @@ impl Dimension {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Metric {
     pub(super) namespace: &'static str,
-    pub(super) metric_name: &'static str,
+    #[serde(rename = "MetricName")]
+    pub(super) name: &'static str,
     pub(super) dimensions: Vec<Dimension>,
 }
 
@@ -117,7 +118,7 @@ pub(super) struct Alarm {
     pub(super) says_ok: bool,
 }
 
-/// The properties as CloudFormation spells them.
+/// The properties as `CloudFormation` spells them.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Properties<'a> {

@@ -31,7 +31,7 @@ fn alarm_arn(name: &str) -> String {
     format!("arn:${{AWS::Partition}}:cloudwatch:${{AWS::Region}}:${{AWS::AccountId}}:alarm:{name}")
 }
 
-/// What the deployment puts in the place of the source's placeholders. CloudFormation fills the others in.
+/// What the deployment puts in the place of the source's placeholders. `CloudFormation` fills the others in.
 fn placeholders(deployment: &Effective, names: &Names) -> Vec<(&'static str, String)> {
     let machine = names.resource("level-transition");
     let function = |name: &str| names.resource(name);

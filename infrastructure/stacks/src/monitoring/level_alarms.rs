@@ -79,7 +79,7 @@ fn operand(hint: &Hint, names: &Names, outcome: OutcomeMetric, period: u32) -> V
 fn metric(hint: &Hint, names: &Names, outcome: OutcomeMetric) -> Metric {
     Metric {
         namespace: "CircuitBreaker/Service",
-        metric_name: outcome.name(),
+        name: outcome.name(),
         dimensions: vec![
             Dimension::new("Deployment", names.to_string()),
             Dimension::new("ServiceLevel", hint.level.to_string()),

@@ -103,7 +103,7 @@ impl Threshold {
 
 impl Source {
     fn metric(self, deployment: &Effective, names: &Names) -> Metric {
-        let (namespace, metric_name, dimension) = match self {
+        let (namespace, name, dimension) = match self {
             Self::Own(namespace, metric) => (namespace, metric, Dimension::new("Deployment", names.to_string())),
             Self::Function(function, metric) => {
                 ("AWS/Lambda", metric, Dimension::new("FunctionName", names.resource(function)))
@@ -118,7 +118,7 @@ impl Source {
             }
             Self::ThrottledStarts => ("AWS/States", "ThrottledEvents", Dimension::new("APIName", "StartExecution")),
         };
-        Metric { namespace, metric_name, dimensions: vec![dimension] }
+        Metric { namespace, name, dimensions: vec![dimension] }
     }
 }
 
