@@ -17,8 +17,8 @@ use tokio::process::Command;
 
 use common::{System, force_to, with};
 
-/// The description that the API gives of itself, in a file. What only API Gateway answers is none of it: locally that
-/// would be a controller that failed, which is what this test looks for.
+/// Writes the API's own description to a file, without the answers of API Gateway: locally such an answer would be a
+/// failure of the controller, which this test must find.
 async fn description(address: &str) -> PathBuf {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer = client.get(format!("{address}/openapi.json")).send().await.unwrap();

@@ -56,7 +56,7 @@ async fn is_shown(system: &System, record: &TransitionRecord, health: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn alarms_take_the_level_down_to_3_looks_bring_it_back_and_every_alarm_has_a_metric() {
+async fn alarms_lead_to_level_3_and_evaluations_lead_back() {
     let system = System::start(&quick()).await;
     let System { stack, deployment, gateway, .. } = &system;
     // Nothing but the alarms' own way can move the level now.
@@ -146,18 +146,18 @@ async fn operators_force_a_level_and_bad_input_is_refused_by_name() {
     assert_eq!(record.reason, "forced from level 1 to level 3 by demonstration: a drill");
     system.routed(3, "table").await;
 
-    let rehearsal = json!({"trigger": "force", "targetLevel": 1, "reason": "x", "requestedBy": "y", "dryRun": true});
-    let answer = system.execute(&rehearsal).await.unwrap();
+    let dry_run = json!({"trigger": "force", "targetLevel": 1, "reason": "x", "requestedBy": "y", "dryRun": true});
+    let answer = system.execute(&dry_run).await.unwrap();
     assert_eq!((&answer["outcome"], &answer["dryRun"]), (&json!("transition"), &json!(true)));
     assert_eq!(watch.state().await.unwrap().current_level, Level::Maintenance);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_that_are_poison_or_whose_executions_fail_end_in_the_dead_letter_queue() {
+async fn failing_messages_end_in_the_dead_letter_queue() {
     let system = System::start(&quick()).await;
     // Only how soon a message comes back differs from what is deployed.
     system.messages_come_back_after(5).await;
-    system.garble_state().await;
+    system.corrupt_state().await;
     let (poison, alarm) = ("{\"AlarmName\": 7}", alarm_message(&system, "level-1-error-rate", 0));
     system.send(poison).await;
     system.send(&alarm).await;
@@ -175,16 +175,16 @@ async fn messages_that_are_poison_or_whose_executions_fail_end_in_the_dead_lette
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_deployments_the_healthy_one_is_looked_at_each_minute_and_stays_while_the_other_falls() {
+async fn a_healthy_deployment_stays_while_another_falls() {
     let failing = System::start(&quick()).await;
     let other = quick().with("deployment.project", "other-bank");
     let healthy = failing.stack.deploy(&Progress::quiet(), &other).await.unwrap();
     let mut cycle = Cycle::new(&failing.stack, &failing.deployment, failing.gateway.address()).unwrap();
     cycle.expect("traffic", true, 2).await.unwrap();
 
-    // Nobody but the schedule starts anything here, and the first look writes a state.
+    // Only the schedule starts executions here, and its first evaluation writes a state.
     let watch = Watch::new(failing.stack.sdk(), healthy.output("StateTableName"));
-    let state = eventually("the schedule's look", async || watch.state().await.ok()).await;
+    let state = eventually("the schedule's evaluation", async || watch.state().await.ok()).await;
     assert_eq!((state.current_level, state.epoch), (Level::Full, 0));
     let look = json!({"trigger": "schedule"});
     let answer = execute_on(&failing.stack, &healthy, None, &look).await.unwrap();

@@ -91,7 +91,7 @@ impl Terminal {
         self.assert_refused(variables, script, "AWS_ENDPOINT_URL").await;
     }
 
-    /// The same, with a part of what it complains of.
+    /// Runs a script that must fail with a message that contains `complaint`, and must send nothing.
     async fn assert_refused(&self, variables: &[(&str, &str)], script: &str, complaint: &str) {
         let (output, recorded) = self.run(variables, script).await;
         assert_eq!(recorded, "", "{variables:?} {script}");

@@ -10,7 +10,7 @@ use local::server::isolate;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 struct Ended {
     code: i32,

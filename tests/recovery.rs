@@ -33,7 +33,7 @@ fn production() -> DeployOptions {
     .fold(options(), |options, (key, value)| options.with(key, value))
 }
 
-/// Reads an account until `condition` gives something, while an evaluation looks each second. `broken` is the
+/// Reads an account until `condition` gives something, while an evaluation runs each second. `broken` is the
 /// level whose service fails, if any. Whatever happens, no read fails for its caller.
 async fn reads<T>(
     system: &System,
@@ -71,8 +71,9 @@ fn alarms(system: &System) -> BTreeSet<String> {
     ours.map(|name| name.trim_start_matches("bank-circuit-breaker-").trim_end_matches("-dev").to_owned()).collect()
 }
 
+/// While level 1 is broken, its probes fail and no caller's read does.
 #[tokio::test(flavor = "multi_thread")]
-async fn with_level_1_broken_probes_fail_and_no_read_does_and_probes_alone_bring_it_back_once_it_is_mended() {
+async fn probes_alone_recover_a_fixed_level_1() {
     let system = System::start(&production()).await;
     let rules = ["level-1-failure-rate", "level-2-failure-rate", "level-1-slow-calls", "level-2-slow-calls"];
     let recoveries = ["level-3-recovery", "level-2-recovery"];
@@ -99,7 +100,7 @@ async fn with_level_1_broken_probes_fail_and_no_read_does_and_probes_alone_bring
         (failed_probes >= 5).then_some(())
     })
     .await;
-    let look = system.rehearse().await;
+    let look = system.evaluate_dry().await;
     assert!(look["evidence"]["successStreak"].as_u64().unwrap() >= 5, "level 2 alone would bring level 1 back: {look}");
     // It may write down counts that have changed.
     assert_ne!(look["outcome"], "transition", "{look}");
@@ -148,7 +149,7 @@ async fn a_ramp_that_is_broken_half_way_falls_again_and_no_read_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_a_recovery_rests_on_probes_the_schedules_execution_looks_again_and_else_once() {
+async fn only_recoveries_by_probes_evaluate_again_in_a_minute() {
     let system = System::start(&production()).await;
     system.without_schedule().await;
     let looks = json!({"trigger": "schedule", "looks": 2});
@@ -163,12 +164,12 @@ async fn where_a_recovery_rests_on_probes_the_schedules_execution_looks_again_an
     system.force(3).await.unwrap();
     let before = evaluations().await;
     let command = async {
-        eventually("the first look", async || (evaluations().await > before).then_some(())).await;
+        eventually("the first evaluation", async || (evaluations().await > before).then_some(())).await;
         system.force(2).await.unwrap();
     };
     let (answer, ()) = tokio::join!(system.execute(&looks), command);
     assert_eq!(answer.unwrap()["from"], 2, "its answer is what it saw last");
-    assert_eq!(evaluations().await - before, 3, "two looks, and what the command told");
+    assert_eq!(evaluations().await - before, 3, "two evaluations, and the command's");
     assert_eq!(system.epoch().await, 2);
 }
 
@@ -186,7 +187,7 @@ async fn received(system: &System, queue: &str, about: &str, seen: &mut Vec<Stri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn automation_that_only_observes_tells_once_what_it_would_do_and_operators_alone_move_the_level() {
+async fn observe_only_reports_once_and_never_moves() {
     let system = System::start(&production().with("policy.mode", "observe-only")).await;
     system.without_schedule().await;
     let queue = system.queues().create_queue().queue_name("alerts").send().await.unwrap().queue_url.unwrap();
@@ -229,7 +230,7 @@ async fn automation_that_only_observes_tells_once_what_it_would_do_and_operators
         (!moved.is_empty()).then_some(())
     })
     .await;
-    assert_eq!(told.len(), 1, "it is told once while it lasts, not at each look: {told:#?}");
+    assert_eq!(told.len(), 1, "a prevented move is announced once, not at each evaluation: {told:#?}");
     let told: Value = serde_json::from_str(&told[0]).unwrap();
     assert_eq!((&told["from"], &told["to"], &told["prevented"]), (&json!(1), &json!(1), &json!(2)));
     assert!(told["reason"].as_str().unwrap().starts_with("observing only; would have gone to level 2: "), "{told}");

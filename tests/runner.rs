@@ -67,7 +67,8 @@ async fn falls(output: &mut Output, address: &str) -> String {
     }
 }
 
-/// A second of traffic that names no bank, half of which fails at level 3 alone: it finds the one that this folder runs.
+/// A second of traffic that names no bank, half of which fails at level 3 alone: it finds the one that this folder
+/// runs.
 async fn traffic_finds_the_bank() {
     let mut traffic = Command::new(env!("CARGO_BIN_EXE_breaker"));
     traffic.args(["traffic", "--rate", "5", "--seconds", "1", "--fail-level", "3=50%"]);
@@ -77,11 +78,11 @@ async fn traffic_finds_the_bank() {
 }
 
 #[tokio::test]
-async fn the_runner_ignores_proxies_tells_of_transitions_and_says_why_it_ends_when_the_local_aws_does() {
+async fn the_runner_ignores_proxies_and_explains_its_exit() {
     let mut runner = Command::new(env!("CARGO_BIN_EXE_breaker"))
         .args(["--port", "0"])
         .env(local::artifacts::STARTED_BY_TEST, "1")
-        // Nothing listens there: whoever asked it would get nowhere.
+        // Nothing listens at this address, so a request through the proxy would fail.
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("http_proxy", "http://127.0.0.1:9")
         .env_remove("NO_PROXY")

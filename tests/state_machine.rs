@@ -8,6 +8,7 @@ use std::fs;
 use alarm_processor::EXECUTION_TIMEOUTS;
 use breaker::contract::{self, ErrorName};
 use breaker::{LOOKS, SECONDS_BETWEEN_ALARM_LOOKS, SECONDS_OF_LOOKS, TransitionRequest};
+use deployment_file::Alerts;
 use platform::clients::{EVIDENCE_TIMEOUTS, TASK_TIMEOUTS};
 use serde_json::{Map, Value, json};
 
@@ -79,7 +80,7 @@ fn every_state_leads_on_or_ends() {
 }
 
 #[test]
-fn every_task_has_a_timeout_retries_with_jitter_and_a_catch_for_everything() {
+fn every_task_has_a_timeout_retries_and_a_catch() {
     for (name, task) in of_type("Task") {
         assert!(task["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds <= 30), "{name}: timeout");
         assert!(!array(&task["Retry"]).is_empty(), "{name}: retry");
@@ -100,7 +101,7 @@ fn every_choice_has_a_default() {
 }
 
 #[test]
-fn the_machine_speaks_jsonata_has_a_timeout_and_answers_from_a_pass_state() {
+fn the_machine_speaks_jsonata_and_has_a_timeout() {
     let machine = definition();
     assert_eq!(machine["QueryLanguage"], "JSONata");
     assert_eq!(machine["TimeoutSeconds"], 90);
@@ -222,11 +223,12 @@ fn each_timeout_leaves_room_for_what_it_waits_for() {
 #[test]
 fn no_message_waits_until_people_are_called() {
     let slot_is_free_after = u64::from(SECONDS_OF_LOOKS + SECONDS_BETWEEN_ALARM_LOOKS) + slowest_evaluation();
-    assert!(slot_is_free_after + slowest_evaluation() < number_of("OldestAlarmSeconds", "Default"));
+    let people_are_called_after = u64::from(Alerts::default().oldest_alarm_seconds);
+    assert!(slot_is_free_after + slowest_evaluation() < people_are_called_after);
 }
 
 #[test]
-fn no_resource_names_the_partition_so_that_the_machine_runs_in_each() {
+fn no_resource_names_the_partition() {
     for (name, task) in of_type("Task") {
         let resource = task["Resource"].as_str().unwrap();
         assert!(resource.starts_with("arn:${Partition}:states:::"), "{name}: {resource}");
@@ -237,7 +239,7 @@ fn no_resource_names_the_partition_so_that_the_machine_runs_in_each() {
 }
 
 #[test]
-fn every_substitution_is_given_by_the_template_and_the_other_way_round() {
+fn every_substitution_is_given_by_the_template() {
     let text = definition().to_string();
     let used: BTreeSet<String> =
         text.split("${").skip(1).map(|rest| rest.split('}').next().unwrap().to_owned()).collect();

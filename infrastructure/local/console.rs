@@ -76,7 +76,7 @@ impl Write for Errors {
     }
 }
 
-/// A line of the output. Unlike `println!` it does not panic where nobody reads on.
+/// A line of the output. Unlike `println!` it does not panic if the reader has closed the output.
 fn say(text: impl std::fmt::Display) -> Result<()> {
     Ok(writeln!(io::stdout(), "{text}")?)
 }
@@ -112,7 +112,7 @@ impl Console {
     /// Says that the bank answers; `help` is what a person is told beside.
     ///
     /// # Errors
-    /// Nobody reads the output any more.
+    /// The reader of the output has closed it.
     pub fn ready(&mut self, bank: Bank<'_>, help: &str) -> Result<()> {
         let Bank { api, aws, machine } = bank;
         match self.style {
@@ -132,7 +132,7 @@ impl Console {
     /// Tells of a transition.
     ///
     /// # Errors
-    /// Nobody reads the output any more.
+    /// The reader of the output has closed it.
     pub fn transition(&self, record: &TransitionRecord) -> Result<()> {
         match (self.style, &self.live) {
             (Style::Json, _) => say(json!({ "event": "transition", "record": record })),
@@ -142,7 +142,7 @@ impl Console {
         }
     }
 
-    /// Whether anybody looks at what [`Self::update`] shows.
+    /// Whether the output of [`Self::update`] is shown.
     #[must_use]
     pub const fn is_live(&self) -> bool {
         self.live.is_some()
@@ -235,7 +235,7 @@ fn alarm_lines<'a>(
         let (separator, end) = (if place == 0 { ": " } else { " " }, if place + 1 == on.len() { "" } else { "," });
         match lines.last_mut() {
             Some(line) if line.len() + separator.len() + name.len() + end.len() <= LINE => {
-                *line = format!("{line}{separator}{name}{end}");
+                line.extend([separator, name, end]);
             }
             _ => lines.push(format!("          {name}{end}")),
         }
@@ -253,7 +253,7 @@ fn about(state: &SystemState, now: Timestamp) -> Vec<String> {
             state.epoch
         ),
         format!("why       {}", state.transition_reason),
-        format!("counts    {} failures, {} successes in a row", state.failure_count, state.success_count),
+        format!("counts    {} failures, {} consecutive successes", state.failure_count, state.success_count),
     ];
     if let Some(hold) = state.active_hold(now) {
         let until = hold.expires_at.strftime("%H:%M:%S");
@@ -288,7 +288,7 @@ mod tests {
         let expected = [
             "level     2, degraded, since 14:06:12 UTC (epoch 7)",
             "why       6 failures at level 1",
-            "counts    0 failures, 0 successes in a row",
+            "counts    0 failures, 0 consecutive successes",
             "requests  level 2: 40 (4.0/s), 3 failed, 2 answered by another level, 1 declined by design",
         ];
         assert_eq!(screen, expected);

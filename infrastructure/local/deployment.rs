@@ -42,20 +42,20 @@ impl Default for DeployOptions {
 }
 
 impl DeployOptions {
-    /// The same for another environment.
+    /// Returns the options for another environment.
     #[must_use]
     pub fn in_environment(mut self, environment: &str) -> Self {
         environment.clone_into(&mut self.environment);
         self
     }
 
-    /// The same with another value of a key of the file.
+    /// Returns the options with another value of a key of the file.
     #[must_use]
     pub fn with(self, key: &str, value: &str) -> Self {
         self.with_override(Override { key: key.to_owned(), value: value.to_owned() })
     }
 
-    /// The same with a value that replaces the file's.
+    /// Returns the options with an override of the file's value.
     #[must_use]
     pub fn with_override(mut self, one: Override) -> Self {
         self.overrides.push(one);

@@ -78,7 +78,7 @@ impl RunFolder {
     /// # Errors
     /// The folder cannot be made.
     pub async fn make() -> Result<Self> {
-        // So that nobody takes a folder that is not locked yet for a dead runner's.
+        // So that no other runner takes a folder that is not locked yet for a dead runner's.
         let making = lock("folders.lock").await?;
         remove_leftovers(&local())?;
         let made = Self::make_in(&local())?;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_runner_left_is_removed_and_what_a_living_one_uses_stays() {
+    fn only_a_dead_runners_folders_are_removed() {
         let parent = tempfile::tempdir().unwrap();
         let living = RunFolder::make_in(parent.path()).unwrap();
         let dead = parent.path().join("aws-dead");

@@ -212,9 +212,9 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_the_api_does_not_answer_is_counted_as_failed() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let nobody = format!("http://{}/api", listener.local_addr().unwrap());
+        let unused = format!("http://{}/api", listener.local_addr().unwrap());
         drop(listener);
-        let gateway = Gateway::start(0, &nobody).await.unwrap();
+        let gateway = Gateway::start(0, &unused).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let answer = client.get(format!("{}/account/1", gateway.address())).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);

@@ -1,4 +1,4 @@
-"""Runs the local AWS so that it cannot outlive whoever started it.
+"""Runs the local AWS so that it cannot outlive the process that started it.
 
 Standard input is a pipe that the starter holds. When it closes, however the starter ended, the folder
 that it named is removed and the whole process group is killed: the server and the Lambda processes

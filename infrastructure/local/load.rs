@@ -18,7 +18,7 @@ use crate::running;
 use crate::traffic::{Answer, Traffic};
 
 /// Requests that may wait for their answers at a time; further ones wait to be sent.
-const MOST_WAITING: usize = 200;
+const MAX_WAITING: usize = 200;
 
 /// What to send.
 #[derive(Debug, Args)]
@@ -111,7 +111,7 @@ fn tidy(number: f64) -> f64 {
 pub enum End {
     /// Every request was sent.
     Done,
-    /// Somebody ended it before.
+    /// It was interrupted.
     Interrupted,
 }
 
@@ -142,7 +142,7 @@ pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
     for _ in 0..total {
         let turn = async {
             times.tick().await;
-            while waiting.len() >= MOST_WAITING {
+            while waiting.len() >= MAX_WAITING {
                 summary.take(waiting.join_next().await);
             }
         };
@@ -165,7 +165,7 @@ pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
         bar.set_position(summary.requests());
         bar.set_message(summary.level.clone());
     }
-    // Whoever interrupts does not want to wait for the rest.
+    // A user who interrupts does not want to wait for the rest.
     while end == End::Done && !waiting.is_empty() {
         summary.take(waiting.join_next().await);
     }
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_counts_by_level_status_and_service_and_keeps_what_was_lost() {
+    fn the_summary_counts_answers_and_lost_requests() {
         let mut summary = Summary::default();
         let answer = |status| Answer { level: "2".to_owned(), status, routed_to: "degraded-service".to_owned() };
         for milliseconds in 1..=99 {

@@ -80,7 +80,7 @@ impl Python {
         Self::set_up_with(&[]).await
     }
 
-    /// The same with the AWS CLI, which reaches the local AWS or nothing.
+    /// Sets up Python with the AWS CLI, which reaches the local AWS or nothing.
     ///
     /// # Errors
     /// Those of [`Self::set_up`].
@@ -93,7 +93,7 @@ impl Python {
         Ok(python)
     }
 
-    /// The same with what tests need.
+    /// Sets up Python with the packages that tests need.
     ///
     /// # Errors
     /// Those of [`Self::set_up`].

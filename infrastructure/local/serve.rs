@@ -1,4 +1,4 @@
-//! Serves the bank until somebody ends it.
+//! Serves the bank until it is interrupted.
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const FRAME: Duration = Duration::from_secs(1);
 /// # Errors
 /// A step of the set-up failed, the port is taken, or the local AWS ended.
 pub async fn run(port: u16, options: DeployOptions, style: Style) -> Result<()> {
-    // First of all, because nobody wants to learn it after a minute of set-up.
+    // Checked first, because the set-up takes a minute.
     drop(bind(port).await?);
     let progress = style.progress();
     let mut stack = LocalStack::start(&progress).await?;

@@ -46,10 +46,10 @@ pub struct Server {
     folder: RunFolder,
 }
 
-/// The answer of the server about its health, as far as anybody needs it.
+/// The server's health, as far as it is read.
 #[derive(Deserialize)]
 struct Health {
-    /// The one part of it that whoever starts the server may choose.
+    /// The only part that the starter of the server chooses.
     edition: String,
 }
 
@@ -111,7 +111,7 @@ impl Server {
         let begun = Instant::now();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(1)).build()?;
         loop {
-            // Whoever else got the port answers something else.
+            // Another program on the port answers something else.
             let ours = self.health(&client).await.is_some_and(|health| health.edition == edition(&self.folder));
             if let Some(status) = self.process.try_wait()? {
                 return Ok(Some(status));
@@ -135,7 +135,7 @@ impl Server {
         fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
     }
 
-    /// Waits for the server's end, which nobody wants; says how it ended, with the end of its log.
+    /// Waits for the unexpected end of the server. Returns how it ended, with the end of its log.
     pub async fn ended(&mut self) -> Error {
         let how = match self.process.wait().await {
             Ok(status) => status.to_string(),
@@ -181,7 +181,7 @@ impl Server {
             .await
     }
 
-    /// Copies the log to where it outlives the server, for whoever looks into a failure.
+    /// Copies the log to a place where it outlives the server, so that a failure can be investigated.
     #[must_use]
     pub fn keep_log(&self) -> Option<PathBuf> {
         let kept = folders::local().join("server.log");
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_else_has_the_port_is_not_taken_for_the_server() {
+    async fn another_program_on_the_port_is_not_the_server() {
         let python = Python::set_up().await.unwrap();
         let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = other.local_addr().unwrap().port();

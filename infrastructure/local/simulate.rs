@@ -57,7 +57,7 @@ pub struct SimulateArgs {
 /// Runs the command and returns what it prints.
 ///
 /// # Errors
-/// Names the argument, the setting or the scenario's field that makes no sense.
+/// Names the argument, the setting or the scenario's field that is invalid.
 pub fn run(args: &SimulateArgs) -> Result<String> {
     if args.list {
         return Ok(list());
@@ -133,7 +133,7 @@ fn list() -> String {
     });
     let numbers = NUMBERS.iter().map(|number| {
         let key = format!("policy.{}", number.key);
-        format!("  {key:<41} {} to {}: {}", number.least, number.most, number.description)
+        format!("  {key:<41} {} to {}: {}", number.minimum, number.maximum, number.description)
     });
     let words = WORDS.iter().map(|key| format!("  {key:<41} a word, as in docs/configuration.md"));
     let words = words.chain([format!("  {REQUEST_FALLBACK:<41} true or false")]);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_named() {
+    fn what_is_invalid_is_named() {
         for (line, named) in [
             ("--scenario outrage", "\"outrage\" is not one of: outage"),
             ("--scenario missing.toml", "--scenario: missing.toml cannot be read"),

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::python::Python;
 use crate::server::Server;
 
-/// A local AWS with what stands in for its missing parts. Deploy into it as often as you like.
+/// A local AWS with replacements for its missing parts. Deploy into it as often as you like.
 /// Dropping it ends everything that it started.
 #[derive(Debug)]
 pub struct LocalStack {
@@ -33,8 +33,8 @@ impl LocalStack {
         Self::start_seen_at(progress, None).await
     }
 
-    /// The same, but the Lambdas and what stands in for `CloudWatch` see the server at this address:
-    /// for tests, which put something between them.
+    /// Starts a local AWS whose Lambdas and CloudWatch stand-in reach the server at this address. Tests put a proxy
+    /// there.
     ///
     /// # Errors
     /// A sentence that says which step failed, and why.
@@ -115,7 +115,7 @@ impl LocalStack {
         self.server.lambdas()
     }
 
-    /// Waits for the end of the local AWS, which nobody wants; says how it came, with the end of its log.
+    /// Waits for the unexpected end of the local AWS. Returns how it ended, with the end of its log.
     pub async fn ended(&mut self) -> Error {
         self.server.ended().await
     }

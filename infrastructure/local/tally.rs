@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_count_for_the_level_that_they_name_and_only_5xx_that_are_not_by_design_as_failures() {
+    fn only_5xx_not_by_design_count_as_failures() {
         let tally = Tally::default();
         let mut headers = HeaderMap::new();
         tally.add("/nowhere", StatusCode::NOT_FOUND, &headers, b"");

@@ -38,7 +38,7 @@ impl Traffic {
     /// Asks for the breaker's status.
     ///
     /// # Errors
-    /// Nobody answered, or something else did.
+    /// There was no answer, or another program answered.
     pub async fn status(&self) -> Result<()> {
         self.client.get(format!("{}/circuit-breaker", self.address)).send().await?.error_for_status()?;
         Ok(())
@@ -47,7 +47,7 @@ impl Traffic {
     /// Asks for an account; the service of the level `failing`, or of each if it is `true`, fails on purpose.
     ///
     /// # Errors
-    /// Nobody answered.
+    /// There was no answer.
     pub async fn account(&self, failing: Option<&str>) -> Result<Answer> {
         let mut request = self.client.get(format!("{}/account/12345", self.address));
         if let Some(failing) = failing {

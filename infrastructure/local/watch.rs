@@ -28,7 +28,7 @@ impl Watch {
         Self { client, table: table.to_owned(), next_epoch: 1, interval: INTERVAL }
     }
 
-    /// The same watch with another time between two reads.
+    /// Returns the watch with another time between two reads.
     #[must_use]
     pub fn every(self, interval: Duration) -> Self {
         Self { interval, ..self }
@@ -37,7 +37,7 @@ impl Watch {
     /// Waits for the next transition.
     ///
     /// # Errors
-    /// The table holds a record that makes no sense.
+    /// The table holds an invalid record.
     pub async fn next(&mut self) -> Result<TransitionRecord> {
         loop {
             if let Some(record) = self.record(self.next_epoch).await? {
@@ -51,19 +51,19 @@ impl Watch {
     /// The record of an epoch, if it has begun. A server that does not answer is asked again later.
     ///
     /// # Errors
-    /// The record makes no sense.
+    /// The record is invalid.
     pub async fn record(&self, epoch: u64) -> Result<Option<TransitionRecord>> {
         let key = AttributeValue::S(transition_key(epoch));
         let answer = self.client.get_item().table_name(&self.table).key("pk", key).consistent_read(true).send().await;
         let Ok(Some(item)) = answer.map(|answer| answer.item) else { return Ok(None) };
         let record: serde_json::Value = serde_dynamo::from_item(item)?;
-        Ok(Some(serde_json::from_value(record).context("a transition's record makes no sense")?))
+        Ok(Some(serde_json::from_value(record).context("a transition's record is invalid")?))
     }
 
     /// The state now.
     ///
     /// # Errors
-    /// There is none, or it makes no sense.
+    /// The item is missing or invalid.
     pub async fn state(&self) -> Result<breaker::SystemState> {
         match StateTable::new(self.client.clone(), self.table.clone()).read().await? {
             Stored::State(state) => Ok(*state),

@@ -161,7 +161,7 @@ fn a_malformed_message_is_refused_by_the_name_of_its_member() {
 }
 
 #[tokio::test]
-async fn malformed_messages_go_back_to_the_queue_and_the_good_one_among_them_is_evaluated() {
+async fn malformed_messages_return_and_the_good_one_is_evaluated() {
     let mut bodies: Vec<_> = malformed().into_iter().map(|(body, _)| body).collect();
     bodies.insert(bodies.len() / 2, enveloped(&message().to_string()));
     let good = (bodies.len() / 2).to_string();

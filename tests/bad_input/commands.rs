@@ -64,7 +64,7 @@ fn malformed() -> Vec<(String, &'static str, &'static str)> {
         (force("trigger", "null"), "trigger", "is not a text"),
         (force("trigger", "[\"force\"]"), "trigger", "is not a text"),
         (force("trigger", "\"\""), "trigger", "use \"alarm\""),
-        (force("trigger", "\"Force\""), "trigger", "is \"Force\", which is none"),
+        (force("trigger", "\"Force\""), "trigger", "is \"Force\", which is not a trigger"),
         (force("trigger", "\"recover\""), "trigger", "use \"alarm\""),
         (force("trigger", "\"a\\u202eb\""), "trigger", "\"a\\u{202e}b\""),
         // Fields that are missing.
@@ -75,7 +75,7 @@ fn malformed() -> Vec<(String, &'static str, &'static str)> {
         (without(RELEASE, "requestedBy"), "requestedBy", "is missing"),
         row("{\"trigger\": \"alarm\"}", "alarm", "add an object with the alarm's `name`"),
         (alarm("{}"), "alarm.name", "is missing"),
-        // Fields that nobody knows.
+        // Unknown fields.
         (force("levle", "2"), "levle", "use `targetLevel`, `reason`, `requestedBy`"),
         (force("TargetLevel", "2"), "TargetLevel", "is no field of a force"),
         (force("", "2"), "", "is no field of a force"),
@@ -166,7 +166,7 @@ fn malformed() -> Vec<(String, &'static str, &'static str)> {
         (force("junk", &nested(200)), "request.junk", "at most 100 levels of nesting"),
         (force("targetLevel", &nested(100)), "targetLevel", "is a list: use 1 (full)"),
         (force("reason", &nested(100_000)), "request.reason", "at most 100 levels of nesting"),
-        // Alarms, as somebody would write them by hand.
+        // Alarms that a person wrote by hand.
         (alarm("null"), "alarm", "is null: use an object with the alarm's `name`"),
         (alarm("[\"level-1-error-rate\"]"), "alarm", "is a list: use an object with the alarm's `name`"),
         (alarm("\"level-1-error-rate\""), "alarm", "is the text \"level-1-error-rate\": use an object"),
@@ -194,7 +194,7 @@ fn shown(error: &TaskError) -> bool {
 }
 
 #[tokio::test]
-async fn a_malformed_input_is_refused_by_the_name_of_its_field_and_with_the_remedy() {
+async fn malformed_input_is_refused_by_field_with_the_fix() {
     let mut wrong = Vec::new();
     for (input, field, remedy) in malformed() {
         let shortened: String = input.chars().take(150).collect();

@@ -1,4 +1,4 @@
-//! The records from which a lost state is put together again, garbled by whatever garbled the state.
+//! Corrupt records during the repair of a state: a cause that corrupts the state item can corrupt records too.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{LastKnown, Level, command_key, transition_key};
@@ -31,7 +31,7 @@ fn without(mut record: Item, attribute: &str) -> Item {
     record
 }
 
-/// The newest records of each kind before the garbled one: epoch 4 at version 9, and a hold at version 11.
+/// The newest records of each kind before the corrupt one: epoch 4 at version 9, and a hold at version 11.
 fn sound() -> Vec<Item> {
     vec![
         record(&transition_key(0), "0", "0", "1"),
@@ -41,7 +41,7 @@ fn sound() -> Vec<Item> {
 }
 
 /// Each is passed over: the record, and what the sentence about it names.
-fn garbled() -> Vec<(Item, &'static str)> {
+fn corrupt() -> Vec<(Item, &'static str)> {
     let transition = || record(&transition_key(5), "12", "5", "3");
     let command = || record(&command_key("force"), "12", "5", "3");
     vec![
@@ -74,8 +74,8 @@ fn garbled() -> Vec<(Item, &'static str)> {
 }
 
 #[test]
-fn a_garbled_record_is_passed_over_and_the_epochs_go_on_after_its_key() {
-    for (item, attribute) in garbled() {
+fn a_corrupt_record_is_passed_over_and_epochs_continue() {
+    for (item, attribute) in corrupt() {
         let begins_5 = item.get("pk") == Some(&text(&transition_key(5)));
         let expected = LastKnown { version: 11, epoch: if begins_5 { 5 } else { 4 }, level: Level::Degraded };
         let records = sound().into_iter().chain([item.clone()]);
@@ -84,8 +84,8 @@ fn a_garbled_record_is_passed_over_and_the_epochs_go_on_after_its_key() {
 }
 
 #[test]
-fn where_no_record_makes_sense_the_failure_names_a_key_the_attribute_and_the_remedy() {
-    for (item, attribute) in garbled() {
+fn without_a_valid_record_the_failure_names_key_and_fix() {
+    for (item, attribute) in corrupt() {
         let key = item.get("pk").and_then(|key| key.as_s().ok()).cloned().unwrap_or_else(|| "without a key".to_owned());
         let problem = last_known_of([item]).unwrap_err().to_string();
         for expected in [&key, &format!("`{attribute}`"), "restore the table's backup"] {
@@ -95,8 +95,9 @@ fn where_no_record_makes_sense_the_failure_names_a_key_the_attribute_and_the_rem
     assert_eq!(last_known_of([]), Ok(None));
 }
 
+/// Conditions of later writes check the key, so the epoch inside of the record does not matter.
 #[test]
-fn of_a_transition_the_key_tells_the_epoch_whatever_the_record_says() {
+fn a_transitions_key_decides_its_epoch() {
     for epoch in [number("2"), number("7"), text("five"), AttributeValue::Null(true)] {
         let item = with(record(&transition_key(5), "12", "5", "3"), "epoch", epoch);
         let expected = LastKnown { version: 12, epoch: 5, level: Level::Maintenance };

@@ -1,4 +1,4 @@
-//! The state item: garbled by a hand, another program or a half-restored backup.
+//! State items that a person, another program or an incomplete restore corrupted.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -81,7 +81,7 @@ fn without(attribute: &str) -> Item {
 }
 
 /// Each is refused as `StateUnavailable`: the item, and the attribute that the cause names.
-fn garbled() -> Vec<(Item, &'static str)> {
+fn corrupt() -> Vec<(Item, &'static str)> {
     let row = |attribute: &'static str, value: AttributeValue| (with(&[(attribute, value)]), attribute);
     let hold_row =
         |attribute: &'static str, member: &str, value| (with(&[("hold", hold(&[(member, value)]))]), attribute);
@@ -165,8 +165,8 @@ fn garbled() -> Vec<(Item, &'static str)> {
     ]
 }
 
-/// The same for what says how a level recovers.
-fn garbled_recoveries() -> Vec<(Item, &'static str)> {
+/// Invalid attributes of probing, ramp and back-off.
+fn corrupt_recoveries() -> Vec<(Item, &'static str)> {
     let row = |attribute: &'static str, value: AttributeValue| (with(&[(attribute, value)]), attribute);
     let probing_row =
         |attribute: &'static str, member: &str, value| (with(&[("probing", probing(&[(member, value)]))]), attribute);
@@ -202,14 +202,14 @@ fn garbled_recoveries() -> Vec<(Item, &'static str)> {
     ]
 }
 
-fn all_garbled() -> impl Iterator<Item = (Item, &'static str)> {
-    garbled().into_iter().chain(garbled_recoveries())
+fn all_corrupt() -> impl Iterator<Item = (Item, &'static str)> {
+    corrupt().into_iter().chain(corrupt_recoveries())
 }
 
 #[tokio::test]
-async fn a_garbled_state_stops_every_evaluation_and_names_the_attribute_and_the_repair() {
+async fn a_corrupt_state_stops_evaluations_and_names_the_fix() {
     let mut wrong = Vec::new();
-    for (index, (item, attribute)) in all_garbled().enumerate() {
+    for (index, (item, attribute)) in all_corrupt().enumerate() {
         for request in [SCHEDULE, FORCE] {
             let shown: String = format!("{:?}", item.get(attribute)).chars().take(200).collect();
             let what = format!("row {index}, {attribute} = {shown}");
@@ -229,8 +229,8 @@ async fn a_garbled_state_stops_every_evaluation_and_names_the_attribute_and_the_
 }
 
 #[tokio::test]
-async fn whatever_the_garbage_a_repair_goes_on_from_the_newest_record() {
-    for (item, attribute) in all_garbled() {
+async fn a_repair_continues_after_the_newest_record() {
+    for (item, attribute) in all_corrupt() {
         let write = evaluate(&task(item), REPAIR).await.unwrap().write.unwrap();
         assert_eq!((write.expected, write.state.epoch, write.state.version), (Expected::Repair, 3, 5), "{attribute}");
         assert!(write.check().is_ok());
@@ -238,9 +238,9 @@ async fn whatever_the_garbage_a_repair_goes_on_from_the_newest_record() {
 }
 
 #[test]
-fn nobody_routes_by_a_level_whose_item_is_garbled() {
-    // Only a reader with a clock sees that an item is from the future; by its level requests are routed.
-    for (item, attribute) in all_garbled().filter(|(_, attribute)| *attribute != "lastUpdated") {
+fn a_corrupt_item_is_never_routed_by() {
+    // Only a reader with a clock detects an item from the future. Requests are routed by its level.
+    for (item, attribute) in all_corrupt().filter(|(_, attribute)| *attribute != "lastUpdated") {
         assert!(matches!(stored_from_item(item), Stored::Unreadable(_)), "{attribute}");
     }
 }

@@ -78,7 +78,7 @@ impl Tools {
     }
 }
 
-/// A browser that talks to nobody but the page, and runs where everybody is root.
+/// Returns the capabilities of a browser that connects to the page only and runs as root.
 fn capabilities(profile: &TempDir) -> Capabilities {
     let mut arguments = vec![
         "--headless".to_owned(),

@@ -58,7 +58,7 @@ async fn is_accessible(browser: &Browser, name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and axe-core, which .ci/browser-tools installs"]
-async fn the_page_is_right_at_every_level_and_under_a_hold_and_follows_without_a_reload_by_hand() {
+async fn the_page_follows_every_level_and_hold() {
     let tools = tools();
     let system = System::start(&quick()).await;
     system.without_schedule().await;
@@ -117,7 +117,7 @@ async fn follows(system: &System, browser: &Browser) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and axe-core, which .ci/browser-tools installs"]
-async fn the_page_can_be_paused_works_by_keyboard_and_says_when_it_is_old() {
+async fn the_page_can_be_paused_and_works_by_keyboard() {
     let tools = tools();
     let system = System::start(&quick()).await;
     tools.with_browser(async |browser| grows_old(system, &browser).await).await;

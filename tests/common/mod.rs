@@ -148,8 +148,8 @@ impl System {
         self.execute(&json!({"trigger": "schedule"})).await
     }
 
-    /// What an evaluation would do now.
-    pub async fn rehearse(&self) -> Value {
+    /// Returns what an evaluation would do now.
+    pub async fn evaluate_dry(&self) -> Value {
         self.execute(&json!({"trigger": "schedule", "dryRun": true})).await.unwrap()
     }
 
@@ -157,7 +157,7 @@ impl System {
     pub async fn fail_until_seen(&self, count: u64) {
         eventually(&format!("{count} failures in the evidence"), async || {
             self.fail().await;
-            let seen = self.rehearse().await["evidence"]["errors"].as_u64().unwrap();
+            let seen = self.evaluate_dry().await["evidence"]["errors"].as_u64().unwrap();
             (seen >= count).then_some(())
         })
         .await;
@@ -199,7 +199,7 @@ impl System {
     }
 
     /// Gives the state item a level that is invalid.
-    pub async fn garble_state(&self) {
+    pub async fn corrupt_state(&self) {
         let mut item = self.item(STATE).await.unwrap_or_default();
         item.insert("pk".to_owned(), AttributeValue::S(STATE.to_owned()));
         item.insert("currentLevel".to_owned(), AttributeValue::S("first".to_owned()));
@@ -384,7 +384,7 @@ pub fn force_to(level: u8) -> Value {
     json!({"trigger": "force", "targetLevel": level, "reason": "a test", "requestedBy": "an operator"})
 }
 
-/// The same with more fields.
+/// Returns the command with more fields.
 pub fn with(mut command: Value, more: Value) -> Value {
     if let (Some(command), Value::Object(more)) = (command.as_object_mut(), more) {
         command.extend(more);

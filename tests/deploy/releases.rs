@@ -131,7 +131,7 @@ fn a_broken_update_is_rolled_back_and_says_what_failed() {
         let own = format!("arn:aws:lambda:us-east-1:000000000000:function:{service}");
         let own = ("services.full", own.as_str());
         let first = bench.deploy(&[own], QUIETLY).await.unwrap().release;
-        // The function of one's own answers at level 1, and the sample is not there.
+        // The bank's own function answers at level 1, and the sample does not exist.
         let answer = reqwest::get(format!("{}/account/1", bench.api().await)).await.unwrap();
         assert_eq!(answer.headers()["x-circuit-breaker-level"], "1");
         let answer: serde_json::Value = answer.json().await.unwrap();

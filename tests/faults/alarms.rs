@@ -71,7 +71,7 @@ async fn traffic(system: &System, failing: bool, epoch: u64) -> TransitionRecord
         let answer = system.ask("GET", "/account/12345", simulate).await;
         assert_eq!(answer.status, 200, "the next level answers where one fails");
         level = answer.level;
-        // The schedule is away: this is its look, which brings recoveries that had to wait.
+        // The schedule is off. This evaluation replaces it, for recoveries that had to wait.
         if !failing {
             let _ = system.evaluate().await;
         }
@@ -80,8 +80,9 @@ async fn traffic(system: &System, failing: bool, epoch: u64) -> TransitionRecord
     .await
 }
 
+/// Two hundred messages: duplicated, shuffled and days old.
 #[test]
-fn two_hundred_duplicated_shuffled_and_stale_alarms_leave_the_level_to_the_traffic() {
+fn duplicate_and_stale_alarms_leave_the_level_to_the_traffic() {
     alone(async |system, _| {
         let mut random = StdRng::seed_from_u64(SEED);
         system.messages_come_back_after(VISIBILITY_SECONDS).await;

@@ -104,7 +104,7 @@ async fn evaluations(system: &System) -> f64 {
 }
 
 #[test]
-fn an_automatic_and_a_forced_transition_are_each_announced_once_and_a_rehearsal_never() {
+fn each_transition_is_announced_once_and_a_dry_run_never() {
     alone(async |system, _| {
         let before = system.epoch().await;
         let inbox = Inbox::open(system).await;
@@ -114,13 +114,13 @@ fn an_automatic_and_a_forced_transition_are_each_announced_once_and_a_rehearsal_
         assert_eq!(system.force(3).await.unwrap()["outcome"], "transition");
 
         let emitted = evaluations(system).await;
-        let rehearsal = with(force_to(1), json!({"dryRun": true}));
-        assert_eq!(system.execute(&rehearsal).await.unwrap()["outcome"], "transition");
-        assert_eq!(system.rehearse().await["dryRun"], true);
-        assert!((evaluations(system).await - emitted).abs() < 0.5, "a rehearsal emits nothing");
+        let dry_run = with(force_to(1), json!({"dryRun": true}));
+        assert_eq!(system.execute(&dry_run).await.unwrap()["outcome"], "transition");
+        assert_eq!(system.evaluate_dry().await["dryRun"], true);
+        assert!((evaluations(system).await - emitted).abs() < 0.5, "a dry run emits nothing");
         assert_eq!(system.epoch().await, before + 2);
 
-        // The messages of the rehearsals, if there were any, would have been sent before this one.
+        // A message of a dry run, if there were one, would have been sent before this one.
         assert_eq!(system.force(2).await.unwrap()["outcome"], "transition");
         let told = inbox.until(before + 3).await;
         inbox.close().await;
@@ -164,8 +164,9 @@ fn a_hold_that_a_command_ends_is_announced_with_the_command() {
     });
 }
 
+/// The writer lost its reply, and the level has moved on since: the announcement still has the writer's own epoch.
 #[test]
-fn a_transition_whose_writer_lost_its_reply_is_announced_with_its_own_epoch_though_the_level_has_moved_on() {
+fn a_lost_reply_is_announced_with_its_own_epoch() {
     alone(async |system, proxy| {
         let before = system.epoch().await;
         let inbox = Inbox::open(system).await;

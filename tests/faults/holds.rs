@@ -7,7 +7,7 @@ use crate::common::{eventually, force_to, with};
 use crate::rig::alone;
 
 #[test]
-fn a_held_level_does_not_move_and_after_its_release_only_fresh_evidence_counts() {
+fn after_a_hold_only_fresh_evidence_counts() {
     alone(async |system, _| {
         let epoch = system.epoch().await;
         let hold = with(force_to(1), json!({"holdMinutes": 60, "reason": "a drill", "requestedBy": "alice"}));

@@ -48,7 +48,7 @@ async fn killed_until_the_message_is_given_back(system: &System, proxy: &Proxy, 
 }
 
 #[test]
-fn an_evaluation_that_is_killed_again_and_again_is_made_when_the_message_comes_back() {
+fn a_killed_evaluation_runs_when_the_message_returns() {
     alone(async |system, proxy| {
         let calls = Calls::to("monitoring", "GetMetricData");
         killed_until_the_message_is_given_back(system, proxy, "evaluate-thresholds", calls).await;
@@ -56,7 +56,7 @@ fn an_evaluation_that_is_killed_again_and_again_is_made_when_the_message_comes_b
 }
 
 #[test]
-fn a_writer_that_is_killed_before_it_writes_leaves_nothing_half_done() {
+fn a_writer_killed_before_its_write_leaves_nothing() {
     alone(async |system, proxy| {
         killed_until_the_message_is_given_back(system, proxy, "write-state", writes()).await;
     });
@@ -70,8 +70,9 @@ fn a_writer_that_is_killed_after_it_wrote_writes_once() {
     });
 }
 
+/// The retry of a write meets the record of its own first attempt.
 #[test]
-fn a_lost_answer_to_a_write_is_not_taken_for_somebody_elses_write() {
+fn a_lost_reply_is_not_taken_for_a_conflict() {
     alone(async |system, proxy| {
         forced_in_spite_of(system, proxy.inject(writes(), Fault::LoseAnswer, Some(1))).await;
     });
@@ -82,7 +83,7 @@ async fn forced_in_spite_of(system: &System, fault: Injection) {
     let before = system.epoch().await;
     let forced = system.force(3).await.unwrap();
     fault.hit(1).await;
-    // Else it would be decided anew, on a state in which nothing is left to do, and announced to nobody.
+    // Otherwise the command would be decided again, on a state where nothing is left to do, and never announced.
     assert_eq!((&forced["outcome"], &forced["from"], &forced["to"]), (&json!("transition"), &json!(1), &json!(3)));
     assert_eq!(system.epoch().await, before + 1);
 }
@@ -101,7 +102,7 @@ fn a_transition_stands_though_its_metrics_are_never_emitted() {
 }
 
 #[test]
-fn an_alarm_whose_processor_is_killed_before_it_starts_an_execution_comes_back() {
+fn an_alarm_returns_if_its_processor_dies_before_starting() {
     alone(async |system, proxy| {
         let calls = Calls::to("states", "StartSyncExecution");
         let fault = proxy.inject(calls, Fault::KillBefore(function(system, "alarm-processor")), Some(1));
@@ -109,8 +110,9 @@ fn an_alarm_whose_processor_is_killed_before_it_starts_an_execution_comes_back()
     });
 }
 
+/// The processor dies after its execution, so the message returns and is evaluated twice.
 #[test]
-fn an_alarm_whose_processor_is_killed_after_its_execution_moves_the_level_once() {
+fn an_alarm_moves_the_level_once_if_its_processor_dies_late() {
     alone(async |system, proxy| {
         let calls = Calls::to("states", "StartSyncExecution");
         let fault = proxy.inject(calls, Fault::KillAfter(function(system, "alarm-processor")), Some(1));

@@ -1,4 +1,4 @@
-//! The state item is deleted, garbled, or replaced by an old copy.
+//! The state item is deleted, corrupt, or replaced by an old copy.
 
 use serde_json::json;
 
@@ -14,8 +14,9 @@ fn refused(executed: Executed, problem: &str) {
     assert!(cause.contains(problem) && cause.contains(REMEDY), "{cause}");
 }
 
-/// The state is at level 2 and then `damaged`: everything fails loudly, requests go on, one command mends it.
-async fn is_mended(system: &System, damaged: impl AsyncFnOnce(), problem: &str) {
+/// Damages a state at level 2 by `damaged`. Checks that evaluations fail with `problem`, that requests are served, and
+/// that one command repairs the state.
+async fn is_repaired(system: &System, damaged: impl AsyncFnOnce(), problem: &str) {
     system.force(2).await.unwrap();
     system.routed(2, "table").await;
     let before = system.epoch().await;
@@ -29,8 +30,8 @@ async fn is_mended(system: &System, damaged: impl AsyncFnOnce(), problem: &str) 
     assert_eq!(system.succeed().await.level, "2");
     assert_eq!(system.epoch().await, before);
 
-    let rehearsal = with(force_to(1), json!({"repair": true, "dryRun": true}));
-    assert_eq!(system.execute(&rehearsal).await.unwrap()["outcome"], "transition");
+    let dry_run = with(force_to(1), json!({"repair": true, "dryRun": true}));
+    assert_eq!(system.execute(&dry_run).await.unwrap()["outcome"], "transition");
     refused(system.evaluate().await, problem);
 
     let repaired = system.execute(&with(force_to(1), json!({"repair": true}))).await.unwrap();
@@ -44,16 +45,16 @@ async fn is_mended(system: &System, damaged: impl AsyncFnOnce(), problem: &str) 
 }
 
 #[test]
-fn a_deleted_state_fails_loudly_serves_on_and_is_repaired_by_one_command() {
+fn a_deleted_state_is_reported_and_one_command_repairs_it() {
     alone(async |system, _| {
-        is_mended(system, async || system.delete_state().await, "the state item is gone").await;
+        is_repaired(system, async || system.delete_state().await, "the state item is missing").await;
     });
 }
 
 #[test]
-fn a_garbled_state_is_never_routed_by_and_is_repaired_by_the_same_command() {
+fn a_corrupt_state_is_never_routed_by_and_is_repaired() {
     alone(async |system, _| {
-        is_mended(system, async || system.garble_state().await, "currentLevel").await;
+        is_repaired(system, async || system.corrupt_state().await, "currentLevel").await;
     });
 }
 
@@ -73,8 +74,9 @@ fn an_old_copy_of_the_same_epoch_is_found_out_by_a_repair() {
     });
 }
 
+/// A restored copy has a version that the newest record has passed.
 #[test]
-fn an_old_copy_of_the_state_is_told_from_the_present_one_and_repaired() {
+fn an_old_copy_of_the_state_is_detected_and_repaired() {
     alone(async |system, _| {
         let old = system.item(STATE).await.unwrap();
         system.force(2).await.unwrap();

@@ -196,7 +196,7 @@ fn an_operator_repairs_a_lost_state() {
         let before = system.epoch().await;
         system.delete_state().await;
         let refused = breaker(system, proxy, &force("2", &[])).await;
-        refused.failed(&["StateUnavailable: the state item is gone", "\"repair\": true"]);
+        refused.failed(&["StateUnavailable: the state item is missing", "\"repair\": true"]);
         breaker(system, proxy, &["status"]).await.failed(&["force a level with --repair"]);
         let repaired = breaker(system, proxy, &force("2", &["--repair"])).await;
         repaired.done(&["repaired at level 2 (last known level 1) by alice", &format!("epoch {}", before + 1)]);

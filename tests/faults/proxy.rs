@@ -68,7 +68,7 @@ struct Rule {
     calls: Calls,
     fault: Fault,
     left: AtomicU64,
-    /// How many calls it was done to.
+    /// Number of calls that it was applied to.
     hits: watch::Sender<u64>,
     /// Whether calls that were held may go on.
     open: watch::Sender<bool>,
@@ -118,7 +118,7 @@ impl Proxy {
         Injection { rule, shared: Arc::clone(&self.shared) }
     }
 
-    /// How many faults were injected so far.
+    /// Returns the number of faults injected so far.
     pub fn injected(&self) -> u64 {
         self.shared.injected.load(Ordering::Relaxed)
     }

@@ -19,8 +19,9 @@ fn command(level: u8, who: &str) -> Value {
     with(force_to(level), json!({"requestedBy": who}))
 }
 
+/// Of two writers, one gets a conflict. It evaluates again and continues from the state that the other one wrote.
 #[test]
-fn of_two_writers_one_meets_a_conflict_evaluates_again_and_goes_on_from_what_the_other_wrote() {
+fn the_loser_of_a_race_evaluates_again() {
     alone(async |system, proxy| {
         let before = system.epoch().await;
         // Both have evaluated the same state before either writes.
@@ -50,7 +51,7 @@ fn levels(record: &TransitionRecord) -> (u8, u8) {
 }
 
 #[test]
-fn of_many_commands_at_once_each_is_carried_out_once_or_says_that_it_was_not() {
+fn of_many_commands_each_runs_once_or_says_it_did_not() {
     alone(async |system, _| {
         let before = system.epoch().await;
         let name = |operator: u8| format!("operator-{operator}-at-epoch-{before}");
@@ -93,7 +94,7 @@ fn carried_out(outcome: Executed, refused: &mut u32) -> bool {
 }
 
 #[test]
-fn another_command_under_a_used_name_is_refused_and_changes_nothing() {
+fn a_second_command_under_a_used_name_changes_nothing() {
     alone(async |system, _| {
         let before = system.epoch().await;
         let name = format!("used-at-epoch-{before}");
@@ -107,12 +108,14 @@ fn another_command_under_a_used_name_is_refused_and_changes_nothing() {
     });
 }
 
+/// The evaluation wanted to write counts only, so it says that they were not recorded, and does not announce its
+/// old level.
 #[test]
-fn a_look_that_loses_the_race_for_its_counts_says_so_and_announces_no_level() {
+fn an_evaluation_that_loses_a_race_announces_no_level() {
     alone(async |system, proxy| {
         eventually("counts that are worth writing", async || {
             system.succeed().await;
-            (system.rehearse().await["outcome"] == "record").then_some(())
+            (system.evaluate_dry().await["outcome"] == "record").then_some(())
         })
         .await;
         let slow = format!("slow-look-{:016x}", rand::random::<u64>());
@@ -129,18 +132,19 @@ fn a_look_that_loses_the_race_for_its_counts_says_so_and_announces_no_level() {
         let (slow, before) = tokio::join!(system.execute_as(Some(&slow), &look), race);
         let slow = slow.unwrap();
         assert_eq!(slow["outcome"], "none", "{slow}");
-        assert!(slow["reason"].as_str().unwrap().contains("somebody else wrote the state meanwhile"), "{slow}");
-        assert!((announced(system).await - before).abs() < 0.5, "nothing is announced by who lost");
+        assert!(slow["reason"].as_str().unwrap().contains("another execution wrote the state meanwhile"), "{slow}");
+        assert!((announced(system).await - before).abs() < 0.5, "the loser of the race announces nothing");
     });
 }
 
-/// How many evaluations have announced a level.
+/// Returns the number of evaluations that announced a level.
 async fn announced(system: &System) -> f64 {
     system.sum("CircuitBreaker/Transitions", "Evaluation", &[]).await
 }
 
+/// A client whose reply was lost starts the execution again under the same name.
 #[test]
-fn a_command_whose_execution_is_started_again_under_its_name_is_carried_out_once() {
+fn a_command_started_twice_runs_once() {
     alone(async |system, _| {
         let before = system.epoch().await;
         let name = format!("twice-at-epoch-{before}");

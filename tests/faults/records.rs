@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::common::{STATE, System, eventually, force_to, with};
 use crate::rig::alone;
 
-/// When the item expires, in days after `at`; `None` where it never does.
+/// Returns the item's time to expiry, in days after `at`; `None` if it never expires.
 async fn days_kept(system: &System, key: &str) -> Option<f64> {
     let item = system.item(key).await.unwrap();
     let at: Timestamp = item["at"].as_s().unwrap().parse().unwrap();
@@ -20,7 +20,7 @@ async fn days_kept(system: &System, key: &str) -> Option<f64> {
 }
 
 #[test]
-fn records_are_kept_400_days_and_the_state_and_record_0_for_ever() {
+fn only_the_state_and_record_0_are_kept_for_ever() {
     alone(async |system, _| {
         let name = format!("kept-{:016x}", rand::random::<u64>());
         system.execute_as(Some(&name), &force_to(2)).await.unwrap();
@@ -34,7 +34,7 @@ fn records_are_kept_400_days_and_the_state_and_record_0_for_ever() {
 }
 
 #[test]
-fn the_status_lists_the_newest_transitions_as_they_are_in_the_table() {
+fn the_status_lists_the_newest_records() {
     alone(async |system, _| {
         for level in [2, 3, 1] {
             system.force(level).await.unwrap();
@@ -60,17 +60,18 @@ fn the_status_lists_the_newest_transitions_as_they_are_in_the_table() {
     });
 }
 
+/// A repair that ignored a corrupt record's key would give its epoch to a second transition.
 #[test]
-fn a_garbled_record_keeps_nobody_from_a_repair_and_no_epoch_is_given_twice() {
+fn a_corrupt_record_stops_no_repair_and_reuses_no_epoch() {
     alone(async |system, _| {
         system.force(2).await.unwrap();
         system.force(3).await.unwrap();
         let newest = system.epoch().await;
         let whole = system.item(&transition_key(newest)).await.unwrap();
-        let mut garbled = whole.clone();
-        garbled.insert("to".to_owned(), AttributeValue::S("three".to_owned()));
-        garbled.remove("epoch");
-        system.put_item(garbled).await;
+        let mut corrupt = whole.clone();
+        corrupt.insert("to".to_owned(), AttributeValue::S("three".to_owned()));
+        corrupt.remove("epoch");
+        system.put_item(corrupt).await;
         system.delete_state().await;
 
         let repaired = system.execute(&with(force_to(1), json!({"repair": true}))).await.unwrap();

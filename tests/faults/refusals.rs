@@ -69,7 +69,7 @@ fn while_cloudwatch_breaks_off_operators_force_and_alarms_wait() {
 }
 
 #[test]
-fn while_sns_refuses_alarms_are_told_later_and_transitions_are_written_all_the_same() {
+fn transitions_are_written_while_sns_refuses() {
     alone(async |system, proxy| {
         let before = system.epoch().await;
         // What CloudWatch publishes is refused; an alarm is told once the topic takes it.
@@ -89,7 +89,7 @@ fn while_sns_refuses_alarms_are_told_later_and_transitions_are_written_all_the_s
         assert_eq!((&forced["outcome"], &forced["newState"]["epoch"]), (&json!("transition"), &json!(before + 2)));
         system.queue_is_empty().await;
         assert_eq!(system.dead_letters().await, 0);
-        eventually("the metric about two messages that nobody got", async || {
+        eventually("the metric about two messages that were not delivered", async || {
             (notifications_missing(system).await - missing > 1.5).then_some(())
         })
         .await;

@@ -32,7 +32,7 @@ fn a_body_that_is_not_utf8_reaches_the_service_unchanged() {
 }
 
 #[test]
-fn a_service_that_crashes_or_hangs_costs_one_error_a_request_and_is_answered_for() {
+fn a_failing_service_costs_one_error_and_falls_back() {
     alone(async |system, _| {
         let (errors, successes) = (outcomes(system, "Error").await, outcomes(system, "Success").await);
         let requests = [

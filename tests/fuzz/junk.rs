@@ -173,7 +173,7 @@ fn apply(value: &mut Value, at: &str, change: Change) {
 }
 
 /// JSON text of which a few characters are changed, cut or doubled.
-pub fn garbled(text: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+pub fn corrupted(text: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     let edit = (any::<Index>(), 0..8_usize, prop_oneof![Just(String::new()), "[\\x00-\\x7f]{1,3}", any::<String>()]);
     (text, vec(edit, 0..=2)).prop_map(|(mut text, edits)| {
         for (place, length, new) in edits {

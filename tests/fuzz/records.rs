@@ -77,11 +77,11 @@ fn repairs(known: breaker::LastKnown) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn any_items_are_records_to_go_on_from_or_refused_by_the_name_of_an_attribute() {
+fn any_items_are_records_or_refused_by_attribute() {
     fuzz(&vec(hash_map(name(), attribute(), 0..5), 0..4), check);
 }
 
 #[test]
-fn records_with_changes_are_gone_on_from_or_refused_by_the_name_of_an_attribute() {
+fn mutated_records_are_used_or_refused_by_attribute() {
     fuzz_both(&changed(), check);
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
-use crate::junk::{garbled, json, mutated};
+use crate::junk::{corrupted, json, mutated};
 use crate::{Answer, fuzz, fuzz_both, states};
 
 struct FirstStart;
@@ -171,8 +171,8 @@ fn any_event_is_routed_or_answered_with_what_is_wrong() {
 }
 
 #[test]
-fn an_event_with_changes_is_routed_or_answered_with_what_is_wrong() {
-    fuzz_both(&garbled(mutated(good_events()).prop_map(|event| event.to_string())), |event| check_event(&event));
+fn a_mutated_event_is_routed_or_answered_with_the_problem() {
+    fuzz_both(&corrupted(mutated(good_events()).prop_map(|event| event.to_string())), |event| check_event(&event));
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn any_bytes_from_a_service_become_an_answer() {
 
 #[test]
 fn an_answer_with_changes_is_passed_on_or_replaced() {
-    let answers = garbled(mutated(good_answers()).prop_map(|answer| answer.to_string()));
+    let answers = corrupted(mutated(good_answers()).prop_map(|answer| answer.to_string()));
     fuzz_both(&answers, |answer| check_answer(answer.as_bytes()));
 }
 

@@ -157,6 +157,6 @@ fn any_item_is_a_state_or_refused_by_the_name_of_an_attribute() {
 }
 
 #[test]
-fn a_state_item_with_changes_is_a_state_or_refused_by_the_name_of_an_attribute() {
+fn a_mutated_state_item_is_read_or_refused_by_attribute() {
     fuzz_both(&changed(), check);
 }

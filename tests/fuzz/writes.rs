@@ -65,6 +65,6 @@ fn any_json_is_a_write_or_refused_by_the_name_of_a_field() {
 }
 
 #[test]
-fn a_write_with_changes_is_a_write_that_can_be_read_back_or_refused_by_the_name_of_a_field() {
+fn a_mutated_write_is_stored_or_refused_by_field() {
     fuzz_both(&mutated(good()), check);
 }

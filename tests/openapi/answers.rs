@@ -10,8 +10,8 @@ use services::ErrorCode as ServiceCode;
 /// What API Gateway answers itself, whatever the operation.
 const OF_THE_GATEWAY: [(&str, &str); 7] = [
     ("401", "The token is missing or not accepted."),
-    ("403", "The signature is missing, or whoever signed may not call."),
-    ("413", "The request is larger than the API or a function can be sent at all."),
+    ("403", "The signature is missing, or its principal may not call the route."),
+    ("413", "The request is larger than API Gateway or Lambda accepts."),
     ("429", "More requests than the API's limit."),
     ("500", "The controller failed or was not allowed to be asked."),
     ("503", "The controller is throttled, or gave no answer within the API's limit of 30 s."),

@@ -23,7 +23,7 @@ struct GatewayError {
 const INTRODUCTION: &str = "Answers at three levels: 1 full, 2 degraded, 3 maintenance. The header \
     `X-Circuit-Breaker-Level` of each answer says at which. The bank's routes are those of the sample services; a \
     service of your own may have others, which pass through. Who may call is set with the deployment: requests \
-    signed for AWS (`execute-api`), tokens, or everybody.";
+    signed for AWS (`execute-api`), requests with a token, or all requests.";
 
 const OTHER_FORMAT: &str = "The body is in another format than JSON, and its `Content-Type` says so.";
 
@@ -92,7 +92,7 @@ impl Types {
 
 fn paths(types: &mut Types) -> Value {
     let account = json!([{ "$ref": "#/components/parameters/accountId" }]);
-    let bad_account = "The account id is none.";
+    let bad_account = "The account id is invalid.";
     json!({
         "/account/{accountId}": {
             "parameters": account,
@@ -137,7 +137,7 @@ fn paths(types: &mut Types) -> Value {
                 Answers::ok(types.of::<TestResult>(), "It did not fail.")
                     .service_error(400, ServiceCode::BadBody, "The body is something else.")
                     .service_error(415, ServiceCode::UnsupportedMediaType, OTHER_FORMAT)
-                    .service_error(403, ServiceCode::FaultInjectionDisabled, "Nobody may make services fail here.")
+                    .service_error(403, ServiceCode::FaultInjectionDisabled, "Fault injection is not enabled.")
                     .breaker_error(504, BreakerCode::OutcomeUnknown, "The service gave no valid answer in time.")
                     .of_a_service(),
             ),
@@ -148,7 +148,7 @@ fn paths(types: &mut Types) -> Value {
                 &json!({ "parameters": [{
                     "name": "history", "in": "query", "required": false,
                     "description": "How many of the newest transitions to list. The page lists 20, whatever this says.",
-                    "schema": { "type": "integer", "minimum": 0, "maximum": platform::state_store::MOST_TRANSITIONS },
+                    "schema": { "type": "integer", "minimum": 0, "maximum": platform::state_store::MAX_TRANSITIONS },
                 }] }),
                 Answers::ok(types.of::<Status<'static>>(), "The status.")
                     .or_page(200)
@@ -181,7 +181,7 @@ fn operation(id: &str, tag: &str, summary: &str, takes: &Value, answers: Answers
 
 fn headers() -> Map<String, Value> {
     let header = |description: &str, schema: Value| json!({ "description": description, "schema": schema });
-    // Nothing is worse than the worst level, so nobody probes that.
+    // The worst level is never probed, because it is no level's better level.
     let better = breaker::Level::ALL.into_iter().filter(|level| level.worse().is_some());
     let probes = better.map(|level| format!("{}{PROBE_MARK}", level.service()));
     let services = breaker::Level::ALL.map(|level| level.service().to_owned()).into_iter();

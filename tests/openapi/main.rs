@@ -71,7 +71,7 @@ fn described_codes(schema: &str) -> BTreeSet<String> {
     codes.map(|code| code.as_str().unwrap().to_owned()).collect()
 }
 
-/// All codes of a type of codes; those in `inside` reach nobody through the API.
+/// Returns all codes of a type of codes. Those in `inside` never appear in the API's answers.
 fn all_codes<T: schemars::JsonSchema>(inside: impl serde::Serialize) -> BTreeSet<String> {
     let schema = schemars::schema_for!(T);
     let variants = schema.as_value()["oneOf"].as_array().unwrap().clone();
@@ -87,7 +87,7 @@ fn every_error_that_a_caller_can_get_is_described() {
 }
 
 #[test]
-fn what_the_gateway_answers_itself_is_described_for_every_operation_without_the_breakers_headers() {
+fn the_gateways_own_answers_are_described() {
     let description = description();
     let paths = description["paths"].as_object().unwrap();
     let operations = paths.values().flat_map(|path| ["get", "post"].into_iter().filter_map(|method| path.get(method)));

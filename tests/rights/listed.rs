@@ -77,7 +77,7 @@ fn recorded(deployed: &Deployed) -> Vec<Recorded> {
         list.push(one("ControllerRole", "lambda", "Invoke", json!({"FunctionName": deployed.arn(alias)})));
     }
     for (role, keys) in [
-        // The state, and record 0 where there is none.
+        // The state, and record 0 if the state is missing.
         ("ControllerRole", &["system-state", "transition#0"][..]),
         // The same, and the record of a command that is repeated.
         ("EvaluateThresholdsRole", &["system-state", "transition#0", "command#1"]),

@@ -28,27 +28,27 @@ fn looks(number: u8) -> Value {
     with(schedule(), "looks", number.into())
 }
 
-/// An execution that looks so many times.
+/// An execution that evaluates this many times.
 fn looked(name: &str, input: Value, evaluation: &Evaluation, times: usize) -> Case {
     Case::done(name, input, &[LOOK.repeat(times - 1), LAST.to_vec()].concat(), &json(evaluation))
         .reply("EvaluateThresholds", &vec![lambda(evaluation); times])
         .reply("EmitMetrics", &vec![emitted(); times])
 }
 
-/// The same with a first evaluation that takes so many seconds.
+/// An execution that evaluates this many times, the first time for this many seconds.
 fn looked_slowly(name: &str, input: Value, evaluation: &Evaluation, seconds: u32, times: usize) -> Case {
     let mut case = looked(name, input, evaluation, times);
     case.replies.get_mut("EvaluateThresholds").unwrap()[0]["Seconds"] = seconds.into();
     case
 }
 
-/// Three races lost in the first look leave three for the next.
+/// Three lost races in the first evaluation leave three for the next one.
 fn races_of_two_looks() -> Case {
     let moved = Evaluation { look_again: true, ..transition() };
     let race = ["WriteState", "EvaluateAgain?", "EvaluateThresholds", "Decided?"];
     let path = [race.repeat(3), TOLD.to_vec(), vec!["UntilNextLook", BEGIN[1], BEGIN[2]]].concat();
     let path = [path, race.repeat(3), TOLD.to_vec(), vec!["Done"]].concat();
-    let case = Case::done("lost races of two looks", looks(2), &path, &json(&moved));
+    let case = Case::done("lost races of two evaluations", looks(2), &path, &json(&moved));
     (0..2).fold(case, |case, _| {
         case.reply("EvaluateThresholds", &vec![lambda(&moved); 4])
             .reply("WriteState", &vec![fails(ErrorName::StateConflict); 3])
@@ -99,8 +99,8 @@ pub fn cases() -> Vec<Case> {
     let room = SECONDS_OF_LOOKS - SECONDS_BETWEEN_ALARM_LOOKS;
     vec![
         looked("all looks", looks(most), &unproven(), most.into()),
-        looked("two looks", looks(2), &unproven(), 2),
-        looked("one look", looks(1), &unproven(), 1),
+        looked("two evaluations", looks(2), &unproven(), 2),
+        looked("one evaluation", looks(1), &unproven(), 1),
         looked("a command looks once", force(1), &unproven(), 1),
         looked("nothing to prove", looks(most), &nothing(), 1),
         looked_slowly("too late for another look", looks(most), &unproven(), 45, 1),

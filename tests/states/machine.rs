@@ -23,7 +23,7 @@ pub fn definition() -> Value {
     serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
 }
 
-/// How an execution ends.
+/// The end of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ends {
     /// With this output.
@@ -184,7 +184,7 @@ impl Run {
     }
 }
 
-/// Runs the cases, without a look at what is expected of them.
+/// Runs the cases without checking their expectations.
 pub async fn run_freely(cases: &[Case]) -> Vec<Run> {
     let python = Python::set_up().await.unwrap();
     let runs: Vec<Value> = cases

@@ -18,7 +18,7 @@ fn bare_state() -> SystemState {
     SystemState { version: 7, epoch: 2, execution: String::new(), ..SystemState::initial(&policy(), now()) }
 }
 
-/// The same evaluation without any member that may be missing.
+/// Returns the evaluation without its optional members.
 fn bare(evaluation: Evaluation) -> Evaluation {
     let mut write = evaluation.write.unwrap();
     let SystemState { current_level, version, epoch, .. } = write.state;
@@ -61,7 +61,7 @@ pub fn cases() -> Vec<Case> {
     given_up["outcome"] = "none".into();
     given_up["newState"] = given_up["oldState"].clone();
     given_up["reason"] =
-        format!("{}; not recorded, because somebody else wrote the state meanwhile", counted.reason).into();
+        format!("{}; not recorded, because another execution wrote the state meanwhile", counted.reason).into();
     let failed = |name: &str, error: &str, cause: String, task: &'static str, reply: Value| {
         let path: &[&str] = if task == "WriteState" { &["WriteState", "Failed"] } else { &[] };
         let mut case = Case::new(name, schedule(), path, Ends::Failed(error.to_owned(), cause));

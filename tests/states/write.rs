@@ -47,7 +47,7 @@ fn given_up(name: &str, input: Value) -> Case {
     answer["outcome"] = "none".into();
     answer["newState"] = answer["oldState"].clone();
     answer["reason"] =
-        format!("{}; not recorded, because somebody else wrote the state meanwhile", evaluation.reason).into();
+        format!("{}; not recorded, because another execution wrote the state meanwhile", evaluation.reason).into();
     Case::done(name, input, &["WriteState", "EvaluateAgain?", "LookAgain?", "Done"], &answer)
         .reply("EvaluateThresholds", &[lambda(&evaluation)])
         .reply(TASK, &[fails(ErrorName::StateConflict)])

@@ -54,7 +54,7 @@ pub fn assert_emitted(who: &str, namespace: &str, metric: &str, dimensions: &[St
     let known = AMAZONS
         .iter()
         .any(|(space, metrics, known)| *space == namespace && metrics.contains(&metric) && dimensions == *known);
-    assert!(known, "{who}: nobody emits {namespace} {metric} with {dimensions:?}");
+    assert!(known, "{who}: no function emits {namespace} {metric} with {dimensions:?}");
 }
 
 /// The body of the dashboard for a file with this text, as CloudFormation gets it.
@@ -74,7 +74,7 @@ fn widgets() -> Vec<Value> {
 }
 
 #[test]
-fn every_metric_that_the_dashboard_shows_is_one_that_the_system_emits() {
+fn the_dashboard_shows_only_metrics_that_the_system_emits() {
     let mut shown = BTreeSet::new();
     for widget in widgets().iter().filter(|widget| widget["type"] == "metric") {
         let title = widget["properties"]["title"].as_str().unwrap();

@@ -28,7 +28,7 @@ async fn everything_at_rest_is_encrypted_with_the_customers_key() {
 }
 
 #[tokio::test]
-async fn the_key_turns_over_each_year_and_admits_services_only_for_this_account() {
+async fn the_key_rotates_and_admits_this_accounts_services_only() {
     let key = &Template::data().await.resource("EncryptionKey")["Properties"];
     assert_eq!(key["EnableKeyRotation"], true);
     let mut services = Vec::new();
@@ -56,7 +56,7 @@ async fn the_key_turns_over_each_year_and_admits_services_only_for_this_account(
 }
 
 #[tokio::test]
-async fn the_table_and_its_key_outlive_the_stack_but_not_a_first_deployment_that_failed() {
+async fn table_and_key_outlive_the_stack_once_it_was_created() {
     let template = Template::data().await;
     for name in ["StateTable", "EncryptionKey", "EncryptionKeyAlias"] {
         assert_eq!(template.resource(name)["DeletionPolicy"], "RetainExceptOnCreate", "{name}");
@@ -122,7 +122,7 @@ async fn the_topics_take_messages_from_this_deployments_alarms_alone() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_processed_is_kept_as_long_as_sqs_keeps_anything() {
+async fn dead_letters_are_kept_for_the_maximum_of_sqs() {
     let template = Template::plain().await;
     let queue = &template.resource("AlarmQueue")["Properties"];
     assert!(names(&queue["RedrivePolicy"]["deadLetterTargetArn"], "AlarmDeadLetterQueue"));

@@ -56,7 +56,7 @@ async fn the_state_machine_logs_everything_and_takes_part_in_traces() {
 }
 
 #[tokio::test]
-async fn the_controller_knows_the_state_machine_by_its_name_and_needs_nothing_of_it() {
+async fn the_controller_does_not_depend_on_the_state_machine() {
     let template = Template::plain().await;
     let name = template.resource("LevelTransitionStateMachine")["Properties"]["StateMachineName"]["Fn::Sub"].as_str();
     let controller = template.resource("ControllerFunction");
@@ -95,7 +95,7 @@ async fn the_request_path_has_versions_and_the_control_plane_has_none() {
 }
 
 #[tokio::test]
-async fn a_gradual_deployment_stops_at_errors_of_the_new_version_and_of_its_level_and_at_no_others() {
+async fn only_its_own_alarms_stop_a_gradual_deployment() {
     let template = Template::with(&["GradualDeployment=true", "ReleaseId=abcdef0123"]).await;
     let groups = template.of_type("AWS::CodeDeploy::DeploymentGroup");
     let watched: BTreeMap<&str, Vec<&str>> = groups
@@ -130,7 +130,7 @@ async fn a_gradual_deployment_stops_at_errors_of_the_new_version_and_of_its_leve
                 {"Name": "Resource", "Value": {"Fn::Sub": alias}},
                 {"Name": "ExecutedVersion", "Value": version},
             ]),
-            "the errors of an old version would stop the release that mends it"
+            "the errors of an old version would stop the release that repairs it"
         );
         // One that is changed keeps the state of the release before.
         assert!(alarm["AlarmName"]["Fn::Sub"].as_str().unwrap().contains("${ReleaseId}"), "{stem}");

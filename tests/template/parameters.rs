@@ -84,7 +84,7 @@ async fn the_main_template_stays_within_its_size() {
 }
 
 #[tokio::test]
-async fn the_controller_outlives_two_services_in_a_row() {
+async fn the_controller_outlives_two_invocations() {
     let function = Template::plain().await.resource("ControllerFunction");
     let timeout = function["Properties"]["Timeout"].as_u64().unwrap() * 1_000;
     // API Gateway waits 30 s for it, whatever is configured.

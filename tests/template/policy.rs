@@ -40,7 +40,7 @@ fn policy_numbers() -> Vec<(&'static str, i64)> {
             let value = match number.key {
                 "counts.level_1_failures" => 7,
                 "counts.level_2_failures" => 9,
-                _ if of_preset == number.most => of_preset - 1,
+                _ if of_preset == number.maximum => of_preset - 1,
                 _ => of_preset + 1,
             };
             (number.key, value)

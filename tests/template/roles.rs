@@ -1,4 +1,4 @@
-//! Who may do what: a role for each function, and no right that nobody explained.
+//! The roles: one for each function, and no right without an explanation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -127,7 +127,7 @@ async fn the_controller_reads_and_invokes_and_does_nothing_else() {
 }
 
 #[tokio::test]
-async fn write_state_is_the_only_writer_of_the_table_and_nothing_deletes() {
+async fn only_write_state_writes_the_table_and_nothing_deletes() {
     for (holder, statement) in statements(Template::plain().await) {
         for action in words(&statement["Action"]).into_iter().filter(|action| action.starts_with("dynamodb:")) {
             let writes = !["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Scan"].contains(&action);
@@ -144,7 +144,7 @@ async fn write_state_is_the_only_writer_of_the_table_and_nothing_deletes() {
 }
 
 #[tokio::test]
-async fn aliases_are_moved_by_rights_on_the_functions_because_lambda_checks_these() {
+async fn aliases_are_moved_by_rights_on_the_functions() {
     let functions =
         ["circuit-breaker-controller", "full-service", "degraded-service", "maintenance-service"].map(|name| {
             format!(

@@ -68,12 +68,12 @@ impl Target {
         )))
     }
 
-    /// Reads and checks the file; says it if there is none.
+    /// Reads and checks the file. If there is no file, `say` gets a message about it.
     pub fn read(&self, say: impl FnOnce(String)) -> Result<Effective, Failure> {
         self.read_with(self.architecture.as_deref(), say)
     }
 
-    /// The same for the processor that the binaries are built for.
+    /// Reads and checks the file for the processor that the binaries are built for.
     pub fn read_for(&self, architecture: Architecture) -> Result<Effective, Failure> {
         self.read_with(Some(word(architecture)), |_| {})
     }

@@ -30,9 +30,9 @@ pub use self::deploy::{DeployArgs, deploy};
 pub use self::destroy::{DestroyArgs, destroy};
 pub use self::rollback::{RollbackArgs, rollback};
 
-/// Between two looks at a changing stack.
+/// Pause between two reads of a changing stack.
 const PAUSE: Duration = Duration::from_secs(3);
-/// The same on another AWS, such as a local one.
+/// Pause between two reads of a changing stack on another AWS, such as a local one.
 const LOCAL_PAUSE: Duration = Duration::from_millis(300);
 
 /// The engine on AWS.

@@ -27,8 +27,8 @@ pub fn hold(text: &str) -> Result<u32, String> {
     let minutes = u32::try_from(duration.as_mins()).ok();
     let whole = duration == SignedDuration::from_mins(duration.as_mins());
     minutes.filter(|minutes| whole && HOLD_MINUTES.contains(minutes)).ok_or_else(|| {
-        let (least, most) = (HOLD_MINUTES.start(), HOLD_MINUTES.end() / 60);
-        format!("a hold lasts whole minutes, from {least}m to {most}h, because a hold always ends")
+        let (minimum, maximum) = (HOLD_MINUTES.start(), HOLD_MINUTES.end() / 60);
+        format!("a hold lasts whole minutes, from {minimum}m to {maximum}h, because a hold always ends")
     })
 }
 

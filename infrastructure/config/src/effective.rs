@@ -1,4 +1,4 @@
-//! The settings that are in force, and where each comes from.
+//! The settings in force, each with its source.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::schema::keys;
 use crate::source::{Override, Source};
 use crate::{DeploymentFile, PolicySection, Problems, check};
 
-/// Where a setting comes from.
+/// The source of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Origin {
@@ -46,7 +46,7 @@ pub struct Setting {
     pub key: String,
     /// The value; null if it is not set and has no default.
     pub value: Value,
-    /// Where it comes from.
+    /// Its source.
     pub origin: Origin,
 }
 
@@ -65,8 +65,8 @@ impl Effective {
     /// Reads the text of a file, whose name is `place`, with the overrides of one run.
     ///
     /// # Errors
-    /// Every problem, with place, key, value and what is allowed. Values that do not fit together are reported once
-    /// each value by itself is right.
+    /// Every problem, with place, key, value and allowed values. Contradictions between values are reported only if
+    /// each value alone is valid.
     pub fn read(place: &str, text: &str, overrides: &[Override]) -> Result<Self, Problems> {
         let source = Source::read(place, text, overrides).map_err(|problem| Problems(vec![problem]))?;
         let problems = check::values(&source);

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::PolicySection;
 
-/// What the ARN of a Lambda function, of a version or of an alias looks like.
+/// Pattern of the ARN of a Lambda function, of a version or of an alias.
 const FUNCTION_ARN: &str = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$";
 const FUNCTION_ARN_IN_WORDS: &str = "the ARN of a Lambda function, of a version or of an alias";
 
-/// What a deployment is: one file for each environment. Every key has a default.
+/// A deployment: one file for each environment. Every key has a default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeploymentFile {
@@ -44,7 +44,8 @@ pub struct Deployment {
     #[schemars(with = "String", regex(pattern = r"^[0-9]{12}$"))]
     #[schemars(extend("patternErrorMessage" = "the twelve digits of an account"))]
     pub account: Option<String>,
-    /// AWS region that this deployment belongs to; the command refuses another one, and uses this one if no other is given.
+    /// AWS region that this deployment belongs to; the command refuses another one, and uses this one if no other is
+    /// given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", regex(pattern = r"^[a-z]+(-[a-z]+)+-[0-9]+$"))]
     #[schemars(extend("patternErrorMessage" = "the name of a region, such as us-east-1"))]
@@ -55,7 +56,7 @@ pub struct Deployment {
     pub gradual: bool,
     /// The steps of a gradual deployment.
     pub traffic_shift: TrafficShift,
-    /// Least severe level that the functions log.
+    /// Minimum severity that the functions log.
     pub log_level: LogLevel,
 }
 
@@ -86,7 +87,7 @@ pub enum TrafficShift {
     Linear10PercentEvery10Minutes,
 }
 
-/// Least severe level that the functions log.
+/// Minimum severity that the functions log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names of the levels say it")]
@@ -178,15 +179,15 @@ pub struct Services {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Samples {
-    /// Whether callers may make the sample services fail on purpose. Never switch it on where customers call.
+    /// Whether callers may make the sample services fail on purpose. Never enable it for an API that customers call.
     pub fault_injection: bool,
-    /// Percentage of requests that the sample service of level 1 fails by chance.
+    /// Percentage of requests that the sample service of level 1 fails at random.
     #[schemars(range(min = 0, max = 100))]
     pub full_failure_percent: f64,
-    /// Percentage of requests that the sample service of level 2 fails by chance.
+    /// Percentage of requests that the sample service of level 2 fails at random.
     #[schemars(range(min = 0, max = 100))]
     pub degraded_failure_percent: f64,
-    /// Percentage of requests that the sample service of level 3 fails by chance.
+    /// Percentage of requests that the sample service of level 3 fails at random.
     #[schemars(range(min = 0, max = 100))]
     pub maintenance_failure_percent: f64,
 }

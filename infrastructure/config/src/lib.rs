@@ -1,8 +1,8 @@
 //! The one file that describes a deployment: `infrastructure/environments/<environment>.toml`.
 //!
-//! [`DeploymentFile`] is the file's type. Its JSON Schema completes the file in an editor and finds what is wrong
-//! with it: [`Effective::read`] reports every problem with file, line, key, value and what is allowed. What the file
-//! does not say has its default, whatever was deployed before: the file is the whole truth.
+//! [`DeploymentFile`] is the file's type. Its JSON Schema completes and checks the file in an editor.
+//! [`Effective::read`] reports every problem with file, line, key, value and what is allowed. A key that the
+//! file does not set has its default, whatever was deployed before.
 
 mod check;
 mod effective;

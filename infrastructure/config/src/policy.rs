@@ -129,8 +129,8 @@ impl JsonSchema for PolicySection {
                         json!({
                             "description": format!("{}. {default}", sentence(number.description)),
                             "type": "integer",
-                            "minimum": number.least,
-                            "maximum": number.most,
+                            "minimum": number.minimum,
+                            "maximum": number.maximum,
                         }),
                     );
                 }

@@ -1,8 +1,8 @@
-//! What is wrong with a file.
+//! The problems of a file.
 
 use std::fmt;
 
-/// One mistake: where it is, what stands there, and what is allowed.
+/// One mistake: its place, the value, and the allowed values.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// The file, as it was named, or the option that set the value.
@@ -11,7 +11,7 @@ pub struct Problem {
     pub line: Option<usize>,
     /// The key, dotted from the top of the file; empty if the file cannot be read at all.
     pub key: String,
-    /// What is wrong with it, and what is allowed.
+    /// The problem, and the allowed values.
     pub text: String,
 }
 

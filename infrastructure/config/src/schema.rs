@@ -1,4 +1,4 @@
-//! The file's JSON Schema, and what it says of a key.
+//! The file's JSON Schema, and its description of a key.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::DeploymentFile;
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<DeploymentFile>().to_value();
-    // Defaults stand in the descriptions; those of whole sections repeat them.
+    // The descriptions contain the defaults; those of whole sections would repeat them.
     if let Some(sections) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         for section in sections.values_mut().filter_map(Value::as_object_mut) {
             section.remove("default");
@@ -50,12 +50,12 @@ pub(crate) fn keys_and_sections() -> Vec<String> {
     keys
 }
 
-/// Returns what the schema says of `key`.
+/// Returns the schema's description of `key`.
 pub(crate) fn node(key: &str) -> Option<&'static Value> {
     key.split('.').try_fold(&*SCHEMA, |node, name| node.get("properties")?.get(name))
 }
 
-/// Says in words what a value at `node` may be.
+/// Returns the allowed values at `node` as a sentence.
 pub(crate) fn allowed(node: &Value) -> String {
     let bound = |name: &str| node.get(name).map(ToString::to_string);
     let words = |options: &[Value]| {

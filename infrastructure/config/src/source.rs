@@ -28,7 +28,7 @@ impl FromStr for Override {
     }
 }
 
-/// What a file and the overrides say.
+/// The values of a file and of the overrides.
 pub(crate) struct Source {
     pub value: Value,
     place: String,
@@ -56,7 +56,7 @@ impl Source {
         Ok(source)
     }
 
-    /// Says where the value of `key` came from; None if neither file nor override sets it.
+    /// Returns the source of the value of `key`; None if neither file nor override sets it.
     pub fn origin(&self, key: &str) -> Option<Origin> {
         self.origins.get(key).copied()
     }
@@ -84,7 +84,7 @@ impl Source {
 
     fn set(&mut self, Override { key, value }: &Override) -> Result<(), Problem> {
         let refused = |text: String| Problem { place: "--set".to_owned(), line: None, key: key.clone(), text };
-        // A word without quotes is a text: shells eat quotes.
+        // A word without quotes is a text, because shells remove quotes.
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
             .ok()
             .and_then(|mut table| table.remove("value"))

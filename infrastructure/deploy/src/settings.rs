@@ -10,7 +10,7 @@ const UNRESERVED: u64 = 100;
 const CONTROL_PLANE: u64 = 4;
 /// Gradual deployments that follow one another: the services side by side, then the controller.
 const CHAIN: u64 = 2;
-/// A session of an assumed role lasts so many minutes unless somebody chose otherwise.
+/// Default duration of an assumed role's session, in minutes.
 const SESSION_MINUTES: u64 = 60;
 
 /// Refuses an account or a region that the file does not name.
@@ -57,7 +57,7 @@ pub fn check_concurrency(reserved: u64, own: u64, unreserved: u64) -> Result<(),
     )))
 }
 
-/// What somebody should know before this goes on.
+/// Returns what the deployer should know before the deployment continues.
 #[must_use]
 pub fn warnings(effective: &Effective, environment: &str, first: bool) -> Vec<String> {
     let file = &effective.file;

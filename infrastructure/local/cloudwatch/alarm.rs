@@ -151,7 +151,7 @@ impl MissingData {
 /// Who is told of which state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actions {
-    /// Whether anybody is told at all.
+    /// Whether the alarm's actions are on.
     pub enabled: bool,
     /// ARNs told of ALARM.
     pub alarm: Vec<String>,

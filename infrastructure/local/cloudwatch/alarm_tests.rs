@@ -158,7 +158,7 @@ fn each_operator_knows_its_side_of_the_threshold() {
 }
 
 #[test]
-fn periods_are_aligned_to_the_clock_and_the_running_one_counts_only_locally() {
+fn periods_are_aligned_and_the_running_one_counts_locally() {
     let alarm = AlarmDefinition { evaluation_periods: 1, missing_data: MissingData::NotBreaching, ..alarm() };
     let running = readings("X");
     let state = |now, settings| evaluate(&alarm, &running, AlarmState::Ok, at(now), settings).state;

@@ -145,7 +145,7 @@ impl AlarmService for Aws {
     }
 
     async fn hollow_out(&self, alarm: &AlarmDefinition) -> Result<()> {
-        // An expression that nobody computes: the local server evaluates only alarms with a metric.
+        // An expression that is never computed: the local server evaluates only alarms with a metric.
         let query = cw::MetricDataQuery::builder().id("m1").expression("m1").build();
         let call = self
             .metrics

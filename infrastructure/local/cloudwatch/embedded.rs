@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_one_datum_a_metric_with_its_time_unit_and_resolution() {
+    fn a_line_is_one_datum_for_each_metric() {
         let text = line(
             &json!([{"Namespace": "Bank", "Dimensions": [["Level"]], "Metrics": [
                 {"Name": "Error", "Unit": "Count", "StorageResolution": 1}, {"Name": "Time"}]}]),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_missing_or_no_number_is_left_out_and_the_rest_counts() {
+    fn an_invalid_value_is_left_out_and_the_rest_counts() {
         let metrics = json!([{"Namespace": "A", "Dimensions": [[]],
             "Metrics": [{"Name": "m"}, {"Name": "n"}, {"Name": "o"}, {"Name": "p"}]}]);
         assert_eq!(told(&parse(&line(&metrics, &json!({"n": "7", "o": [1, "2"], "p": 4})))), ["A/p {} [4.0]"]);

@@ -104,7 +104,7 @@ impl Seen {
 /// Reads logs and puts metrics, a look at a time.
 pub(super) struct Extraction<C> {
     cloud: C,
-    /// What was logged before belongs to somebody else.
+    /// Time from which on events are read (UTC). Older events belong to another run.
     since: Timestamp,
     groups: BTreeMap<String, Seen>,
     waiting: VecDeque<EmbeddedDatum>,

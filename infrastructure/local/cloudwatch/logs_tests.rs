@@ -7,7 +7,7 @@ fn event(stream: &str, at: i64, message: &str) -> LogEvent {
 }
 
 #[test]
-fn equal_events_count_as_often_as_they_were_written_and_each_once() {
+fn equal_events_count_as_often_as_they_were_written() {
     let mut seen = Seen::default();
     let twin = event("s", 5, "x");
     assert_eq!(seen.fresh(vec![twin.clone()], 0).len(), 1);

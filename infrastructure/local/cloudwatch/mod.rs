@@ -1,6 +1,6 @@
 //! What the local AWS lacks of `CloudWatch`, supplied through public APIs only: embedded metrics are
 //! taken out of the Lambdas' logs, and alarms, metric math included, are evaluated as `CloudWatch` documents it,
-//! every second while something happens and every three seconds while nothing does.
+//! every second while something happens and every five seconds while nothing does.
 
 pub mod alarm;
 pub mod embedded;
@@ -35,8 +35,8 @@ use self::watch::Watch;
 
 pub use self::watch::AlarmStatus;
 
-const LOGS: Pace = Pace { busy: Duration::from_millis(150), idle: Duration::from_millis(500) };
-const ALARMS: Pace = Pace { busy: Duration::from_secs(1), idle: Duration::from_secs(3) };
+const LOGS: Pace = Pace { busy: Duration::from_millis(150), idle: Duration::from_secs(1) };
+const ALARMS: Pace = Pace { busy: Duration::from_secs(1), idle: Duration::from_secs(5) };
 
 /// A server that takes a connection and never answers must not hold a task for ever.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(15);
@@ -55,7 +55,7 @@ impl StandIn {
     /// What was logged before is left alone: start it before the first request.
     ///
     /// # Errors
-    /// When the configuration names no endpoint: in the cloud there is nothing to stand in for, and
+    /// When the configuration names no endpoint: in the cloud nothing needs to be replaced, and
     /// it would take the deployment's alarms apart.
     #[expect(clippy::unused_async, reason = "it spawns tasks, so it must be called in a runtime")]
     pub async fn start(config: &SdkConfig) -> Result<Self> {

@@ -16,7 +16,7 @@ pub struct StateChange {
     pub old: AlarmState,
     /// The state now.
     pub new: AlarmState,
-    /// Why.
+    /// Reason of the change.
     pub reason: String,
     /// Since when.
     pub at: Timestamp,

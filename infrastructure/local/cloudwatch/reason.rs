@@ -1,4 +1,4 @@
-//! Why an alarm has its state, in the words that CloudWatch uses for people. Nobody should parse them.
+//! The reason of an alarm's state, in CloudWatch's words for people. Programs should not parse it.
 
 use jiff::Timestamp;
 

@@ -31,7 +31,7 @@ pub(super) enum Described {
         state: AlarmState,
         /// The reason that the server shows.
         reason: String,
-        /// Whether anybody is to be told.
+        /// Whether the alarm's actions are on.
         actions_enabled: bool,
     },
 }
@@ -190,7 +190,7 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
                 Described::Shell { name, state, reason, actions_enabled } => match self.alarms.get_mut(&name) {
                     Some(ours) => {
                         ours.definition.actions.enabled = actions_enabled;
-                        // Somebody set the state by hand; in the cloud that, too, is told to the topics.
+                        // The state was set by hand. CloudWatch notifies the topics of that too.
                         let by_hand = ours.shown && ours.state != state;
                         if by_hand { ours.change(state, reason, now) } else { Ok(()) }
                     }

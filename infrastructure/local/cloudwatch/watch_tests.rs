@@ -107,7 +107,7 @@ async fn a_change_is_shown_and_told_once() {
 }
 
 #[tokio::test]
-async fn a_redeployed_alarm_keeps_its_state_and_takes_its_new_definition() {
+async fn a_redeployed_alarm_keeps_its_state() {
     let server = deployed();
     let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_redeployed_alarm_keeps_its_state_and_takes_its_new_definition() {
 }
 
 #[tokio::test]
-async fn an_alarm_that_is_gone_is_dropped_and_one_without_metric_of_another_hand_is_left_alone() {
+async fn an_alarm_that_is_gone_or_not_ours_is_dropped() {
     let server = deployed();
     let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
@@ -133,7 +133,7 @@ async fn an_alarm_that_is_gone_is_dropped_and_one_without_metric_of_another_hand
 }
 
 #[tokio::test]
-async fn a_state_that_was_set_by_hand_is_told_and_lasts_until_the_next_evaluation() {
+async fn a_state_set_by_hand_lasts_until_the_next_evaluation() {
     let server = deployed();
     let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
@@ -158,7 +158,7 @@ async fn what_fails_is_tried_again_and_holds_up_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_state_that_could_not_be_shown_is_not_taken_for_one_set_by_hand() {
+async fn a_state_that_was_not_shown_is_not_one_set_by_hand() {
     let server = deployed();
     let mut watch = Watch::new(&server, PROMPT);
     *server.refuses_states.lock().unwrap() = true;
@@ -179,7 +179,7 @@ async fn alarms_are_kept_while_the_server_is_away() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_while_actions_are_off() {
+async fn no_message_is_sent_while_actions_are_off() {
     let server = deployed();
     let mut definition = alarm();
     definition.actions.enabled = false;

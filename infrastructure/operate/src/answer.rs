@@ -1,4 +1,4 @@
-//! What the state machine answers.
+//! The answer of the state machine.
 
 use breaker::{EvidenceSummary, Hold, Level, Outcome, Policy, SystemState};
 use jiff::Timestamp;
@@ -10,15 +10,15 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
-    /// What was to be done.
+    /// The kind of the decision.
     pub outcome: Outcome,
-    /// Whether it was a dry run: then nothing was changed.
+    /// Whether it was a dry run, which changes nothing.
     pub dry_run: bool,
     /// The level before.
     pub from: Level,
     /// The level after.
     pub to: Level,
-    /// Where the level would have gone but for a hold or `MODE=observe-only`.
+    /// The level to which automation would have moved but for a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// The hold that the command ends.
@@ -30,9 +30,9 @@ pub struct Answer {
     /// The policy in force, if this release can read it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "readable")]
     pub policy: Option<Policy>,
-    /// Why, in words with the numbers.
+    /// The reason as a sentence with the numbers.
     pub reason: String,
-    /// The numbers; absent for operators' commands.
+    /// The evidence in numbers; absent for operators' commands.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
     pub evidence: Option<EvidenceSummary>,
     /// The state before.
@@ -41,7 +41,8 @@ pub struct Answer {
     pub new_state: SystemState,
 }
 
-/// Another release's policy may have settings that this one cannot read; the rest of the answer is worth having.
+/// Reads the policy; `None` if another release wrote it with settings that this one does not know, because the rest of
+/// the answer is useful without it.
 fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Policy>, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
 }

@@ -1,4 +1,4 @@
-//! Which deployment is operated, and where it is.
+//! The deployment that is operated, and its account and region.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::ports::Stacks;
 /// A deployment, as its stack describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
-    /// Where it is.
+    /// Its stack, account and region.
     pub place: Place,
     /// The first part of every resource's name.
     pub project: String,
@@ -21,7 +21,7 @@ pub struct Deployment {
     pub outputs: BTreeMap<String, String>,
 }
 
-/// Where a deployment is: what every answer names.
+/// The stack, account and region of a deployment; every answer names them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
@@ -33,7 +33,7 @@ pub struct Place {
     pub region: String,
 }
 
-/// Whose the credentials are.
+/// The identity of the caller's credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The account.

@@ -128,7 +128,7 @@ impl StateMachine for TestMachine {
     }
 }
 
-/// How a look for the command's record ends.
+/// The result of a read of the command's record.
 #[derive(Clone, Debug)]
 pub enum Look {
     Record(Option<Hold>),

@@ -1,5 +1,5 @@
-//! The status page, fetched with a signature: no browser can load it from an API that asks for signatures. What is
-//! opened is a copy, which says of itself how old it is.
+//! The status page, fetched with a signature: no browser can load it from an API that asks for signatures. The browser
+//! opens a copy, which shows its age.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,13 +15,13 @@ use crate::exit::Failure;
 
 const ACCEPT: &str = "text/html";
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// What opens a page, after `$BROWSER`: on Linux, on macOS, and in a Linux inside of Windows.
+/// Commands that open a page, after `$BROWSER`: on Linux, on macOS, and on Linux in Windows.
 const OPENERS: [&str; 3] = ["xdg-open", "open", "wslview"];
 
 /// Fetches the page of the API at `api`.
 ///
 /// # Errors
-/// Says why there is no page, with the remedy.
+/// The page cannot be fetched. The message says why and how to fix it.
 pub async fn fetch(config: &SdkConfig, region: &str, api: &str) -> Result<String, Failure> {
     let api = api.trim_end_matches('/');
     let url = format!("{api}/circuit-breaker");
@@ -78,7 +78,7 @@ fn signature(
     Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
-/// Writes the page to where it outlives this program: a browser reads it later.
+/// Writes the page to a place where it outlives this program, because the browser reads it later.
 ///
 /// # Errors
 /// It cannot be written.
@@ -99,7 +99,7 @@ pub fn write(page: &str, file: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("{} cannot be written: {error}", file.display())))
 }
 
-/// Opens the file in a browser; whether that worked.
+/// Opens the file in a browser. Returns whether that worked.
 #[must_use]
 pub fn open(file: &Path) -> bool {
     let chosen = std::env::var("BROWSER").ok().filter(|browser| !browser.is_empty());

@@ -1,5 +1,5 @@
-//! What the commands need of AWS, a trait for each need. The state table's ports are those of the Lambdas:
-//! `StateReader`, `CommandReader` and `HistoryReader` of the crate `platform`.
+//! The ports through which the commands use AWS, one trait for each need. The state table's ports are those of the
+//! Lambdas: `StateReader`, `CommandReader` and `HistoryReader` of the crate `platform`.
 
 use breaker::{CommandRecord, TransitionRequest};
 use jiff::Timestamp;
@@ -9,26 +9,26 @@ use crate::deployment::{Deployment, Identity};
 use crate::history::StartEvent;
 use crate::status::{Alarm, ControllersView};
 
-/// A call to AWS that was not answered as asked.
+/// A call to AWS that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct CallError {
-    /// What can be said of the call.
+    /// The effect of the call.
     pub kind: CallErrorKind,
-    /// What went wrong, and the remedy.
+    /// The problem and the fix.
     pub message: String,
 }
 
-/// What can be said of a call that was not answered as asked.
+/// The effect of a call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallErrorKind {
-    /// It was not sent, or AWS refused it: it had no effect.
+    /// The call was not sent, or AWS refused it, so it had no effect.
     Refused,
-    /// It was sent and not answered, or AWS failed: it may have had its effect.
+    /// The call was sent and not answered, or AWS failed. It may have had its effect.
     Unanswered,
 }
 
-/// An execution of the state machine that came to its end.
+/// An execution of the state machine that has ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Executed {
     /// It succeeded.
@@ -47,7 +47,7 @@ pub trait StateMachine {
     /// Runs it to its end with a request that changes nothing.
     fn dry_run(&self, request: &TransitionRequest) -> impl Future<Output = Result<Executed, CallError>> + Send;
 
-    /// Starts it under `name`. How it ended is in the record that it leaves.
+    /// Starts it under `name`. The record that it leaves tells the result.
     fn start(&self, name: &str, request: &TransitionRequest) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
@@ -57,21 +57,21 @@ pub trait CommandsReader {
     fn commands(&self) -> impl Future<Output = Result<(Vec<CommandRecord>, u64), CallError>> + Send;
 }
 
-/// Reads what the controllers report.
+/// Reads the controllers' metrics.
 pub trait Controllers {
-    /// The last minutes before `now`.
+    /// Returns the metrics of the last minutes before `now`.
     fn view(&self, now: Timestamp) -> impl Future<Output = Result<ControllersView, CallError>> + Send;
 }
 
 /// Reads the deployment's alarms.
 pub trait Alarms {
-    /// All of them.
+    /// Returns all alarms of the deployment.
     fn alarms(&self) -> impl Future<Output = Result<Vec<Alarm>, CallError>> + Send;
 }
 
 /// Reads the account's trail.
 pub trait Trail {
-    /// The starts of executions between two times.
+    /// Returns the starts of executions between two times.
     fn starts(
         &self,
         from: Timestamp,
@@ -87,18 +87,18 @@ pub trait Stacks {
     /// The names of the stacks that are this project's.
     fn names(&self) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
 
-    /// Whose the credentials are.
+    /// Returns the identity of the credentials.
     fn identity(&self) -> impl Future<Output = Result<Identity, CallError>> + Send;
 }
 
-/// What an operator answers to a question.
+/// An operator's answer to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmation {
-    /// Go on.
+    /// Continue.
     Yes,
-    /// Do not.
+    /// Stop.
     No,
-    /// The input is no terminal, so the question cannot be asked.
+    /// The input is not a terminal, so the question cannot be asked.
     NotAsked,
 }
 

@@ -3,13 +3,13 @@
 use breaker::{Hold, Level};
 use jiff::Timestamp;
 
-/// What a command did to a hold: "this ended the hold of level 3 by ...".
+/// Returns the effect of a command on a hold: "this ended the hold of level 3 by ...".
 #[must_use]
 pub fn ended(hold: &Hold) -> String {
     format!("This ended the {}.", described(hold))
 }
 
-/// What a command would do to a hold.
+/// Returns the effect that a command would have on a hold.
 #[must_use]
 pub fn would_end(hold: &Hold) -> String {
     format!("This ends the {}.", described(hold))
@@ -20,7 +20,7 @@ fn described(hold: &Hold) -> String {
     format!("hold of level {level} by {requested_by} until {expires_at} ({reason})")
 }
 
-/// What keeps automation off the level, or from when on nothing does.
+/// The time from which on automation may move the level, or the hold that prevents it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The level.
@@ -32,7 +32,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// The sentence with which every command ends.
+    /// Returns the sentence with which every command ends.
     #[must_use]
     pub fn sentence(self, now: Timestamp) -> String {
         match (self.held_until, self.recovery_allowed_at) {
@@ -44,7 +44,7 @@ impl Standing {
     }
 }
 
-/// A time as people read it: the clock's alone if it is today's (UTC).
+/// Formats a time (UTC) for people, without the date if it is today's.
 #[must_use]
 pub fn clock(time: Timestamp, now: Timestamp) -> String {
     let same_day = time.strftime("%F").to_string() == now.strftime("%F").to_string();
@@ -52,7 +52,7 @@ pub fn clock(time: Timestamp, now: Timestamp) -> String {
     time.strftime(form).to_string()
 }
 
-/// How long ago something was, roughly.
+/// Returns the age of an event, rounded.
 #[must_use]
 pub fn age(time: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(time).as_secs().max(0);

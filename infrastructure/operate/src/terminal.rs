@@ -1,20 +1,20 @@
-//! What a terminal shows: colours where they can be seen, and text that neither breaks nor steers the terminal.
+//! Output for a terminal: colours if it shows them, and no character that controls the terminal.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 
-/// How a part of a line looks.
+/// The tone of a part of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Nothing special.
+    /// Normal text.
     Plain,
-    /// What the eye should find first.
+    /// The most important part.
     Strong,
-    /// All is well.
+    /// Healthy.
     Good,
-    /// Worth a look.
+    /// A warning.
     Warning,
-    /// Wrong.
+    /// An error.
     Bad,
     /// Less important.
     Faint,
@@ -76,7 +76,7 @@ impl From<&str> for Line {
     }
 }
 
-/// How lines are written.
+/// The style of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// Whether tones are shown as colours.

@@ -17,8 +17,8 @@ impl Alarm {
         self.hint.to_string()
     }
 
-    /// Evaluates the periods of so many seconds that end at the Unix second `until`. Returns whether the alarm goes
-    /// off, which it does only if it was not on before.
+    /// Evaluates the periods of this many seconds that end at the Unix second `until`. Returns whether the alarm
+    /// changes from off to on.
     pub fn goes_off(&mut self, metrics: &Metrics, until: i64, period: i64) -> bool {
         let breaching = (0..i64::from(HINT_PERIODS)).filter(|back| {
             let end = until - back * period;

@@ -1,4 +1,4 @@
-//! Reports as a picture: the level, the failures and the declined requests over time.
+//! Draws reports as a chart: the level, the failures and the declined requests over time.
 
 use breaker::Level;
 use plotters::coord::Shift;
@@ -8,10 +8,10 @@ use thiserror::Error;
 
 use crate::report::{Point, Report, percent};
 
-/// In pixels.
+/// Size of the chart, in pixels.
 const SIZE: (u32, u32) = (960, 600);
 const TROUBLE: RGBColor = RGBColor(250, 228, 220);
-/// Told apart by everybody, by those too who do not see red and green as two colours.
+/// Colours that people with colour blindness can distinguish too.
 const COLOURS: [RGBColor; 4] =
     [RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115), RGBColor(120, 120, 120)];
 
@@ -22,7 +22,7 @@ pub struct ChartError(String);
 
 type Panel<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// Level, failures and declined requests over time, as SVG, of reports about the same scenario.
+/// Returns an SVG chart of level, failures and declined requests over time, from reports about the same scenario.
 ///
 /// # Errors
 /// Drawing fails.
@@ -58,7 +58,7 @@ fn draw_levels(
     reports: &[Report],
     minutes: f64,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    // Level 1 is on top, as it is for callers.
+    // Level 1 is on top, because it is the best.
     let mut panel = ChartBuilder::on(area)
         .margin(8)
         .margin_right(16)
@@ -82,7 +82,7 @@ fn draw_levels(
     Ok(())
 }
 
-/// A share of the requests over time.
+/// Draws a share of the requests over time.
 struct Shares {
     name: &'static str,
     below: Option<&'static str>,
@@ -137,7 +137,7 @@ fn whole(number: &f64) -> String {
     format!("{number:.0}")
 }
 
-/// Shades the time in which level 1 is not in good health.
+/// Shades the time in which level 1 is not healthy.
 fn shade(
     panel: &mut Panel<'_, '_>,
     reports: &[Report],
@@ -156,7 +156,7 @@ fn shade(
     Ok(())
 }
 
-/// The level over time as a line with steps.
+/// Returns the level over time as a line with steps.
 fn steps(report: &Report, offset: f64) -> Vec<(f64, f64)> {
     let height = |level: Level| -f64::from(level.number()) + offset;
     let mut line = vec![(0.0, height(Level::Full))];
@@ -169,7 +169,7 @@ fn steps(report: &Report, offset: f64) -> Vec<(f64, f64)> {
     line
 }
 
-/// Lines of the same level lie beside each other.
+/// Returns the offset of a line, so that lines of the same level do not cover each other.
 fn offset(place: usize) -> f64 {
     u32::try_from(place).map_or(0.0, |place| f64::from(place) * 0.06)
 }

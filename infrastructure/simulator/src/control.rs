@@ -24,7 +24,7 @@ pub struct Look<'a> {
     pub request: &'a TransitionRequest,
     /// What was read of the metrics.
     pub evidence: &'a Evidence,
-    /// When.
+    /// Time of the evaluation (UTC).
     pub now: Timestamp,
     /// What was decided.
     pub decision: &'a Decision,

@@ -1,9 +1,9 @@
-//! One of something for each level.
+//! One value for each level.
 
 use breaker::Level;
 use serde::Serialize;
 
-/// One of something for each level.
+/// One value for each level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PerLevel<T> {
     /// Level 1's.
@@ -18,7 +18,7 @@ pub struct PerLevel<T> {
 }
 
 impl<T> PerLevel<T> {
-    /// The one of `level`.
+    /// Returns the value of `level`.
     pub const fn of(&self, level: Level) -> &T {
         match level {
             Level::Full => &self.full,

@@ -1,9 +1,9 @@
 //! The circuit breaker in simulated time.
 //!
-//! Requests arrive by chance, services fail as a scenario says, and everything in between is the real
-//! thing: [`breaker::route`] sends each request to its level, [`breaker::EvidenceQuery`] says what an
-//! evaluation reads, and [`breaker::decide`] moves the level. Modelled are what AWS adds: when alarms go off,
-//! how late metrics are, the minute's schedule, how old a controller's copy of the state is.
+//! Requests arrive at random times, and services fail as a scenario says. The rules are those of production:
+//! [`breaker::route`] sends each request to its level, [`breaker::EvidenceQuery`] selects the evidence, and
+//! [`breaker::decide`] moves the level. The simulator models what AWS adds: when alarms go off, the delay of metrics,
+//! the schedule, and the age of a controller's copy of the state.
 //!
 //! Pure: no clock, no files, no network. The same seed gives the same result.
 

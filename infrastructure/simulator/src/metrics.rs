@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::levels::PerLevel;
 
-/// What is recorded of calls.
+/// The metrics of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub successes: u64,
@@ -29,7 +29,7 @@ impl Counts {
 /// The outcomes at each level by seconds of the clock.
 #[derive(Debug)]
 pub struct Metrics {
-    /// Unix seconds of the first one.
+    /// Unix time of the first second.
     first: i64,
     levels: PerLevel<Vec<Counts>>,
 }
@@ -51,8 +51,8 @@ impl Metrics {
         }
     }
 
-    /// The buckets of `ranges` that are there at `visible`: what ended later is not known yet, and a bucket
-    /// without an outcome does not exist.
+    /// Returns the buckets of `ranges` that are visible at `visible`. Outcomes of calls that ended later are missing,
+    /// and a bucket without an outcome does not exist.
     pub fn buckets(&self, level: Level, ranges: &[Range], visible: Timestamp) -> Vec<Bucket> {
         let mut buckets = Vec::new();
         for range in ranges {
@@ -75,7 +75,7 @@ impl Metrics {
         buckets
     }
 
-    /// The sums from one Unix second to another, itself excluded.
+    /// Returns the sums from one Unix second to another, the latter excluded.
     pub fn sum(&self, level: Level, from: i64, until: i64) -> Counts {
         let index = |second: i64| usize::try_from(second - self.first).unwrap_or(0);
         let seconds = self.levels.of(level);

@@ -1,4 +1,4 @@
-//! What a policy did to callers.
+//! The report of a run: the effect of a policy on callers.
 
 use breaker::{DRAWS, Level};
 use jiff::Timestamp;
@@ -10,44 +10,44 @@ use crate::run::Contender;
 use crate::scenario::Scenario;
 use crate::world::{Outcome, World};
 
-/// Points of a timeline: as many as a chart can show.
+/// Maximum number of points of a timeline, as many as a chart can show.
 const POINTS: u32 = 240;
-/// Waits are counted to the millisecond up to here: three timeouts in a row at their longest.
+/// Maximum wait that is counted to the millisecond: three timeouts of maximum length, one after the other.
 const LONGEST_WAIT: usize = 42_000;
 
 /// A change of the level.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Move {
-    /// When the table showed it, in seconds from the start.
+    /// Time at which the table held the new level, in seconds from the start.
     pub second: f64,
-    /// From.
+    /// The level before.
     pub from: Level,
-    /// To.
+    /// The level after.
     pub to: Level,
-    /// Why, in the rules' words.
+    /// The reason, as the rules give it.
     pub reason: String,
 }
 
-/// What became of the requests in a stretch of time.
+/// The results of the requests in a span of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Point {
-    /// Where it begins, in seconds from the start.
+    /// Beginning of the span, in seconds from the start.
     pub second: u32,
-    /// Requests.
+    /// Number of requests.
     pub requests: u64,
-    /// Those that failed for their callers.
+    /// Requests that failed for their callers.
     pub failed: u64,
-    /// Those that were declined by design.
+    /// Requests that were declined by design.
     pub declined: u64,
-    /// Those that were refused (4xx).
+    /// Requests that were refused (4xx).
     pub refused: u64,
-    /// Those that were answered below level 1.
+    /// Requests that were answered below level 1.
     pub degraded: u64,
-    /// Whether level 1 was in good health when it began.
+    /// Whether level 1 was healthy at the beginning of the span.
     pub healthy: bool,
 }
 
-/// What a policy did to callers. Times are in seconds where nothing else is said.
+/// The effect of a policy on callers. Times are in seconds unless stated otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -55,11 +55,11 @@ pub struct Report {
     pub policy: String,
     /// The settings that differ from the preset's.
     pub overrides: Vec<String>,
-    /// Requests a second where the traffic's factor is 1.
+    /// Requests a second if the traffic's factor is 1.
     pub requests_per_second: f64,
-    /// The seed of chance.
+    /// The seed of the random numbers.
     pub seed: u64,
-    /// How long it took, in simulated time.
+    /// Duration of the run, in simulated time.
     pub seconds: u32,
     /// All requests.
     pub requests: u64,
@@ -79,23 +79,24 @@ pub struct Report {
     pub p99_wait_milliseconds: u32,
     /// Transitions.
     pub transitions: u32,
-    /// How long each level was current.
+    /// Time for which each level was current.
     pub seconds_at_level: PerLevel<f64>,
-    /// How long the level was below 1 while level 1 was in good health.
-    pub degraded_in_vain_seconds: f64,
-    /// How long ramps kept requests from a level 1 in good health: each second counts by the share kept from it.
-    pub ramped_in_vain_seconds: f64,
+    /// Unnecessary degradation: time below level 1 while level 1 was healthy.
+    pub unnecessary_degradation_seconds: f64,
+    /// Time for which ramps kept requests from a healthy level 1. Each second counts by the share of requests kept from
+    /// it.
+    pub unnecessary_ramp_seconds: f64,
     /// Probes sent.
     pub probes: u64,
-    /// Probes that failed or were slow. No caller saw that.
+    /// Probes that failed or were slow. Their callers got the current level's answer.
     pub failed_probes: u64,
-    /// Probes that were refused. No caller saw that either.
+    /// Probes that were refused. Their callers got the current level's answer.
     pub refused_probes: u64,
     /// Evaluations.
     pub looks: u64,
     /// Each transition.
     pub moves: Vec<Move>,
-    /// What became of the requests over time.
+    /// The results of the requests over time.
     pub timeline: Vec<Point>,
 }
 
@@ -119,7 +120,7 @@ impl Tally {
         Self { waits, seconds_a_point, timeline, probes: 0, failed_probes: 0, refused_probes: 0 }
     }
 
-    /// A request that arrived at `at`, in milliseconds, is answered.
+    /// Counts the answer to a request that arrived at `at`, in milliseconds.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "waits are short and not negative")]
     pub fn request(&mut self, at: i64, outcome: Outcome, waited: f64, level: Level) {
         let wait = (waited as usize).min(LONGEST_WAIT - 1);
@@ -144,7 +145,7 @@ impl Tally {
         }
     }
 
-    /// The wait that one in a hundred exceeds.
+    /// Returns the wait that one in a hundred requests exceeds.
     fn p99(&self) -> u32 {
         let all: u64 = self.waits.iter().sum();
         let mut left = all - all / 100;
@@ -166,12 +167,12 @@ pub struct Played<'a> {
     pub control: Option<&'a ControlPlane<'a>>,
 }
 
-/// How long the level was where.
+/// Adds up the time at each level.
 #[derive(Default)]
 struct Stays {
     at_level: PerLevel<f64>,
-    in_vain: f64,
-    ramped_in_vain: f64,
+    unnecessary: f64,
+    unnecessary_ramp: f64,
 }
 
 impl Stays {
@@ -187,9 +188,9 @@ impl Stays {
                 continue;
             }
             if level > Level::Full {
-                stays.in_vain += 1.0;
+                stays.unnecessary += 1.0;
             } else if let Some(ramp) = state.and_then(|state| state.active_ramp(at)) {
-                stays.ramped_in_vain += 1.0 - f64::from(ramp.share(at)) / f64::from(DRAWS);
+                stays.unnecessary_ramp += 1.0 - f64::from(ramp.share(at)) / f64::from(DRAWS);
             }
         }
         stays
@@ -224,8 +225,8 @@ impl Report {
             p99_wait_milliseconds: tally.p99(),
             transitions: u32::try_from(moves.len()).unwrap_or(u32::MAX),
             seconds_at_level: stays.at_level,
-            degraded_in_vain_seconds: stays.in_vain,
-            ramped_in_vain_seconds: stays.ramped_in_vain,
+            unnecessary_degradation_seconds: stays.unnecessary,
+            unnecessary_ramp_seconds: stays.unnecessary_ramp,
             probes: tally.probes,
             failed_probes: tally.failed_probes,
             refused_probes: tally.refused_probes,
@@ -236,7 +237,7 @@ impl Report {
     }
 }
 
-/// `part` of `whole` in percent; 0 of nothing.
+/// Returns `part` of `whole` in percent; 0 if `whole` is 0.
 #[expect(clippy::cast_precision_loss, reason = "exact far beyond any number of requests")]
 pub(crate) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }

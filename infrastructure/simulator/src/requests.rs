@@ -1,4 +1,4 @@
-//! The requests, as chance sends them.
+//! The requests, which arrive at random times.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use crate::levels::PerLevel;
 use crate::scenario::Scenario;
 use crate::world::World;
 
-/// What chance holds ready for one call.
+/// The random numbers of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Luck {
     pub outcome: f64,
@@ -16,18 +16,18 @@ pub struct Luck {
     pub declining: f64,
 }
 
-/// One request, with all its luck: whatever the policy does, the same request meets the same fate at a level.
+/// One request with its random numbers. Whatever the policy does, the same request has the same outcome at a level.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
-    /// When it arrives, in milliseconds from the scenario's start.
+    /// Time of arrival, in milliseconds from the scenario's start.
     pub at: i64,
-    /// What its id is made of.
+    /// Number from which its id is made.
     pub id: u64,
-    /// Whether it may be sent twice.
-    pub safe: bool,
-    /// How old the controller's state is, of the longest that it gets.
+    /// Whether it is retryable (GET, HEAD).
+    pub retryable: bool,
+    /// Age of the controller's state, as a share of the maximum age.
     pub cache_age: f64,
-    /// Which of the controllers answers it, as a share of them.
+    /// The controller that answers it, as a share of the number of controllers.
     pub environment: f64,
     pub luck: PerLevel<Luck>,
 }
@@ -39,9 +39,9 @@ pub struct Requests<'a> {
     scenario: &'a Scenario,
     rng: Rng,
     second: u32,
-    /// How much of the second is over.
+    /// The part of the second that is over.
     passed: f64,
-    /// Arrivals that are still to be expected before the next one comes.
+    /// Expected number of arrivals until the next one.
     until_next: f64,
 }
 
@@ -74,7 +74,7 @@ impl Iterator for Requests<'_> {
             return Some(Request {
                 at: i64::from(self.second) * 1_000 + milliseconds(self.passed),
                 id: self.rng.u64(..),
-                safe: self.rng.f64() * 100.0 < self.scenario.safe_percent,
+                retryable: self.rng.f64() * 100.0 < self.scenario.safe_percent,
                 cache_age: self.rng.f64(),
                 environment: self.rng.f64(),
                 luck: PerLevel { full: self.luck(), degraded: self.luck(), maintenance: self.luck() },
@@ -90,12 +90,12 @@ fn milliseconds(share: f64) -> i64 {
     ((share * 1_000.0) as i64).min(999)
 }
 
-/// The next gap of arrivals that know nothing of each other, where one is expected in a unit of time.
+/// Returns the gap to the next arrival of a Poisson process with one arrival per unit of time.
 fn exponential(rng: &mut Rng) -> f64 {
     -(1.0 - rng.f64()).ln()
 }
 
-/// Writes ids of requests, which look as API Gateway's do in that they are all different.
+/// Writes request ids. Like API Gateway's they are all different.
 #[derive(Debug, Default)]
 pub struct Ids(String);
 

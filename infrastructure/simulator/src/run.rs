@@ -13,31 +13,31 @@ use crate::requests::{Ids, Request, Requests};
 use crate::scenario::Scenario;
 use crate::world::{Attempt, Outcome, World};
 
-/// 2026-01-01: a whole minute, as good as any.
+/// Start of the simulated time: 2026-01-01 (UTC), a whole minute.
 const MIDNIGHT: i64 = 1_767_225_600;
-/// A state is routed by for at most 1.2 of the time that it is cached.
+/// Maximum age of a routed state, as a multiple of the cache's time to live.
 const CACHE_JITTER: f64 = 1.2;
-/// For how long a request occupies a controller, on average: Lambda starts so many of them.
+/// Mean time for which a request occupies a controller. It decides how many environments Lambda starts.
 const SECONDS_A_REQUEST: f64 = 0.25;
 
-/// A policy that is put to the test.
+/// A policy to simulate.
 #[derive(Clone, Debug)]
 pub struct Contender {
     /// Its name in tables and charts.
     pub name: String,
-    /// The rules; `None` is no breaker at all: every request goes to level 1.
+    /// The policy; `None` means no breaker: every request goes to level 1.
     pub policy: Option<Policy>,
-    /// Whether a safe request that fails is answered by the next level within the same request.
+    /// Whether the next level answers a retryable request that fails, within the same request.
     pub request_fallback: bool,
 }
 
-/// What `contender` makes of `scenario`.
+/// Runs `contender` in `scenario`.
 #[must_use]
 pub fn simulate(scenario: &Scenario, contender: &Contender, seed: u64) -> Report {
     simulate_watched(scenario, contender, seed, &mut |_| ())
 }
 
-/// The same; `watch` sees each evaluation.
+/// Runs `contender` in `scenario`; `watch` is called with each evaluation.
 #[must_use]
 pub fn simulate_watched(
     scenario: &Scenario,
@@ -47,9 +47,9 @@ pub fn simulate_watched(
 ) -> Report {
     let world = World::new(scenario);
     let mut rng = Rng::with_seed(seed);
-    // So that schedule, alarms and the scenario's minutes do not beat in step.
+    // A random offset, so that schedule, alarms and the scenario's minutes do not coincide.
     let start = Timestamp::from_second(MIDNIGHT + rng.i64(0..60)).unwrap_or(Timestamp::UNIX_EPOCH);
-    // Drawn for every contender, so that the same requests meet each.
+    // Drawn for every contender, so that each gets the same requests.
     let first_look = rng.f64();
     let control = contender.policy.map(|policy| ControlPlane::new(policy, scenario, start, first_look, watch));
     let requests = Requests::new(&world, scenario, rng.fork());
@@ -75,7 +75,7 @@ pub fn simulate_watched(
     Report::new(&Played { scenario, contender, seed, world: &world, start, control: bank.control.as_ref() }, bank.tally)
 }
 
-/// How many controllers there are at the busiest time.
+/// Returns the number of controllers at the busiest time.
 fn environments(scenario: &Scenario) -> f64 {
     let factor = scenario.traffic.iter().map(|point| point.factor).reduce(f64::max).unwrap_or(1.0);
     (scenario.requests_per_second * factor * SECONDS_A_REQUEST).ceil().max(1.0)
@@ -84,10 +84,9 @@ fn environments(scenario: &Scenario) -> f64 {
 /// The probes of one controller, in milliseconds from the scenario's start.
 #[derive(Debug, Default)]
 struct SentProbes {
-    /// When those of the last second were sent.
+    /// Times at which the probes of the last second were sent.
     sent: Vec<i64>,
-    /// Until when no other is sent: until the newest has ended, and then for [`PROBE_REST_FACTOR`] times as long as it
-    /// took.
+    /// Earliest time of the next probe: after the newest has ended, and then [`PROBE_REST_FACTOR`] times its duration.
     rests_until: f64,
 }
 
@@ -101,7 +100,7 @@ struct Bank<'a> {
     tally: Tally,
     ids: Ids,
     environments: f64,
-    /// What limits the probes of each controller.
+    /// The limits of each controller's probes.
     probes: HashMap<u64, SentProbes>,
 }
 
@@ -115,7 +114,7 @@ impl Bank<'_> {
         let age = seconds(request.cache_age * CACHE_JITTER * self.scenario.control_plane.cache_seconds);
         let state = self.control.as_ref().and_then(|control| control.state_at(now - age));
         let (current, planned) = match state {
-            Some(state) => (state.current_level, route(state, draw(self.ids.of(request)), request.safe, now)),
+            Some(state) => (state.current_level, route(state, draw(self.ids.of(request)), request.retryable, now)),
             None => (Level::Full, Route { level: Level::Full, probe: false }),
         };
         let mut waited = 0.0;
@@ -132,7 +131,7 @@ impl Bank<'_> {
         let level = if planned.probe { current } else { planned.level };
         let first = self.attempt(Route { level, probe: false }, request, now, None);
         waited += first.milliseconds;
-        let next = level.worse().filter(|_| request.safe && self.contender.request_fallback);
+        let next = level.worse().filter(|_| request.retryable && self.contender.request_fallback);
         if let (Outcome::Failed, Some(next)) = (first.outcome, next) {
             let second = self.attempt(Route { level: next, probe: false }, request, now, None);
             waited += second.milliseconds;
@@ -143,8 +142,8 @@ impl Bank<'_> {
         self.tally.request(request.at, first.outcome, waited, level);
     }
 
-    /// Calls a service and records what the controller records: one outcome for each call, and none for a request that
-    /// was refused, unless it was a probe.
+    /// Calls a service and records what the controller records: one outcome for each call, but none for a refused
+    /// request that is not a probe.
     fn attempt(&mut self, route: Route, request: &Request, now: Timestamp, cut_off: Option<f64>) -> Attempt {
         let second = u32::try_from(request.at / 1_000).unwrap_or(u32::MAX);
         let attempt = self.world.call(route.level, request, second, cut_off);
@@ -158,7 +157,7 @@ impl Bank<'_> {
         attempt
     }
 
-    /// What makes a call slow, in milliseconds.
+    /// Returns the duration from which on a call is slow, in milliseconds.
     fn slow_call(&self) -> Option<f64> {
         self.contender.policy.and_then(|policy| policy.slow_call()).map(|slow| slow.as_secs_f64() * 1_000.0)
     }

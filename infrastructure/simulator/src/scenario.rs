@@ -1,10 +1,10 @@
-//! What happens to the bank: traffic, and what its services do.
+//! A scenario: the traffic, and the behaviour of the services.
 
 use breaker::{LOOKS, Level};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The scenarios that come with the simulator, by name: the text of their files.
+/// The built-in scenarios: name and text of the file.
 pub const BUILT_IN: [(&str, &str); 6] = [
     ("outage", include_str!("../scenarios/outage.toml")),
     ("slow-degradation", include_str!("../scenarios/slow-degradation.toml")),
@@ -14,56 +14,56 @@ pub const BUILT_IN: [(&str, &str); 6] = [
     ("day", include_str!("../scenarios/day.toml")),
 ];
 
-/// A week: longer than any outage that a policy could be chosen for.
-const MOST_MINUTES: u32 = 7 * 24 * 60;
-/// Five times what one region's default concurrency carries.
-const MOST_REQUESTS_PER_SECOND: f64 = 50_000.0;
-/// `CloudWatch` evaluates a level alarm at one of these.
+/// Maximum duration: a week, longer than any outage that a policy is chosen for.
+const MAX_MINUTES: u32 = 7 * 24 * 60;
+/// Maximum rate of requests: five times what one region's default concurrency carries.
+const MAX_REQUESTS_PER_SECOND: f64 = 50_000.0;
+/// The periods, in seconds, at which `CloudWatch` evaluates a level alarm.
 const ALARM_PERIODS: [u32; 4] = [10, 20, 30, 60];
 
-/// A scenario that makes no sense.
+/// An invalid scenario.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct ScenarioError {
     /// The field, as a path from the top of the file.
     pub field: String,
-    /// What is wrong with it, and what would be right.
+    /// The problem, and the allowed values.
     pub problem: String,
 }
 
-/// Traffic, what the services of the three levels do, and how quick the control plane is.
+/// The traffic, the behaviour of the services of the three levels, and the delays of the control plane.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scenario {
-    /// What happens, in a sentence.
+    /// The scenario as a sentence.
     pub description: String,
-    /// How long it lasts, in minutes.
+    /// Duration in minutes.
     #[schemars(range(min = 1, max = 10_080))]
     pub minutes: u32,
-    /// Requests a second where the traffic's factor is 1.
+    /// Requests a second if the traffic's factor is 1.
     #[schemars(range(min = 0.001, max = 50_000))]
     pub requests_per_second: f64,
-    /// The share of GET and HEAD, in percent: they may be asked twice, and are answered at level 2.
+    /// Share of retryable requests (GET, HEAD), in percent. Level 2 answers them.
     #[serde(default = "eighty")]
     #[schemars(range(min = 0, max = 100))]
     pub safe_percent: f64,
-    /// The traffic over time: points of a line; before the first and after the last it is level. Without any,
-    /// the factor is 1.
+    /// The traffic over time, as points of a line. It is constant before the first and after the last point. Without
+    /// points the factor is 1.
     #[serde(default)]
     pub traffic: Vec<TrafficPoint>,
-    /// The service of level 1 in health.
+    /// The healthy service of level 1.
     #[serde(default = "full")]
     pub level1: LevelBehaviour,
-    /// The service of level 2 in health.
+    /// The healthy service of level 2.
     #[serde(default = "degraded")]
     pub level2: LevelBehaviour,
-    /// The service of level 3 in health.
+    /// The healthy service of level 3.
     #[serde(default = "maintenance")]
     pub level3: LevelBehaviour,
-    /// What goes wrong. Where two overlap at one level, the later in the list counts.
+    /// The faults. If two overlap at one level, the later in the list counts.
     #[serde(default)]
     pub events: Vec<Event>,
-    /// How quick the control plane is.
+    /// The delays of the control plane.
     #[serde(default)]
     pub control_plane: ControlPlane,
 }
@@ -72,92 +72,92 @@ pub struct Scenario {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrafficPoint {
-    /// When, in minutes from the start.
+    /// Time in minutes from the start.
     #[schemars(range(min = 0))]
     pub at_minute: f64,
-    /// How many times `requestsPerSecond`.
+    /// Factor of `requestsPerSecond`.
     #[schemars(range(min = 0, max = 1_000))]
     pub factor: f64,
 }
 
-/// What a service does.
+/// The behaviour of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LevelBehaviour {
-    /// The share of calls that fail by themselves, in percent.
+    /// Share of calls that fail, in percent.
     #[schemars(range(min = 0, max = 100))]
     pub failure_percent: f64,
-    /// The shortest and the longest call, in milliseconds; all between are as likely.
+    /// Minimum and maximum duration of a call, in milliseconds. Durations are evenly distributed.
     pub latency_milliseconds: [f64; 2],
-    /// After so many milliseconds the controller gives up on a call.
+    /// The controller's timeout of a call, in milliseconds.
     #[serde(default = "five_seconds")]
     #[schemars(range(min = 100, max = 14_000))]
     pub timeout_milliseconds: f64,
-    /// The share of safe requests that it declines by design, in percent.
+    /// Share of retryable requests (GET, HEAD) that it declines by design, in percent.
     #[serde(default)]
     #[schemars(range(min = 0, max = 100))]
     pub declines_safe_percent: f64,
-    /// The share of the other requests that it declines by design, in percent.
+    /// Share of all other requests that it declines by design, in percent.
     #[serde(default)]
     #[schemars(range(min = 0, max = 100))]
     pub declines_unsafe_percent: f64,
 }
 
-/// A time in which a service does something else.
+/// A fault: a time in which a service behaves differently.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Event {
-    /// Which: 1, 2 or 3.
+    /// The level: 1, 2 or 3.
     pub level: Level,
-    /// From when, in seconds from the start.
+    /// Beginning, in seconds from the start.
     pub from_second: u32,
-    /// Until when, in seconds from the start.
+    /// End, in seconds from the start.
     pub until_second: u32,
-    /// The share of calls that fail, in percent; as in health where absent.
+    /// Share of calls that fail, in percent; as for the healthy service if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub failure_percent: Option<f64>,
-    /// What that share grows to by the event's end, in percent.
+    /// Share that `failurePercent` grows to by the end of the event, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub failure_percent_at_end: Option<f64>,
-    /// The share of calls that hang until somebody gives up on them, in percent.
+    /// Share of calls that hang until their timeout, in percent.
     #[serde(default)]
     #[schemars(range(min = 0, max = 100))]
     pub hang_percent: f64,
-    /// The share of calls that it refuses (4xx), in percent.
+    /// Share of calls that the service refuses (4xx), in percent.
     #[serde(default)]
     #[schemars(range(min = 0, max = 100))]
     pub refuse_percent: f64,
-    /// How many times as long as in health the calls take.
+    /// Factor of the calls' duration.
     #[serde(default = "one")]
     #[schemars(range(min = 0.01, max = 1_000))]
     pub latency_factor: f64,
 }
 
-/// How quick the control plane is. The defaults are what the template deploys and what AWS takes.
+/// The delays of the control plane. The defaults are those of the template and of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ControlPlane {
-    /// Between two looks of the schedule, in seconds.
+    /// Time between two evaluations of the schedule, in seconds.
     #[schemars(range(min = 1, max = 3_600))]
     pub schedule_seconds: u32,
-    /// How often the execution that the schedule starts looks while probes or a ramp are to prove a level, a
-    /// quarter of a minute apart.
+    /// Number of evaluations of one execution of the schedule while probes or a ramp are to prove a level, 15 seconds
+    /// apart.
     #[schemars(range(min = 1, max = 4))]
     pub looks: u8,
-    /// How long a level alarm collects, in seconds: 10, 20, 30 or 60.
+    /// Period of the level alarms, in seconds: 10, 20, 30 or 60.
     pub alarm_period_seconds: u32,
-    /// From the end of an alarm's period to the look that it causes, in seconds: metrics, evaluation, SNS, SQS.
+    /// Time from the end of an alarm's period to the evaluation that it causes, in seconds: metrics, alarm, SNS, SQS.
     #[schemars(range(min = 0, max = 600))]
     pub alarm_delay_seconds: f64,
-    /// How old an outcome is before an evaluation sees it, in seconds.
+    /// Delay after which an evaluation sees an outcome, in seconds.
     #[schemars(range(min = 0, max = 600))]
     pub metric_delay_seconds: f64,
-    /// From an evaluation to the new state in the table, in seconds.
+    /// Time from an evaluation to the new state in the table, in seconds.
     #[schemars(range(min = 0, max = 60))]
     pub execution_seconds: f64,
-    /// How long a controller routes by the state that it read, in seconds, give or take a fifth.
+    /// Time to live of a controller's state, in seconds ± 20 %.
     #[schemars(range(min = 0, max = 60))]
     pub cache_seconds: f64,
 }
@@ -188,7 +188,7 @@ const fn five_seconds() -> f64 {
     5_000.0
 }
 
-/// The sample services: what they decline, and how long they take.
+/// Returns the sample services: their declined shares and durations.
 const fn service(
     shortest: f64,
     longest: f64,
@@ -212,7 +212,7 @@ const fn degraded() -> LevelBehaviour {
     service(20.0, 70.0, 0.0, 100.0)
 }
 
-/// Of the two routes to read, level 3 answers one.
+/// Level 3 answers one of the two routes to read.
 const fn maintenance() -> LevelBehaviour {
     service(10.0, 30.0, 50.0, 100.0)
 }
@@ -221,7 +221,7 @@ impl Scenario {
     /// Reads a scenario file (TOML).
     ///
     /// # Errors
-    /// Names the field that is missing, unknown or makes no sense.
+    /// Names the field that is missing, unknown or invalid.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         let deserializer = toml::Deserializer::parse(text)
             .map_err(|error| ScenarioError { field: place(text, &error), problem: error.message().to_owned() })?;
@@ -237,10 +237,10 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// The built-in scenario of that name.
+    /// Returns the built-in scenario of this name.
     ///
     /// # Errors
-    /// The name is none of them.
+    /// There is no built-in scenario of this name.
     pub fn built_in(name: &str) -> Result<Self, ScenarioError> {
         let found = BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| Self::parse(text));
         found.unwrap_or_else(|| {
@@ -251,13 +251,13 @@ impl Scenario {
         })
     }
 
-    /// How long it lasts, in seconds.
+    /// Returns the duration in seconds.
     #[must_use]
     pub const fn seconds(&self) -> u32 {
         self.minutes.saturating_mul(60)
     }
 
-    /// The service of `level` in health.
+    /// Returns the healthy service of `level`.
     #[must_use]
     pub const fn service(&self, level: Level) -> &LevelBehaviour {
         match level {
@@ -267,13 +267,13 @@ impl Scenario {
         }
     }
 
-    /// Whether each number makes sense.
+    /// Checks each number.
     ///
     /// # Errors
-    /// Names the field and what would be right.
+    /// Names the field and the allowed values.
     pub fn check(&self) -> Result<(), ScenarioError> {
-        within("minutes", self.minutes.into(), 1.0, MOST_MINUTES.into())?;
-        within("requestsPerSecond", self.requests_per_second, 0.001, MOST_REQUESTS_PER_SECOND)?;
+        within("minutes", self.minutes.into(), 1.0, MAX_MINUTES.into())?;
+        within("requestsPerSecond", self.requests_per_second, 0.001, MAX_REQUESTS_PER_SECOND)?;
         percent("safePercent", self.safe_percent)?;
         for (index, point) in self.traffic.iter().enumerate() {
             let field = |name: &str| format!("traffic[{index}].{name}");
@@ -336,7 +336,7 @@ impl ControlPlane {
     }
 }
 
-/// Where in the file an error is.
+/// Returns the place of an error in the file.
 fn place(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     before.map_or_else(|| "the file".to_owned(), |before| format!("line {}", before.matches('\n').count() + 1))

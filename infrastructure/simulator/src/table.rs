@@ -15,11 +15,11 @@ const COLUMNS: [&str; 10] = [
     "s at level 1",
     "s at level 2",
     "s at level 3",
-    "s in vain",
+    "unnecessary s",
 ];
 
-/// The reports as a table, in Markdown: a row for each policy and rate. Of several seeds it shows the mean and,
-/// in brackets, the highest. Seconds in vain are those below level 1 while it was in good health.
+/// The reports as a table, in Markdown: a row for each policy and rate. For several seeds it shows the mean and,
+/// in brackets, the maximum. Unnecessary degradation is the time below level 1 while level 1 was healthy.
 #[must_use]
 pub fn table(reports: &[Report]) -> String {
     let mut table = Table::new();
@@ -36,18 +36,18 @@ pub fn table(reports: &[Report]) -> String {
             cell(2, |report| report.failed_percent),
             cell(1, |report| report.declined_percent),
             cell(0, |report| report.p99_wait_milliseconds.into()),
-            // Only a mean needs a decimal of what is counted.
+            // Only the mean of a count needs a decimal.
             number(of_one, [usize::from(of_one.len() > 1), 0], |report| report.transitions.into()),
             cell(0, |report| report.seconds_at_level.full),
             cell(0, |report| report.seconds_at_level.degraded),
             cell(0, |report| report.seconds_at_level.maintenance),
-            cell(0, |report| report.degraded_in_vain_seconds),
+            cell(0, |report| report.unnecessary_degradation_seconds),
         ]);
     }
     table.trim_fmt()
 }
 
-/// The mean and, of more than one, the highest, each with its decimals.
+/// Returns the mean and, for more than one value, the maximum, each with its decimals.
 fn number(reports: &[Report], [decimals, of_highest]: [usize; 2], of: fn(&Report) -> f64) -> String {
     let numbers = reports.iter().map(of);
     let count = u32::try_from(reports.len()).unwrap_or(u32::MAX);

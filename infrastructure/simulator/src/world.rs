@@ -1,4 +1,4 @@
-//! What the services do, second by second.
+//! The services' behaviour, second by second.
 
 use breaker::Level;
 
@@ -10,16 +10,16 @@ use crate::scenario::{Event, LevelBehaviour, Scenario};
 /// than level 2, whatever the policy.
 const HEALTHY_BELOW: f64 = 0.05;
 
-/// What one call came to.
+/// The result of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The level did what it is there for.
+    /// The level worked as designed.
     Answered,
-    /// It declined by design, which is a success too.
+    /// The level declined by design, which is a success too.
     Declined,
-    /// It refused the request (4xx): neither success nor failure.
+    /// The level refused the request (4xx): neither success nor failure.
     Refused,
-    /// It failed, or took too long.
+    /// The call failed or timed out.
     Failed,
 }
 
@@ -30,7 +30,7 @@ pub struct Attempt {
     pub milliseconds: f64,
 }
 
-/// What a service does in one second.
+/// A service's behaviour in one second.
 #[derive(Clone, Copy, Debug)]
 struct Doing {
     failing: f64,
@@ -100,13 +100,13 @@ impl<'a> World<'a> {
         factor * self.scenario.requests_per_second
     }
 
-    /// Whether level 1 does what it should.
+    /// Whether level 1 is healthy.
     pub fn is_healthy(&self, second: u32) -> bool {
         let bad = |doing: &Doing| doing.failing + doing.hanging + doing.refusing;
         self.at(second).is_none_or(|doing| bad(&doing.full) < HEALTHY_BELOW)
     }
 
-    /// Calls the service of `level`. Where `cut_off` is given, the caller gives up after so many milliseconds.
+    /// Calls the service of `level`. If `cut_off` is given, the caller gives up after this many milliseconds.
     pub fn call(&self, level: Level, request: &Request, second: u32, cut_off: Option<f64>) -> Attempt {
         let service = self.scenario.service(level);
         let doing = self.at(second).map_or_else(|| Doing::in_health(service), |doing| *doing.of(level));
@@ -117,7 +117,7 @@ impl<'a> World<'a> {
             return Attempt { outcome: Outcome::Failed, milliseconds: longest };
         }
         let declined =
-            if request.safe { service.declines_safe_percent } else { service.declines_unsafe_percent } / 100.0;
+            if request.retryable { service.declines_safe_percent } else { service.declines_unsafe_percent } / 100.0;
         let outcome = if outcome < doing.hanging + doing.failing {
             Outcome::Failed
         } else if outcome < doing.hanging + doing.failing + doing.refusing {

@@ -44,7 +44,7 @@ fn recoveries(report: &Report) -> Vec<f64> {
 }
 
 #[test]
-fn a_level_that_refuses_everybody_is_not_restored() {
+fn a_level_that_refuses_every_probe_does_not_recover() {
     for (requests_per_second, seed) in [(4.0, 1), (4.0, 2), (0.5, 3), (40.0, 4)] {
         let scenario = after_an_outage(Event { refuse_percent: 100.0, ..well() }, requests_per_second);
         let report = simulate(&scenario, &contender(settings()), seed);

@@ -18,7 +18,7 @@ fn check(report: &Report) {
     assert_eq!(of_points, report.requests);
     let stay = &report.seconds_at_level;
     assert!((stay.full + stay.degraded + stay.maintenance - f64::from(report.seconds)).abs() < 0.5);
-    assert!(report.degraded_in_vain_seconds <= stay.degraded + stay.maintenance);
+    assert!(report.unnecessary_degradation_seconds <= stay.degraded + stay.maintenance);
     assert!(report.failed_probes + report.refused_probes <= report.probes);
     assert!(report.probes <= report.requests);
     let mut level = Level::Full;
@@ -42,7 +42,7 @@ fn every_built_in_scenario_runs_and_no_request_is_lost() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_result_and_another_seed_another_one() {
+fn a_run_depends_on_its_seed_alone() {
     for contender in contenders() {
         let scenario = outage(REQUESTS_PER_SECOND);
         let report = simulate(&scenario, &contender, 7);
@@ -52,7 +52,7 @@ fn the_same_seed_gives_the_same_result_and_another_seed_another_one() {
 }
 
 #[test]
-fn without_a_breaker_the_share_that_fails_is_that_of_the_scenario() {
+fn without_a_breaker_callers_fail_at_the_scenarios_rate() {
     // Ten minutes of all, five of 30 %, and 0.1 % of the rest, of forty.
     let expected = (10.0 * 100.0 + 5.0 * 30.0 + 25.0 * 0.1) / 40.0;
     let report = simulate(&outage(100.0), &no_breaker(), 1);
@@ -61,21 +61,21 @@ fn without_a_breaker_the_share_that_fails_is_that_of_the_scenario() {
 }
 
 #[test]
-fn with_production_few_callers_fail_and_the_level_moves_with_the_outages_alone() {
+fn with_production_only_outages_move_the_level() {
     const RUNS: u32 = 20;
     for requests_per_second in [1.0, 20.0, 200.0] {
         let runs = (1..=RUNS).map(|seed| {
             let report = simulate(&outage(requests_per_second), &contender(PolicySettings::production()), seed.into());
             assert!((4..=8).contains(&report.transitions), "{:?}", report.moves);
             assert!(report.declined > 0 && report.probes > 0);
-            (report.failed_percent, report.degraded_in_vain_seconds)
+            (report.failed_percent, report.unnecessary_degradation_seconds)
         });
         let sum = runs.reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1)).unwrap();
-        let (failed_percent, in_vain) = (sum.0 / f64::from(RUNS), sum.1 / f64::from(RUNS));
+        let (failed_percent, unnecessary) = (sum.0 / f64::from(RUNS), sum.1 / f64::from(RUNS));
         // 0.28 % without the further evaluations of executions that alarms start.
         assert!(failed_percent <= 0.26, "{failed_percent} % at {requests_per_second}");
         // 88 s at one request a second without the pause after each probe, which bounds what probes cost callers.
-        assert!(in_vain <= 125.0, "{in_vain} s at {requests_per_second}");
+        assert!(unnecessary <= 125.0, "{unnecessary} s at {requests_per_second}");
     }
 }
 
@@ -105,8 +105,8 @@ fn each_evaluation_is_what_decide_makes_of_what_it_read() {
             continue;
         }
         assert!(alarms > 0);
-        // The schedule looks each minute, and each quarter of a minute where a recovery rests on probes: an alarm
-        // that is evaluated at the moment can put a look off a little.
+        // The schedule evaluates each minute, and every 15 s for a recovery by probes. An alarm's evaluation at the
+        // same time can delay one a little.
         let gaps: Vec<_> = times.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_secs()).collect();
         assert!(gaps.iter().all(|gap| (12..=62).contains(gap)), "{gaps:?}");
         assert!(gaps.iter().any(|gap| *gap >= 58), "{gaps:?}");
@@ -144,15 +144,15 @@ fn a_rule_is_seen_soon_after_its_alarm_went_off_too_early() {
 #[test]
 fn no_safe_request_fails_while_the_level_below_answers() {
     let scenario = Scenario { safe_percent: 100.0, ..outage(REQUESTS_PER_SECOND) };
-    let mut mended = scenario.clone();
-    (mended.level2.failure_percent, mended.level3.failure_percent) = (0.0, 0.0);
-    let report = simulate(&mended, &contender(PolicySettings::production()), 1);
+    let mut repaired = scenario.clone();
+    (repaired.level2.failure_percent, repaired.level3.failure_percent) = (0.0, 0.0);
+    let report = simulate(&repaired, &contender(PolicySettings::production()), 1);
     assert!(report.failed_probes > 0);
     assert_eq!((report.failed, report.declined), (0, 0));
 }
 
 #[test]
-fn without_fallback_within_the_request_callers_see_what_the_level_fails() {
+fn without_fallback_callers_see_the_levels_failures() {
     let mut contender = contender(PolicySettings::production());
     let with = simulate(&outage(REQUESTS_PER_SECOND), &contender, 1);
     contender.request_fallback = false;
@@ -161,7 +161,7 @@ fn without_fallback_within_the_request_callers_see_what_the_level_fails() {
 }
 
 #[test]
-fn a_healthy_day_moves_nothing_and_is_degraded_for_nobody() {
+fn a_healthy_day_moves_nothing_and_degrades_no_request() {
     let quiet = Scenario { events: Vec::new(), ..outage(REQUESTS_PER_SECOND) };
     let report = simulate(&quiet, &contender(PolicySettings::production()), 1);
     assert_eq!((report.transitions, report.declined, report.probes), (0, 0, 0));
@@ -169,7 +169,7 @@ fn a_healthy_day_moves_nothing_and_is_degraded_for_nobody() {
 }
 
 #[test]
-fn calls_that_hang_cost_their_callers_the_timeout_and_then_the_fallback_answers() {
+fn a_hanging_call_costs_the_timeout_and_falls_back() {
     let hanging = Event {
         level: Level::Full,
         from_second: 0,
@@ -232,7 +232,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn whatever_goes_wrong_no_request_is_lost_and_the_level_moves_a_step_at_a_time(
+    fn every_request_ends_and_the_level_moves_one_step_at_a_time(
         seed: u64, safe_percent in 0.0..100.0, requests_per_second in 0.1..30.0,
         level in 1_u8..=3, from_second in 0_u32..500, length in 1_u32..600,
         failure_percent in 0.0..100.0, hang_percent in 0.0..100.0, refuse_percent in 0.0..100.0, latency_factor in 0.1..100.0,

@@ -36,7 +36,7 @@ alarmPeriodSeconds = 10
 "#;
 
 #[test]
-fn every_built_in_scenario_makes_sense_and_keeps_its_name() {
+fn every_built_in_scenario_is_valid_and_keeps_its_name() {
     for (name, text) in BUILT_IN {
         assert_eq!(Scenario::built_in(name), Scenario::parse(text));
         assert!(!Scenario::built_in(name).unwrap().description.is_empty());
@@ -46,7 +46,7 @@ fn every_built_in_scenario_makes_sense_and_keeps_its_name() {
 }
 
 #[test]
-fn a_field_that_makes_no_sense_is_named_with_what_would() {
+fn an_invalid_field_is_named_with_the_allowed_values() {
     Scenario::parse(GOOD).unwrap();
     for (from, to, field, remedy) in [
         ("minutes = 10", "minutes = 0", "minutes", "from 1 to 10080"),

@@ -1,4 +1,4 @@
-//! From the body of a queue message to an alarm's notification.
+//! Parses the body of a queue message as an alarm's notification.
 
 use std::collections::BTreeMap;
 
@@ -9,43 +9,42 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// What an alarm's metric tells about.
+/// The kind of an alarm, by its metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlarmKind {
     /// Failures or slow calls of a level.
     Failure,
     /// Successes of a level, which may allow a recovery.
     Recovery,
-    /// Something else; still a hint to look.
+    /// Another metric; still a hint to evaluate.
     Other,
 }
 
-/// An alarm's notification, as far as anybody here needs it.
+/// The parts of an alarm's notification that the alarm processor reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmNotification {
-    /// What the state machine is told.
+    /// The alarm, for the state machine's input.
     pub hint: AlarmHint,
-    /// What the alarm watches.
+    /// The kind of the alarm.
     pub kind: AlarmKind,
-    /// Whether it went off. OK and `INSUFFICIENT_DATA` are no reason to look.
+    /// Whether the alarm went off. OK and `INSUFFICIENT_DATA` are no reason to evaluate.
     pub went_off: bool,
 }
 
-/// A body that is no alarm's notification. Says which part of it is wrong and where, never what it contains: the log
-/// keeps it, and the queue may carry anything.
+/// An invalid body. The message says which part is wrong and where, but never quotes the content: it is logged, and the
+/// queue may carry anything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an alarm notification: {0}")]
 pub struct NotAnAlarm(String);
 
-/// The members of an object, of which only those are looked into that are read: what else a message
-/// carries is none of our business. Composite and metric-math alarms have no plain trigger.
+/// The members of an object, unparsed. Only those that are needed are parsed, so other members may have any form.
+/// Composite and metric-math alarms have no plain trigger.
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
-/// Reads a body: an SNS envelope around an alarm message, or the message itself, as it comes with
-/// raw message delivery.
+/// Parses a body: an SNS envelope around an alarm message, or the message itself if raw message delivery is on.
 ///
 /// # Errors
-/// Says what is not as it should be.
+/// Names the part that is invalid.
 pub fn parse(body: &str) -> Result<AlarmNotification, NotAnAlarm> {
     let outer = members(body, "the body")?;
     if !outer.contains_key("Message") {
@@ -83,7 +82,7 @@ fn notification(message: &Members<'_>) -> Result<AlarmNotification, NotAnAlarm> 
     };
     let state_change_time = optional::<String>(message, "StateChangeTime")?.as_deref().map(change_time).transpose()?;
     let hint = AlarmHint { name, arn: optional(message, "AlarmArn")?, state_change_time };
-    // What the state machine would refuse need not be sent to it.
+    // An alarm that the state machine would refuse is not sent to it.
     hint.check("AlarmName", "AlarmArn").map_err(|error| NotAnAlarm(error.to_string()))?;
     Ok(AlarmNotification { hint, kind: kind(message)?, went_off })
 }
@@ -139,6 +138,6 @@ fn change_time(text: &str) -> Result<Timestamp, NotAnAlarm> {
     BrokenDownTime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text)
         .and_then(|time| time.to_timestamp())
         .or_else(|_| text.parse())
-        // The parser's own sentence quotes the text.
+        // The parser's own message quotes the text.
         .map_err(|_| NotAnAlarm("`StateChangeTime` is no time such as 2026-09-10T14:06:12.544+0000".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! Starting the state machine.
+//! Runs executions of the state machine.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use platform::clients::Timeouts;
 /// evaluates again uses 60 s and more, and shorter than this function's 100 s.
 pub const EXECUTION_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_secs(94), operation: Duration::from_secs(95) };
-/// The error codes by which AWS refuses a start because there were too many.
+/// Error codes of throttled starts.
 const THROTTLES: [&str; 6] = [
     "ThrottlingException",
     "Throttling",
@@ -23,19 +23,19 @@ const THROTTLES: [&str; 6] = [
     "ExecutionLimitExceeded",
     "ServiceQuotaExceededException",
 ];
-/// The status of such an answer when its code is another one, or missing.
+/// HTTP status of a throttled start, if its code is another one or missing.
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// Why no execution evaluated an alarm.
+/// The reason why no execution evaluated an alarm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExecutionFailed {
-    /// Step Functions refused to start it because of a quota, however often the client tried.
+    /// Step Functions throttled the start, retries included.
     #[error("the start of the execution was throttled: {0}")]
     Throttled(String),
-    /// It was not started for another reason.
+    /// The execution was not started for another reason.
     #[error("the execution cannot be started: {0}")]
     NotStarted(String),
-    /// It was started and did not succeed.
+    /// The execution was started and failed.
     #[error("the execution ended as {0}")]
     Unsuccessful(String),
 }

@@ -1,7 +1,7 @@
 //! Turns alarm notifications from the queue into executions of the state machine.
 //!
-//! An alarm is a hint to look, never a count, so nothing here remembers anything: a record that
-//! fails goes back to the queue, and one that comes twice is looked at twice.
+//! An alarm is a hint to evaluate, never a count, so this Lambda keeps no state: a record that fails returns to the
+//! queue, and a record that comes twice is evaluated twice.
 
 mod alarm_message;
 mod executions;
@@ -20,21 +20,21 @@ pub use executions::{EXECUTION_TIMEOUTS, ExecutionFailed, Executions, StateMachi
 pub struct AlarmProcessor<E, M> {
     /// Runs the state machine.
     pub executions: E,
-    /// Where metrics are recorded.
+    /// The metric log.
     pub metrics: M,
     /// The deployment whose metrics they are.
     pub deployment: String,
 }
 
-/// What became of a record.
+/// The result of a record.
 enum Processed {
-    /// An execution looked at it and succeeded.
+    /// An execution evaluated it and succeeded.
     Evaluated(AlarmKind),
-    /// The alarm did not go off: nothing to look at.
+    /// The alarm did not go off, so there is no reason to evaluate.
     Acknowledged,
-    /// The record with this id goes back to the queue.
+    /// The record with this id returns to the queue.
     Failed(String),
-    /// The same, because the start of its execution was throttled.
+    /// The record with this id returns to the queue, because the start of its execution was throttled.
     Throttled(String),
 }
 
@@ -45,7 +45,7 @@ impl Processed {
 }
 
 impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
-    /// Processes a batch, its records side by side; names the records that failed, and only those.
+    /// Processes the records of a batch concurrently. Returns the ids of the records that failed.
     pub async fn handle(&self, batch: SqsEvent, now: Timestamp) -> SqsBatchResponse {
         let processed = join_all(batch.records.iter().map(|record| self.process(record))).await;
         self.record_metrics(&processed, now);
@@ -112,7 +112,7 @@ impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
                 count(|one| matches!(one, Processed::Evaluated(AlarmKind::Recovery))),
             ),
         ];
-        // CloudWatch's own count of throttled starts knows no state machine, and may leave out synchronous ones.
+        // CloudWatch's own metric of throttled starts has no state machine, and may not count synchronous starts.
         let throttled = count(|one| matches!(one, Processed::Throttled(_)));
         if throttled > 0 {
             metrics.push(Metric::count("ExecutionsThrottled", throttled));

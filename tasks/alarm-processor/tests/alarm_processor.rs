@@ -137,7 +137,7 @@ async fn an_alarm_that_did_not_go_off_starts_nothing() {
 #[tokio::test]
 async fn an_alarm_of_an_unknown_name_is_a_hint_like_any_other() {
     let processor = processor();
-    assert!(failed_ids(&processor, &[alarm("somebody-elses", "ALARM", "CPU").to_string()]).await.is_empty());
+    assert!(failed_ids(&processor, &[alarm("another-systems", "ALARM", "CPU").to_string()]).await.is_empty());
     assert_eq!(processor.executions.0.lock().unwrap().len(), 1);
 }
 
@@ -191,7 +191,7 @@ fn a_metric_math_alarm_is_of_the_kind_of_its_metrics() {
 }
 
 #[test]
-fn messages_as_they_come_from_old_composite_and_metric_math_alarms_are_read() {
+fn plain_composite_and_metric_math_alarms_are_read() {
     let old = json!({ "AlarmName": "old", "NewStateValue": "ALARM", "StateChangeTime": "2026-09-10T14:06:12Z" });
     let composite = json!({ "AlarmName": "composite", "AlarmRule": "ALARM(a) OR ALARM(b)", "NewStateValue": "ALARM" });
     let math = json!({ "AlarmName": "math", "NewStateValue": "ALARM", "Trigger": { "Metrics": [{ "Id": "m1" }] } });

@@ -15,7 +15,7 @@ use platform::telemetry::subscriber;
 use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 
-/// What no line may contain: parts of the secret, so that half of it is found too.
+/// Texts that no log line may contain: parts of the secret, so that half of it is found too.
 const SECRETS: [&str; 4] = ["customer", "4711", "111122223333", "account"];
 const SECRET: &str = "customer 4711, account 111122223333";
 
@@ -48,7 +48,7 @@ impl MetricLog for Unrecorded {
     fn record(&self, _: Timestamp, _: &MetricSet) {}
 }
 
-/// The lines that one record leaves in the log of the most talkative level.
+/// Returns the log lines of one record at the most verbose level.
 async fn lines(body: &str, cause: &str) -> Vec<String> {
     let log = Log::default();
     let writer = log.clone();
@@ -78,7 +78,7 @@ fn enveloped(message: &str) -> String {
     json!({ "Type": "Notification", "Message": message }).to_string()
 }
 
-/// Bodies that carry the secret at any place at which a parser may stop, and where the log says that it stopped.
+/// Bodies with the secret at every place where a parser may stop, and the place that the log names.
 fn bodies(secret: &str) -> Vec<(String, &'static str)> {
     let long = "x".repeat(256);
     vec![
@@ -108,7 +108,7 @@ fn bodies(secret: &str) -> Vec<(String, &'static str)> {
         (enveloped(&enveloped(secret)), "`AlarmName` is missing"),
         (json!({ "Type": "Notification", "Message": { "text": secret } }).to_string(), "`Message`: expected a string"),
         (json!({ "Type": secret, "Message": "{}" }).to_string(), "`Type` of the SNS envelope"),
-        // Before escapes that are none.
+        // Before invalid escapes.
         (format!("{{\"AlarmName\": \"{secret} \\ud800\", \"NewStateValue\": \"ALARM\"}}"), "`AlarmName`"),
         (format!("{{\"AlarmName\": \"{secret} \\x\"}}"), "the body is no JSON object (line 1"),
         (format!("{{\"AlarmName\": \"{secret} \u{7}\"}}"), "the body is no JSON object (line 1"),

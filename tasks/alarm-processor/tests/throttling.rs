@@ -1,4 +1,4 @@
-//! Step Functions as it refuses the start of an execution.
+//! Step Functions throttles the start of an execution.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -44,7 +44,7 @@ fn refusing(status: u16, body: &'static str, calls: Arc<AtomicUsize>) -> String 
     format!("http://{address}")
 }
 
-/// How a start ends that is answered so, and how many calls it took.
+/// Returns the result of a start that gets this answer, and the number of calls.
 async fn start(status: u16, body: &'static str) -> (ExecutionFailed, usize) {
     let calls = Arc::new(AtomicUsize::new(0));
     let address = refusing(status, body, Arc::clone(&calls));

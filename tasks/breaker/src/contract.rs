@@ -16,11 +16,11 @@ use crate::{
 /// The names under which tasks fail; the state machine matches them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorName {
-    /// The execution's input makes no sense, or the state refuses the command.
+    /// The execution's input is invalid, or the state refuses the command.
     InvalidRequest,
-    /// Somebody else wrote the state first.
+    /// Another execution wrote the state first.
     StateConflict,
-    /// The state cannot be read or written, or what is stored makes no sense.
+    /// The state cannot be read or written, or is missing or corrupt.
     StateUnavailable,
     /// The evidence cannot be read completely.
     MetricsUnavailable,
@@ -86,7 +86,7 @@ pub struct EvaluationInput {
 pub struct Execution {
     /// Its ARN.
     pub arn: String,
-    /// Its name, which whoever starts it may choose.
+    /// Its name, which the starter may choose.
     pub name: String,
 }
 
@@ -94,15 +94,15 @@ pub struct Execution {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Evaluation {
-    /// What is to be done.
+    /// The kind of the decision.
     pub outcome: Outcome,
-    /// Whether it is a rehearsal: nothing is to be written, emitted or announced.
+    /// Whether it is a dry run: nothing is written, emitted or announced.
     pub dry_run: bool,
-    /// The level before.
+    /// The level before the evaluation.
     pub from: Level,
-    /// The level after.
+    /// The level after the evaluation.
     pub to: Level,
-    /// Where the level would have gone but for a hold or the mode `observe-only`.
+    /// The level to which automation would have moved but for a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// The hold that was in force and that an operator's command ends.
@@ -114,20 +114,20 @@ pub struct Evaluation {
     pub recovery_allowed_at: Option<Timestamp>,
     /// The policy in force.
     pub policy: Policy,
-    /// Why, in words with the numbers.
+    /// The reason as a sentence with the numbers.
     pub reason: String,
-    /// The numbers; absent for operators' commands.
+    /// The evidence in numbers; absent for operators' commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceSummary>,
     /// The state before.
     pub old_state: SystemState,
-    /// The state after; the same where nothing changes.
+    /// The state after the evaluation; equal to the state before if nothing changes.
     pub new_state: SystemState,
     /// Whether the execution should evaluate again within its minute, because no alarm would tell of what decides next:
     /// the schedule's while probes or a ramp are to prove a level, an alarm's while a rule is half fulfilled or the level
     /// has just fallen to 2.
     pub look_again: bool,
-    /// What to write; absent where nothing changes.
+    /// The write; absent if nothing changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write: Option<StateWrite>,
 }
@@ -226,15 +226,15 @@ pub struct StateWritten {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MetricsInput {
-    /// What the evaluation came to.
+    /// The kind of the decision.
     pub outcome: Outcome,
     /// The state after it.
     pub state: SystemState,
-    /// Where the level would have gone but for a hold or the mode `observe-only`.
+    /// The level to which automation would have moved but for a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
-    /// Whether nobody could be told of the transition. Then this alone is to be emitted: another call emits what
-    /// the evaluation came to.
+    /// Whether the notification about the transition failed. Then only the metric about that is emitted, because another
+    /// call emits the evaluation's metrics.
     #[serde(default)]
     pub notification_missing: bool,
 }
@@ -243,6 +243,6 @@ pub struct MetricsInput {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MetricsEmitted {
-    /// How many values were stored.
+    /// Number of stored values.
     pub values: usize,
 }

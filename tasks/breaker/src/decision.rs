@@ -12,10 +12,10 @@ use crate::{
     TransitionRequest, probing, trip,
 };
 
-/// The share of all requests, in percent, that a ramp begins with: enough to show soon how the level does.
+/// The share of all requests, in percent, that a ramp begins with: enough to show soon whether the level works.
 const FIRST_RAMP_PERCENT: u32 = 10;
 
-/// What a decision asks for.
+/// The kind of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
@@ -30,7 +30,7 @@ pub enum Outcome {
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// What is to be done.
+    /// The kind of the decision.
     pub outcome: Outcome,
     /// The level before.
     pub from: Level,
@@ -40,11 +40,11 @@ pub struct Decision {
     pub prevented: Option<Level>,
     /// The hold that was in force and that an operator's command ends, by a release or by another hold.
     pub ended_hold: Option<Hold>,
-    /// Why, in words with the numbers.
+    /// The reason as a sentence with the numbers.
     pub reason: String,
-    /// The numbers, where the request needed any.
+    /// The evidence in numbers; `None` for an operator's command.
     pub evidence: Option<EvidenceSummary>,
-    /// The state to write; `None` where nothing changes. Its `execution` is for the caller to fill in.
+    /// The state to write; `None` if nothing changes. The caller fills in its `execution`.
     pub next: Option<SystemState>,
 }
 
@@ -73,9 +73,9 @@ impl Decision {
 
 /// Decides what `request` does to `state` at `now`.
 ///
-/// This is the whole truth about when the level moves: by at most one level an evaluation, a fall
-/// before a recovery, down at once and up only after the cooldown, never against a hold. Version 0
-/// is a state that was never written, so its first evaluation always records it.
+/// The level moves by at most one level an evaluation. If a fall and a recovery both hold, the fall wins. A fall
+/// happens at once, a recovery only after the cooldown, and neither during a hold. Version 0 is a state that was never
+/// written, so its first evaluation always records it.
 ///
 /// # Errors
 /// A command that the state refuses (`expectedEpoch`, `expectedHold`), naming the field.
@@ -93,11 +93,11 @@ pub fn decide(
     }
 }
 
-/// Decides what a `force` with `repair` does where the state is lost or unreadable and `last_known`
-/// was put together from the newest record. It always begins an epoch, so that the record tells of it.
+/// Decides what a `force` with `repair` does if the state is missing or corrupt. `last_known` comes from the newest
+/// record. A repair always begins an epoch, so that a record documents it.
 ///
 /// # Errors
-/// `expectedEpoch` is another than the newest record's.
+/// `expectedEpoch` differs from the newest record's epoch.
 pub fn repair(
     last_known: &SystemState,
     policy: &Policy,
@@ -116,7 +116,7 @@ pub fn repair(
     Ok(Decision::moves(from, reason, next))
 }
 
-/// A move, or the reason for none.
+/// A move, or the reason why the level stays.
 enum Verdict {
     Move { to: Level, reason: String, backoff: RecoveryBackoff },
     Stay { reason: String },
@@ -234,7 +234,7 @@ fn hold_of(request: &ForceRequest, now: Timestamp) -> Option<Hold> {
         reason: request.reason.clone(),
         requested_by: request.requested_by.clone(),
         expires_at: later(now, SignedDuration::from_mins(minutes.into())),
-        // For the caller to fill in, as the state's.
+        // The caller fills it in, as it does for the state.
         execution: None,
     })
 }
@@ -255,15 +255,15 @@ fn check_epoch(state: &SystemState, expected: Option<u64>) -> Result<(), Invalid
     match expected {
         Some(expected) if expected != state.epoch => Err(InvalidRequest(format!(
             "`expectedEpoch` is {expected}, but the state is at epoch {}: the level has moved since you looked; \
-             look again and repeat the command",
+             check the status and repeat the command",
             state.epoch
         ))),
         _ => Ok(()),
     }
 }
 
-/// Refuses a command that would end another hold than the one that its sender knew of. A hold that is over by now
-/// refuses nothing: no hold is ended.
+/// Refuses a command that would end another hold than its sender expects. An expired hold is no reason to refuse,
+/// because the command does not end it.
 fn check_hold(state: &SystemState, expected: Option<&str>, now: Timestamp) -> Result<(), InvalidRequest> {
     let (Some(expected), Some(hold)) = (expected, state.active_hold(now)) else { return Ok(()) };
     if hold.execution.as_deref() == Some(expected) {
@@ -281,7 +281,7 @@ fn check_hold(state: &SystemState, expected: Option<&str>, now: Timestamp) -> Re
     )))
 }
 
-/// The state, one write later.
+/// Returns the state one write later.
 fn written(state: &SystemState, now: Timestamp) -> SystemState {
     SystemState {
         version: state.version.saturating_add(1),
@@ -291,7 +291,7 @@ fn written(state: &SystemState, now: Timestamp) -> SystemState {
     }
 }
 
-/// The state, one write later and with the counts starting from nothing.
+/// Returns the state one write later, with all counts reset.
 fn afresh(state: &SystemState, now: Timestamp) -> SystemState {
     SystemState {
         evidence_since: now,
@@ -304,8 +304,8 @@ fn afresh(state: &SystemState, now: Timestamp) -> SystemState {
     }
 }
 
-/// The state at another level. What earlier recoveries taught is for automatic moves to keep: after an
-/// operator's move it is the operator who knows, and starts from the base.
+/// Returns the state at another level. Automatic moves keep the back-off of recoveries; an operator's move resets it,
+/// because the operator decided on more than the metrics.
 fn moved(
     state: &SystemState,
     policy: &Policy,

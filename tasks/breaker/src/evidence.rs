@@ -1,4 +1,4 @@
-//! What happened at the current level, from buckets that cannot show order.
+//! The evidence: outcomes in buckets, which do not show the order of outcomes within them.
 
 use crate::{Level, Policy, SystemState};
 use jiff::{SignedDuration, Timestamp};
@@ -24,8 +24,8 @@ pub struct Range {
     pub end: Timestamp,
 }
 
-/// What to read for an evaluation: the outcomes of the current level, and of the better one where it is
-/// being probed, in one or two ranges.
+/// The query of an evaluation: the outcomes of the current level, and of the better level if it is
+/// probed, in one or two ranges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvidenceQuery {
     /// The current level.
@@ -39,7 +39,7 @@ pub struct EvidenceQuery {
 }
 
 impl EvidenceQuery {
-    /// What an evaluation of `state` at `now` needs to read.
+    /// Returns the query for an evaluation of `state` at `now`.
     ///
     /// Buckets that begin before the evidence does are left out: the start is rounded up to a whole
     /// second, or minute where minutes are read. At level 1 nothing older than the windows
@@ -124,7 +124,7 @@ impl Evidence {
         Self { buckets: sorted(buckets), probes: Vec::new() }
     }
 
-    /// The same, with the outcomes of probes of the better level.
+    /// Adds the outcomes of probes of the better level, in any order.
     #[must_use]
     pub fn with_probes(self, probes: Vec<Bucket>) -> Self {
         Self { probes: sorted(probes), ..self }

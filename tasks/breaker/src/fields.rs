@@ -1,4 +1,4 @@
-//! Objects that people write by hand: which fields they have, and the sentences that refuse others.
+//! Objects that people write by hand: their fields, and the error messages for unknown, missing and invalid ones.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::object::Objects;
 use crate::{InvalidRequest, place_of_error};
 
-/// Characters of somebody else's text that a sentence quotes.
+/// Maximum number of characters that an error message quotes from input.
 const QUOTED_CHARACTERS: usize = 60;
 
 /// A field that an object may have.
@@ -16,9 +16,9 @@ pub struct Field {
     pub name: &'static str,
     /// Whether it must be there.
     pub required: bool,
-    /// What it should be, to be read after "use".
+    /// The allowed value, as the words after "use" in an error message.
     pub wanted: &'static str,
-    /// The fields of the object that it is; empty where it is none.
+    /// The object's fields, or an empty list if the value is not an object.
     pub fields: &'static [Self],
 }
 
@@ -33,13 +33,13 @@ impl Field {
         Self { name, required: false, wanted, fields: &[] }
     }
 
-    /// The same as an object of `fields`.
+    /// Returns the field as an object that has `fields`.
     pub const fn with(self, fields: &'static [Self]) -> Self {
         Self { fields, ..self }
     }
 }
 
-/// Reads an object of `fields`, called `whole` in sentences.
+/// Reads an object that has `fields`. Error messages call it `whole`.
 pub fn read<T: DeserializeOwned>(
     whole: &str,
     fields: &[Field],
@@ -57,7 +57,8 @@ pub fn read<T: DeserializeOwned>(
     })
 }
 
-/// Somebody else's text as a sentence may quote it: short, and with nothing that hides or forges.
+/// Returns input as an error message may quote it: shortened, and with escapes for control characters, so that it
+/// cannot hide or forge a part of the message.
 pub fn quoted(text: &str) -> String {
     let mut short: String = text.chars().take(QUOTED_CHARACTERS).flat_map(char::escape_debug).collect();
     if text.chars().nth(QUOTED_CHARACTERS).is_some() {

@@ -1,9 +1,9 @@
 //! Whether an execution evaluates again within its time.
 //!
 //! CloudWatch notifies once for each change of an alarm's state. An alarm that goes off at the third of five failures
-//! says nothing about the fifth, and the alarms of level 2 may be on before the level falls to 2. So an execution that an
-//! alarm started evaluates again every [`SECONDS_BETWEEN_ALARM_LOOKS`] while a fall is near. The one that the schedule
-//! started does so for proofs, every [`SECONDS_BETWEEN_LOOKS`].
+//! says nothing about the fifth, and the alarms of level 2 may be on before the level falls to 2. So an execution that
+//! an alarm started evaluates again every [`SECONDS_BETWEEN_ALARM_LOOKS`] while a fall is near. The one that the
+//! schedule started does so for proofs, every [`SECONDS_BETWEEN_LOOKS`].
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -83,7 +83,7 @@ fn half_of(threshold: u32, count: u64) -> bool {
 /// Whether the execution of `request` is to evaluate again after `decision`, which led to `state`.
 ///
 /// - An **alarm's** does while a fall rule is half fulfilled, and during the first [`SECONDS_OF_LOOKS`] after a fall to
-///   level 2, whose alarms may be on already. Not while a hold or `MODE=observe-only` prevents the fall, which has been
+///   level 2, whose alarms may be on already. Not while a hold or the mode `observe-only` prevents the fall, which has been
 ///   announced. Not once the alarm is older than that time: its message has waited in the queue, behind executions
 ///   that evaluated meanwhile.
 /// - The **schedule's** does while probes or a ramp are to prove a level, because no alarm tells of that.
@@ -135,7 +135,7 @@ fn is_new(request: &AlarmRequest, now: Timestamp) -> bool {
     request.alarm.state_change_time.is_none_or(|changed| now.duration_since(changed) < looks_last())
 }
 
-/// Whether the level went down to 2 within the time of the looks.
+/// Whether the level fell to 2 within the time of the further evaluations.
 fn fell_lately(state: &SystemState, now: Timestamp) -> bool {
     let fell = state.current_level == Level::Degraded && state.backoff.recovered_at.is_none();
     fell && now.duration_since(state.last_transition) < looks_last()

@@ -1,4 +1,4 @@
-//! Which share of the safe requests probes, so that a proof takes about a minute.
+//! The share of the retryable requests that probes, chosen so that a proof takes about a minute.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,18 +8,18 @@ use crate::recovery::{BAD_PROBES_COUNT, is_idle};
 use crate::summary::from;
 use crate::{Bucket, CallCounts, Evidence, EvidenceSummary, Policy, Probing, Refusing, SystemState};
 
-/// How long the traffic is looked at, and in how long a proof should come.
+/// The time over which traffic is measured, and the time that a proof should take.
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
-/// In less time the traffic tells too little.
-const LEAST_SPAN: SignedDuration = SignedDuration::from_secs(20);
-/// Fewer probes than these say nothing about how much of the traffic is safe.
+/// Minimum time of a measurement. In less time the traffic tells too little.
+const MIN_SPAN: SignedDuration = SignedDuration::from_secs(20);
+/// Minimum number of probes that tells how much of the traffic is retryable.
 const FEW_PROBES: u64 = 5;
-/// In percent: more than is wanted, because probes come by chance, and where traffic is thin the time that they take is
-/// most of the time for which a mended level is not used.
+/// Target number of probes, in percent of those that a proof needs. It is above 100 because probes come by chance, and
+/// because with little traffic a repaired level stays unused mainly until enough probes have come.
 const MARGIN: u64 = 200;
 
-/// How the better level is probed after a transition at `now`, from `from` on: the level that was left
-/// shows how much traffic there is, and all of it is taken to be safe until probes show how much is.
+/// Returns how the better level is probed after a transition at `now`, beginning at `from`. The outcomes of the level
+/// that was left show how much traffic there is. All of it counts as retryable until probes show how much is.
 pub(crate) fn begun(
     state: &SystemState,
     policy: &Policy,
@@ -28,12 +28,13 @@ pub(crate) fn begun(
     now: Timestamp,
 ) -> Probing {
     let span = Span::new(state.evidence_begins(now), now);
-    let safe = span.a_minute(CallCounts::of(span.buckets(&evidence.buckets)).calls);
-    let percent = safe.map_or(policy.probe_percent(), |safe| share_of(safe, policy));
+    let retryable = span.a_minute(CallCounts::of(span.buckets(&evidence.buckets)).calls);
+    let percent = retryable.map_or(policy.probe_percent(), |retryable| share_of(retryable, policy));
     Probing::starting(from, percent)
 }
 
-/// How the better level is probed after an evaluation at `now` that moved nothing; `None` where it is not.
+/// Returns how the better level is probed after an evaluation at `now` that did not move the level; `None` if it is
+/// not probed.
 pub(crate) fn after(
     state: &SystemState,
     policy: &Policy,
@@ -61,31 +62,32 @@ pub(crate) fn after(
     Some(Probing { percent, percent_since, idle_since: idle, refusing, ..probing })
 }
 
-/// People are alarmed after as long as it takes for a failed probe to count as none. A few refusals in a quiet night do
-/// that too, because without another probe the level does not recover.
+/// People are alarmed after the time for which a failed probe keeps the probes from counting as idle. A few refusals in
+/// a quiet night are enough, because the level does not recover without another probe.
 fn refusing(before: &Probing, policy: &Policy, evidence_since: Timestamp, now: Timestamp) -> Refusing {
     let since = before.refusing.map(|refusing| refusing.since).filter(|since| *since >= evidence_since).unwrap_or(now);
     Refusing { since, alarm_from: later(since, policy.probe_idle().saturating_mul(BAD_PROBES_COUNT)) }
 }
 
-/// The share that the traffic asks for, where the present one is off by a quarter or more.
+/// Returns the share that the traffic needs if it differs from the present share by a quarter or more, else the present
+/// share.
 ///
-/// How much of the traffic is safe shows in the probes that the present share gave. Where too few came to
-/// tell, all of it is taken to be, and the share at least doubles. Where nothing at all was seen, nobody called or the
-/// metrics are late, and a share made for silence would be wrong for the traffic after it.
+/// The number of probes that the present share gave shows how much of the traffic is retryable. If too few probes came,
+/// all of the traffic counts as retryable, and the share at least doubles. If no call was seen, the share stays: either
+/// there was no traffic or the metrics are late, and a share for silence would be wrong for the traffic that follows.
 fn adjusted(probing: &Probing, policy: &Policy, evidence: &Evidence, since: Timestamp, now: Timestamp) -> u32 {
     let span = Span::new(probing.percent_since.max(since), earlier(now, policy.settle()));
     let succeeded: u64 = span.buckets(&evidence.probes).map(|bucket| bucket.successes).sum();
     let answered = CallCounts::of(span.buckets(&evidence.buckets)).calls.saturating_add(succeeded);
-    // Refused probes came from safe requests as much as answered ones did.
+    // Refused probes were retryable requests too.
     let probes: u64 = span.buckets(&evidence.probes).map(|bucket| bucket.calls().saturating_add(bucket.refused)).sum();
     if answered == 0 && probes == 0 {
         return probing.percent;
     }
     let present = u64::from(probing.percent.max(1));
-    let safe = if probes < FEW_PROBES { answered } else { probes.saturating_mul(100) / present };
-    let Some(safe) = span.a_minute(safe) else { return probing.percent };
-    let mut wanted = share_of(safe, policy);
+    let retryable = if probes < FEW_PROBES { answered } else { probes.saturating_mul(100) / present };
+    let Some(retryable) = span.a_minute(retryable) else { return probing.percent };
+    let mut wanted = share_of(retryable, policy);
     if probes < FEW_PROBES {
         wanted = wanted.max(probing.percent.saturating_mul(2).min(100));
     }
@@ -93,13 +95,13 @@ fn adjusted(probing: &Probing, policy: &Policy, evidence: &Evidence, since: Time
     if off { wanted } else { probing.percent }
 }
 
-/// The share, in percent, of so many safe requests a minute that is enough for a proof.
-fn share_of(safe: u64, policy: &Policy) -> u32 {
-    let wanted = (u64::from(policy.probe_calls()) * MARGIN).div_ceil(safe.max(1));
+/// Returns the share, in percent, of `retryable` requests a minute that is enough for a proof.
+fn share_of(retryable: u64, policy: &Policy) -> u32 {
+    let wanted = (u64::from(policy.probe_calls()) * MARGIN).div_ceil(retryable.max(1));
     u32::try_from(wanted).unwrap_or(u32::MAX).clamp(policy.probe_percent(), 100)
 }
 
-/// At most the last minute before `until`.
+/// A span of time that ends at `until` and is at most a minute long.
 struct Span {
     since: Timestamp,
     until: Timestamp,
@@ -115,10 +117,10 @@ impl Span {
         from(buckets, self.since).filter(move |bucket| bucket.end() <= until)
     }
 
-    /// So many in the span, as so many a minute; `None` where the span is too short to tell.
+    /// Converts a number of calls in the span to calls a minute; `None` if the span is too short to tell.
     fn a_minute(&self, calls: u64) -> Option<u64> {
         let span = self.until.duration_since(self.since);
-        if span < LEAST_SPAN {
+        if span < MIN_SPAN {
             return None;
         }
         let scaled = u128::from(calls) * MINUTE.as_millis().unsigned_abs() / span.as_millis().unsigned_abs().max(1);

@@ -11,31 +11,31 @@ use crate::{
     TransitionRequest,
 };
 
-/// What the keys of all transitions' records begin with.
+/// Prefix of the keys of transition records.
 pub const TRANSITION_PREFIX: &str = "transition#";
-/// What the keys of all commands' records begin with.
+/// Prefix of the keys of command records.
 pub const COMMAND_PREFIX: &str = "command#";
 
-/// The key of a transition's record. Padded, so that keys sort as epochs do.
+/// Returns the key of a transition record. The epoch is zero-padded, so that keys sort as epochs do.
 #[must_use]
 pub fn transition_key(epoch: u64) -> String {
     format!("{TRANSITION_PREFIX}{epoch:010}")
 }
 
-/// The epoch that the key of a transition's record names; `None` for a key of anything else.
+/// Returns the epoch in the key of a transition record; `None` for any other key.
 #[must_use]
 pub fn epoch_of_key(key: &str) -> Option<u64> {
     key.strip_prefix(TRANSITION_PREFIX)?.parse().ok().filter(|epoch| *epoch < HIGHEST_VERSION)
 }
 
-/// The key of a command's record. It is the execution's name, so that one execution that is run
-/// twice, or started twice under one name after a lost reply, can write only once.
+/// Returns the key of a command record. It contains the execution's name, so that an execution that runs twice, or is
+/// started twice under one name after a lost reply, can write only once.
 #[must_use]
 pub fn command_key(execution_name: &str) -> String {
     format!("{COMMAND_PREFIX}{execution_name}")
 }
 
-/// One record a transition.
+/// The record of one transition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TransitionRecord {
@@ -43,34 +43,34 @@ pub struct TransitionRecord {
     pub epoch: u64,
     /// The version of the state that was written with it.
     pub version: u64,
-    /// The level before.
+    /// The level before the write.
     pub from: Level,
-    /// The level after.
+    /// The level after the write.
     pub to: Level,
-    /// When.
+    /// Time of the transition (UTC).
     pub at: Timestamp,
-    /// Why, in words with the numbers.
+    /// The reason as a sentence with the numbers.
     pub reason: String,
-    /// What asked for it; absent for the first start.
+    /// The request that caused the transition; absent for the first start.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tagged_or_none")]
     pub request: Option<TransitionRequest>,
-    /// The numbers; absent for operators' commands and the first start.
+    /// The evidence in numbers; absent for operators' commands and the first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceSummary>,
     /// The settings of the policy in force.
     // Not a `Policy`: a record of the past stays readable when a later version would refuse its settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicySettings>,
-    /// The hold that was in force and that the transition ended: only an operator's command does.
+    /// The hold that was in force and that the transition ended. Only an operator's command ends a hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_hold: Option<Hold>,
-    /// The execution that wrote it.
+    /// ARN of the execution that wrote the record.
     pub execution: String,
 }
 
 impl TransitionRecord {
-    /// The record of the first start. It never expires: it marks that this deployment has a history,
-    /// so that a missing state item can be told from a first start.
+    /// Returns record 0, the record of the first start. It never expires, because it distinguishes a missing state item
+    /// from a first start.
     #[must_use]
     pub fn first_start(at: Timestamp, execution: &str) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl TransitionRecord {
     }
 }
 
-/// One record an operator's command that wrote something.
+/// The record of one operator's command that wrote something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommandRecord {
@@ -97,19 +97,19 @@ pub struct CommandRecord {
     pub name: String,
     /// The version of the state that the command wrote.
     pub version: u64,
-    /// The epoch after it.
+    /// The epoch after the command.
     pub epoch: u64,
-    /// The level before.
+    /// The level before the write.
     pub from: Level,
-    /// The level after.
+    /// The level after the write.
     pub to: Level,
-    /// When.
+    /// Time of the write (UTC).
     pub at: Timestamp,
-    /// Whether the level moved, or a hold only.
+    /// Whether the level moved, or only the hold changed.
     pub outcome: Outcome,
-    /// What was done, in words.
+    /// The effect as a sentence.
     pub reason: String,
-    /// The command, with who and why.
+    /// The command, with `requestedBy` and `reason`.
     #[serde(deserialize_with = "tagged")]
     pub request: TransitionRequest,
     /// The hold that was in force and that the command ended, by a release or by another hold.
@@ -120,16 +120,17 @@ pub struct CommandRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Timestamp")]
     pub recovery_allowed_at: Option<Timestamp>,
-    /// The execution that carried it out, to be joined with the account's own trail.
+    /// ARN of the execution that carried out the command. CloudTrail's `StartExecution` of the same execution proves
+    /// who sent it.
     pub execution: String,
 }
 
 impl CommandRecord {
-    /// What an execution of this record's name comes to when it is started again with `request`, while the
-    /// level is `level`: nothing, because the command was carried out.
+    /// Returns the decision for an execution that is started again under this record's name with `request` while the
+    /// level is `level`. It changes nothing, because the command was carried out.
     ///
     /// # Errors
-    /// The request is another one: it would be taken for done and never happen.
+    /// `request` differs from the recorded one. Without the error its sender would believe that it was carried out.
     pub fn repeated(&self, request: &TransitionRequest, level: Level) -> Result<Decision, InvalidRequest> {
         let Self { at, reason, .. } = self;
         if self.request.clone().as_recorded() != request.clone().as_recorded() {
@@ -146,7 +147,7 @@ impl CommandRecord {
     }
 }
 
-/// What records of either kind say about the state that was written with them.
+/// The state that a record of either kind was written with, as far as the record tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LastKnown {
     /// The version; first, because the newest record is the one with the highest.
@@ -159,7 +160,7 @@ pub struct LastKnown {
 }
 
 impl LastKnown {
-    /// Whether the numbers may be those of a record that a write left, and that another one can follow.
+    /// Checks that a write can have left these numbers and that another write can follow.
     ///
     /// # Errors
     /// Names the attribute and what would fit.
@@ -180,7 +181,7 @@ impl LastKnown {
         self.version > state.version || self.epoch > state.epoch
     }
 
-    /// A state to go on from where the stored one is lost: nothing but level, epoch and version is
+    /// Returns a state to continue from if the stored one is missing or corrupt. Only level, epoch and version are
     /// known.
     #[must_use]
     pub fn state(&self, policy: &Policy, now: Timestamp) -> SystemState {

@@ -4,22 +4,22 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{CallCounts, EvidenceSummary, Level, NewestProbes, Policy, ProbeSeries, SystemState};
 
-/// Silence of the current level that is longer than this, settling aside, says that metrics are missing or that nobody
-/// calls; neither speaks for a recovery.
+/// Maximum silence of the current level, in addition to the settling time. Longer silence means that metrics are
+/// missing or that there is no traffic; neither supports a recovery.
 const SILENCE: SignedDuration = SignedDuration::from_secs(60);
 /// A probe that failed counts this many times as long as one that succeeded: in multiples of `probes.idle_seconds`
 /// without any probe. People are alarmed after refusals of the same time.
 pub(crate) const BAD_PROBES_COUNT: i32 = 3;
 
-/// What the evidence says about a recovery, in words with the numbers.
+/// Whether a recovery may happen, with the reason as a sentence with the numbers.
 pub(crate) enum Proof {
-    /// It may come.
+    /// The recovery may happen.
     Given(String),
-    /// Not yet.
+    /// The recovery may not happen yet.
     Missing(String),
 }
 
-/// What the evidence says about a recovery of `state`; `None` at level 1, from which none leads up.
+/// Returns whether `state` may recover by this evidence; `None` at level 1, which has no better level.
 pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<Proof> {
     let better = state.current_level.better()?;
     let proof = match evidence.probes {
@@ -32,7 +32,7 @@ pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSum
         None if policy.observes_only() => {
             by_streak(state, policy, evidence, ", because nothing probes while automation only observes")
         }
-        // The state is from a time when recoveries did not rest on probes: this evaluation begins them.
+        // The state was written when recoveries did not rest on probes. This evaluation begins to probe.
         None => Proof::Missing(format!("probes of level {better} have yet to begin")),
     };
     Some(match proof {
@@ -41,9 +41,9 @@ pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSum
     })
 }
 
-/// Whether no probe was answered or refused for so long that recoveries rest on the current level.
+/// Whether probes are idle: none was answered or refused for so long that recoveries rest on the current level.
 ///
-/// Refusals are never idleness, however old they are: nothing has shown since that the level accepts requests again, and
+/// A level whose newest probes were refused is never idle: nothing has shown since that it accepts requests again, and
 /// the current level cannot show it. Such a level waits for a probe that is answered, or for an operator.
 pub(crate) fn is_idle(policy: &Policy, series: &ProbeSeries, now: Timestamp) -> bool {
     let believed = if series.last_failed { BAD_PROBES_COUNT } else { 1 };
@@ -51,7 +51,7 @@ pub(crate) fn is_idle(policy: &Policy, series: &ProbeSeries, now: Timestamp) -> 
     silent && !series.newest.mostly_refused()
 }
 
-/// Recoveries may rest on the current level, if that can be seen.
+/// Returns whether a recovery may rest on the current level.
 fn without_probes(
     state: &SystemState,
     policy: &Policy,
@@ -70,9 +70,9 @@ fn without_probes(
 
 fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Proof {
     let ProbeSeries { calls, failed, newest, .. } = *series;
-    let (least, percent) = (policy.probe_calls(), policy.failure_rate_percent().unwrap_or_default());
+    let (minimum, percent) = (policy.probe_calls(), policy.failure_rate_percent().unwrap_or_default());
     let text = format!(
-        "{calls} probes of level {better} of which {failed} failed (threshold {least} with less than {percent} %)"
+        "{calls} probes of level {better} of which {failed} failed (threshold {minimum} with less than {percent} %)"
     );
     let NewestProbes { answered, refused } = newest;
     if newest.mostly_refused() {
@@ -84,7 +84,11 @@ fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Proof {
     }
     let text = if refused > 0 { format!("{text}, and {refused} were refused") } else { text };
     let counts = CallCounts { calls, failed, slow: 0 };
-    if calls >= least.into() && !counts.reaches(failed, percent, 0) { Proof::Given(text) } else { Proof::Missing(text) }
+    if calls >= minimum.into() && !counts.reaches(failed, percent, 0) {
+        Proof::Given(text)
+    } else {
+        Proof::Missing(text)
+    }
 }
 
 fn by_streak(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, note: &str) -> Proof {

@@ -1,4 +1,4 @@
-//! What an execution of the state machine is asked to do.
+//! The input of the state machine: a request to evaluate, or an operator's command.
 
 use std::ops::RangeInclusive;
 
@@ -10,22 +10,22 @@ use serde_json::Value;
 use crate::fields::{self, Field, quoted};
 use crate::{Level, object, text};
 
-/// Characters that a reason may have.
+/// Allowed length of a reason, in characters.
 pub const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;
-/// Characters that an alarm's name may have, as CloudWatch allows them.
+/// Allowed length of an alarm's name, in characters (CloudWatch's limit).
 const ALARM_NAME_CHARACTERS: RangeInclusive<usize> = 1..=255;
-/// Characters that an ARN may have, as IAM allows them.
+/// Allowed length of an ARN, in characters (IAM's limit).
 pub const ARN_CHARACTERS: RangeInclusive<usize> = 1..=2048;
-/// Characters that a requester's name may have.
+/// Allowed length of a requester's name, in characters.
 pub const REQUESTER_CHARACTERS: RangeInclusive<usize> = 1..=200;
-/// Minutes that a hold may last: at most three days, because a hold always ends.
+/// Allowed duration of a hold, in minutes: at most three days, so that every hold ends.
 pub const HOLD_MINUTES: RangeInclusive<u32> = 1..=4320;
-/// How often the execution that the schedule starts may look within its minute.
+/// Allowed number of evaluations of the execution that the schedule starts, within its minute.
 pub const LOOKS: RangeInclusive<u8> = 1..=4;
-/// Between two looks of one execution: as many as [`LOOKS`] allows fit in the schedule's minute, and in the machine's
-/// timeout.
+/// Time between two evaluations of one execution. The maximum of [`LOOKS`] fits in the schedule's minute and in the
+/// state machine's timeout.
 pub const SECONDS_BETWEEN_LOOKS: u32 = 15;
-/// What `expectedHold` says for no hold.
+/// Value of `expectedHold` that means no hold.
 pub const NO_HOLD: &str = "none";
 const ALARM_FIELDS: &[Field] = &[
     Field::required("name", "the alarm's name, a text of 1 to 255 characters"),
@@ -49,7 +49,7 @@ const LOOKS_FIELD: Field =
     Field::optional("looks", "a whole number from 1 to 4, because a minute has room for so many");
 const DRY_RUN: Field = Field::optional("dryRun", "true or false");
 
-/// The triggers, what sentences call their requests, and the fields that those have.
+/// The triggers, the names of their requests in error messages, and their fields.
 const SHAPES: [(&str, &str, &[Field]); 4] = [
     ("alarm", "an alarm", &[ALARM, DRY_RUN]),
     ("schedule", "a schedule", &[LOOKS_FIELD, DRY_RUN]),
@@ -60,16 +60,16 @@ const SHAPES: [(&str, &str, &[Field]); 4] = [
     ),
     ("release", "a release", &[REASON, REQUESTED_BY, EXPECTED_EPOCH, EXPECTED_HOLD, DRY_RUN]),
 ];
-/// What `trigger` may be, for the sentences that refuse it.
+/// The allowed values of `trigger`, for error messages.
 const TRIGGERS: &str = "use \"alarm\", \"schedule\", \"force\" or \"release\"";
 
 /// The input of the state machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "trigger", rename_all = "lowercase")]
 pub enum TransitionRequest {
-    /// An alarm went off: a hint to look.
+    /// An alarm went off: a hint to evaluate.
     Alarm(AlarmRequest),
-    /// A minute has passed: look again.
+    /// The schedule's minute has passed.
     Schedule(ScheduleRequest),
     /// An operator sets the level.
     Force(ForceRequest),
@@ -84,23 +84,23 @@ pub struct AlarmRequest {
     /// The alarm, for the record; no rule reads it.
     #[serde(deserialize_with = "object::tagged")]
     pub alarm: AlarmHint,
-    /// Decide and answer, but change nothing.
+    /// Whether to decide and answer only, and change nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dry_run: bool,
 }
 
-/// What is known of the alarm that went off.
+/// The alarm that went off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlarmHint {
     /// Its name.
     #[schemars(length(min = 1, max = 255))]
     pub name: String,
-    /// Its ARN, which old messages lack.
+    /// Its ARN; absent in old messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(min = 1, max = 2048))]
     pub arn: Option<String>,
-    /// When its state changed.
+    /// Time of its state change (UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Timestamp")]
     pub state_change_time: Option<Timestamp>,
@@ -110,12 +110,12 @@ pub struct AlarmHint {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScheduleRequest {
-    /// Looks up to so many times, a quarter of a minute apart, while probes or a ramp are to prove a level: no
-    /// alarm tells of that. 1 to 4; where it is missing, 1.
+    /// Maximum number of evaluations, 15 seconds apart, while probes or a ramp are to prove a level, because no alarm
+    /// reports that. 1 to 4; the default is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u8", range(min = 1, max = 4))]
     pub looks: Option<u8>,
-    /// Decide and answer, but change nothing.
+    /// Whether to decide and answer only, and change nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dry_run: bool,
 }
@@ -124,15 +124,15 @@ pub struct ScheduleRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ForceRequest {
-    /// The level to go to, whatever the thresholds say.
+    /// The level to set, whatever the thresholds say.
     pub target_level: Level,
-    /// Why: 1 to 500 characters.
+    /// Reason of the command, 1 to 500 characters.
     #[schemars(length(min = 1, max = 500))]
     pub reason: String,
-    /// Who: 1 to 200 characters.
+    /// Name of the requester, 1 to 200 characters. A claim; CloudTrail proves who sent the command.
     #[schemars(length(min = 1, max = 200))]
     pub requested_by: String,
-    /// Keeps automation off the level for so many minutes, 1 to 4320.
+    /// Duration of the hold in minutes, 1 to 4320. Automation does not move the level meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u32", range(min = 1, max = 4320))]
     pub hold_minutes: Option<u32>,
@@ -145,10 +145,10 @@ pub struct ForceRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(min = 1, max = 2048))]
     pub expected_hold: Option<String>,
-    /// Where the state is lost or unreadable: continues after the newest record. Else it changes nothing.
+    /// Continues after the newest record if the state is missing or corrupt. Has no effect on a valid state.
     #[serde(default, skip_serializing_if = "is_false")]
     pub repair: bool,
-    /// Decide and answer, but change nothing.
+    /// Whether to decide and answer only, and change nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dry_run: bool,
 }
@@ -157,10 +157,10 @@ pub struct ForceRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleaseRequest {
-    /// Why: 1 to 500 characters.
+    /// Reason of the command, 1 to 500 characters.
     #[schemars(length(min = 1, max = 500))]
     pub reason: String,
-    /// Who: 1 to 200 characters.
+    /// Name of the requester, 1 to 200 characters. A claim; CloudTrail proves who sent the command.
     #[schemars(length(min = 1, max = 200))]
     pub requested_by: String,
     /// Refuses the command unless the state is at this epoch.
@@ -172,18 +172,18 @@ pub struct ReleaseRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(min = 1, max = 2048))]
     pub expected_hold: Option<String>,
-    /// Decide and answer, but change nothing.
+    /// Whether to decide and answer only, and change nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dry_run: bool,
 }
 
-/// A request that cannot be carried out: the sentence names the field and the remedy.
+/// A request that cannot be carried out. The message names the field and the fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidRequest(pub String);
 
 impl AlarmHint {
-    /// Whether the state machine takes it. The arguments are what the sender calls its fields.
+    /// Checks that the state machine accepts the alarm. The arguments are the sender's names of its fields.
     ///
     /// # Errors
     /// Names the field and what it should be.
@@ -208,7 +208,10 @@ impl TransitionRequest {
             None => return Err(InvalidRequest(format!("`trigger` is missing: {TRIGGERS}"))),
         };
         let Some((trigger, whole, shape)) = SHAPES.iter().find(|(known, ..)| *known == trigger) else {
-            return Err(InvalidRequest(format!("`trigger` is \"{}\", which is none: {TRIGGERS}", quoted(&trigger))));
+            return Err(InvalidRequest(format!(
+                "`trigger` is \"{}\", which is not a trigger: {TRIGGERS}",
+                quoted(&trigger)
+            )));
         };
         let request = match *trigger {
             "alarm" => Self::Alarm(fields::read(whole, shape, object)?),
@@ -220,7 +223,7 @@ impl TransitionRequest {
         Ok(request)
     }
 
-    /// Whether the request asks for a rehearsal.
+    /// Whether the request asks for a dry run.
     #[must_use]
     pub const fn dry_run(&self) -> bool {
         match self {
@@ -231,7 +234,8 @@ impl TransitionRequest {
         }
     }
 
-    /// The same as records have it: what it asks for, without whether it is a rehearsal and how often it looks.
+    /// Returns the request as records store it: without `dryRun` and the number of evaluations, which do not change
+    /// what it asks for.
     #[must_use]
     pub const fn as_recorded(mut self) -> Self {
         match &mut self {
@@ -243,13 +247,14 @@ impl TransitionRequest {
         self
     }
 
-    /// Whether it is an operator's. Those need no metrics: they must work while `CloudWatch` does not.
+    /// Whether it is an operator's command. Commands need no metrics, because they must work while `CloudWatch` does
+    /// not.
     #[must_use]
     pub const fn is_command(&self) -> bool {
         matches!(self, Self::Force(_) | Self::Release(_))
     }
 
-    /// Whether it may go on from the newest record where the state is lost.
+    /// Whether it may continue after the newest record if the state is missing or corrupt.
     #[must_use]
     pub const fn repairs(&self) -> bool {
         matches!(self, Self::Force(ForceRequest { repair: true, .. }))

@@ -1,4 +1,4 @@
-//! Where a request goes. Shared by whoever routes and whoever simulates.
+//! The route of a request: its level, and whether it is a probe. The controller and the simulator use it.
 
 use std::hash::Hasher;
 
@@ -7,19 +7,19 @@ use siphasher::sip::SipHasher13;
 
 use crate::{Level, SystemState};
 
-/// How many draws there are: shares are exact to a hundredth of a percent.
+/// Number of possible draws. Shares are exact to a hundredth of a percent.
 pub const DRAWS: u32 = 10_000;
 
-/// Where a request goes.
+/// The route of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Route {
-    /// The level that is to answer.
+    /// The level whose service is invoked.
     pub level: Level,
-    /// Whether it is a probe: if it fails or is slow, the current level answers at once.
+    /// Whether the request is a probe. If a probe fails or is slow, the current level answers at once.
     pub probe: bool,
 }
 
-/// A request's draw, below [`DRAWS`], the same whenever and wherever it is drawn.
+/// Returns the draw of the request with this id: below [`DRAWS`], and always the same for one id.
 #[must_use]
 pub fn draw(request_id: &str) -> u32 {
     let mut hasher = SipHasher13::new();
@@ -27,24 +27,26 @@ pub fn draw(request_id: &str) -> u32 {
     u32::try_from(hasher.finish() % u64::from(DRAWS)).unwrap_or(0)
 }
 
-/// So many percent, in draws.
+/// Converts percent to draws.
 pub(crate) const fn draws(percent: u32) -> u32 {
     percent.saturating_mul(DRAWS / 100)
 }
 
-/// Where a request goes that drew `draw`, while `state` is known. `safe` is one that may be sent twice.
+/// Returns the route by `state` of a request that drew `draw`. `retryable` says whether its method is GET or HEAD.
 ///
-/// During a ramp the level that recovered takes a growing share of all requests, safe or not, and the one
-/// below it takes the rest; else a share of the safe requests probes the better level, where that is on.
-/// The limit of probes a second is for the caller to keep: what is above it goes to the current level.
+/// During a ramp the level that recovered takes a growing share of all requests, retryable or not, and the next worse
+/// level takes the rest. Otherwise a share of the retryable requests probes the better level, if the policy probes.
+/// The caller enforces the limit of probes a second and sends requests beyond it to the current level.
 #[must_use]
-pub fn route(state: &SystemState, draw: u32, safe: bool, now: Timestamp) -> Route {
+pub fn route(state: &SystemState, draw: u32, retryable: bool, now: Timestamp) -> Route {
     let current = Route { level: state.current_level, probe: false };
     if let (Some(ramp), Some(worse)) = (state.active_ramp(now), state.current_level.worse()) {
         return if draw < ramp.share(now) { current } else { Route { level: worse, probe: false } };
     }
     match (state.active_probing(now), state.current_level.better()) {
-        (Some(probing), Some(better)) if safe && draw < draws(probing.percent) => Route { level: better, probe: true },
+        (Some(probing), Some(better)) if retryable && draw < draws(probing.percent) => {
+            Route { level: better, probe: true }
+        }
         _ => current,
     }
 }

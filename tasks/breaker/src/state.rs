@@ -1,10 +1,10 @@
-//! The one item that says at which level the bank answers.
+//! The state item, which holds the current level and everything that decisions rest on.
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{LONGEST_SECONDS, MOST_OUTCOMES};
+use crate::policy::{LONGEST_SECONDS, MAX_OUTCOMES};
 use crate::request::{ARN_CHARACTERS, HOLD_MINUTES, REASON_CHARACTERS, REQUESTER_CHARACTERS};
 use crate::route::{DRAWS, draws};
 use crate::{Level, Policy, RecoveryBackoff};
@@ -23,22 +23,22 @@ const TRANSITION_REASON_CHARACTERS: usize = 4_000;
 /// counts from there on counts a little later.
 const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
 
-/// What the state table holds.
+/// The content of the state table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// A state.
+    /// A valid state.
     State(Box<SystemState>),
-    /// Nothing at all: a first start.
+    /// Neither a state nor a record: a first start.
     Nothing,
-    /// No state, but a history: the state was lost.
+    /// No state item, but a record 0: the state is missing.
     Lost,
-    /// A state item that makes no sense; says which attribute.
+    /// A corrupt state item. The message names the attribute.
     Unreadable(String),
-    /// A state item of a newer layout than this code writes: its number.
+    /// A state item of a newer layout than this code writes.
     Newer(NewerState),
 }
 
-/// What can be said of a state item of a newer layout: enough to route by, not enough to write.
+/// The part of a state item of a newer layout that this code can read: enough to route by, not enough to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewerState {
     /// The layout.
@@ -53,11 +53,11 @@ pub struct NewerState {
 pub struct Hold {
     /// The level that is held.
     pub level: Level,
-    /// Why.
+    /// Reason that the operator gave.
     pub reason: String,
-    /// Who asked for it; a claim, to be joined with the account's trail by execution.
+    /// Name of the requester. A claim; CloudTrail's `StartExecution` of the same execution proves who it was.
     pub requested_by: String,
-    /// When it ends. Compared on read, by every reader.
+    /// Time at which the hold ends (UTC). Every reader compares it, because nothing deletes an expired hold.
     pub expires_at: Timestamp,
     /// The execution that set it, by its ARN. Holds that were set before this attribute existed lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,18 +65,18 @@ pub struct Hold {
     pub execution: Option<String>,
 }
 
-/// While the level is degraded: how safe requests try the better one. The share is of those requests, by
-/// their draw; the limit a second of each environment is the policy's.
+/// How retryable requests (GET, HEAD) probe the better level. Their draw decides which of them probe; the policy limits
+/// the probes a second of each controller environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Probing {
-    /// When probing begins: at the end of the cooldown and of the ramp.
+    /// Time at which probing begins (UTC): the end of the cooldown and of the ramp.
     pub from: Timestamp,
-    /// The share of safe requests that probes, in percent, 1 to 100.
+    /// The share of retryable requests that probes, in percent, 1 to 100.
     pub percent: u32,
-    /// Since when it is that share: probes from before tell nothing about how many it gives.
+    /// Time from which on the share applies (UTC). Earlier probes do not tell how many probes this share gives.
     pub percent_since: Timestamp,
-    /// Since when no probe was seen, once that is so long that recoveries rest on the current level.
+    /// Time of the newest probe (UTC), set once it is so old that recoveries rest on the current level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_since: Option<Timestamp>,
     /// Set while the better level refuses most of the probes.
@@ -115,7 +115,7 @@ impl Probing {
         }
         check_percent("probing.percent", percent)?;
         not_before("probing.from", from, last_transition)?;
-        // It waits for a cooldown or a ramp; or an evaluation found no probing and began it.
+        // Probing waits for a cooldown or a ramp, or an evaluation began it.
         not_after("probing.from", from, later(last_transition, LONGEST_SECONDS).max(last_updated))?;
         not_before("probing.percentSince", percent_since, from)?;
         not_after("probing.percentSince", percent_since, last_updated.max(from))?;
@@ -124,21 +124,21 @@ impl Probing {
     }
 }
 
-/// After a recovery: how the better level takes over.
+/// The ramp after a recovery: the level that recovered takes a growing share of the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ramp {
-    /// When it begins.
+    /// Time at which the ramp begins (UTC).
     pub from: Timestamp,
-    /// When the level has taken over.
+    /// Time at which the level takes all requests (UTC).
     pub until: Timestamp,
-    /// The share of all requests that it begins with, in percent, 1 to 100.
+    /// The share of all requests at the beginning of the ramp, in percent, 1 to 100.
     pub first_percent: u32,
 }
 
 impl Ramp {
-    /// The share of all requests that the level takes at `now`, in draws of [`DRAWS`]: it grows evenly with
-    /// the time, from the first share to all.
+    /// Returns the share of all requests that the level takes at `now`, in draws of [`DRAWS`]. The share grows linearly
+    /// from the first share to all requests.
     #[must_use]
     pub fn share(&self, now: Timestamp) -> u32 {
         let (passed, whole) = (now.duration_since(self.from), self.until.duration_since(self.from));
@@ -171,34 +171,34 @@ pub struct SystemState {
     pub failure_count: u64,
     /// The streak that the last evaluation saw. For people; no rule reads it.
     pub success_count: u64,
-    /// When the level last moved.
+    /// Time of the last transition (UTC).
     pub last_transition: Timestamp,
-    /// When the item was last written.
+    /// Time of the last write (UTC).
     pub last_updated: Timestamp,
-    /// Why the level last moved, with the numbers.
+    /// Reason of the last transition, with the numbers.
     pub transition_reason: String,
-    /// Counts every write.
+    /// Number of writes.
     pub version: u64,
-    /// Counts every transition.
+    /// Number of transitions.
     pub epoch: u64,
-    /// Outcomes before this say nothing about the current level.
+    /// Time from which on outcomes are evidence about the current level (UTC).
     pub evidence_since: Timestamp,
-    /// Failures of the fall to this level, capped at the threshold that they met.
+    /// Failures that caused the fall to this level, capped at the threshold that they reached.
     pub carried_failures: u64,
-    /// How long recoveries wait.
+    /// The back-off of recoveries.
     #[serde(default)]
     pub backoff: RecoveryBackoff,
-    /// How safe requests try the better level, where recoveries rest on that.
+    /// How retryable requests (GET, HEAD) probe the better level, if recoveries rest on probes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probing: Option<Probing>,
-    /// How the level takes over after a recovery, possibly over.
+    /// The ramp after the last recovery; it may be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ramp: Option<Ramp>,
-    /// A pinned level, possibly expired.
+    /// The newest hold; it may have expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// Where the last evaluation would have moved the level but for a hold or the mode `observe-only`. It is how
-    /// that is announced once, and not at every look.
+    /// The level to which the last evaluation would have moved but for a hold or the mode `observe-only`. It is stored
+    /// so that the prevented move is announced once and not at every evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// The execution that wrote the item.
@@ -212,8 +212,8 @@ impl SystemState {
     /// attribute that it does not know.
     pub const OPTIONAL: [&str; 4] = ["hold", "prevented", "probing", "ramp"];
 
-    /// The state before anything was ever written: level 1, and everything in the windows counts,
-    /// because traffic may be older than the first evaluation.
+    /// Returns the state before the first write: level 1, and every outcome in the windows counts, because traffic may
+    /// be older than the first evaluation.
     #[must_use]
     pub fn initial(policy: &Policy, now: Timestamp) -> Self {
         let reach = policy.reach().unwrap_or_default();
@@ -238,8 +238,8 @@ impl SystemState {
         }
     }
 
-    /// Whether the parts fit each other, as those of every state do that a write stored. A state of
-    /// which one part is nonsense may be nonsense in every other, so nobody routes or decides by it.
+    /// Checks that the attributes are consistent with each other, as in every state that `write-state` stored. If one
+    /// attribute is corrupt, others may be too, so the controller does not route by such a state and evaluations fail.
     ///
     /// # Errors
     /// Names the attribute and what would fit.
@@ -254,7 +254,7 @@ impl SystemState {
         if epoch > version {
             return Err(format!("`epoch` is {epoch}: it should not be above `version`, which is {version}"));
         }
-        let most_carried = if *current_level == Level::Degraded { MOST_OUTCOMES.unsigned_abs() } else { 0 };
+        let most_carried = if *current_level == Level::Degraded { MAX_OUTCOMES.unsigned_abs() } else { 0 };
         if *carried_failures > most_carried {
             return Err(format!(
                 "`carriedFailures` is {carried_failures}: at level {current_level} it should be at most {most_carried}"
@@ -286,8 +286,8 @@ impl SystemState {
         not_after("hold.expiresAt", hold.expires_at, written.checked_add(longest).unwrap_or(Timestamp::MAX))
     }
 
-    /// Whether the state may have been written before `now`. One from the future would keep evidence
-    /// from counting, and so keep the level from falling, without a word.
+    /// Checks that the state was written before `now`. A state from the future would silently exclude all evidence, and
+    /// the level could not fall.
     ///
     /// # Errors
     /// Names the attribute and what would fit.
@@ -295,19 +295,19 @@ impl SystemState {
         not_after("lastUpdated", self.last_updated, now)
     }
 
-    /// The hold that is in force at `now`.
+    /// Returns the hold that is in force at `now`.
     #[must_use]
     pub fn active_hold(&self, now: Timestamp) -> Option<&Hold> {
         self.hold.as_ref().filter(|hold| now < hold.expires_at)
     }
 
-    /// The ramp that is under way at `now`. A hold ends it: the operator wants the whole level.
+    /// Returns the ramp that is under way at `now`. A hold ends the ramp, because it pins the level for all requests.
     #[must_use]
     pub fn active_ramp(&self, now: Timestamp) -> Option<&Ramp> {
         self.ramp.as_ref().filter(|ramp| now < ramp.until && self.active_hold(now).is_none())
     }
 
-    /// How probes are sent at `now`. None are during a hold or a ramp.
+    /// Returns how probes are sent at `now`; `None` during a hold or a ramp.
     #[must_use]
     pub fn active_probing(&self, now: Timestamp) -> Option<&Probing> {
         let quiet = self.active_hold(now).is_none() && self.active_ramp(now).is_none();
@@ -320,13 +320,13 @@ impl SystemState {
         self.active_probing(now).and_then(|probing| probing.refusing).is_some_and(|one| one.alarm_from <= now)
     }
 
-    /// Whether it is to be proven soon that the level can rise or stay: by probes, or by its ramp.
+    /// Whether probes or a ramp are about to prove that the level can rise or stay.
     #[must_use]
     pub fn awaits_proof(&self, now: Timestamp) -> bool {
         self.active_hold(now).is_none() && (self.probing.is_some() || self.active_ramp(now).is_some())
     }
 
-    /// Where the evidence begins: at `evidenceSince`, or where a hold ended, if that is later.
+    /// Returns the time at which the evidence begins: `evidenceSince`, or the end of a hold if that is later.
     #[must_use]
     pub fn evidence_begins(&self, now: Timestamp) -> Timestamp {
         match &self.hold {
@@ -335,14 +335,14 @@ impl SystemState {
         }
     }
 
-    /// When probes may begin at the earliest: once the cooldown and the ramp are over.
+    /// Returns the earliest time for probes: the end of the cooldown and of the ramp.
     pub(crate) fn probing_allowed_at(&self, policy: &Policy) -> Timestamp {
         let cooled = self.last_transition.checked_add(self.backoff.cooldown(policy)).unwrap_or(Timestamp::MAX);
         self.ramp.map_or(cooled, |ramp| cooled.max(ramp.until))
     }
 
-    /// When automation may next raise the level, if the evidence allows it: once the cooldown, any ramp
-    /// and any hold are over. `None` at level 1.
+    /// Returns the earliest time for a recovery by automation: the end of the cooldown, of any ramp and of any hold.
+    /// `None` at level 1.
     #[must_use]
     pub fn recovery_allowed_at(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
         self.current_level.better()?;
@@ -350,7 +350,7 @@ impl SystemState {
         Some(self.active_hold(now).map_or(settled, |hold| settled.max(hold.expires_at)))
     }
 
-    /// The carried failures that still count at `now`: they lapse one window after the transition.
+    /// Returns the carried failures that still count at `now`. They lapse one window after the transition.
     #[must_use]
     pub fn carried_at(&self, policy: &Policy, now: Timestamp) -> u64 {
         let lapsed = policy.window().is_some_and(|window| now.duration_since(self.last_transition) >= window);

@@ -7,40 +7,40 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::{ceiling, earlier};
 use crate::{Bucket, Evidence, Level, Policy, SystemState};
 
-/// What the buckets say, in numbers.
+/// The evidence in numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceSummary {
     /// The level whose outcomes were counted.
     pub level: Level,
-    /// Outcomes count from here on.
+    /// Time from which on outcomes count (UTC).
     pub since: Timestamp,
     /// Failures in the window.
     pub errors: u64,
-    /// Failures brought along from the fall to this level.
+    /// Carried failures from the fall to this level that still count.
     pub carried_failures: u64,
-    /// Successes in a row, from settled buckets.
+    /// The streak: consecutive successes in settled buckets.
     pub success_streak: u64,
-    /// The newest calls that all failed.
+    /// Consecutive failures of the newest calls.
     #[serde(default)]
     pub consecutive_failures: u64,
     /// Calls in the rate's window.
     #[serde(default)]
     pub rate: CallCounts,
-    /// Probes of the better level, where there are any.
+    /// Probes of the better level, if it is probed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probes: Option<ProbeSeries>,
 }
 
-/// Calls, and what became of them.
+/// Numbers of calls by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CallCounts {
-    /// All that succeeded or failed.
+    /// Calls that succeeded or failed.
     pub calls: u64,
-    /// Those that failed.
+    /// Calls that failed.
     pub failed: u64,
-    /// Those that were slow, failed or not.
+    /// Calls that were slow, failed or not.
     pub slow: u64,
 }
 
@@ -75,7 +75,7 @@ impl CallCounts {
 pub struct ProbeSeries {
     /// Probes in the series that were answered, refusals aside.
     pub calls: u64,
-    /// Those that failed or were slow.
+    /// Probes that failed or were slow.
     pub failed: u64,
     /// The newest probes since probing began, whatever series they belong to, by which refusals are judged.
     #[serde(default)]
@@ -102,9 +102,9 @@ pub struct NewestProbes {
 }
 
 impl NewestProbes {
-    /// A level that refuses for an hour must not need an hour of answers afterwards, so old refusals are forgotten.
-    /// The time is long enough to tell a level that refuses half of its callers from luck, and the number is that of
-    /// the longest series that proves a level, so that thin traffic is judged too.
+    /// Old refusals do not count, so that a level that refused for an hour does not need an hour of answers. The time
+    /// is long enough to detect a level that refuses half of its callers. The number is that of the longest series that
+    /// proves a level, so that little traffic is judged too.
     fn of(probes: &[&Bucket], policy: &Policy, settled_at: Timestamp) -> Self {
         let recent = earlier(settled_at, policy.probe_idle());
         let enough = 2 * u64::from(policy.probe_calls());
@@ -135,7 +135,7 @@ impl EvidenceSummary {
 }
 
 impl Evidence {
-    /// What the buckets say about `state` at `now` under `policy`.
+    /// Counts the evidence about `state` at `now` by `policy`.
     #[must_use]
     pub fn summary(&self, state: &SystemState, policy: &Policy, now: Timestamp) -> EvidenceSummary {
         let since = state.evidence_begins(now);
@@ -149,7 +149,7 @@ impl Evidence {
             errors: of_epoch().filter(|bucket| bucket.start >= counts_from).map(|bucket| bucket.errors).sum(),
             carried_failures: state.carried_at(policy, now),
             success_streak: streak(of_epoch().filter(|bucket| bucket.end() <= settled_at)),
-            consecutive_failures: failures_in_a_row(of_epoch().filter(|bucket| bucket.start >= counts_from)),
+            consecutive_failures: consecutive_failures(of_epoch().filter(|bucket| bucket.start >= counts_from)),
             rate: CallCounts::of(of_epoch().filter(|bucket| bucket.start >= rates_from)),
             probes: self.probe_series(state, policy, since, settled_at),
         }
@@ -210,7 +210,7 @@ fn streak<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
     }
 }
 
-/// The failures of the newest buckets that have no success in them.
-fn failures_in_a_row<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
+/// Returns the consecutive failures: those of the newest buckets that have no success.
+fn consecutive_failures<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
     buckets.rev().take_while(|bucket| bucket.successes == 0).map(|bucket| bucket.errors).sum()
 }

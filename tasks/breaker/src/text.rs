@@ -56,14 +56,14 @@ pub fn check_name(field: &str, text: &str, length: &RangeInclusive<usize>) -> Re
 }
 
 fn check_length(field: &str, text: &str, length: &RangeInclusive<usize>) -> Result<(), InvalidRequest> {
-    let (least, most) = (length.start(), length.end());
+    let (minimum, maximum) = (length.start(), length.end());
     // White space alone says nothing, and the text is stored unchanged.
     if text.chars().all(|character| character.is_whitespace() || JOINERS.contains(&character)) {
-        return Err(InvalidRequest(format!("`{field}` is empty: use {least} to {most} characters")));
+        return Err(InvalidRequest(format!("`{field}` is empty: use {minimum} to {maximum} characters")));
     }
     let count = text.chars().count();
     if !length.contains(&count) {
-        return Err(InvalidRequest(format!("`{field}` has {count} characters: use {least} to {most}")));
+        return Err(InvalidRequest(format!("`{field}` has {count} characters: use {minimum} to {maximum}")));
     }
     Ok(())
 }
@@ -72,9 +72,9 @@ fn check_visible(field: &str, text: &str, length: &RangeInclusive<usize>) -> Res
     if text.chars().any(is_visible) {
         return Ok(());
     }
-    let (least, most) = (length.start(), length.end());
+    let (minimum, maximum) = (length.start(), length.end());
     Err(InvalidRequest(format!(
-        "`{field}` has no visible character: use {least} to {most} characters, at least one of them a letter, a digit, \
+        "`{field}` has no visible character: use {minimum} to {maximum} characters, at least one of them a letter, a digit, \
          a punctuation mark or a symbol"
     )))
 }

@@ -1,4 +1,4 @@
-//! The rules by which the level falls: a count of failures, a run of failures, the rate of failures, the
+//! The rules by which the level falls: a count of failures, consecutive failures, the failure rate, the
 //! rate of slow calls. Each is off at zero, and any one that is on is enough, unless the policy wants the
 //! count and the rate together.
 

@@ -12,11 +12,11 @@ use crate::{CommandRecord, SystemState, TransitionRecord, command_key, transitio
 /// The key of the state item.
 pub const STATE_KEY: &str = "system-state";
 
-/// What must be stored for a write to happen.
+/// The stored content that a write expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
 pub enum Expected {
-    /// Nothing at all: neither a state nor a history.
+    /// Neither a state nor a record.
     FirstStart,
     /// The state that was read. The epoch beside the version, because a repaired state cannot know
     /// the versions that left no record.
@@ -26,7 +26,7 @@ pub enum Expected {
         /// Its epoch.
         epoch: u64,
     },
-    /// Whatever there is makes no sense, and no transition has been recorded since the newest one.
+    /// A missing or corrupt state, and no record newer than the one that the repair continues after.
     Repair,
 }
 
@@ -34,7 +34,7 @@ pub enum Expected {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StateWrite {
-    /// What must be stored for the write to happen.
+    /// The stored content that the write expects.
     #[serde(deserialize_with = "tagged")]
     pub expected: Expected,
     /// The state to store.
@@ -52,13 +52,13 @@ pub struct StateWrite {
 pub struct ItemWrite<'a> {
     /// Its key.
     pub key: String,
-    /// What it holds.
+    /// Its content.
     pub content: Content<'a>,
-    /// What must be stored under the key.
+    /// The condition on what is stored under the key.
     pub condition: Condition,
 }
 
-/// What an item holds.
+/// The content of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content<'a> {
     /// The state.
@@ -71,7 +71,7 @@ pub enum Content<'a> {
     Command(&'a CommandRecord),
 }
 
-/// What must be stored under an item's key for the transaction to happen.
+/// The condition on what is stored under an item's key. The transaction fails if it does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Nothing.
@@ -87,7 +87,7 @@ pub enum Condition {
     Anything,
 }
 
-/// What every item says about the write that it came with.
+/// The write that an item came with; every item carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The execution that wrote.
@@ -99,7 +99,7 @@ pub struct Stamp {
 /// Why a transaction whose conditions did not hold was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Somebody else wrote first.
+    /// Another execution wrote first.
     Conflict,
     /// The state is as expected, but the record of the epoch that was to begin exists: the state item
     /// is older than its own history, as after restoring an old copy of it.
@@ -126,7 +126,7 @@ impl StateWrite {
         let condition = match self.expected {
             Expected::FirstStart => Condition::Absent,
             Expected::Version { version, epoch } => Condition::StateAt { version, epoch },
-            // The transition's record is the guard: whoever repaired or moved first has taken its key.
+            // The transition's record is the guard: the execution that repaired or moved first has taken its key.
             Expected::Repair => Condition::Anything,
         };
         let mut items = vec![ItemWrite { key: STATE_KEY.to_owned(), content: Content::State(&self.state), condition }];
@@ -144,9 +144,9 @@ impl StateWrite {
         items
     }
 
-    /// The key of the item that shows who carried out this write: a record where there is one, because
-    /// nobody overwrites it; else the state. If the write is refused and that item is this write's, the
-    /// refusal is the echo of one's own write whose reply was lost.
+    /// Returns the key of the item that proves which execution carried out this write: a record if the write has one,
+    /// because records are never overwritten, else the state. If the write is refused and that item is this write's,
+    /// the write succeeded earlier and its reply was lost.
     #[must_use]
     pub fn proof_key(&self) -> String {
         match (&self.command, &self.transition) {
@@ -163,7 +163,7 @@ impl StateWrite {
         *stamp == Stamp { execution: self.state.execution.clone(), version: self.state.version }
     }
 
-    /// Whether the parts fit each other, as those of every evaluation do.
+    /// Checks that the parts are consistent with each other, as in the output of every evaluation.
     ///
     /// # Errors
     /// Names the field that does not fit.

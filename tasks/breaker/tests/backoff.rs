@@ -1,4 +1,4 @@
-//! How long recoveries wait.
+//! The back-off of recoveries.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -13,8 +13,8 @@ fn plain() -> PolicySettings {
     PolicySettings { window_seconds: 0, settle_seconds: 0, ..PolicySettings::default() }
 }
 
-/// Level 2 and back as often as there are gaps: each gap is the time from a recovery to the next fall,
-/// and each recovery comes as soon as it may. Gives the waits.
+/// Falls to level 2 and recovers once for each gap, the time from a recovery to the next fall. Each recovery happens as
+/// early as possible. Returns the waits.
 fn waits(settings: PolicySettings, gaps: &[i64]) -> Vec<i64> {
     let policy = Policy::new(settings).unwrap();
     let mut now = 100_000;
@@ -39,12 +39,12 @@ fn waits(settings: PolicySettings, gaps: &[i64]) -> Vec<i64> {
 }
 
 #[test]
-fn each_fall_soon_after_a_recovery_doubles_the_cooldown_up_to_ten_minutes() {
+fn a_fall_soon_after_a_recovery_doubles_the_cooldown() {
     assert_eq!(waits(plain(), &[0, 60, 60, 60, 60, 300, 60, 60]), [30, 60, 120, 240, 480, 600, 600, 600]);
 }
 
 #[test]
-fn a_fall_after_a_calm_period_finds_the_base_again_and_one_in_between_what_there_was() {
+fn a_calm_period_resets_the_cooldown_to_its_base() {
     assert_eq!(waits(plain(), &[0, 60, 301, 1_799, 1_800, 10]), [30, 60, 60, 60, 30, 60]);
 }
 
@@ -92,7 +92,7 @@ fn an_operators_move_starts_from_the_base() {
 }
 
 #[test]
-fn the_next_recovery_may_come_when_both_cooldown_and_hold_are_over_and_never_at_level_1() {
+fn a_recovery_waits_for_cooldown_and_hold() {
     let state = state_at(Level::Degraded);
     assert_eq!(state.recovery_allowed_at(&policy(), at(101)), Some(at(130)));
     assert_eq!(state.recovery_allowed_at(&bare_policy(), at(101)), Some(at(100)));

@@ -28,7 +28,7 @@ fn a_bucket_that_begins_with_the_evidence_counts() {
 }
 
 #[test]
-fn a_recovery_rests_on_buckets_that_ended_before_the_settling_time_only() {
+fn a_recovery_rests_on_settled_buckets_only() {
     let state = state_at(Level::Maintenance);
     let summary = |now| evidence(&[(150, 2, 0), (151, 1, 0)]).summary(&state, &policy(), at(now)).success_streak;
     assert_eq!(summary(160), 0, "the first bucket ends at 151");

@@ -161,8 +161,8 @@ fn what_cannot_fall_is_not_watched() {
         expires_at: at(1_000),
         execution: None,
     };
-    let held = SystemState { hold: Some(hold), ..state_at(Level::Full) };
-    assert!(!again(&alarm(), &held, &policy(), &evidence(&[(190, 0, 3)])).1);
+    let pinned = SystemState { hold: Some(hold), ..state_at(Level::Full) };
+    assert!(!again(&alarm(), &pinned, &policy(), &evidence(&[(190, 0, 3)])).1);
     let observing = Policy::new(PolicySettings { mode: Mode::ObserveOnly, ..PolicySettings::classic() }).unwrap();
     let observed = |failures| again(&alarm(), &state_at(Level::Full), &observing, &evidence(&[(190, 0, failures)])).1;
     assert!(observed(3) && !observed(5), "what would have happened is told as soon as it would have, and once");

@@ -1,4 +1,4 @@
-//! What operators do: force, hold, release, repair.
+//! Operators' commands: force, hold, release, repair.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -14,7 +14,7 @@ fn evaluate(state: &SystemState, outcomes: &[(i64, u64, u64)]) -> Decision {
     decide(state, &policy(), &schedule(), &evidence(outcomes), at(200)).unwrap()
 }
 
-/// What a command comes to at second `now`.
+/// Returns the decision for a command at second `now`.
 fn command(state: &SystemState, request: &TransitionRequest, now: i64) -> Decision {
     decide(state, &policy(), request, &Evidence::default(), at(now)).unwrap()
 }
@@ -29,11 +29,11 @@ fn held() -> SystemState {
 }
 
 #[test]
-fn a_force_sets_the_level_over_two_levels_and_starts_the_counts_anew() {
+fn a_force_crosses_two_levels_and_resets_the_counts() {
     let state = SystemState { failure_count: 9, success_count: 2, ..state_at(Level::Maintenance) };
     let decision = decide(&state, &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap();
     assert_eq!((decision.outcome, moved(&decision)), (Outcome::Transition, (3, 1)));
-    assert_eq!(decision.reason, "forced from level 3 to level 1 by alice: back end is mended");
+    assert_eq!(decision.reason, "forced from level 3 to level 1 by alice: back end is repaired");
     let next = decision.next.unwrap();
     assert_eq!((next.failure_count, next.success_count, next.carried_failures), (0, 0, 0));
     assert_eq!((next.evidence_since, next.epoch), (at(200), state.epoch + 1));
@@ -46,14 +46,14 @@ fn a_force_to_the_current_level_changes_nothing_and_says_so() {
 }
 
 #[test]
-fn a_force_that_is_the_first_write_ever_does_not_speak_of_a_hold() {
+fn a_force_as_the_first_write_names_no_hold() {
     let decision = command(&SystemState::initial(&policy(), at(0)), &force(1, None), 200);
-    let expected = "already at level 1, written for the first time, by alice: back end is mended";
+    let expected = "already at level 1, written for the first time, by alice: back end is repaired";
     assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::Record, expected));
 }
 
 #[test]
-fn a_hold_keeps_automation_off_until_it_expires_and_evidence_counts_from_there() {
+fn evidence_after_a_hold_counts_from_its_expiry() {
     let forced = decide(&state_at(Level::Full), &policy(), &force(1, Some(1)), &evidence(&[]), at(200)).unwrap();
     let held = forced.next.unwrap();
     let failing = evidence(&[(210, 0, 50)]);
@@ -76,7 +76,7 @@ fn an_expected_epoch_that_is_not_the_states_is_refused_by_name() {
 }
 
 #[test]
-fn while_a_hold_lasts_the_level_stays_and_what_would_have_happened_is_told() {
+fn a_held_level_stays_and_tells_what_was_prevented() {
     let during = decide(&held(), &policy(), &schedule(), &evidence(&[(210, 0, 50)]), at(259)).unwrap();
     assert_eq!((moved(&during), during.prevented), ((1, 1), Some(Level::Degraded)));
     assert_eq!(during.evidence.unwrap().errors, 50);
@@ -90,7 +90,7 @@ fn a_force_to_the_current_level_sets_replaces_and_ends_a_hold() {
     assert_eq!((replaced.outcome, moved(&replaced)), (Outcome::Record, (1, 1)));
     assert_eq!(replaced.next.unwrap().hold.unwrap().expires_at, at(810));
     let ended = command(&held(), &force(1, None), 210);
-    assert_eq!(ended.reason, "already at level 1, not held any more, by alice: back end is mended");
+    assert_eq!(ended.reason, "already at level 1, not held any more, by alice: back end is repaired");
     assert_eq!(ended.next.unwrap().hold, None);
 }
 
@@ -101,7 +101,7 @@ fn a_force_to_another_level_without_a_hold_ends_the_old_one() {
 }
 
 #[test]
-fn a_release_ends_the_hold_and_nothing_that_happened_during_it_trips_the_level() {
+fn a_release_ignores_what_happened_during_the_hold() {
     let released = command(&held(), &release(), 240);
     assert_eq!(released.outcome, Outcome::Record);
     assert_eq!(released.reason, "hold of level 1 ended by bob: watched it for a while");
@@ -170,7 +170,7 @@ fn a_command_that_knows_of_no_hold_ends_none() {
     for request in [force(2, None), force(3, Some(5)), release()] {
         let refused = decide(&state, &policy(), &knowing("none", request), &Evidence::default(), at(210));
         let expected = format!(
-            "`expectedHold` is \"none\", but another hold is in force: level 3 until {} by alice (back end is mended); \
+            "`expectedHold` is \"none\", but another hold is in force: level 3 until {} by alice (back end is repaired); \
              to end that hold, repeat the command with \"{HOLDER}\"",
             at(260)
         );
@@ -196,7 +196,7 @@ fn a_command_that_knows_the_hold_ends_it_and_says_so() {
     for request in [force(2, None), force(2, Some(5)), force(3, None), force(3, Some(5)), release()] {
         let known = command(&state, &knowing(HOLDER, request.clone()), 210);
         assert_eq!(known.ended_hold, state.hold, "{}", known.reason);
-        // Typed by hand, without the expectation.
+        // A command by hand, without `expectedHold`.
         assert_eq!(command(&state, &request, 210), known);
     }
 }

@@ -28,7 +28,7 @@ fn replay(failures: impl Fn(i64) -> bool, requests: i64) -> Vec<(i64, u8, u8)> {
 }
 
 #[test]
-fn the_level_moves_after_the_same_requests_as_in_the_seed_and_never_else() {
+fn the_level_moves_after_the_seeds_requests_only() {
     let fails = |request: i64| {
         let (block, place) = ((request - 1) / 20 + 1, (request - 1) % 20 + 1);
         match block {

@@ -1,7 +1,7 @@
-//! Whole histories of probes, told to the rules and to a plain reading of them side by side.
+//! Whole histories of probes, given to the rules and to a plain reference implementation.
 //!
-//! The reference knows nothing of the rules' code: it keeps every probe in a list and goes through the list again each
-//! time that it is asked.
+//! The reference shares no code with the rules: it keeps every probe in a list and counts the whole list for each
+//! decision.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -33,7 +33,7 @@ struct Seen {
     answer: Answer,
 }
 
-/// What an evaluation finds.
+/// The result of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Finding {
     /// Probes prove the better level.
@@ -42,7 +42,7 @@ enum Finding {
     Refused,
     /// Neither enough answers nor mostly refusals.
     Open,
-    /// There were no probes for long, so the current level's successes count.
+    /// Probes are idle, so the current level's successes count.
     Idle,
 }
 
@@ -100,7 +100,7 @@ fn finding(seen: &[Seen], settings: &PolicySettings, now: i64) -> Finding {
     }
 }
 
-/// What the rules come to, for the same probes.
+/// Returns the rules' result for the probes.
 fn told(seen: &[Seen], settings: PolicySettings, now: i64) -> Finding {
     let policy = Policy::new(settings).unwrap();
     let from = at(BEGIN);
@@ -129,7 +129,7 @@ fn told(seen: &[Seen], settings: PolicySettings, now: i64) -> Finding {
     }
 }
 
-/// Pauses in seconds, and the answers after each: of one kind, and how many.
+/// Pauses in seconds, and the kind and number of the answers after each.
 type History = Vec<(i64, (Answer, usize))>;
 
 fn any_answers() -> impl Strategy<Value = (Answer, usize)> {
@@ -137,7 +137,7 @@ fn any_answers() -> impl Strategy<Value = (Answer, usize)> {
     (answer, 1_usize..7)
 }
 
-/// Settings whose limits are met exactly now and then, and probes with pauses in seconds between them.
+/// Settings whose thresholds are sometimes met exactly, and probes with pauses in seconds.
 fn any_case() -> impl Strategy<Value = (PolicySettings, History)> {
     let settings =
         (1_i64..8, 10_i64..60, 0_i64..4, 1_i64..25).prop_map(|(probe_calls, percent, settle, longer)| PolicySettings {

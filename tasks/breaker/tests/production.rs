@@ -56,7 +56,7 @@ fn probed(outcomes: &[(i64, u64, u64)]) -> Evidence {
 }
 
 #[test]
-fn the_rate_trips_at_its_threshold_of_the_least_calls_and_not_below() {
+fn the_rate_trips_at_its_threshold_and_volume() {
     let trips = |successes, errors| {
         look(&state_at(Level::Full), &plain(), &evidence(&[(190, successes, errors)]), at(200)).to == Level::Degraded
     };
@@ -70,7 +70,7 @@ fn the_rate_trips_at_its_threshold_of_the_least_calls_and_not_below() {
 }
 
 #[test]
-fn a_run_of_failures_trips_and_a_success_in_its_newest_second_ends_it() {
+fn a_success_in_the_newest_second_ends_consecutive_failures() {
     let rule = production(|settings| settings.failure_rate_percent = 100);
     let reason =
         |outcomes: &[(i64, u64, u64)]| look(&state_at(Level::Full), &rule, &evidence(outcomes), at(200)).reason;
@@ -93,14 +93,15 @@ fn slow_calls_trip_at_their_share() {
     assert_eq!(look(&state_at(Level::Full), &off, &slow(20), at(200)).to, Level::Full, "nothing is slow");
 }
 
+/// The newest outcomes may be missing, so the window reaches further back by the settling time.
 #[test]
-fn the_rates_window_is_full_of_settled_outcomes_though_the_newest_are_missing() {
+fn the_rates_window_holds_settled_outcomes() {
     let to = |second| look(&state_at(Level::Full), &plain(), &evidence(&[(second, 16, 4)]), at(200)).to;
     assert_eq!((to(130), to(129)), (Level::Degraded, Level::Full), "60 s, and 10 s in which outcomes settle");
 }
 
 #[test]
-fn count_and_rate_together_trip_only_together_but_the_rate_alone_does_in_a_ramp() {
+fn count_and_rate_trip_together_except_in_a_ramp() {
     let both = production(|settings| {
         settings.trip_when = TripWhen::CountAndRate;
         (settings.level_1_failures, settings.level_2_failures) = (5, 10);
@@ -115,7 +116,7 @@ fn count_and_rate_together_trip_only_together_but_the_rate_alone_does_in_a_ramp(
 }
 
 #[test]
-fn a_ramp_trips_at_its_own_least_calls_and_the_next_wait_is_longer() {
+fn a_ramp_trips_at_its_own_minimum_of_calls() {
     let mut state = ramping();
     state.backoff = state.backoff.after_recovery(at(100));
     let fallen = look(&state, &plain(), &evidence(&[(140, 8, 2)]), at(150));
@@ -126,7 +127,7 @@ fn a_ramp_trips_at_its_own_least_calls_and_the_next_wait_is_longer() {
 }
 
 #[test]
-fn twenty_probes_with_less_than_the_trip_rate_prove_the_better_level() {
+fn twenty_probes_below_the_trip_rate_prove_the_level() {
     let to = |outcomes: &[(i64, u64, u64)]| look(&probing(), &plain(), &probed(outcomes), at(200)).to.number();
     assert_eq!(to(&[(140, 17, 3)]), 1);
     assert_eq!(to(&[(140, 16, 3)]), 2, "19 probes");
@@ -142,7 +143,7 @@ fn twenty_probes_with_less_than_the_trip_rate_prove_the_better_level() {
 }
 
 #[test]
-fn successes_of_the_current_level_prove_nothing_until_no_probe_was_seen_for_long() {
+fn current_level_successes_prove_nothing_until_probes_stop() {
     let streak = evidence(&[(150, 900, 0), (400, 900, 0)]);
     assert_eq!(look(&probing(), &plain(), &streak, at(429)).to, Level::Degraded);
     let idle = look(&probing(), &plain(), &streak, at(430));
@@ -163,7 +164,7 @@ fn successes_of_the_current_level_prove_nothing_until_no_probe_was_seen_for_long
 }
 
 #[test]
-fn the_share_of_probes_rises_until_a_minute_gives_enough_and_falls_again() {
+fn the_probe_share_follows_the_number_of_probes() {
     let percent = |answered, probes| {
         let seen = evidence(&[(150, answered, 0)]).with_probes(buckets(&[(160, probes, 0)]));
         let decision = look(&SystemState { last_updated: at(199), ..probing() }, &plain(), &seen, at(200));
@@ -192,13 +193,13 @@ fn a_hold_says_nothing_about_what_probes_would_have_proven() {
 }
 
 #[test]
-fn a_state_awaits_proof_while_it_probes_or_ramps_and_nobody_holds_it() {
+fn a_state_that_probes_or_ramps_awaits_proof() {
     assert!(probing().awaits_proof(at(120)) && ramping().awaits_proof(at(159)));
     assert!(!ramping().awaits_proof(at(160)) && !state_at(Level::Degraded).awaits_proof(at(120)));
 }
 
 #[test]
-fn a_fall_begins_probing_at_the_end_of_the_cooldown_with_the_share_that_the_traffic_asks_for() {
+fn a_fall_begins_probing_at_the_end_of_the_cooldown() {
     let fallen = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 50, 50)]), at(200)).next.unwrap();
     let probing = Probing { from: at(230), percent: 40, percent_since: at(230), idle_since: None, refusing: None };
     assert_eq!(fallen.probing, Some(probing));
@@ -218,7 +219,7 @@ fn a_change_of_policy_begins_and_ends_probing_at_the_next_look() {
 }
 
 #[test]
-fn observing_only_tells_what_would_have_happened_and_only_operators_move_the_level() {
+fn observe_only_reports_and_leaves_moves_to_operators() {
     let observing = production(|settings| settings.mode = Mode::ObserveOnly);
     let decision = look(&state_at(Level::Full), &observing, &evidence(&[(190, 0, 50)]), at(200));
     assert_eq!((decision.outcome, decision.to), (Outcome::Record, Level::Full));
@@ -251,13 +252,13 @@ fn a_ramp_shares_all_requests_and_probes_are_of_safe_ones() {
 }
 
 #[test]
-fn an_operator_who_forces_the_level_that_ramps_gets_all_of_it_at_once() {
+fn a_force_of_a_ramping_level_ends_the_ramp() {
     let decision = decide(&ramping(), &plain(), &force(1, None), &evidence(&[]), at(120)).unwrap();
     assert_eq!((decision.outcome, decision.next.unwrap().ramp), (Outcome::Record, None));
 }
 
 #[test]
-fn the_policy_of_a_record_from_before_there_were_presets_is_read_as_classic() {
+fn a_record_without_a_preset_reads_as_classic() {
     let old = serde_json::json!({
         "level1Failures": 7, "level2Failures": 10, "level3Successes": 3, "level2Successes": 5,
         "windowSeconds": 300, "cooldownSeconds": 30, "longestCooldownSeconds": 600,
@@ -294,8 +295,9 @@ fn a_record_with_a_policy_that_is_invalid_now_is_readable() {
     assert_eq!(read.policy, Some(invalid));
 }
 
+/// Automation moves by one level, so a state with any other prevented move is corrupt.
 #[test]
-fn a_state_that_would_have_moved_by_other_than_one_level_makes_no_sense() {
+fn a_prevented_move_over_two_levels_is_invalid() {
     for (level, prevented, fine) in [
         (Level::Full, Level::Degraded, true),
         (Level::Full, Level::Maintenance, false),

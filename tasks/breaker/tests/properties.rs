@@ -1,4 +1,4 @@
-//! What holds for any outcomes.
+//! Properties that hold for any outcomes.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -17,13 +17,13 @@ fn any_outcomes() -> impl Strategy<Value = Vec<(i64, u64, u64)>> {
     vec((50_i64..220, 0_u64..8, 0_u64..8), 0..20)
 }
 
-/// The longest run of successes in a row.
+/// Returns the largest number of consecutive successes.
 fn longest_run(order: &[bool]) -> u64 {
     order.split(|success| !success).map(|run| run.len() as u64).max().unwrap_or(0)
 }
 
-/// The longest run that any order of `successes` and `errors` must contain, found by putting the
-/// failures as evenly as can be.
+/// Returns the number of consecutive successes that every order of `successes` and `errors` contains. It is found by
+/// spreading the failures evenly.
 fn unavoidable_run(successes: u64, errors: u64) -> u64 {
     let pieces = errors + 1;
     let mut order = Vec::new();
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn with_one_outcome_a_bucket_the_streak_is_what_follows_the_last_failure(order in vec(any::<bool>(), 0..60)) {
+    fn the_streak_follows_the_last_failure(order in vec(any::<bool>(), 0..60)) {
         let outcomes: Vec<_> =
             (100..).zip(&order).map(|(second, success)| (second, u64::from(*success), u64::from(!success))).collect();
         let state = state_at(Level::Maintenance);

@@ -1,7 +1,7 @@
-//! Whole histories, told to the rules and to a plain reading of them side by side.
+//! Whole histories, given to the rules and to a plain reference implementation.
 //!
-//! The reference knows nothing of the rules' code: it keeps every outcome in a list, counts in whole
-//! milliseconds, and goes through the list again each time that it is asked.
+//! The reference shares no code with the rules: it keeps every outcome in a list, counts in whole milliseconds, and
+//! counts the whole list for each decision.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -25,7 +25,7 @@ struct Seen {
     success: bool,
 }
 
-/// The plain reading.
+/// The reference implementation.
 struct Reference {
     settings: PolicySettings,
     seen: Vec<Seen>,
@@ -188,17 +188,17 @@ impl Reference {
     }
 }
 
-/// What happens next in a history.
+/// An event of a history.
 #[derive(Clone, Debug)]
 enum Event {
-    /// Successes and errors in this second, at the current level or at one that somebody still uses.
+    /// Successes and errors in this second, at the current level or at one that requests still use.
     Outcomes(Option<u8>, u64, u64),
     Evaluation,
     Force(u8, Option<u32>),
     Release,
 }
 
-/// The rules, told the same history.
+/// The rules with the same history.
 struct Rules {
     policy: Policy,
     state: SystemState,
@@ -233,10 +233,10 @@ impl Rules {
     }
 }
 
-/// What a history showed: levels from and to, and whether the cooldown was longer than its base.
+/// A move of a history: levels from and to, and whether the cooldown was doubled.
 type Shown = BTreeSet<(u8, u8, bool)>;
 
-/// Tells a history to both; they must agree after each event.
+/// Gives a history to both. They must agree after each event.
 fn compare(settings: PolicySettings, history: &[(i64, Event)]) -> Result<Shown, TestCaseError> {
     let policy = Policy::new(settings).unwrap();
     let state = SystemState { version: 1, ..SystemState::initial(&policy, at(0)) };
@@ -347,7 +347,7 @@ proptest! {
 }
 
 #[test]
-fn the_histories_show_every_move_with_and_without_a_longer_cooldown() {
+fn the_histories_show_every_move() {
     let mut runner = TestRunner::deterministic();
     let mut shown = Shown::new();
     for _ in 0..2_000 {

@@ -1,4 +1,4 @@
-//! Executions' inputs, good and bad.
+//! Inputs of executions, valid and invalid.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 

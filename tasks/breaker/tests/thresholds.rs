@@ -27,7 +27,7 @@ fn five_failures_at_level_1_lead_to_level_2_and_four_do_not() {
 }
 
 #[test]
-fn ten_failures_in_total_at_level_2_lead_to_level_3_and_nine_do_not() {
+fn ten_failures_in_total_lead_from_level_2_to_3() {
     let state = SystemState { carried_failures: 5, ..state_at(Level::Degraded) };
     let tripped = evaluate(&state, &[(150, 10, 5)]);
     assert_eq!(moved(&tripped), (2, 3));
@@ -39,7 +39,7 @@ fn ten_failures_in_total_at_level_2_lead_to_level_3_and_nine_do_not() {
 }
 
 #[test]
-fn three_successes_in_a_row_at_level_3_lead_to_level_2_and_two_do_not() {
+fn three_consecutive_successes_lead_from_level_3_to_2() {
     let state = state_at(Level::Maintenance);
     let recovered = evaluate(&state, &[(150, 0, 1), (151, 3, 0)]);
     assert_eq!(moved(&recovered), (3, 2));
@@ -48,7 +48,7 @@ fn three_successes_in_a_row_at_level_3_lead_to_level_2_and_two_do_not() {
 }
 
 #[test]
-fn five_successes_in_a_row_at_level_2_lead_to_level_1_and_four_do_not() {
+fn five_consecutive_successes_lead_from_level_2_to_1() {
     let state = state_at(Level::Degraded);
     assert_eq!(moved(&evaluate(&state, &[(150, 5, 0)])), (2, 1));
     assert_eq!(moved(&evaluate(&state, &[(150, 4, 0)])), (2, 2));
@@ -105,7 +105,7 @@ fn an_alarm_is_a_hint_and_no_count() {
 }
 
 #[test]
-fn the_first_evaluation_records_the_state_even_where_nothing_happened() {
+fn the_first_evaluation_records_the_state() {
     let state = SystemState::initial(&policy(), at(200));
     let decision = decide(&state, &policy(), &schedule(), &evidence(&[]), at(200)).unwrap();
     assert_eq!(decision.outcome, Outcome::Record);
@@ -113,7 +113,7 @@ fn the_first_evaluation_records_the_state_even_where_nothing_happened() {
 }
 
 #[test]
-fn changed_counts_are_recorded_for_people_and_the_same_counts_are_not_written_again() {
+fn only_changed_counts_are_recorded() {
     let state = state_at(Level::Full);
     let seen = evaluate(&state, &[(150, 0, 3)]);
     assert_eq!(seen.outcome, Outcome::Record);
@@ -123,7 +123,7 @@ fn changed_counts_are_recorded_for_people_and_the_same_counts_are_not_written_ag
 }
 
 #[test]
-fn a_policy_that_makes_no_sense_is_refused_naming_the_setting() {
+fn an_invalid_policy_is_refused_by_its_setting() {
     let good = PolicySettings::default();
     for (setting, settings) in [
         ("counts.level_1_failures", PolicySettings { level_1_failures: 0, ..good }),

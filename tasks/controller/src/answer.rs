@@ -12,64 +12,64 @@ use crate::invoke::{InvokeError, PAYLOAD_LIMIT};
 
 pub use crate::service_answer::ServiceAnswer;
 
-/// The header by which a service says that it declines by design. For the controller only.
+/// Header by which a service says that it declines by design. The controller removes it.
 pub const DECLINED_HEADER: &str = "X-Circuit-Breaker-Declined";
 /// The header that names the current level.
 pub const LEVEL_HEADER: &str = "X-Circuit-Breaker-Level";
 /// The header that names the service that answered.
 pub const ROUTED_TO_HEADER: &str = "X-Routed-To";
-/// The header that names the service that failed the request before, and how.
+/// Header that names the service that failed the request first, and the kind of the failure.
 pub const FALLBACK_HEADER: &str = "X-Fallback-From";
-/// What stands there where the controller itself did, and no service was asked.
+/// Value of [`SERVICE_HEADER`] if the controller answered and invoked no service.
 pub const CONTROLLER: &str = "controller";
-/// What marks a probe in the headers that name a service.
+/// Suffix that marks a probe in the headers that name a service.
 pub const PROBE_MARK: &str = "; probe";
 /// Seconds after which a caller may try again.
 const RETRY_AFTER_SECONDS: &str = "5";
-/// What a caller can do if the service surely did not run, or may run twice.
+/// Advice to a caller if the service did not run, or if the request may be repeated.
 const AGAIN: &str = "Try again shortly.";
-/// What a caller can do if the service may have carried the request out.
+/// Advice to a caller if the service may have carried the request out.
 const CHECK_FIRST: &str =
     "Whether the request was carried out is unknown: check the result before you send the request again.";
 
-/// What is wrong, for programs.
+/// The kind of an error, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "BreakerErrorCode")]
 pub enum ErrorCode {
     /// The function was not invoked with an HTTP API event.
     BadEvent,
-    /// The query asks for a history that cannot be had.
+    /// The query's `history` is invalid.
     BadHistory,
-    /// Nothing is at this path; the status is at one spelled a little differently.
+    /// The path is unknown. It resembles the path of the status.
     NotFound,
-    /// The route does not take this method.
+    /// The route does not allow the method.
     MethodNotAllowed,
-    /// The request is larger than a function can be sent.
+    /// The request is larger than Lambda accepts.
     RequestTooLarge,
-    /// The service's answer is larger than a function can give.
+    /// The service's answer is larger than Lambda returns.
     AnswerTooLarge,
-    /// It is unknown whether the service carried the request out: check before you send the request again.
+    /// It is unknown whether the service carried the request out. Check before you send the request again.
     OutcomeUnknown,
     /// The service did not run, or the method is safe: the request may be sent again.
     ServiceUnavailable,
 }
 
-/// The body of every answer that is an error of the breaker's own.
+/// Body of every error that the breaker itself answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "BreakerError")]
 pub struct ErrorBody {
-    /// For programs.
+    /// The kind of the error, for programs.
     pub error: ErrorCode,
-    /// For people.
+    /// The error as a sentence, for people.
     pub message: String,
-    /// The level whose service was asked; absent where none was.
+    /// The level whose service was invoked; absent if none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Level")]
     pub level: Option<Level>,
 }
 
-/// An answer that is an error of the breaker's own.
+/// Returns an error that the breaker itself answers.
 ///
 /// # Errors
 /// Never in practice.
@@ -82,33 +82,33 @@ pub fn error_answer(
     json_answer(status, headers, &ErrorBody { error, message: message.into(), level: None })
 }
 
-/// What the breaker's headers tell.
+/// The content of the breaker's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The current level.
     pub level: Level,
-    /// The level whose service answered, or was asked; none where the controller itself answers.
+    /// The level whose service answered, or was invoked; `None` if the controller itself answers.
     pub answered_by: Option<Level>,
-    /// Whether that was a probe of a level that is better than the current one.
+    /// Whether the invocation was a probe of the better level.
     pub probe: bool,
-    /// Which service failed the request before, and how.
+    /// The service that failed the request first, and the kind of the failure.
     pub fallback_from: Option<String>,
 }
 
 impl Route {
-    /// The controller itself answers.
+    /// Returns the headers' content for an answer of the controller itself.
     #[must_use]
     pub const fn own(level: Level) -> Self {
         Self { level, answered_by: None, probe: false, fallback_from: None }
     }
 
-    /// The service of `answered_by` answered at once.
+    /// Returns the headers' content for an answer of `answered_by`, the first service that was invoked.
     #[must_use]
     pub const fn to(level: Level, answered_by: Level) -> Self {
         Self { level, answered_by: Some(answered_by), probe: false, fallback_from: None }
     }
 
-    /// The breaker's headers.
+    /// Returns the breaker's headers.
     #[must_use]
     pub fn headers(&self) -> BTreeMap<&'static str, String> {
         let mark = if self.probe { PROBE_MARK } else { "" };
@@ -123,8 +123,8 @@ impl Route {
     }
 }
 
-/// The answer to a request of which there is no answer of the service. `safe` says whether the request's method is safe
-/// (GET, HEAD, OPTIONS).
+/// Returns the answer to a request that no service answered. `safe` says whether the request's method is safe (RFC
+/// 9110: GET, HEAD, OPTIONS).
 ///
 /// # Errors
 /// Never in practice.
@@ -143,7 +143,7 @@ pub fn without_service(problem: &InvokeError, route: &Route, safe: bool) -> Resu
         }
         Told::Unknown(cause) if !safe => (504, ErrorCode::OutcomeUnknown, format!("{cause} {CHECK_FIRST}")),
         Told::Unknown(cause) => (503, ErrorCode::ServiceUnavailable, format!("{cause} {AGAIN}")),
-        // A safe request may have been sent before, on a connection that broke.
+        // A GET or HEAD may have been sent before, on a connection that broke.
         Told::NotRun(cause) if safe => (503, ErrorCode::ServiceUnavailable, format!("{cause} {AGAIN}")),
         Told::NotRun(cause) => {
             let message = format!("{cause} The request was not carried out. {AGAIN}");
@@ -157,13 +157,13 @@ pub fn without_service(problem: &InvokeError, route: &Route, safe: bool) -> Resu
     json_answer(status, headers, &ErrorBody { error, message, level: route.answered_by })
 }
 
-/// What a caller is told of an invocation without a usable answer.
+/// The kind of answer to a caller if an invocation had no usable answer.
 enum Told {
     TooLarge,
     AnswerTooLarge,
     /// The service may have carried the request out.
     Unknown(&'static str),
-    /// This try has surely not run the service. Only a safe request is tried twice after it may have run.
+    /// This attempt did not run the service. Only a retryable request is sent again after an attempt that may have.
     NotRun(&'static str),
 }
 
@@ -175,14 +175,14 @@ const fn told_of(problem: &InvokeError) -> Told {
         InvokeError::Lost(_) | InvokeError::AnswerCutShort(_) => Told::Unknown("The service's answer did not arrive."),
         InvokeError::ConnectionLost(_) => Told::Unknown("The connection to the service was lost."),
         InvokeError::Crashed(_) => Told::Unknown("The service ended in an error."),
-        InvokeError::Nonsense(_) => Told::Unknown("The service gave an invalid answer."),
+        InvokeError::InvalidResponse(_) => Told::Unknown("The service gave an invalid answer."),
         InvokeError::Throttled => Told::NotRun("The service has no capacity left."),
         InvokeError::NotConnected(_) => Told::NotRun("The service could not be reached."),
         InvokeError::NotInvoked(_) => Told::NotRun("The service could not be invoked."),
     }
 }
 
-/// An answer with a JSON body.
+/// Returns an answer with a JSON body.
 ///
 /// # Errors
 /// Never in practice.
@@ -194,7 +194,7 @@ pub fn json_answer(
     text_answer(status, headers, "application/json", &serde_json::to_string(body)?)
 }
 
-/// An answer with a text for its body.
+/// Returns an answer with a text as its body.
 ///
 /// # Errors
 /// Never in practice.

@@ -1,4 +1,4 @@
-//! Until when a caller must have an answer, and how much of that time one service may take.
+//! The time by which a caller must have an answer, and the part of it that one service may take.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,25 +10,25 @@ use crate::settings::PerLevel;
 /// API Gateway gives up on an integration of an HTTP API after 30 s, which no setting changes. The second
 /// less is for what comes before this function: API Gateway itself and the start of an environment.
 const GATEWAY_PATIENCE: Duration = Duration::from_secs(29);
-/// What an answer's way back takes, at worst.
+/// Maximum time of an answer's way back to the caller.
 const WAY_BACK: Duration = Duration::from_millis(500);
-/// Less time than this is not worth asking a service for.
-pub const LEAST_TIME: Duration = Duration::from_millis(50);
+/// Minimum time for an invocation. With less time left, no service is invoked.
+pub const MIN_TIME: Duration = Duration::from_millis(50);
 
-/// The longest that a service may be given: then a read of the state (300 ms) and two services in a row fit
-/// into the time that there is (28.5 s).
+/// Maximum timeout of a service. A read of the state (300 ms) and two invocations, one after the other, fit into the
+/// time for an answer (28.5 s).
 pub const LONGEST_SERVICE_TIMEOUT_MS: u64 = 14_000;
 
-/// When the answer to a request that arrives `now` must be on its way, if Lambda ends the invocation at
-/// `lambda_deadline`, both by the wall clock `wall_now`.
+/// Returns the time by which the answer to a request that arrives `now` must leave, if Lambda ends the invocation at
+/// `lambda_deadline`. `wall_now` is the time `now` by the wall clock.
 #[must_use]
 pub fn answer_by(lambda_deadline: SystemTime, wall_now: SystemTime, now: Instant) -> Instant {
     let left = lambda_deadline.duration_since(wall_now).unwrap_or_default();
     now + left.min(GATEWAY_PATIENCE).saturating_sub(WAY_BACK)
 }
 
-/// How long the service of `level` may take at `now`. Where `then` might have to stand in for it, its share is
-/// kept back, half of what is left at most.
+/// Returns the time that the service of `level` may take at `now`. If `then` is its fallback, the fallback's timeout is
+/// reserved, but at most half of the time that is left.
 #[must_use]
 pub fn time_for(
     level: Level,
@@ -42,9 +42,8 @@ pub fn time_for(
     (*timeouts.of(level)).min(left.saturating_sub(kept_back))
 }
 
-/// How long a probe of `probed` may take at `now`: until it is slow, where a call can be, or else as long as any
-/// call of it. `None` where less than its timeout would then be left for the service of the current level, which
-/// answers in the end: a probe takes nothing away from it.
+/// Returns the time that a probe of `probed` may take at `now`: the threshold of a slow call, or the level's timeout if
+/// no call is slow. Returns `None` if the service of the current level would then have less than its own timeout.
 #[must_use]
 pub fn time_for_probe(
     probed: Level,
@@ -67,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_timeouts_leave_time_for_a_read_of_the_state_and_two_services() {
+    fn the_longest_timeouts_leave_time_for_two_services() {
         let begun = Instant::now();
         let longest = Duration::from_millis(LONGEST_SERVICE_TIMEOUT_MS);
         let timeouts = PerLevel { full: longest, degraded: longest, maintenance: longest };
@@ -79,8 +78,9 @@ mod tests {
         assert_eq!(time_for(Level::Degraded, None, &timeouts, answer_by, now), Duration::from_secs(14));
     }
 
+    /// A probe ends when it is slow, and is not sent if the current level would then lack time.
     #[test]
-    fn a_probe_ends_when_it_is_slow_and_is_not_sent_where_the_current_level_would_lack_its_time() {
+    fn a_probe_leaves_the_current_level_its_time() {
         let now = Instant::now();
         let [two, five, six] = [2, 5, 6].map(Duration::from_secs);
         let timeouts = PerLevel { full: five, degraded: six, maintenance: five };
@@ -91,15 +91,16 @@ mod tests {
         assert_eq!((time(Some(two), 8), time(Some(two), 7)), (Some(two), None));
         assert_eq!((time(None, 11), time(None, 10)), (Some(five), None));
         assert_eq!(time(Some(Duration::from_secs(30)), 11), Some(five));
-        // The longest timeouts leave time for a probe even so.
+        // With the maximum timeouts there is time for a probe too.
         let longest = Duration::from_millis(LONGEST_SERVICE_TIMEOUT_MS);
         let timeouts = PerLevel { full: longest, degraded: longest, maintenance: longest };
         let by = now + Duration::from_millis(28_200);
         assert_eq!(time_for_probe(Level::Full, Level::Degraded, None, &timeouts, by, now), Some(longest));
     }
 
+    /// Lambda's own timeout may be longer than the 30 s after which API Gateway gives up.
     #[test]
-    fn a_function_that_may_run_longer_than_the_gateway_waits_answers_before_the_gateway_gives_up() {
+    fn the_function_answers_before_the_gateway_gives_up() {
         let now = Instant::now();
         let in_15_minutes = SystemTime::UNIX_EPOCH + Duration::from_mins(15);
         assert_eq!(answer_by(in_15_minutes, SystemTime::UNIX_EPOCH, now) - now, Duration::from_millis(28_500));
@@ -107,7 +108,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_settings_the_answer_is_on_its_way_in_time_and_a_fallback_has_its_share(
+        fn any_settings_leave_a_fallback_its_share_of_time(
             lambda_ms in 0_u64..900_000, full_ms in 100..=LONGEST_SERVICE_TIMEOUT_MS,
             degraded_ms in 100..=LONGEST_SERVICE_TIMEOUT_MS, passed_ms in 0_u64..400,
         ) {

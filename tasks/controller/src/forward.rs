@@ -1,4 +1,4 @@
-//! Asks the services: the one that a request is routed to, and those that answer where that one fails.
+//! Invokes the service that a request is routed to, and the next level's service if that one fails.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::answer::{PROBE_MARK, Route, ServiceAnswer, without_service};
-use crate::deadline::{LEAST_TIME, time_for, time_for_probe};
+use crate::deadline::{MIN_TIME, time_for, time_for_probe};
 use crate::http_event::{BreakerContext, Request, with_breaker_context};
 use crate::{
     Controller, Current, InvokeError, LevelReader, PAYLOAD_LIMIT, ServiceInvoker, ServiceOutcome, milliseconds,
 };
 
-/// What one invocation of a service came to.
+/// The result of one invocation of a service.
 struct Attempt {
     level: Level,
     outcome: ServiceOutcome,
@@ -24,7 +24,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// How it failed, for the header that names it.
+    /// Returns the failure, for the header `X-Fallback-From`.
     fn failure(&self) -> Option<String> {
         matches!(self.outcome, ServiceOutcome::Failure | ServiceOutcome::Unknown).then(|| self.what_became())
     }
@@ -36,7 +36,7 @@ impl Attempt {
         }
     }
 
-    /// The answer, where it is good enough for the caller of a service that stands for another.
+    /// Returns the answer if it may replace the answer of a service that failed.
     fn usable(self) -> Result<ServiceAnswer, Self> {
         match self {
             Self { outcome: ServiceOutcome::Success | ServiceOutcome::Neutral, answered: Ok(answer), .. } => Ok(answer),
@@ -45,26 +45,26 @@ impl Attempt {
     }
 }
 
-/// A probe that was not good enough for the caller.
+/// A probe whose answer does not go to the caller.
 struct FailedProbe {
     level: Level,
-    /// For the header that names it.
+    /// The failure, for the header `X-Fallback-From`.
     failure: String,
 }
 
-/// One request, with what it needs on its way.
+/// A request with what its invocations need.
 #[derive(Clone, Copy)]
 struct Errand<'a> {
     event: &'a RawValue,
     current: &'a Current,
     answer_by: Instant,
-    /// Whether it may be sent again after its connection broke.
+    /// Whether the request may be sent again after its connection broke (GET, HEAD).
     retryable: bool,
 }
 
 impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controller<R, I, M, H> {
-    /// Asks the service that the request is routed to and, where that fails what may be sent twice, the next one.
-    /// A probe that fails or is slow is as if it had not been: the current level's service then answers.
+    /// Invokes the service that the request is routed to and, if that fails a retryable request, the next level's
+    /// service. If a probe fails or is slow, the current level's service answers as if there had been no probe.
     pub(crate) async fn forward(
         &self,
         event: &RawValue,
@@ -75,11 +75,9 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         if event.get().len() > PAYLOAD_LIMIT {
             return without_service(&InvokeError::TooLarge, &Route::own(current.level), request.is_safe());
         }
-        let errand = Errand { event, current, answer_by, retryable: request.may_be_sent_twice() };
-        let planned = current.state.as_ref().map(|state| {
-            let (draw, safe) = (request.draw(), request.may_be_sent_twice());
-            route(state, draw, safe, Timestamp::now())
-        });
+        let errand = Errand { event, current, answer_by, retryable: request.is_retryable() };
+        let planned =
+            current.state.as_ref().map(|state| route(state, request.draw(), request.is_retryable(), Timestamp::now()));
         let (level, failed_probe) = match planned {
             Some(planned) if planned.probe => match self.probe(errand, planned.level).await? {
                 Some(Ok(answer)) => {
@@ -95,7 +93,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         self.ask(errand, request, level, failed_probe).await
     }
 
-    /// Asks the service of `level` and, where that fails what may be sent twice, the next one.
+    /// Invokes the service of `level` and, if that fails a retryable request, the next level's service.
     async fn ask(
         &self,
         errand: Errand<'_>,
@@ -104,16 +102,16 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         failed_probe: Option<FailedProbe>,
     ) -> Result<Box<RawValue>, serde_json::Error> {
         let Errand { current, answer_by, .. } = errand;
-        let fallback = level.worse().filter(|_| self.request_fallback && request.may_be_sent_twice());
-        // A probe has had its time from what a fallback would have had, not from the current level.
+        let fallback = level.worse().filter(|_| self.request_fallback && request.is_retryable());
+        // A probe's time is taken from the fallback's budget, not from the current level's.
         let kept_for = fallback.filter(|_| failed_probe.is_none());
         let time = time_for(level, kept_for, &self.service_timeouts, answer_by, Instant::now());
-        let stands_in_for = failed_probe.as_ref().map(|probe| probe.level);
-        let context = BreakerContext { fallback_from: stands_in_for, ..self.context(current, level) };
+        let failed_level = failed_probe.as_ref().map(|probe| probe.level);
+        let context = BreakerContext { fallback_from: failed_level, ..self.context(current, level) };
         let attempt = self.attempt(errand, &context, time).await?;
         if let (Some(next), Some(failure)) = (fallback, attempt.failure()) {
             let time = time_for(next, None, &self.service_timeouts, answer_by, Instant::now());
-            if time >= LEAST_TIME {
+            if time >= MIN_TIME {
                 let context = BreakerContext { fallback_from: Some(level), ..self.context(current, next) };
                 if let Ok(answer) = self.attempt(errand, &context, time).await?.usable() {
                     let route = Route { fallback_from: Some(failure), ..Route::to(current.level, next) };
@@ -129,7 +127,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         }
     }
 
-    /// Tries the better level on behalf of a recovery. Returns `None` if this environment may not probe now, if there
+    /// Sends the request to the better level as a probe. Returns `None` if this environment may not probe now, if there
     /// is no time for a probe, or if the better level refuses the request: then the current level answers.
     async fn probe(
         &self,
@@ -168,7 +166,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         }
     }
 
-    /// Invokes the service of one level and records its outcome, which an invocation has unless its connection broke.
+    /// Invokes the service of one level and records the outcome. An invocation has none if its connection broke.
     async fn attempt(
         &self,
         errand: Errand<'_>,
@@ -192,7 +190,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     }
 
     /// Invokes the service, and a second time if the request was never sent, or if the connection broke before a byte
-    /// of the answer and the request is retryable. Returns what the last try came to, and how long that took.
+    /// of the answer and the request is retryable. Returns the result and the duration of the last attempt.
     async fn invoke(
         &self,
         errand: Errand<'_>,
@@ -211,7 +209,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
             if error.is_lost_connection() {
                 self.record_lost_connection(error, context.level);
             }
-            let has_time = give_up.saturating_duration_since(Instant::now()) >= LEAST_TIME;
+            let has_time = give_up.saturating_duration_since(Instant::now()) >= MIN_TIME;
             let may_try_again = match error {
                 InvokeError::NotConnected(_) => true,
                 InvokeError::ConnectionLost(_) => errand.retryable,
@@ -231,8 +229,8 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         self.metrics.record(Timestamp::now(), &set);
     }
 
-    /// Writes one line of the log for a call. Only a slow call has a metric more in it. A refused probe is recorded as
-    /// such, because nothing at all would look as if the better level had not been probed.
+    /// Writes one log line with the metrics of a call. A slow call has one metric more. A refused probe has a metric of
+    /// its own, because without one it would look as if the better level had not been probed.
     fn record_outcome(&self, context: &BreakerContext<'_>, outcome: ServiceOutcome, taken: Duration) {
         if outcome == ServiceOutcome::Unknown {
             return;
@@ -250,7 +248,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         self.metrics.record(Timestamp::now(), &MetricSet::of_service(&self.deployment, context.level, metrics));
     }
 
-    /// From when on a call is slow, where one can be.
+    /// Returns the duration from which on a call is slow; `None` if no call is.
     fn slow_call(&self) -> Option<Duration> {
         self.policy.and_then(|policy| policy.slow_call()).map(SignedDuration::unsigned_abs)
     }

@@ -1,4 +1,4 @@
-//! HTTP API events, payload format 2.0: read as little as possible, pass the rest on as it came.
+//! HTTP API events, payload format 2.0. The controller reads as little as possible and passes on the rest unchanged.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,14 +8,14 @@ use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// The member of the event that is the controller's own.
+/// The member of the event that the controller adds.
 const CONTEXT_MEMBER: &str = "circuitBreaker";
 
-/// What the controller needs to know of a request.
+/// The parts of a request that the controller reads.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request<'a> {
-    /// The route by which the gateway let the request in; empty where there is none.
+    /// The API Gateway route that matched the request; empty if the event names none.
     #[serde(default, borrow)]
     pub route_key: Cow<'a, str>,
     /// The path, without the stage.
@@ -24,12 +24,12 @@ pub struct Request<'a> {
     /// The query string, without its question mark.
     #[serde(default, borrow)]
     pub raw_query_string: Cow<'a, str>,
-    /// Looked into only where one of them matters.
+    /// The headers, parsed only if one of them is read.
     #[serde(default, borrow)]
     headers: Option<&'a RawValue>,
     #[serde(rename = "requestContext", borrow)]
     context: Context<'a>,
-    /// Must not be there: a service would see two.
+    /// Whether the event has the controller's member already, which is refused: a service would see two.
     #[serde(rename = "circuitBreaker", default, deserialize_with = "presence")]
     has_breaker_context: bool,
 }
@@ -48,7 +48,7 @@ struct Http<'a> {
     method: Cow<'a, str>,
 }
 
-/// A text that is borrowed where it can be, also in a map.
+/// A text that is borrowed if it has no escapes, also in a map.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -60,7 +60,7 @@ impl<'a> Request<'a> {
     /// Reads an event.
     ///
     /// # Errors
-    /// It is no HTTP API event of payload format 2.0, or has a member that is the controller's own.
+    /// The event is not an HTTP API event of payload format 2.0, or has the controller's member already.
     pub fn read(event: &'a RawValue) -> Result<Self, serde_json::Error> {
         let request: Self = object::from_str(event.get())?;
         if request.has_breaker_context {
@@ -82,56 +82,56 @@ impl<'a> Request<'a> {
         headers.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, Text(value))| value)
     }
 
-    /// Whether repeating the request, or not knowing what became of it, does no harm (RFC 9110, 9.2.1).
+    /// Whether the method is safe by RFC 9110, 9.2.1 (GET, HEAD, OPTIONS): an unknown outcome does no harm.
     #[must_use]
     pub fn is_safe(&self) -> bool {
         matches!(self.method(), "GET" | "HEAD" | "OPTIONS")
     }
 
-    /// Whether the caller asks for data, so that another service may answer where one has failed.
+    /// Whether the request is retryable (GET, HEAD): another service may answer if one has failed.
     #[must_use]
-    pub fn may_be_sent_twice(&self) -> bool {
+    pub fn is_retryable(&self) -> bool {
         self.is_read()
     }
 
-    /// Whether the method is one of those that routes take which can only be read.
+    /// Whether the method is allowed on a read-only route (GET, HEAD).
     #[must_use]
     pub fn is_read(&self) -> bool {
         matches!(self.method(), "GET" | "HEAD")
     }
 
-    /// The request's draw by its id, for shares of the traffic. One without an id, which API Gateway never
-    /// sends, draws by chance.
+    /// Returns the request's draw by its id, for shares of the traffic. A request without an id, which API Gateway
+    /// never sends, has a random draw.
     #[must_use]
     pub fn draw(&self) -> u32 {
         self.context.request_id.as_deref().map_or_else(|| fastrand::u32(..DRAWS), draw)
     }
 }
 
-/// What the breaker tells a service, as member `circuitBreaker` of the event.
+/// The breaker's context for a service: the member `circuitBreaker` of the event.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BreakerContext<'a> {
-    /// The level of the service that is asked.
+    /// The level of the service that is invoked.
     pub level: Level,
     /// The health that goes with the level.
     pub status: &'static str,
-    /// The epoch of the state; absent where the state is not known.
+    /// The epoch of the state; absent if the state is unknown.
     pub epoch: Option<u64>,
     /// The deployment.
     pub deployment: &'a str,
-    /// The level whose service failed the request before, where this one is to stand in.
+    /// The level whose service failed the request first, if this service is its fallback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_from: Option<Level>,
-    /// Whether it is a probe: another service answers if this one fails or is slow.
+    /// Whether the request is a probe: the current level's service answers if this one fails or is slow.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub probe: bool,
 }
 
-/// The event plus the breaker's context at its end. Everything else stays as it came, to the byte.
+/// Returns the event with the breaker's context at its end. All other bytes are unchanged.
 ///
 /// # Errors
-/// Never in practice: [`Request::read`] was content with the event, so it is an object with members.
+/// Never in practice: [`Request::read`] accepted the event, so it is an object with members.
 pub fn with_breaker_context(event: &RawValue, context: &BreakerContext<'_>) -> Result<Vec<u8>, serde_json::Error> {
     let context = serde_json::to_string(context)?;
     let members = event.get().strip_suffix('}').ok_or_else(|| Error::custom("the event is no JSON object"))?;

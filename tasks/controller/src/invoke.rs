@@ -1,13 +1,13 @@
 //! Invokes a level's service.
 //!
-//! What fails on the way is told apart by what it says of the service:
+//! Failures on the way differ in what they say about the service:
 //!
-//! | on the way | error | outcome of the level | may be sent again |
+//! | on the way | error | outcome of the level | may be retried |
 //! |---|---|---|---|
 //! | no connection: refused, no name, no TLS, no time | `NotConnected` | none | any method, once: it was never sent |
 //! | Lambda refused: no such function, access denied | `NotInvoked` | failure | no |
 //! | the connection broke before a byte of the answer | `ConnectionLost` | none | a GET or HEAD, once |
-//! | it broke in the middle of the answer | `AnswerCutShort` | none: Lambda answers when the function has ended, so the service ran, and what it answered is not known | no |
+//! | it broke in the middle of the answer | `AnswerCutShort` | none: Lambda answers when the function has ended, so the service ran, but its answer is unknown | no |
 //! | Lambda answered 500 for itself | `Lost` | failure | no |
 //! | no answer in time | `TimedOut` | failure: the service hung | no |
 
@@ -33,40 +33,40 @@ pub enum InvokeError {
     /// The function ended in an error.
     #[error("the service crashed: {0}")]
     Crashed(String),
-    /// No answer in time; what the service did is unknown.
+    /// No answer came in time. It is unknown what the service did.
     #[error("the service did not answer in time")]
     TimedOut,
-    /// The answer got lost; what the service did is unknown.
+    /// The answer was lost. It is unknown what the service did.
     #[error("the service's answer was lost: {0}")]
     Lost(String),
     /// No connection to Lambda could be made, so the request was never sent.
     #[error("no connection to Lambda: {0}")]
     NotConnected(String),
-    /// The connection to Lambda broke before a byte of the answer; whether the service ran is unknown.
+    /// The connection to Lambda broke before a byte of the answer. It is unknown whether the service ran.
     #[error("the connection to Lambda broke before an answer: {0}")]
     ConnectionLost(String),
-    /// The connection to Lambda broke in the middle of the answer; what the service did is unknown.
+    /// The connection to Lambda broke in the middle of the answer. It is unknown what the service did.
     #[error("the connection to Lambda broke in the middle of the answer: {0}")]
     AnswerCutShort(String),
     /// The function has no capacity left.
     #[error("the service is throttled")]
     Throttled,
-    /// The request exceeds what a function can be sent.
+    /// The request is larger than Lambda accepts.
     #[error("the request is too large for the service")]
     TooLarge,
-    /// The answer exceeds what a function can answer.
+    /// The answer is larger than Lambda returns.
     #[error("the service's answer is too large")]
     AnswerTooLarge,
-    /// The invocation did not come about.
+    /// Lambda refused the invocation, so the service did not run.
     #[error("the service cannot be invoked: {0}")]
     NotInvoked(String),
-    /// The function answered something that is no HTTP answer.
-    #[error("the service answered nonsense: {0}")]
-    Nonsense(String),
+    /// The function's answer is not a valid HTTP answer.
+    #[error("the service gave an invalid response: {0}")]
+    InvalidResponse(String),
 }
 
 impl InvokeError {
-    /// The error in a word, for the header that names it.
+    /// Returns the error as a word, for the header `X-Fallback-From`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl InvokeError {
             Self::TooLarge => "request-too-large",
             Self::AnswerTooLarge => "answer-too-large",
             Self::NotInvoked(_) => "not-invoked",
-            Self::Nonsense(_) => "nonsense",
+            Self::InvalidResponse(_) => "invalid-response",
         }
     }
 
@@ -93,7 +93,7 @@ impl InvokeError {
 
 /// Invokes services.
 pub trait ServiceInvoker {
-    /// Sends `payload` to the service of `level`, once, and returns what it answered within `time`.
+    /// Sends `payload` to the service of `level` once and returns the answer if it comes within `time`.
     fn invoke(
         &self,
         level: Level,
@@ -126,7 +126,7 @@ impl ServiceInvoker for LambdaServices {
 fn answer_of(output: InvokeOutput) -> Result<Vec<u8>, InvokeError> {
     let payload = output.payload.map(Blob::into_inner).unwrap_or_default();
     let Some(kind) = output.function_error else { return Ok(payload) };
-    // Lambda reports what it did to a function as an error like any other, and only words tell them apart.
+    // Lambda reports a function that it ended as an error of the function; only the text tells them apart.
     let told = String::from_utf8_lossy(&payload);
     Err(if told.contains("Task timed out") {
         InvokeError::TimedOut
@@ -146,7 +146,7 @@ fn classify(error: &SdkError<SdkInvokeError>) -> InvokeError {
             SdkInvokeError::RequestTooLargeException(_) => InvokeError::TooLarge,
             // Lambda itself failed, or the function's file system did: before the function ran or after.
             SdkInvokeError::ServiceException(_) | SdkInvokeError::EfsioException(_) => InvokeError::Lost(told()),
-            // Nothing says that the function did not run.
+            // The function may have run.
             #[expect(deprecated, reason = "of an error that is not described, only the status is known")]
             SdkInvokeError::Unhandled(_) if service.raw().status().is_server_error() => InvokeError::Lost(told()),
             _ => InvokeError::NotInvoked(told()),

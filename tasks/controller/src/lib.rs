@@ -40,16 +40,17 @@ pub use state_reader::{LevelReader, StoredLevel, level_of};
 pub use status::Status;
 use status::{History, View, history_count};
 
-/// The path that tells about the breaker itself.
+/// The path of the breaker's status.
 const STATUS_PATH: &str = "/circuit-breaker";
-/// Its route, which has callers and a limit of its own: what the gateway let in through any other is not shown it.
+/// The route of the status. It has callers and a limit of its own, so requests through any other route do not see the
+/// status.
 const STATUS_ROUTE: &str = "GET /circuit-breaker";
-/// The path that describes the API. It tells nothing of the breaker's state, so every route may show it.
+/// The path of the API's description. It shows nothing of the breaker's state, so every route may answer it.
 const DESCRIPTION_PATH: &str = "/openapi.json";
-/// What it answers. A test writes it from the types and holds it to them.
+/// The API's description (OpenAPI). A test generates it from the types and compares it.
 const DESCRIPTION: &str = include_str!("../../../infrastructure/openapi.json");
-/// How long the status waits for the history, which is worth less than the rest of it: the page's script gives
-/// up after 4 s.
+/// Maximum time that the status waits for the history. The status page's script gives up after 4 s, and the status is
+/// useful without the history.
 const HISTORY_LIMIT: Duration = HISTORY_TIMEOUTS.operation;
 
 /// The controller, with its ports.
@@ -67,13 +68,13 @@ pub struct Controller<R, I, M, H> {
     pub request_fallback: bool,
     /// How many probes this environment may send.
     pub probe_limit: ProbeLimit,
-    /// Where metrics are recorded.
+    /// The metric log.
     pub metrics: M,
     /// The deployment whose metrics they are.
     pub deployment: String,
-    /// When a call is slow; and the rules, for the status. `None` where they make no sense: then no call is slow.
+    /// The policy: when a call is slow, and the rules for the status. `None` if it is invalid; then no call is slow.
     pub policy: Option<Policy>,
-    /// Where operators' commands go, for the status.
+    /// The target of operators' commands, for the status.
     pub commands: CommandTarget,
 }
 
@@ -81,7 +82,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     /// Answers one request, before `answer_by`.
     ///
     /// # Errors
-    /// An answer that cannot be written as JSON, which does not happen.
+    /// Never in practice: every answer can be written as JSON.
     pub async fn handle(&self, event: &RawValue, answer_by: Instant) -> Result<Box<RawValue>, serde_json::Error> {
         let begun = Instant::now();
         let routing = self.states.routing().await;
@@ -128,7 +129,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
             Ok(count) => count,
             Err(message) => return error_answer(400, headers, ErrorCode::BadHistory, message),
         };
-        // One address, two answers: what stands between must not mix them up.
+        // One address has two answers, and caches must not mix them up.
         headers.insert("Vary", "Accept".to_owned());
         let as_page = request.header("accept").is_some_and(|accept| page::prefers_html(&accept));
         let count = if as_page { page::TRANSITIONS } else { count };
@@ -148,7 +149,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         json_answer(200, headers, &Status::of(&view))
     }
 
-    /// The newest transitions, where some are asked for. The status is worth having without them.
+    /// Returns the newest transitions if the request asks for some. The status does not fail because of them.
     async fn history(&self, current: &Current, count: u64, answer_by: Instant) -> Option<History> {
         if count == 0 {
             return None;
@@ -184,7 +185,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
             metrics.push(Metric::count("FailureCount", counted(state.failure_count)));
             metrics.push(Metric::count("SuccessCount", counted(state.success_count)));
         }
-        // Log lines are paid for by the byte, and a fresh state has nothing to tell.
+        // Log lines are billed by the byte, and the age of a fresh state tells nothing.
         if let Some(age) = current.age.filter(|_| !routing.fresh) {
             metrics.push(Metric::seconds("StateAgeSeconds", age.as_secs_f64()));
         }
@@ -197,7 +198,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
     }
 }
 
-/// The description of the API, as it was built in.
+/// Returns the API's description.
 fn description(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
     let mut headers = Route::own(current.level).headers();
     if !request.is_read() {
@@ -208,7 +209,7 @@ fn description(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>
     text_answer(200, headers, "application/json", DESCRIPTION)
 }
 
-/// What almost asks for the status: not as the one route that shows it.
+/// Answers requests whose path resembles the status route but does not match it.
 fn no_status(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
     let mut headers = Route::own(current.level).headers();
     if request.method() == "GET" {

@@ -1,4 +1,4 @@
-//! What an invocation of a service came to.
+//! The outcome of an invocation of a service: success, failure or neutral.
 
 use crate::answer::ServiceAnswer;
 use crate::invoke::InvokeError;
@@ -6,14 +6,14 @@ use crate::invoke::InvokeError;
 /// The outcome of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceOutcome {
-    /// The level did what it is there for.
+    /// The level worked as designed.
     Success,
     /// The level failed.
     Failure,
-    /// The level refused the request, or it or its answer was too large: neither success nor failure, or clients
-    /// could trip or repair the breaker. A probe that ends so is recorded as refused.
+    /// The level refused the request, or the request or its answer was too large. That is neither success nor failure,
+    /// or clients could trip or recover the breaker. A probe with this outcome is recorded as refused.
     Neutral,
-    /// A connection to Lambda's own front end broke or could not be made: it says nothing about the level.
+    /// A connection to Lambda's own front end broke or could not be made. That says nothing about the level.
     Unknown,
 }
 
@@ -27,7 +27,7 @@ impl ServiceOutcome {
         }
     }
 
-    /// The outcome of an answer: 5xx is a failure unless the level declined by design; 4xx is neutral.
+    /// Returns the outcome of an answer: 5xx is a failure unless the level declined by design; 4xx is neutral.
     const fn of_answer(answer: &ServiceAnswer) -> Self {
         match answer.status {
             503 if answer.declined => Self::Success,
@@ -37,7 +37,8 @@ impl ServiceOutcome {
         }
     }
 
-    /// The outcome of an invocation without an answer. What was too large says nothing about the level.
+    /// Returns the outcome of an invocation without an answer. A request or an answer that is too large says nothing
+    /// about the level.
     const fn of_error(error: &InvokeError) -> Self {
         match error {
             InvokeError::TooLarge | InvokeError::AnswerTooLarge => Self::Neutral,
@@ -49,7 +50,7 @@ impl ServiceOutcome {
             | InvokeError::Lost(_)
             | InvokeError::Throttled
             | InvokeError::NotInvoked(_)
-            | InvokeError::Nonsense(_) => Self::Failure,
+            | InvokeError::InvalidResponse(_) => Self::Failure,
         }
     }
 }

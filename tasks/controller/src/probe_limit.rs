@@ -22,7 +22,7 @@ pub struct ProbeLimit {
     used: Mutex<Used>,
 }
 
-/// What cuts a rest short, so that it is not taken for silence.
+/// Maximum pauses after a probe, so that a pause is not taken for idle probes.
 #[derive(Clone, Copy, Debug)]
 struct LongestRest {
     after_failure: Duration,

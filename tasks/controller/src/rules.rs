@@ -1,4 +1,4 @@
-//! What the status tells of the rules in force, and of a recovery under way.
+//! The part of the status about the policy in force and about a recovery under way.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,24 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The preset, what differs from it, and whether automation moves the level.
+/// The policy without its numbers: the preset, the settings that differ from it, and the mode.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyStatus {
     /// The preset.
     pub preset: Preset,
-    /// The settings that differ from it, by name.
+    /// The settings that differ from the preset, by name.
     pub overrides: BTreeMap<&'static str, String>,
     /// Whether automation moves the level.
     pub mode: Mode,
-    /// What a recovery rests on.
+    /// The evidence that a recovery rests on.
     pub recovery_evidence: RecoveryEvidence,
-    /// Which of the rules about failures it takes to fall.
+    /// Which rules about failures must hold for a fall.
     pub trip_when: TripWhen,
 }
 
 impl PolicyStatus {
-    /// That of `policy`.
+    /// Returns the status of `policy`.
     pub fn of(policy: &Policy) -> Self {
         let settings = policy.settings();
         Self {
@@ -37,7 +37,7 @@ impl PolicyStatus {
     }
 }
 
-/// Every threshold; null where its rule is off.
+/// The thresholds; a threshold is null if its rule is off.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Thresholds {
@@ -53,40 +53,40 @@ pub struct Thresholds {
     /// Consecutive successes that lead from level 2 to level 1.
     #[serde(rename = "level2To1ConsecutiveSuccesses")]
     pub level_2_to_1_consecutive_successes: u32,
-    /// How long a failure counts; null where it counts for ever.
+    /// Time for which a failure counts, in seconds; null if it always counts.
     pub failure_window_seconds: Option<i64>,
-    /// Failures in a row that lead to the next level.
+    /// Consecutive failures that lead to the next level.
     pub consecutive_failures: Option<u32>,
-    /// The share of calls that fail that leads to the next level.
+    /// Failure rate that leads to the next level, in percent.
     pub failure_rate_percent: Option<u32>,
-    /// Calls that a share is of, at least.
+    /// Minimum number of calls for a rate to count.
     pub minimum_calls: u32,
-    /// How long a call counts for a share.
+    /// Time for which a call counts for a rate, in seconds.
     pub failure_rate_window_seconds: i64,
-    /// From when on a call is slow.
+    /// Duration from which on a call is slow, in milliseconds.
     pub slow_call_milliseconds: Option<u64>,
-    /// The share of calls that are slow that leads to the next level.
+    /// Rate of slow calls that leads to the next level, in percent.
     pub slow_call_rate_percent: Option<u32>,
-    /// How long after a transition no recovery happens, before any doubling.
+    /// Cooldown before any doubling, in seconds.
     pub recovery_cooldown_seconds: i64,
-    /// How old an outcome must be before a recovery may rest on it.
+    /// Minimum age of the outcomes that a recovery rests on, in seconds.
     pub evidence_settle_seconds: i64,
-    /// Probes of the better level that a recovery rests on.
+    /// Number of probes of the better level that a recovery rests on.
     pub probe_calls: Option<u32>,
-    /// The share of safe requests that probing begins with.
+    /// Share of retryable requests (GET, HEAD) that probes at first, in percent.
     pub probe_percent: Option<u32>,
-    /// Probes a second that each environment of the controller sends at most.
+    /// Maximum number of probes a second of each controller environment.
     pub probe_limit_per_second: Option<u32>,
-    /// How long no probe may be seen until recoveries rest on the current level.
+    /// Time without any probe after which recoveries rest on the current level, in seconds.
     pub probe_idle_seconds: Option<i64>,
-    /// How long a level takes to take over after a recovery.
+    /// Duration of the ramp after a recovery, in seconds.
     pub ramp_seconds: Option<i64>,
-    /// Calls that a share is of, at least, during a ramp.
+    /// Minimum number of calls for a rate to count during a ramp.
     pub ramp_minimum_calls: Option<u32>,
 }
 
 impl Thresholds {
-    /// Those of `policy`.
+    /// Returns the thresholds of `policy`.
     pub fn of(policy: &Policy) -> Self {
         let seconds = |duration: Option<SignedDuration>| duration.map(|duration| duration.as_secs());
         let unless_off = |count: u32| (count > 0).then_some(count);
@@ -120,26 +120,26 @@ impl Thresholds {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbingStatus {
-    /// Whether it has begun, and no hold forbids it.
+    /// Whether probing has begun and no hold prevents it.
     pub active: bool,
     /// The level that is probed.
     pub level: Option<Level>,
-    /// When it begins or began.
+    /// Time at which probing begins or began (UTC).
     pub since: Timestamp,
-    /// The share of safe requests that probes.
+    /// Share of retryable requests (GET, HEAD) that probes, in percent.
     pub percent_of_safe_requests: u32,
-    /// Since when it is that share.
+    /// Time from which on this share applies (UTC).
     pub percent_since: Timestamp,
-    /// Since when no probe was seen, once that is so long that recoveries rest on the current level.
+    /// Time of the newest probe (UTC), once it is so old that recoveries rest on the current level; null otherwise.
     pub idle_since: Option<Timestamp>,
     /// Time from which the better level has refused most probes (4xx), while it does (UTC); null otherwise.
     pub refused_since: Option<Timestamp>,
-    /// What follows from either of these times, and what an operator can do; null without any of them.
+    /// The consequence of idle or refused probes, and what an operator can do; null if neither is the case.
     pub note: Option<String>,
 }
 
 impl ProbingStatus {
-    /// That of `state`; none where nothing is to be probed.
+    /// Returns the status of probing in `state`; `None` if no level is probed.
     pub fn of(state: &SystemState, now: Timestamp) -> Option<Self> {
         let probing = state.probing.as_ref()?;
         let active = state.active_probing(now).is_some();
@@ -166,7 +166,7 @@ impl ProbingStatus {
     }
 }
 
-/// What an operator can do if `level` refuses most probes.
+/// Returns what an operator can do if `level` refuses most probes.
 pub fn refusal_advice(level: Level) -> String {
     format!(
         "check the authorization and the routing of level {level}, or force level {level} if you know that what it \
@@ -174,22 +174,22 @@ pub fn refusal_advice(level: Level) -> String {
     )
 }
 
-/// How the level takes over after a recovery.
+/// The ramp after a recovery.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RampStatus {
-    /// When it began.
+    /// Time at which the ramp began (UTC).
     pub since: Timestamp,
-    /// When the level has taken over.
+    /// Time at which the level takes all requests (UTC).
     pub until: Timestamp,
-    /// The share of all requests that the level takes now.
+    /// Share of all requests that the level takes now, in percent.
     pub percent_of_requests: f64,
     /// The level that takes the rest.
     pub rest_to_level: Option<Level>,
 }
 
 impl RampStatus {
-    /// That of `state`; none where no ramp is under way.
+    /// Returns the status of the ramp in `state`; `None` if no ramp is under way.
     pub fn of(state: &SystemState, now: Timestamp) -> Option<Self> {
         let ramp = state.active_ramp(now)?;
         Some(Self {

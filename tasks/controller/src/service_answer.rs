@@ -1,4 +1,4 @@
-//! What a service answered, read as API Gateway reads it (HTTP API, payload format 2.0).
+//! The answer of a service, read as API Gateway reads it (HTTP API, payload format 2.0).
 //!
 //! An answer that API Gateway would refuse is a failure of the service, and one that API Gateway would interpret leaves
 //! the controller in the explicit form. `infrastructure/docs/service-answers.md` lists the rules and their sources.
@@ -27,7 +27,7 @@ const INFERRED_STATUS: StatusCode = StatusCode::OK;
 /// The headers of an answer that does not name a status.
 const INFERRED_HEADERS: &str = r#"{"content-type":"application/json"}"#;
 
-/// An answer of a service, taken apart no further than needed.
+/// An answer of a service, parsed as little as needed.
 #[derive(Debug)]
 pub struct ServiceAnswer {
     /// The HTTP status.
@@ -71,10 +71,10 @@ struct Explicit<'a> {
 }
 
 impl ServiceAnswer {
-    /// Reads what a function answered.
+    /// Reads the answer of a function.
     ///
     /// # Errors
-    /// API Gateway could not send it, or it is more than the caller can be sent.
+    /// API Gateway could not send the answer, or the answer is too large for the caller.
     pub fn read(payload: Vec<u8>) -> Result<Self, InvokeError> {
         if payload.len() > PAYLOAD_LIMIT {
             return Err(InvokeError::AnswerTooLarge);
@@ -144,16 +144,16 @@ impl ServiceAnswer {
     }
 }
 
-/// What came of reading an answer.
+/// The result of reading an answer.
 enum Read {
     /// It is in the explicit form.
     Explicit { status: StatusCode, headers: Option<Range<usize>>, declined: bool },
-    /// API Gateway would interpret it; this is the explicit form of the same.
+    /// API Gateway would interpret the answer. This is its explicit form.
     Rewritten(String),
 }
 
 fn invalid(problem: &str) -> InvokeError {
-    InvokeError::Nonsense(problem.to_owned())
+    InvokeError::InvalidResponse(problem.to_owned())
 }
 
 fn parsed<T>(read: serde_json::Result<T>) -> Result<T, InvokeError> {
@@ -164,7 +164,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// Reads a member, of which an error names nothing but the place.
+/// Reads a member. An error names the place only, because the content may be a customer's.
 fn typed<'a, T: Deserialize<'a>>(member: &str, raw: &'a RawValue) -> Result<T, InvokeError> {
     serde_json::from_str(raw.get()).map_err(|error| invalid(&format!("`{member}`: {}", place_of_error(&error))))
 }

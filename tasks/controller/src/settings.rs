@@ -1,4 +1,4 @@
-//! What the controller is told by its environment.
+//! The controller's settings, from environment variables.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub struct Settings {
     pub commands: CommandTarget,
 }
 
-/// One of something for each level.
+/// One value for each level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerLevel<T> {
     /// Level 1's.
@@ -45,7 +45,7 @@ pub struct PerLevel<T> {
 }
 
 impl<T> PerLevel<T> {
-    /// The one of `level`.
+    /// Returns the value of `level`.
     pub const fn of(&self, level: Level) -> &T {
         match level {
             Level::Full => &self.full,

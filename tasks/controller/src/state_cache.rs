@@ -1,7 +1,7 @@
 //! The state as this environment last read it.
 //!
-//! A request never fails because of the state: what was read last serves on, for as long as it takes, while
-//! the table does not answer or holds nonsense, and with nothing ever read the fallback level does.
+//! A request never fails because of the state. While the table does not answer or the state is corrupt, requests are
+//! routed by the last state that was read, however old it is. If no state was ever read, they go to the fallback level.
 //!
 //! # When the table is read
 //!
@@ -13,18 +13,18 @@
 //! |---|---|---|
 //! | below the lifetime, 0.8 to 1.2 TTL by chance | at once | not at all |
 //! | from there to 1.2 TTL | at once | beside the invocation of the service, which takes longer as a rule |
-//! | 1.2 TTL and more | by what the read finds | first |
+//! | 1.2 TTL and more | by the state that is read | first |
 //!
 //! So a busy environment reads once in a TTL and no request waits for it, and a forced level reaches every
 //! environment, an idle one too, within 1.2 TTL: the lifetime is drawn anew after each read, so that the
-//! environments of a fleet do not read in step. One read runs at a time. Where an environment does have more
-//! requests at once, those that may still use their state do not wait for it.
+//! environments of a fleet do not read at the same time. One read runs at a time. If an environment has several
+//! requests at once, those that may still use their state do not wait for the read.
 //!
 //! # When the table does not answer
 //!
-//! A read costs a request 300 ms at most, and the first one of an environment, which may wait for two, 600 ms. After
-//! one that failed no request pays again until a back-off has passed: 250 ms, doubled by each further failure up to
-//! 5 s, ± 20 %. Meanwhile the last known level serves.
+//! A read delays a request by at most 300 ms. The first request of an environment may wait for two reads, 600 ms. After
+//! a failed read no request reads again before a back-off is over: 250 ms, doubled by each further failure up to 5 s,
+//! ± 20 %. Until then requests go to the last known level.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -38,56 +38,56 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::state_reader::{LevelReader, StoredLevel};
 
-/// What a read may cost a request, however the reader behaves.
+/// Maximum time by which a read delays a request, whatever the reader does.
 const READ_LIMIT: Duration = Duration::from_millis(300);
-/// How often a starting environment tries to read the state before there is a request.
+/// Number of reads that a starting environment tries before its first request.
 const PRIMING_TRIES: usize = 2;
-/// How far the lifetime of a state and the back-off stray from their setting, either way.
+/// Jitter of a state's lifetime and of the back-off, as a share of the setting.
 const JITTER: f64 = 0.2;
 /// The back-off after the first failure.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(250);
-/// The back-off at its longest.
+/// Maximum of the back-off.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 
-/// Where a level comes from.
+/// The source of a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
-    /// From the table, not longer ago than the time to live and its jitter.
+    /// Read from the table, and not older than the time to live and its jitter.
     Table,
-    /// No state was written yet: level 1.
+    /// The table is empty: level 1.
     FirstStart,
-    /// From the table, read before it stopped answering.
+    /// Read from the table before it stopped answering.
     LastKnown,
-    /// Nothing was ever read.
+    /// No state was ever read: the fallback level.
     Fallback,
 }
 
-/// What requests are routed by.
+/// The level or state that requests are routed by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Current {
     /// The level.
     pub level: Level,
-    /// The whole state, where there is one that this version understands.
+    /// The whole state, if this version understands it.
     pub state: Option<Arc<SystemState>>,
-    /// Where it comes from.
+    /// The source of the level.
     pub source: Source,
-    /// How long ago it was read; absent where nothing ever was.
+    /// Time since the state was read; `None` if none ever was.
     pub age: Option<Duration>,
 }
 
-/// What to route one request by, and what it has to do for the state.
+/// The route of one request, and whether the request must refresh the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routing {
-    /// What to route by.
+    /// The level or state to route by.
     pub current: Current,
-    /// Whether the request should call [`StateCache::refresh`] beside what else it waits for.
+    /// Whether the request should call [`StateCache::refresh`] while it waits for the service.
     pub refresh_due: bool,
-    /// Whether the state was used without a thought of the table. Otherwise its age is worth recording.
+    /// Whether the state was fresh. The age of a state that was not fresh is recorded.
     pub fresh: bool,
 }
 
-/// What was read last.
+/// The last state that was read.
 #[derive(Clone, Debug)]
 struct Known {
     level: Level,
@@ -108,19 +108,19 @@ struct Memory {
     known: Option<Known>,
     /// How long `known` is fresh.
     lifetime: Duration,
-    /// Reads that failed in a row, on behalf of a request.
+    /// Consecutive failed reads that requests made.
     failures: u32,
-    /// No read before this.
+    /// Earliest time of the next read.
     rest_until: Option<Instant>,
-    /// Whether people were warned.
+    /// Whether a warning about failed reads was logged.
     in_trouble: bool,
-    /// Failed reads that no metric tells of yet.
+    /// Failed reads that are not in a metric yet.
     unrecorded_errors: u32,
-    /// Whether the newest read found an older state than the one that is known.
+    /// Whether the newest read found an older state than the known one.
     found_older: bool,
 }
 
-/// What a request has to do about the state.
+/// What a request must do before or while it is routed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
     Nothing,
@@ -135,31 +135,31 @@ pub struct StateCache<R> {
     reader: R,
     ttl: Duration,
     fallback: Level,
-    /// Tells ages and rests. The deadline of a read is the runtime's, whose timer ends it.
+    /// The clock for ages and back-offs. The deadline of a read uses the runtime's timer.
     clock: AgeClock,
     memory: Mutex<Memory>,
-    /// Held by the one read that runs.
+    /// Lock of the one read that runs.
     flight: tokio::sync::Mutex<()>,
 }
 
 impl<R: LevelReader> StateCache<R> {
-    /// A cache before `reader` that reads again after `ttl`, give or take a fifth.
+    /// Returns a cache in front of `reader` that reads again after `ttl` ± 20 %.
     #[must_use]
     pub fn new(reader: R, ttl: Duration, fallback: Level) -> Self {
         let (clock, memory, flight) = (AgeClock::monotonic(), Mutex::default(), tokio::sync::Mutex::new(()));
         Self { reader, ttl, fallback, clock, memory, flight }
     }
 
-    /// Takes the age of the state from `clock`, because a monotonic clock may stand still while Lambda freezes the
-    /// environment: an old state would then look fresh.
+    /// Measures the age of the state by `clock`. A monotonic clock may stand still while Lambda freezes the
+    /// environment, and an old state would look fresh.
     #[must_use]
     pub fn with_clock(self, clock: AgeClock) -> Self {
         Self { clock, ..self }
     }
 
-    /// Reads before there is a request that would have to wait for it, twice at most: the first call of an
-    /// environment sets up more than a call may take later. What fails at once puts no request off: the first one
-    /// tries again. It has waited long enough for a table that does not answer at all, and goes on without.
+    /// Reads the state before the first request, at most twice, because the first call of an environment also opens the
+    /// connection. If the reads fail fast, the first request tries again. If the table does not answer at all, the
+    /// first request does not wait any longer and goes to the fallback level.
     pub async fn prime(&self) {
         for tries in 1..=PRIMING_TRIES {
             let _flight = self.flight.lock().await;
@@ -175,7 +175,7 @@ impl<R: LevelReader> StateCache<R> {
         }
     }
 
-    /// What to route a request by; reads first where the state is too old to be used.
+    /// Returns the level or state to route a request by. Reads the table first if the known state is too old.
     pub async fn routing(&self) -> Routing {
         let now = self.clock.now();
         match self.need(now) {
@@ -189,14 +189,14 @@ impl<R: LevelReader> StateCache<R> {
         }
     }
 
-    /// Reads the table, unless another request is doing so. Takes 300 ms at most.
+    /// Reads the table unless another request is reading it. Takes at most 300 ms.
     pub async fn refresh(&self) {
         if let Ok(_flight) = self.flight.try_lock() {
             self.read(Instant::now() + READ_LIMIT, Some(self.next_back_off())).await;
         }
     }
 
-    /// How many reads failed since this was last asked.
+    /// Returns the number of failed reads since the last call.
     pub fn take_read_errors(&self) -> u32 {
         std::mem::take(&mut self.memory().unrecorded_errors)
     }
@@ -204,12 +204,12 @@ impl<R: LevelReader> StateCache<R> {
     async fn read_first(&self, by: Instant) {
         let known_to_fail = self.memory().failures > 0;
         let flight = if known_to_fail {
-            // Whoever reads already finds out for all; the others need not wait for what failed a moment ago.
+            // The last read failed. If another request is reading already, this one does not wait for it.
             self.flight.try_lock().ok()
         } else {
             timeout_at(by, self.flight.lock()).await.ok()
         };
-        // Whoever read meanwhile has read for this request too.
+        // Another request may have read the state while this one waited.
         if flight.is_some() && self.need(self.clock.now()) == Need::ReadFirst {
             self.read(by, Some(self.next_back_off())).await;
         }
@@ -223,18 +223,18 @@ impl<R: LevelReader> StateCache<R> {
         let mut memory = self.memory();
         let read = match answer {
             Ok(StoredLevel::Known(level, state)) => Ok(Known { level, state, source: Source::Table, read_at: now }),
-            // Where a state was seen before, the whole table was lost, not a bank started for the first time.
+            // A state was read before, so an empty table is a lost table and not a first start.
             Ok(StoredLevel::Nothing) if memory.known.as_ref().is_none_or(|known| known.source != Source::Table) => {
                 Ok(Known { level: Level::Full, state: None, source: Source::FirstStart, read_at: now })
             }
-            Ok(StoredLevel::Nothing) => Err("the state item and its history are gone".to_owned()),
-            Ok(StoredLevel::Lost) => Err("the state item is gone, but there is a history".to_owned()),
+            Ok(StoredLevel::Nothing) => Err("the state item and its history are missing".to_owned()),
+            Ok(StoredLevel::Lost) => Err("the state item is missing, but there is a history".to_owned()),
             Err(error) => Err(error.to_string()),
         };
         match read {
             Ok(older) if !memory.found_older && memory.known.as_ref().is_some_and(|known| older.is_before(known)) => {
-                // A read may meet a replica that lags: the next one will not. If it does, an older state was put
-                // back, and every environment has to go by that.
+                // An older state may come from a replica that lags. If the next read finds it too, an operator
+                // restored it, and every environment must follow.
                 memory.found_older = true;
                 memory.lifetime = jittered(self.ttl);
                 if let Some(known) = &mut memory.known {
@@ -293,7 +293,7 @@ impl<R: LevelReader> StateCache<R> {
         Current { level: known.level, state: known.state.clone(), source, age: Some(age) }
     }
 
-    /// How old a state may be to be used without reading first: the longest lifetime there is.
+    /// Maximum age of a state that is used without reading first: the longest lifetime with jitter.
     fn usable_for(&self) -> Duration {
         self.ttl.mul_f64(1.0 + JITTER)
     }

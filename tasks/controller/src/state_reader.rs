@@ -1,25 +1,25 @@
-//! What the table says about where to route: less than the tasks of the state machine need of it.
+//! Reads the state for routing, which needs less of it than the tasks of the state machine.
 
 use std::sync::Arc;
 
 use breaker::{Level, Stored, SystemState};
 use platform::state_store::{StateReader, StateTable, StoreError};
 
-/// What the table holds.
+/// The content of the table, as far as routing needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredLevel {
-    /// A level, and the state around it where this version understands it: routing needs the level
-    /// alone, so that a roll-out of a newer layout can go either way.
+    /// A level, with the state if this version understands it. Routing needs only the level, so that a newer layout can
+    /// be rolled out and rolled back.
     Known(Level, Option<Arc<SystemState>>),
-    /// Nothing at all: a first start.
+    /// Neither a state nor a record: a first start.
     Nothing,
-    /// No state, but a history: the state was lost.
+    /// No state item, but a record 0: the state is missing.
     Lost,
 }
 
-/// Reads where to route.
+/// Reads the level to route by.
 pub trait LevelReader {
-    /// What the table holds now, give or take a moment.
+    /// Returns the content of the table, by an eventually consistent read.
     fn read(&self) -> impl Future<Output = Result<StoredLevel, StoreError>> + Send;
 }
 
@@ -29,10 +29,10 @@ impl LevelReader for StateTable {
     }
 }
 
-/// Where to route by what is stored.
+/// Returns the level to route by.
 ///
 /// # Errors
-/// An item that makes no sense: where part of it is garbage, so may the level be.
+/// The state item is corrupt. If one attribute is, the level may be too.
 pub fn level_of(stored: Stored) -> Result<StoredLevel, StoreError> {
     match stored {
         Stored::State(state) => Ok(StoredLevel::Known(state.current_level, Some(Arc::new(*state)))),

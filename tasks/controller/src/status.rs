@@ -1,8 +1,8 @@
-//! What `GET /circuit-breaker` tells.
+//! The answer of `GET /circuit-breaker`.
 
 use breaker::{Hold, Level, Policy, TransitionRecord};
 use jiff::Timestamp;
-use platform::state_store::{MOST_TRANSITIONS, Transitions};
+use platform::state_store::{MAX_TRANSITIONS, Transitions};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -10,53 +10,53 @@ use crate::page::CommandTarget;
 use crate::rules::{PolicyStatus, ProbingStatus, RampStatus, Thresholds};
 use crate::state_cache::{Current, Source};
 
-/// The newest transitions, or why there are none to show.
+/// The newest transitions, or the reason why they cannot be shown.
 pub type History = Result<Transitions, String>;
 
-/// How many transitions the query asks for: `history=20`. None where it does not.
+/// Returns the number of transitions that the query asks for (`history=20`); `None` if it does not ask for any.
 ///
 /// # Errors
-/// It is no number, or a larger one than is read at once; says so.
+/// The number is invalid or larger than the maximum. The message names both.
 pub fn history_count(query: &str) -> Result<u64, String> {
     let Some((_, count)) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "history") else {
         return Ok(0);
     };
-    let refused = || format!("`history` is not a number from 0 to {MOST_TRANSITIONS}.");
-    count.parse().ok().filter(|count| *count <= MOST_TRANSITIONS).ok_or_else(refused)
+    let refused = || format!("`history` is not a number from 0 to {MAX_TRANSITIONS}.");
+    count.parse().ok().filter(|count| *count <= MAX_TRANSITIONS).ok_or_else(refused)
 }
 
-/// All that the status shows, as JSON or as a page.
+/// The content of the status, for JSON and for the page.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// What requests are routed by.
+    /// The level or state that requests are routed by.
     pub current: &'a Current,
-    /// The newest transitions, where some were asked for and there is a state.
+    /// The newest transitions; `None` if none were asked for or no state is known.
     pub history: Option<&'a History>,
-    /// The rules; none where they make no sense.
+    /// The policy; `None` if it is invalid.
     pub policy: Option<&'a Policy>,
     /// The deployment.
     pub deployment: &'a str,
-    /// Where operators' commands go.
+    /// The target of operators' commands.
     pub commands: &'a CommandTarget,
-    /// Now.
+    /// The time of the answer (UTC).
     pub now: Timestamp,
 }
 
-/// What `GET /circuit-breaker` answers to programs.
+/// The answer of `GET /circuit-breaker` to programs.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status<'a> {
-    /// The breaker.
+    /// The state of the breaker.
     pub circuit_breaker: BreakerStatus<'a>,
-    /// The answer itself.
+    /// Data about the answer.
     pub metadata: StatusMetadata<'a>,
-    /// The newest transitions, newest first, where `history` asks for some and they can be read.
+    /// The newest transitions, newest first; absent if `history` asks for none or they cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<&'a [TransitionRecord]>,
-    /// How many of the records asked for make no sense and are left out, where any is.
+    /// Number of requested records that are missing or invalid and therefore left out; absent if none is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_left_out: Option<u64>,
-    /// Why there are none.
+    /// The reason why the history cannot be shown; absent if it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_error: Option<&'a str>,
 }
@@ -71,15 +71,15 @@ pub struct BreakerStatus<'a> {
     pub active_service: &'a str,
     /// The health that goes with the level: `healthy`, `degraded` or `maintenance`.
     pub status: &'a str,
-    /// The state; null where none is known.
+    /// The state; null if none is known.
     pub state: Option<StateStatus<'a>>,
-    /// The rules in force, but for their numbers; null where they make no sense.
+    /// The policy in force, without its numbers; null if it is invalid.
     pub policy: Option<PolicyStatus>,
-    /// The numbers of these rules; null with them.
+    /// The numbers of the policy; null if the policy is null.
     pub thresholds: Option<Thresholds>,
 }
 
-/// What the state says.
+/// The state, as the status shows it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StateStatus<'a> {
@@ -87,47 +87,47 @@ pub struct StateStatus<'a> {
     pub failure_count: u64,
     /// The streak of successes that the last evaluation saw.
     pub success_count: u64,
-    /// When the level last moved.
+    /// Time of the last transition (UTC).
     pub last_transition: Timestamp,
-    /// When the state was last written.
+    /// Time of the last write of the state (UTC).
     pub last_updated: Timestamp,
-    /// Why the level last moved, with the numbers.
+    /// Reason of the last transition, with the numbers.
     pub transition_reason: &'a str,
-    /// Counts every write.
+    /// Number of writes.
     pub version: u64,
-    /// Counts every transition.
+    /// Number of transitions.
     pub epoch: u64,
     /// The hold that is in force.
     pub hold: Option<&'a Hold>,
-    /// When automation may next raise the level, if the evidence allows it; null at level 1, or without a policy.
+    /// Earliest time of a recovery by automation (UTC); null at level 1, or without a valid policy.
     pub next_recovery_not_before: Option<Timestamp>,
-    /// How long after a transition the next recovery may come, in seconds; null without a policy.
+    /// Time between a transition and the earliest recovery, in seconds; null without a valid policy.
     pub cooldown_seconds: Option<i64>,
-    /// Where the last evaluation would have moved the level but for a hold or `MODE=observe-only`; null where it
-    /// would not have.
+    /// Level to which the last evaluation would have moved but for a hold or the mode `observe-only`; null if it would
+    /// not have moved the level.
     pub prevented: Option<Level>,
-    /// How the better level is probed; null where it is not to be.
+    /// How the better level is probed; null if it is not probed.
     pub probing: Option<ProbingStatus>,
-    /// The ramp that is under way; null where none is.
+    /// The ramp that is under way; null if none is.
     pub ramp: Option<RampStatus>,
 }
 
-/// What the answer rests on.
+/// Data about the answer.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusMetadata<'a> {
-    /// When it was given.
+    /// Time of the answer (UTC).
     pub timestamp: Timestamp,
     /// The deployment.
     pub deployment: &'a str,
-    /// Where the level comes from.
+    /// Source of the level.
     pub state_source: Source,
-    /// How long ago the state was read, in seconds; null where none ever was.
+    /// Age of the state, in seconds; null if none was ever read.
     pub state_age_seconds: Option<f64>,
 }
 
 impl<'a> Status<'a> {
-    /// The status for programs.
+    /// Returns the status for programs.
     #[must_use]
     pub fn of(view: &View<'a>) -> Self {
         let View { current, history, policy, deployment, now, .. } = *view;

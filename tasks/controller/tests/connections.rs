@@ -1,4 +1,4 @@
-//! Connections to Lambda's front end that break, and what the caller and the level get to know of it.
+//! Connections to Lambda's front end that break, and the effect on the caller and on the level.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -54,7 +54,7 @@ fn real(script: impl IntoIterator<Item = Reply>) -> (FrontEnd, Real) {
     (front_end, controller)
 }
 
-/// The outcomes by level, and how many connections were lost.
+/// Returns the outcomes by level, and the number of lost connections.
 fn told(metrics: &Recorded) -> (Vec<(String, Option<&'static str>)>, usize) {
     (metrics.outcomes(), metrics.values("ConnectionLost").len())
 }
@@ -188,7 +188,7 @@ async fn an_error_of_lambda_is_a_failure_of_the_level() {
 #[tokio::test]
 async fn requests_after_a_lost_one_do_not_meet_dead_connections() {
     let (front_end, controller) = real([Reply::HangUp, well()]);
-    // What is under way at the same time shares no connection, and what follows opens new ones.
+    // Concurrent invocations share no connection, and later ones open new connections.
     let reads = (0..4).map(|_| ask_until(&controller, "GET", no_hurry()));
     for answer in futures::future::join_all(reads).await {
         assert_eq!((&answer["statusCode"], &answer["headers"]["X-Fallback-From"]), (&json!(200), &Value::Null));

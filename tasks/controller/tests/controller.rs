@@ -72,7 +72,7 @@ async fn each_answer_has_one_outcome() {
 }
 
 #[tokio::test]
-async fn a_level_that_declines_by_design_succeeds_and_the_marker_is_stripped() {
+async fn a_declined_request_succeeds_without_its_marker() {
     let service =
         json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true", "Retry-After": "60" } });
     let controller = controller(Ok(stored(2)), Ok(service.to_string().into_bytes()));
@@ -83,7 +83,7 @@ async fn a_level_that_declines_by_design_succeeds_and_the_marker_is_stripped() {
 }
 
 #[tokio::test]
-async fn the_last_known_level_serves_on_while_the_table_is_down_or_holds_garbage() {
+async fn the_last_known_level_serves_while_the_table_fails() {
     for trouble in [Err(StoreError("no answer".into())), Ok(StoredLevel::Lost), Ok(StoredLevel::Nothing)] {
         let table = common::table(Ok(stored(2)));
         let controller = TestController {
@@ -100,7 +100,7 @@ async fn the_last_known_level_serves_on_while_the_table_is_down_or_holds_garbage
 }
 
 #[tokio::test]
-async fn with_no_state_ever_read_the_fallback_level_answers_and_a_first_start_is_level_1() {
+async fn the_fallback_level_answers_if_no_state_was_ever_read() {
     for (stored, level) in
         [(Err(StoreError("no answer".into())), "3"), (Ok(StoredLevel::Lost), "3"), (Ok(StoredLevel::Nothing), "1")]
     {
@@ -110,14 +110,14 @@ async fn with_no_state_ever_read_the_fallback_level_answers_and_a_first_start_is
 }
 
 #[tokio::test]
-async fn a_state_of_which_only_the_level_is_understood_is_routed_by_it() {
+async fn a_state_with_only_a_valid_level_is_routed_by_it() {
     let controller = controller(Ok(StoredLevel::Known(breaker::Level::Degraded, None)), answer(200));
     assert_eq!(ask(&controller, &event("GET", "/account/1")).await["headers"]["X-Routed-To"], "degraded-service");
     assert_eq!(controller.services.sent()[0].json()["circuitBreaker"]["epoch"], Value::Null);
 }
 
 #[tokio::test]
-async fn the_status_tells_level_counts_reason_and_thresholds_and_asks_no_service() {
+async fn the_status_shows_the_state_and_invokes_no_service() {
     let controller = controller(Ok(stored(2)), answer(200));
     let answer = ask(&controller, &event("GET", "/circuit-breaker")).await;
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
@@ -158,7 +158,7 @@ async fn the_breaker_cannot_be_changed_over_http() {
 }
 
 #[tokio::test]
-async fn without_a_policy_that_makes_sense_the_status_shows_none_and_requests_are_served() {
+async fn without_a_valid_policy_requests_are_served() {
     let controller = TestController { policy: None, ..controller(Ok(stored(2)), answer(200)) };
     let status = ask(&controller, &event("GET", "/circuit-breaker")).await;
     let body: Value = serde_json::from_str(status["body"].as_str().unwrap()).unwrap();
@@ -212,7 +212,7 @@ fn the_lambda_refuses_to_start_without_a_deployment_and_says_so() {
 }
 
 #[tokio::test]
-async fn the_history_lists_the_newest_transitions_and_says_so_where_it_cannot() {
+async fn the_history_lists_the_newest_transitions() {
     let policy = common::policy();
     let state = breaker::SystemState {
         epoch: 2,
@@ -260,7 +260,7 @@ async fn the_description_of_the_api_is_read_and_cannot_be_changed() {
 }
 
 #[tokio::test]
-async fn what_the_controller_answers_itself_names_no_service_that_was_not_asked() {
+async fn the_controllers_own_answers_name_no_service() {
     let mut too_large = event("POST", "/transfer");
     too_large["body"] = json!("x".repeat(controller::PAYLOAD_LIMIT));
     let controller = controller(Ok(stored(3)), answer(200));
@@ -282,7 +282,7 @@ async fn what_the_controller_answers_itself_names_no_service_that_was_not_asked(
 }
 
 #[tokio::test]
-async fn whoever_asks_for_the_history_gets_one_or_the_reason_why_there_is_none() {
+async fn a_history_request_gets_records_or_the_reason_for_none() {
     let mut event = event("GET", "/circuit-breaker");
     event["rawQueryString"] = json!("history=5");
     let asked = async |stored| {

@@ -11,7 +11,7 @@ use common::{Answer, TestController, answer, ask, event, stored, with_answers};
 use controller::InvokeError;
 use serde_json::{Value, json};
 
-/// Each way to fail, and what the header calls it.
+/// Each kind of failure with its name in the header.
 fn failures() -> Vec<(Answer, &'static str)> {
     vec![
         (answer(500), "status-500"),
@@ -22,7 +22,7 @@ fn failures() -> Vec<(Answer, &'static str)> {
         (Err(InvokeError::Lost("connection closed".into())), "lost"),
         (Err(InvokeError::Throttled), "throttled"),
         (Err(InvokeError::NotInvoked("no such function".into())), "not-invoked"),
-        (Ok(b"nonsense".to_vec()), "nonsense"),
+        (Ok(b"no JSON".to_vec()), "invalid-response"),
     ]
 }
 
@@ -98,7 +98,7 @@ async fn where_the_fallback_fails_too_the_caller_gets_the_first_error() {
         assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(502), &json!("hello")));
         assert_eq!(answer["headers"]["X-Routed-To"], "full-service");
         assert_eq!(answer["headers"]["X-Fallback-From"], Value::Null);
-        // One step, not a walk down to the last level.
+        // One fallback only, not one for each level.
         assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, Some("Error")), (2, Some("Error"))]));
     }
     let controller = at_level(1, [Err(InvokeError::TimedOut), answer(500), answer(200)]);
@@ -133,7 +133,7 @@ async fn the_fallback_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn the_service_that_stands_in_is_told_so_and_gets_the_same_request() {
+async fn the_fallback_service_gets_the_same_request_and_context() {
     let controller = at_level(1, [answer(500), answer(200), answer(200)]);
     let event = event("GET", "/account/1");
     ask(&controller, &event).await;
@@ -166,7 +166,7 @@ async fn no_service_can_set_the_breakers_headers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_service_gets_its_timeout_and_the_time_that_is_left_where_that_is_less() {
+async fn each_service_gets_its_timeout_or_the_time_left() {
     let controller = at_level(1, [answer(500), answer(500), answer(200)]);
     let event = serde_json::value::RawValue::from_string(event("GET", "/account/1").to_string()).unwrap();
     for (left, first, second) in [(28_000, 5_000, 5_000), (8_000, 4_000, 5_000), (3_000, 1_500, 3_000)] {

@@ -25,7 +25,7 @@ fn record(epoch: u64) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn records_that_a_throttled_table_leaves_out_are_asked_for_again_after_growing_pauses() {
+async fn unprocessed_records_are_read_again_with_backoff() {
     let keys = json!({"Keys": [{"pk": {"S": transition_key(1)}}, {"pk": {"S": transition_key(2)}}]});
     let left_out = json!({"Responses": {"state": []}, "UnprocessedKeys": {"state": keys}});
     let dynamodb = DynamoDb::start(Reply::json(200, &left_out));
@@ -46,10 +46,10 @@ async fn records_that_a_throttled_table_leaves_out_are_asked_for_again_after_gro
 }
 
 #[tokio::test]
-async fn a_record_that_makes_no_sense_is_left_out_and_counted_and_the_others_are_shown() {
-    let mut garbled = record(7);
-    garbled["to"] = json!({"S": "three"});
-    let all = json!({"Responses": {"state": [record(6), garbled, record(8)]}, "UnprocessedKeys": {}});
+async fn an_invalid_record_is_left_out_and_counted() {
+    let mut corrupt = record(7);
+    corrupt["to"] = json!({"S": "three"});
+    let all = json!({"Responses": {"state": [record(6), corrupt, record(8)]}, "UnprocessedKeys": {}});
     let dynamodb = DynamoDb::start(Reply::json(200, &all));
     let table = state_table(&format!("http://{}", dynamodb.stub.address));
     let found = table.transitions(8, 3).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_slow_table_has_a_second_for_the_history() {
     table.transitions(2, 2).await.unwrap_err();
     assert!((Duration::from_millis(950)..Duration::from_millis(1_500)).contains(&begun.elapsed()), "{begun:?}");
 
-    // An answer that is refused at once leaves time for a second try.
+    // A read that is refused at once leaves time for a second attempt.
     dynamodb.answers(dynamodb_error(400, "ProvisionedThroughputExceededException"));
     let before = dynamodb.reads();
     table.transitions(2, 2).await.unwrap_err();
@@ -106,7 +106,7 @@ impl HistoryReader for Silent {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_history_that_does_not_come_keeps_neither_the_status_nor_the_page_for_longer_than_a_second() {
+async fn a_missing_history_delays_the_status_at_most_a_second() {
     let controller = with_history(Silent, Ok(stored(2)), [answer(200), answer(200), answer(200)]);
     for (accept, told) in [("text/html", "The transitions cannot be shown"), ("application/json", "\"historyError\"")] {
         let mut event = event("GET", "/circuit-breaker");

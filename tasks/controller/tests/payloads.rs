@@ -1,4 +1,4 @@
-//! What passes through: large and odd requests and answers, to the byte.
+//! Large and odd requests and answers pass through as unchanged bytes.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -64,7 +64,7 @@ async fn the_largest_request_passes_and_stays_within_lambdas_quota() {
 }
 
 #[tokio::test]
-async fn a_byte_more_is_413_names_the_limit_asks_no_service_and_has_no_outcome() {
+async fn a_request_above_the_limit_is_413_and_has_no_outcome() {
     for method in ["GET", "POST"] {
         let controller = controller(Ok(stored(1)), answer(200));
         let event = event_of(PAYLOAD_LIMIT + 1).replace("POST", method);
@@ -85,7 +85,7 @@ async fn the_largest_answer_passes_and_stays_within_lambdas_quota() {
 }
 
 #[tokio::test]
-async fn a_byte_more_is_502_names_the_limit_and_is_neutral_and_no_reason_to_fall_back() {
+async fn an_answer_above_the_limit_is_502_and_neutral() {
     // The second is what Lambda itself says of an answer above its quota.
     for too_large in [Ok(answer_of(PAYLOAD_LIMIT + 1)), Err(InvokeError::AnswerTooLarge)] {
         let controller = controller(Ok(stored(1)), too_large);
@@ -122,7 +122,7 @@ async fn four_megabytes_of_binary_pass_both_ways() {
 }
 
 #[tokio::test]
-async fn cookies_repeated_headers_repeated_query_keys_and_odd_json_pass_to_the_byte() {
+async fn cookies_headers_queries_and_odd_json_pass_unchanged() {
     let event = concat!(
         "{ \"version\":\"2.0\",\"routeKey\":\"$default\",\n\t\"rawPath\":\"/a%2Fb/\\u00e9\\/c\",",
         "\"rawQueryString\":\"key=1&key=2&empty=&%20=%26\",\"cookies\":[\"a=1\",\"a=2; b\"],",
@@ -137,7 +137,7 @@ async fn cookies_repeated_headers_repeated_query_keys_and_odd_json_pass_to_the_b
 }
 
 #[tokio::test]
-async fn answers_come_back_to_the_byte_but_for_the_breakers_headers() {
+async fn answers_pass_unchanged_but_for_the_breakers_headers() {
     let ours = format!("{{{HEADERS}}}");
     for (service, expected) in [
         (r#"{"statusCode":200}"#, format!(r#"{{"statusCode":200,"headers":{ours}}}"#)),
@@ -202,7 +202,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn any_event_passes_to_the_byte((mut others, space) in members(), at in any::<prop::sample::Index>()) {
+    fn any_event_passes_unchanged((mut others, space) in members(), at in any::<prop::sample::Index>()) {
         others.retain(|(name, _)| !["rawPath", "requestContext", "circuitBreaker"].contains(&name.as_str()));
         others.insert(at.index(others.len() + 1), ("rawPath".to_owned(), json!("/x")));
         others.insert(
@@ -217,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn any_answer_passes_to_the_byte_but_for_the_breakers_headers(
+    fn any_answer_passes_unchanged_but_for_the_headers(
         (mut others, space) in members(), at in any::<prop::sample::Index>(), status in 200_u16..600,
         theirs in prop::collection::vec(("[A-Z][a-z]{0,5}", "[ -~\u{80}-\u{ff}]{0,9}".prop_map(Value::from)), 1..5),
     ) {

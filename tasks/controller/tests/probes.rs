@@ -32,7 +32,7 @@ fn state(level: u8) -> SystemState {
     }
 }
 
-/// Of the safe requests so many percent probe, since half a minute.
+/// This percentage of the retryable requests has probed for half a minute.
 fn probing(level: u8, percent: u32) -> SystemState {
     let from = Timestamp::now() - seconds(30);
     SystemState {
@@ -68,7 +68,7 @@ fn outcomes(expected: &[(u8, Option<&'static str>)]) -> Vec<(String, Option<&'st
 }
 
 #[tokio::test]
-async fn a_probe_is_answered_by_the_better_level_marked_and_counted_there() {
+async fn a_successful_probe_counts_at_the_better_level() {
     for (level, better, service) in [(2, 1, "full-service"), (3, 2, "degraded-service")] {
         let controller = controller(probing(level, 100), all_well());
         let answer = ask(&controller, &request("GET", "r")).await;
@@ -83,7 +83,7 @@ async fn a_probe_is_answered_by_the_better_level_marked_and_counted_there() {
     }
 }
 
-/// Each way in which a probe is not good enough for its caller, what it counts as, and what it is called.
+/// Each kind of failed probe, with its metric and its name in the header.
 fn bad_probes() -> Vec<(Answer, Option<&'static str>, &'static str)> {
     vec![
         (answer(500), Some("Error"), "status-500"),
@@ -93,13 +93,13 @@ fn bad_probes() -> Vec<(Answer, Option<&'static str>, &'static str)> {
         (Err(InvokeError::Lost("connection closed".into())), Some("Error"), "lost"),
         (Err(InvokeError::Throttled), Some("Error"), "throttled"),
         (Err(InvokeError::NotInvoked("no such function".into())), Some("Error"), "not-invoked"),
-        (Ok(b"nonsense".to_vec()), Some("Error"), "nonsense"),
+        (Ok(b"no JSON".to_vec()), Some("Error"), "invalid-response"),
         (Err(InvokeError::AnswerTooLarge), Some("ProbeRefused"), "answer-too-large"),
     ]
 }
 
 #[tokio::test]
-async fn a_probe_that_fails_is_answered_by_the_current_level_and_counts_where_it_failed() {
+async fn a_failed_probe_is_answered_by_the_current_level() {
     for (failure, outcome, why) in bad_probes() {
         for method in ["GET", "HEAD"] {
             let controller = controller(probing(2, 100), [failure.clone(), answer(200), answer(200)]);
@@ -127,7 +127,7 @@ async fn what_a_probe_declines_by_design_is_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_probe_the_current_level_has_its_whole_time_though_it_is_long() {
+async fn after_a_probe_the_current_level_has_its_whole_timeout() {
     let mut controller = controller(probing(2, 100), all_well());
     let long = Duration::from_secs(14);
     controller.service_timeouts = PerLevel { full: long, degraded: long, maintenance: long };
@@ -137,7 +137,7 @@ async fn after_a_probe_the_current_level_has_its_whole_time_though_it_is_long() 
 }
 
 #[tokio::test]
-async fn where_the_current_level_fails_too_it_is_as_if_there_had_been_no_probe() {
+async fn if_the_current_level_fails_too_the_probe_changes_nothing() {
     for fallback in [true, false] {
         let controller = TestController {
             request_fallback: fallback,
@@ -150,7 +150,7 @@ async fn where_the_current_level_fails_too_it_is_as_if_there_had_been_no_probe()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_probe_is_cut_off_and_the_current_level_answers_at_once() {
+async fn a_slow_probe_is_cut_off_and_the_current_level_answers() {
     for delay in [3_001, 60_000] {
         let mut controller = controller(probing(2, 100), all_well());
         controller.services.delays = PerLevel { full: Duration::from_millis(delay), ..at_once() };
@@ -214,7 +214,7 @@ async fn an_environment_sends_no_more_probes_a_second_than_it_may() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_share_of_probes_is_the_states_and_each_request_is_chosen_by_its_id_alone() {
+async fn a_requests_id_alone_chooses_whether_it_probes() {
     let controller = controller(probing(2, 25), all_well());
     let mut probes = 0;
     for n in 0..2_000 {
@@ -234,7 +234,7 @@ fn hold(level: Level, minutes: i64) -> Hold {
 }
 
 #[tokio::test]
-async fn nothing_probes_during_a_hold_or_before_its_time_or_where_the_state_does_not_say_so() {
+async fn nothing_probes_during_a_hold_or_before_its_time() {
     let begins = |seconds_from_now| {
         let from = Timestamp::now() + seconds(seconds_from_now);
         Some(Probing { from, percent: 100, percent_since: from, idle_since: None, refusing: None })
@@ -256,14 +256,14 @@ async fn nothing_probes_during_a_hold_or_before_its_time_or_where_the_state_does
 }
 
 #[tokio::test]
-async fn with_nothing_known_but_the_level_there_are_neither_probes_nor_a_ramp() {
+async fn with_only_the_level_known_nothing_probes_or_ramps() {
     let controller = with_answers(Ok(StoredLevel::Known(Level::Degraded, None)), all_well());
     ask(&controller, &request("GET", "r")).await;
     assert_eq!(controller.services.asked(), [2]);
 }
 
 #[tokio::test]
-async fn during_a_ramp_the_level_takes_a_share_of_all_requests_that_grows_with_the_time() {
+async fn a_ramps_share_of_all_requests_grows_with_time() {
     for (ago, percent) in [(0, 10), (5, 10), (25, 25), (50, 50), (90, 90), (100, 100)] {
         for method in ["GET", "POST"] {
             let controller = controller(ramping(1, ago), all_well());
@@ -292,7 +292,7 @@ async fn a_hold_ends_a_ramp_and_all_requests_go_to_the_level() {
 }
 
 #[tokio::test]
-async fn what_a_ramp_sends_down_counts_there_and_falls_back_from_there() {
+async fn what_a_ramp_sends_down_counts_and_falls_back_there() {
     let id = (0..1_000).map(|n: u32| n.to_string()).find(|id| draw(id) > 9_000).unwrap();
     let controller = controller(ramping(1, 0), [answer(200), Err(InvokeError::TimedOut), answer(200)]);
     let answer = ask(&controller, &request("GET", &id)).await;
@@ -338,7 +338,7 @@ async fn status(state: SystemState, policy: Policy) -> Value {
 }
 
 #[tokio::test]
-async fn the_status_names_the_preset_what_differs_from_it_and_every_threshold() {
+async fn the_status_names_the_preset_and_every_threshold() {
     let settings = PolicySettings { failure_rate_percent: 35, ..PolicySettings::production() };
     let settings = PolicySettings { mode: breaker::Mode::ObserveOnly, ..settings };
     let told = status(state(1), Policy::new(settings).unwrap()).await;

@@ -17,7 +17,7 @@ fn production() -> Policy {
     Policy::new(PolicySettings::production()).unwrap()
 }
 
-/// At `level` since a minute; since half a minute, each safe request probes the better one.
+/// A state that has been at `level` for a minute, and in which each retryable request has probed for half a minute.
 fn probing(level: u8) -> SystemState {
     let seconds_ago = |seconds| Timestamp::now() - SignedDuration::from_secs(seconds);
     let from = seconds_ago(30);

@@ -1,4 +1,4 @@
-//! What a service may answer: API Gateway's rules for HTTP APIs, payload format 2.0, one table a rule.
+//! Answers of services by API Gateway's rules for HTTP APIs, payload format 2.0, one table a rule.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -8,7 +8,7 @@ use common::{TestController, answer, ask, event, stored, with_answers};
 use controller::{InvokeError, PAYLOAD_LIMIT};
 use serde_json::{Value, json};
 
-/// A controller at level 1 whose first service answers so, and whose second is well.
+/// A controller at level 1 whose first service gives this answer, and whose second service works.
 fn answering(service: impl Into<Vec<u8>>) -> TestController {
     with_answers(Ok(stored(1)), [Ok(service.into()), answer(200), answer(200)])
 }
@@ -17,7 +17,7 @@ fn outcomes(controller: &TestController) -> Vec<Option<&'static str>> {
     controller.metrics.outcomes().into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// The answer to a POST, which nothing falls back for, without the breaker's headers, and its outcome.
+/// Returns the answer to a POST, which has no fallback, without the breaker's headers, and its outcome.
 async fn passed_on(service: &str) -> (Value, Option<&'static str>) {
     let controller = answering(service);
     let mut answer = ask(&controller, &event("POST", "/x")).await;
@@ -203,7 +203,7 @@ async fn what_cannot_be_sent_is_a_failure_and_the_fallback_answers() {
         let controller = answering(service);
         let answer = ask(&controller, &event("GET", "/account/1")).await;
         assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(200), &json!("hello")), "{service}");
-        assert_eq!(answer["headers"]["X-Fallback-From"], "full-service; nonsense", "{service}");
+        assert_eq!(answer["headers"]["X-Fallback-From"], "full-service; invalid-response", "{service}");
         assert_eq!(outcomes(&controller), [Some("Error"), Some("Success")], "{service}");
     }
 }
@@ -231,13 +231,13 @@ async fn the_explicit_form_of_an_answer_can_be_too_large() {
     assert_eq!((&answer["statusCode"], outcomes(&controller)), (&json!(502), vec![None]));
 }
 
-/// Each way in which a service gives no answer; whether it may have run, and what the caller is told of the cause.
+/// Each kind of failure without an answer, whether the service may have run, and the cause in the caller's message.
 fn without_answer() -> Vec<(InvokeError, bool, &'static str)> {
     vec![
         (InvokeError::TimedOut, true, "The service did not answer in time."),
         (InvokeError::Lost("connection closed".into()), true, "The service's answer did not arrive."),
         (InvokeError::Crashed("Unhandled".into()), true, "The service ended in an error."),
-        (InvokeError::Nonsense("no JSON".into()), true, "The service gave an invalid answer."),
+        (InvokeError::InvalidResponse("no JSON".into()), true, "The service gave an invalid answer."),
         (InvokeError::Throttled, false, "The service has no capacity left."),
         (InvokeError::NotInvoked("no such function".into()), false, "The service could not be invoked."),
     ]
@@ -280,7 +280,7 @@ async fn safe_methods_may_always_be_sent_again() {
             let message = body["message"].as_str().unwrap();
             assert!(message.starts_with(cause) && message.ends_with("Try again shortly."), "{problem}: {message}");
             assert_eq!(outcome, Some("Error"), "{method} {problem}");
-            // A try before the one that failed may have carried it out.
+            // An attempt before the last one may have carried it out.
             assert!(!message.contains("not carried out"), "{problem}: {message}");
         }
     }

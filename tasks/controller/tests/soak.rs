@@ -16,14 +16,14 @@ use common::event;
 use common::stubs::{DynamoDb, Lambda, Reply, dynamodb_error, item, well};
 use serde_json::{Value, json};
 
-/// How long each condition lasts.
+/// Duration of each condition.
 const PHASE: Duration = Duration::from_secs(1);
 /// Steady, and well below what one environment can do.
 const PAUSE: Duration = Duration::from_millis(2);
-/// What memory may grow by between the second fifth of the time and the last: pages that come and go.
+/// Maximum growth of memory between the second fifth of the time and the last: pages that are temporarily in use.
 const GROWTH_KIB: u64 = 2_048;
 
-/// What is the matter, and what requests get for it.
+/// A condition, and the answer that requests get under it.
 struct Phase {
     name: &'static str,
     dynamodb: Reply,
@@ -46,7 +46,7 @@ fn phases() -> Vec<Phase> {
         phase("the service fails", item(1), failing, fallen_back, 500),
         phase("everything hangs", Reply::Never, Reply::Never, fallen_back, 504),
         phase("the service crashes", item(1), crash, fallen_back, 504),
-        phase("the state is garbage", Reply::json(200, &json!({ "Item": {} })), well(), well_routed, 200),
+        phase("the state is corrupt", Reply::json(200, &json!({ "Item": {} })), well(), well_routed, 200),
     ]
 }
 

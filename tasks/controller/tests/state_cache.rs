@@ -1,4 +1,4 @@
-//! When the state is read, and what requests are routed by meanwhile. Time stands still but for the tests' steps.
+//! The times at which the state is read, and the routes of requests meanwhile. The tests control the time.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -19,7 +19,7 @@ use tokio::time::{Instant, advance};
 
 /// The longest that a state is used without reading first.
 const LONGEST: Duration = Duration::from_millis(1_200);
-/// What a read may cost a request.
+/// Maximum time by which a read delays a request.
 const READ_LIMIT: Duration = Duration::from_millis(300);
 
 fn cache(table: &Table) -> StateCache<&Table> {
@@ -45,7 +45,7 @@ async fn due(table: &Table) -> StateCache<&Table> {
             advance(Duration::from_millis(1)).await;
             routing = cache.routing().await;
         }
-        // The lifetime is chance: in one case of 400 it ends in the very last step.
+        // The lifetime is random: in one case of 400 it ends in the last step.
         if routing.refresh_due {
             return cache;
         }
@@ -63,8 +63,9 @@ async fn a_fresh_state_is_not_read_again() {
     assert_eq!(table.reads(), 1);
 }
 
+/// With equal lifetimes, the environments of a fleet would read at the same time.
 #[tokio::test(start_paused = true)]
-async fn states_live_for_their_time_to_live_give_or_take_a_fifth_so_that_a_fleet_does_not_read_in_step() {
+async fn cache_lifetimes_vary_by_a_fifth() {
     let table = Table::at_level(1);
     let fleet: Vec<_> = (0..300).map(|_| cache(&table)).collect();
     for cache in &fleet {
@@ -90,7 +91,7 @@ async fn states_live_for_their_time_to_live_give_or_take_a_fifth_so_that_a_fleet
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forced_level_reaches_every_environment_within_its_time_to_live() {
+async fn a_forced_level_arrives_within_the_time_to_live() {
     let table = Table::at_level(1);
     let fleet: Vec<_> = (0..100).map(|_| cache(&table)).collect();
     // Environments began at different times, and some are busy while others rest.
@@ -110,8 +111,9 @@ async fn a_forced_level_reaches_every_environment_within_its_time_to_live() {
     }
 }
 
+/// A frozen environment's state is hours old, even if the monotonic clock stood still.
 #[tokio::test(start_paused = true)]
-async fn an_environment_that_was_frozen_for_hours_reads_before_it_routes() {
+async fn a_thawed_environment_reads_before_it_routes() {
     let table = Table::at_level(1);
     let cache = cache(&table);
     assert_eq!(route(&cache).await, 1);
@@ -142,7 +144,7 @@ async fn a_state_ages_while_the_monotonic_clock_stands_still() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_environment_reads_about_once_in_a_time_to_live_and_no_request_waits() {
+async fn a_busy_environment_reads_once_per_time_to_live() {
     let table = Table::at_level(1);
     let cache = cache(&table);
     cache.prime().await;
@@ -155,7 +157,7 @@ async fn a_busy_environment_reads_about_once_in_a_time_to_live_and_no_request_wa
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_may_still_use_their_state_do_not_wait_for_the_refresh_that_one_of_them_makes() {
+async fn a_refresh_delays_no_request_with_a_usable_state() {
     let table = Table::at_level(1);
     let cache = due(&table).await;
     let before = table.reads();
@@ -201,7 +203,7 @@ async fn the_first_requests_wait_for_the_read_that_began_before_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_waits_300_milliseconds_for_the_table_at_most_and_the_next_ones_not_at_all() {
+async fn a_request_waits_at_most_300_milliseconds_for_the_table() {
     for known in [false, true] {
         let table = Table::at_level(2);
         let cache = cache(&table);
@@ -221,8 +223,9 @@ async fn a_request_waits_300_milliseconds_for_the_table_at_most_and_the_next_one
     }
 }
 
+/// The first read ran before there was a request; its failure must not start a back-off for the request.
 #[tokio::test(start_paused = true)]
-async fn a_first_read_that_failed_before_there_was_a_request_does_not_keep_the_request_from_reading() {
+async fn the_first_request_retries_a_failed_first_read() {
     let table = Table::at_level(1);
     table.fails();
     let cache = cache(&table);
@@ -231,8 +234,10 @@ async fn a_first_read_that_failed_before_there_was_a_request_does_not_keep_the_r
     assert_eq!(route(&cache).await, 2);
 }
 
+/// The table hangs while an environment starts. The start has waited for two reads, so its first request waits for
+/// none.
 #[tokio::test(start_paused = true)]
-async fn an_environment_that_starts_while_the_table_hangs_waits_for_two_reads_and_its_first_request_for_no_other() {
+async fn a_start_waits_for_two_reads_and_its_request_for_none() {
     let table = Table::at_level(2);
     table.takes(Duration::from_hours(1));
     let cache = cache(&table);
@@ -242,8 +247,9 @@ async fn an_environment_that_starts_while_the_table_hangs_waits_for_two_reads_an
     assert_eq!((begun.elapsed(), table.reads()), (2 * READ_LIMIT, 2));
 }
 
+/// A single older read comes from a replica that lags. A second one means that an operator restored an old item.
 #[tokio::test(start_paused = true)]
-async fn a_replica_that_lags_takes_no_newer_state_back_but_an_older_one_that_stays_is_believed() {
+async fn a_lagging_replica_is_ignored_until_it_persists() {
     let (old, new) = (stored_version(3, 7), stored_version(1, 8));
     let table = Table::at_level(1);
     table.answers(Ok(new.clone()));
@@ -258,7 +264,7 @@ async fn a_replica_that_lags_takes_no_newer_state_back_but_an_older_one_that_sta
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_table_hangs_reads_become_rare_and_end_soon_after_it_is_back() {
+async fn reads_become_rare_while_the_table_hangs() {
     let table = Table::at_level(2);
     let cache = cache(&table);
     cache.prime().await;
@@ -310,7 +316,7 @@ impl Write for Log {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trouble_is_warned_of_once_when_it_begins_and_told_once_when_it_ends() {
+async fn a_failing_table_is_logged_when_it_begins_and_ends() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
@@ -338,7 +344,7 @@ async fn trouble_is_warned_of_once_when_it_begins_and_told_once_when_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_reads_and_the_age_of_the_state_are_metrics_of_the_deployment() {
+async fn failed_reads_and_the_states_age_are_metrics() {
     let table = common::table(Ok(stored(2)));
     let controller = common::TestController {
         states: StateCache::new(table, TTL, Level::Maintenance),
@@ -364,10 +370,10 @@ async fn failed_reads_and_the_age_of_the_state_are_metrics_of_the_deployment() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Whatever the table does, no request waits long or is routed by what the table never said, and once the
-    /// table has been well for a while its level is the one.
+    /// Whatever the table does, no request waits long or is routed by a level that the table never had. Once the table
+    /// has worked for a while, its level is used.
     #[test]
-    fn no_history_of_the_table_makes_a_request_wait_or_keeps_an_old_level(
+    fn no_table_history_delays_a_request_or_keeps_a_level(
         steps in prop::collection::vec((0_u64..3_000, 0_u8..=6, 0_u64..500), 1..60),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();

@@ -1,4 +1,4 @@
-//! The controller with real SDK clients, while what they talk to is slow, broken or gone.
+//! The controller with real SDK clients, while AWS is slow, broken or unreachable.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -14,7 +14,7 @@ use common::{ask, event};
 use controller::{PAYLOAD_LIMIT, PerLevel, StateCache};
 use serde_json::{Value, json};
 
-/// Far more than a request may take, and far less than one that waits for what never comes.
+/// Far more than a request may take, and far less than a request that waits for ever.
 const SOON: Duration = Duration::from_secs(2);
 
 fn url(address: &str) -> String {
@@ -29,7 +29,7 @@ fn controller(dynamodb: &str, lambda: &Lambda) -> RealController {
     real_controller(&url(dynamodb), &url(&lambda.stub.address))
 }
 
-/// With a time to live of nothing: each request reads, unless a read has just failed.
+/// A controller with a time to live of zero: each request reads, unless a read has just failed.
 fn reading_always(controller: RealController, dynamodb: &str) -> RealController {
     let table = common::stubs::state_table(&url(dynamodb));
     RealController { states: StateCache::new(table, Duration::ZERO, Level::Maintenance), ..controller }
@@ -53,7 +53,7 @@ async fn expect_level(controller: &RealController, level: Level, trouble: &str) 
     }
 }
 
-/// What `DynamoDB` may answer that is no state.
+/// Answers of `DynamoDB` that are not a valid state.
 fn bad_replies() -> Vec<(&'static str, Reply)> {
     let attribute = |name: &str, value: Value| Reply::json(200, &json!({ "Item": { name: value } }));
     vec![
@@ -64,12 +64,12 @@ fn bad_replies() -> Vec<(&'static str, Reply)> {
         ("no rights", dynamodb_error(400, "AccessDeniedException")),
         ("no JSON", Reply::Now(200, vec![], b"<html>".to_vec())),
         ("too slow", Reply::After(Duration::from_millis(900), 200, b"{}".to_vec())),
-        ("garbage", attribute("currentLevel", json!({ "N": "7" }))),
+        ("an unknown level", attribute("currentLevel", json!({ "N": "7" }))),
     ]
 }
 
 #[tokio::test]
-async fn with_dynamodb_gone_from_the_start_the_fallback_level_answers_at_once() {
+async fn an_unreachable_table_at_start_means_the_fallback_level() {
     let lambda = all_well();
     let refusing = Refusing::new();
     expect_level(&controller(&refusing.address, &lambda), Level::Maintenance, "refuses").await;
@@ -83,7 +83,7 @@ async fn with_dynamodb_gone_from_the_start_the_fallback_level_answers_at_once() 
 }
 
 #[tokio::test]
-async fn with_dynamodb_failing_from_the_start_the_fallback_level_answers_at_once() {
+async fn a_failing_table_at_start_means_the_fallback_level() {
     for (trouble, reply) in bad_replies() {
         let lambda = all_well();
         let dynamodb = DynamoDb::start(reply);
@@ -93,7 +93,7 @@ async fn with_dynamodb_failing_from_the_start_the_fallback_level_answers_at_once
 }
 
 #[tokio::test]
-async fn with_dynamodb_failing_later_the_last_known_level_answers_at_once_and_the_new_one_when_it_is_well_again() {
+async fn the_last_known_level_serves_until_dynamodb_recovers() {
     for (trouble, reply) in bad_replies() {
         let lambda = all_well();
         let dynamodb = DynamoDb::start(item(2));
@@ -114,7 +114,7 @@ async fn with_dynamodb_failing_later_the_last_known_level_answers_at_once_and_th
 }
 
 #[tokio::test]
-async fn with_dynamodb_gone_later_the_last_known_level_answers_at_once() {
+async fn an_unreachable_table_later_means_the_last_known_level() {
     let lambda = all_well();
     let dynamodb = DynamoDb::start(item(1));
     let address = dynamodb.stub.address.clone();
@@ -125,22 +125,22 @@ async fn with_dynamodb_gone_later_the_last_known_level_answers_at_once() {
 }
 
 #[tokio::test]
-async fn a_second_try_mends_a_read_that_failed_once() {
+async fn a_second_attempt_succeeds_after_a_failed_read() {
     let lambda = all_well();
     let dynamodb = DynamoDb::start(dynamodb_error(500, "InternalServerError"));
     let controller = controller(&dynamodb.stub.address, &lambda);
-    let mend = async {
+    let recovery = async {
         while dynamodb.reads() == 0 {
             tokio::task::yield_now().await;
         }
         dynamodb.answers(item(1));
     };
-    let (answer, ()) = tokio::join!(ask_soon(&controller, "GET"), mend);
+    let (answer, ()) = tokio::join!(ask_soon(&controller, "GET"), recovery);
     assert_eq!((&answer["headers"]["X-Circuit-Breaker-Level"], dynamodb.reads()), (&json!("1"), 2));
 }
 
 #[tokio::test]
-async fn a_routed_request_is_one_call_and_the_state_at_most_one_more_in_its_time_to_live() {
+async fn a_routed_request_is_one_invocation_and_at_most_one_read() {
     let lambda = all_well();
     let dynamodb = DynamoDb::start(item(1));
     let controller = controller(&dynamodb.stub.address, &lambda);
@@ -167,8 +167,9 @@ async fn impatient(lambda_url: &str) -> (DynamoDb, RealController) {
     (dynamodb, controller)
 }
 
+/// A retry could carry out a transfer twice. The caller gets 504, because the outcome is unknown.
 #[tokio::test]
-async fn a_service_that_hangs_is_invoked_exactly_once_and_an_unsafe_request_ends_as_unknown() {
+async fn a_hanging_service_is_invoked_once_for_an_unsafe_request() {
     let lambda = Lambda::start([Reply::Never, well(), well()]);
     let (_dynamodb, controller) = impatient(&url(&lambda.stub.address)).await;
     let answer = ask_soon(&controller, "POST").await;
@@ -180,7 +181,7 @@ async fn a_service_that_hangs_is_invoked_exactly_once_and_an_unsafe_request_ends
 }
 
 #[tokio::test]
-async fn a_read_of_a_service_that_hangs_is_answered_by_the_next_one_and_each_is_invoked_once() {
+async fn a_hanging_read_is_answered_by_the_next_service() {
     let lambda = Lambda::start([Reply::Never, well(), well()]);
     let (_dynamodb, controller) = impatient(&url(&lambda.stub.address)).await;
     let answer = ask_soon(&controller, "GET").await;
@@ -191,7 +192,7 @@ async fn a_read_of_a_service_that_hangs_is_answered_by_the_next_one_and_each_is_
 }
 
 #[tokio::test]
-async fn with_every_service_hanging_the_answer_comes_before_the_time_is_up() {
+async fn with_every_service_hanging_the_answer_comes_in_time() {
     let lambda = Lambda::start([Reply::Never, Reply::Never, Reply::Never]);
     let dynamodb = DynamoDb::start(item(1));
     // The services' own timeouts of 5 s are far longer than the time that is left.
@@ -227,7 +228,7 @@ fn failures() -> Vec<(Reply, u16, &'static str)> {
         (Reply::Now(502, vec![], b"<html>".to_vec()), 504, "lost"),
         (function_error(&json!({ "errorType": "Panic", "errorMessage": "no" })), 504, "crash"),
         (function_error(&timed_out), 504, "timeout"),
-        (Reply::Now(200, vec![], b"hello".to_vec()), 504, "nonsense"),
+        (Reply::Now(200, vec![], b"hello".to_vec()), 504, "invalid-response"),
     ]
 }
 
@@ -256,8 +257,9 @@ async fn what_lambda_finds_too_large_is_neutral() {
     }
 }
 
+/// An unsafe request whose answer was lost is answered as unknown, because the service may have run.
 #[tokio::test]
-async fn a_request_that_never_left_may_be_sent_again_and_one_whose_answer_was_lost_is_unknown() {
+async fn only_a_request_that_never_left_may_be_retried() {
     let refusing = Refusing::new();
     let (_dynamodb, controller) = impatient(&url(&refusing.address)).await;
     let answer = ask_soon(&controller, "POST").await;
@@ -268,7 +270,7 @@ async fn a_request_that_never_left_may_be_sent_again_and_one_whose_answer_was_lo
     assert_eq!(ask_soon(&controller, "POST").await["statusCode"], 504);
     assert_eq!(hangs_up.connections(), 1);
 
-    // No handshake in the second that connecting may take, twice: what was never sent is tried once more.
+    // No handshake in the second that connecting may take, twice: a request that was never sent is sent once more.
     let mute = Stub::mute();
     let (_dynamodb, controller) = impatient(&format!("https://{}", mute.address)).await;
     let controller = RealController { service_timeouts: common::five_seconds(), ..controller };

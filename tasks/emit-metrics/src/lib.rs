@@ -12,17 +12,17 @@ use serde_json::Value;
 /// The task, with its port.
 #[derive(Clone, Debug)]
 pub struct EmitMetrics<M> {
-    /// Where the metrics go.
+    /// The writer of the metrics.
     pub metrics: M,
     /// The deployment whose metrics they are.
     pub deployment: String,
 }
 
 impl<M: MetricWriter> EmitMetrics<M> {
-    /// Emits `Evaluation` and `CurrentLevel`, so that the state itself is announced every time;
-    /// `Transition` where the level moved, `WouldTransition` where a hold or `MODE=observe-only` prevented it, and
-    /// `HoldMinutesLeft` while there is a hold; `ProbesRefused` once the better level has refused most probes for so
-    /// long that people must know. Or `NotificationMissing` alone, where people were not told.
+    /// Emits `Evaluation` and `CurrentLevel` each time, `Transition` if the level moved, `WouldTransition` if a hold or
+    /// the mode `observe-only` prevented a move, `HoldMinutesLeft` during a hold, and `ProbesRefused` once the better
+    /// level has refused most probes for so long that people must know. If a notification failed, emits
+    /// `NotificationMissing` only, because another call emits the rest.
     ///
     /// # Errors
     /// `MetricsNotEmitted`; `InvalidRequest` for input that no evaluation writes.

@@ -72,7 +72,7 @@ async fn while_a_hold_lasts_its_rest_and_what_it_prevents_are_told() {
     assert_eq!(values(&task), told);
     task.metrics.sets.lock().unwrap().clear();
     task.handle(input, expires_at).await.unwrap();
-    assert!(!values(&task).iter().any(|(name, _)| *name == "HoldMinutesLeft"), "an expired hold is none");
+    assert!(!values(&task).iter().any(|(name, _)| *name == "HoldMinutesLeft"), "an expired hold has no metric");
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn refused_probes_are_told_once_people_are_to_be_alarmed() {
 }
 
 #[tokio::test]
-async fn a_transition_that_nobody_was_told_of_is_told_of_alone() {
+async fn an_unannounced_transition_emits_one_metric_only() {
     let task = task(false);
     let mut input = input("transition", 3);
     input["notificationMissing"] = json!(true);
@@ -110,7 +110,7 @@ async fn a_transition_that_nobody_was_told_of_is_told_of_alone() {
 }
 
 #[tokio::test]
-async fn while_automation_only_observes_each_look_tells_what_it_would_do() {
+async fn in_observe_only_each_evaluation_reports_its_move() {
     let task = task(false);
     let observing = SystemState { prevented: Some(Level::Degraded), ..state(1) };
     task.handle(json!({"outcome": "record", "state": observing, "prevented": 2}), NOW).await.unwrap();
@@ -121,7 +121,7 @@ async fn while_automation_only_observes_each_look_tells_what_it_would_do() {
 }
 
 #[tokio::test]
-async fn metrics_that_are_not_stored_and_bad_input_fail_under_their_names() {
+async fn unstored_metrics_and_bad_input_fail_under_their_names() {
     assert_eq!(task(true).handle(input("none", 1), NOW).await.unwrap_err().name, ErrorName::MetricsNotEmitted);
     for bad in [json!({"outcome": "none"}), json!({"outcome": "maybe", "state": state(1)}), json!(null)] {
         assert_eq!(task(false).handle(bad, NOW).await.unwrap_err().name, ErrorName::InvalidRequest);

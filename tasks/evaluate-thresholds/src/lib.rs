@@ -15,15 +15,15 @@ use serde_json::Value;
 /// The task, with its ports.
 #[derive(Clone, Debug)]
 pub struct EvaluateThresholds<S, E> {
-    /// Where the state and its records are.
+    /// The store of the state and of its records.
     pub states: S,
-    /// Where the evidence is.
+    /// The reader of the evidence.
     pub evidence: E,
-    /// What decides.
+    /// The policy.
     pub policy: Policy,
 }
 
-/// Where an evaluation starts from.
+/// The state that an evaluation starts from.
 struct Base {
     state: SystemState,
     expected: Expected,
@@ -55,12 +55,12 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
     }
 
     async fn base(&self, request: &TransitionRequest, now: Timestamp) -> Result<Base, TaskError> {
-        // Before the state, so that no record can be ahead of it only because both were written in between.
+        // Read before the state, or a record could be newer than the state because both were written in between.
         let last_known = if request.repairs() { self.states.last_known().await? } else { None };
         match self.states.read().await? {
             Stored::State(state) => {
                 if let Err(problem) = state.check_at(now) {
-                    let problem = format!("the state item makes no sense: attribute {problem}");
+                    let problem = format!("the state item is corrupt: attribute {problem}");
                     return self.repaired(request, last_known, &problem, now);
                 }
                 if let Some(last_known) = last_known.filter(|known| known.is_ahead_of(&state)) {
@@ -76,7 +76,9 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
                 "the state item has schemaVersion {}, and this version knows {SCHEMA_VERSION}: deploy the newer version",
                 newer.schema_version
             ))),
-            Stored::Lost => self.repaired(request, last_known, "the state item is gone, but there is a history", now),
+            Stored::Lost => {
+                self.repaired(request, last_known, "the state item is missing, but there is a history", now)
+            }
             Stored::Unreadable(problem) => self.repaired(request, last_known, &problem, now),
         }
     }
@@ -97,12 +99,13 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
         Ok(self.after(last_known, now))
     }
 
-    /// Going on from the newest record.
+    /// Decides a repair that continues after the newest record.
     fn after(&self, last_known: LastKnown, now: Timestamp) -> Base {
         Base { state: last_known.state(&self.policy, now), expected: Expected::Repair }
     }
 
-    /// A command whose execution runs twice is carried out once, and its name carries out no other.
+    /// Returns the decision for a command whose execution ran before: it is carried out once, and another command under
+    /// its name is refused.
     async fn carried_out(
         &self,
         request: &TransitionRequest,

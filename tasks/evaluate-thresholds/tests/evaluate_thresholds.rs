@@ -141,7 +141,7 @@ async fn a_force_never_reads_metrics() {
 }
 
 #[tokio::test]
-async fn while_level_1_is_probed_its_outcomes_and_the_slow_calls_are_read_and_decide() {
+async fn outcomes_of_a_probed_level_1_decide() {
     let from = "2026-09-10T14:05:00Z".parse().unwrap();
     let probing = Probing { from, percent: 5, percent_since: from, idle_since: None, refusing: None };
     let degraded = SystemState {
@@ -166,7 +166,7 @@ async fn while_level_1_is_probed_its_outcomes_and_the_slow_calls_are_read_and_de
 }
 
 #[tokio::test]
-async fn a_rehearsal_says_so() {
+async fn a_dry_run_says_so() {
     let request = json!({"trigger": "schedule", "dryRun": true});
     let evaluation = task(stored(state()), failures(5)).handle(input(&request), now()).await.unwrap();
     assert!(evaluation.dry_run);
@@ -213,7 +213,7 @@ fn force(extra: &Value) -> Value {
     request
 }
 
-/// What a force comes to where the records' newest says epoch 7, version 40, level 3.
+/// Returns the result of a force if the newest record has epoch 7, version 40 and level 3.
 async fn forced(stored: Result<Stored, StoreError>, extra: &Value) -> Result<Evaluation, TaskError> {
     let mut task = task(stored, failures(0));
     task.states.last_known = Some(LastKnown { version: 40, epoch: 7, level: Level::Maintenance });
@@ -229,7 +229,7 @@ async fn a_command_asks_for_a_record_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_lost_or_unreadable_state_is_repaired_on_request_and_the_epochs_go_on() {
+async fn a_repair_continues_the_epochs() {
     for lost in [Stored::Lost, Stored::Unreadable("`epoch` is missing".into())] {
         let refused = forced(Ok(lost.clone()), &json!({})).await.unwrap_err();
         assert_eq!(refused.name, ErrorName::StateUnavailable);
@@ -245,7 +245,7 @@ async fn a_lost_or_unreadable_state_is_repaired_on_request_and_the_epochs_go_on(
 }
 
 #[tokio::test]
-async fn a_state_that_is_older_than_its_history_goes_on_after_the_newest_record() {
+async fn a_state_older_than_its_history_is_repaired() {
     let evaluation = forced(stored(state()), &json!({"repair": true})).await.unwrap();
     assert_eq!(evaluation.write.unwrap().state.epoch, 8);
     // The copy may be of the present epoch, with a hold gone.
@@ -274,14 +274,15 @@ async fn a_command_whose_execution_is_run_twice_is_carried_out_once() {
     let second = task.handle(input(&force(&json!({"holdMinutes": 5}))), now()).await.unwrap();
     assert_eq!((second.outcome, second.write), (Outcome::None, None));
     assert!(second.reason.contains("carried out its command already"), "{}", second.reason);
-    let rehearsed = task.handle(input(&force(&json!({"holdMinutes": 5, "dryRun": true}))), now()).await.unwrap();
-    assert_eq!(rehearsed.outcome, Outcome::None);
+    let dry_run = task.handle(input(&force(&json!({"holdMinutes": 5, "dryRun": true}))), now()).await.unwrap();
+    assert_eq!(dry_run.outcome, Outcome::None);
     let request = TransitionRequest::parse(json!({"trigger": "schedule"})).unwrap();
-    assert!(!request.is_command(), "evaluations may come twice: they look again");
+    assert!(!request.is_command(), "evaluations may run twice");
 }
 
+/// Without the refusal, the second command would be answered as done and never happen.
 #[tokio::test]
-async fn another_command_under_the_name_of_one_that_was_carried_out_is_refused_and_not_taken_for_done() {
+async fn another_command_under_a_used_name_is_refused() {
     let mut task = task(stored(state()), failures(0));
     let first = task.handle(input(&force(&json!({"holdMinutes": 5}))), now()).await.unwrap();
     task.states.command = first.write.unwrap().command;

@@ -1,8 +1,8 @@
 //! SDK clients with timeouts, configured by what Lambda sets.
 //!
-//! Lambda gives a function its region and its credentials as environment variables, always and nothing
-//! else. So nothing else is looked at: the SDK's default chain would look for profiles, containers and
-//! instance metadata at every start, and bring the clients for asking them.
+//! Lambda always gives a function its region and its credentials as environment variables, so only these are read. The
+//! SDK's default chain would look for profiles, containers and instance metadata at every start, and needs clients for
+//! that.
 
 use std::time::Duration;
 
@@ -27,43 +27,43 @@ use crate::connections::host_of;
 use crate::https;
 use crate::settings::{Environment, SettingError};
 
-/// How long a call may take.
+/// Timeouts of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// One attempt.
+    /// Timeout of one attempt.
     pub attempt: Duration,
-    /// All attempts together.
+    /// Timeout of all attempts together.
     pub operation: Duration,
 }
 
-/// What the tasks of the state machine allow a call. No task makes more than six, one after the other,
-/// and is given 25 s for them by the template, so that it fails under its own name and not the runtime's.
+/// Timeouts of a call in the tasks of the state machine. No task makes more than six calls, one after the other, and
+/// the template gives it 25 s, so that it fails under its own name and not under the runtime's.
 pub const TASK_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(1_500), operation: Duration::from_secs(4) };
 
-/// What reading the evidence may take, a page and all of it. After an incident of 15 days, the longest for which
+/// Timeouts for reading a page of the evidence, and all of it. After an incident of 15 days, the longest for which
 /// CloudWatch keeps minutes, the six series have 129,000 one-minute values and, with the longest window, 61,560
 /// one-second values. The evaluation reads the state before it, in two calls at most, 8 s by [`TASK_TIMEOUTS`], so that
 /// 18 of its 25 s are used.
 pub const EVIDENCE_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_secs(5), operation: Duration::from_secs(10) };
 
-/// What reading the state may cost a request.
+/// Timeouts for reading the state within a request.
 pub const ROUTING_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(150), operation: Duration::from_millis(300) };
 
-/// What reading the history may cost the request that asks for it. One attempt may take all of it, because a slow answer
-/// is worth having; a second one is for an answer that was refused at once.
+/// Timeouts for reading the history within a request. One attempt may take the whole time, because a slow answer is
+/// useful. A second attempt happens only if the first one is refused at once.
 pub const HISTORY_TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(1), operation: Duration::from_secs(1) };
 
-/// The configuration that Lambda's environment gives, with these timeouts and the SDK's standard retries. All clients
-/// made of it share one HTTPS client.
+/// Returns the configuration from Lambda's environment, with these timeouts and the SDK's standard retries. All clients
+/// that are made from it share one HTTPS client.
 ///
 /// Of the SDK's own settings `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_USE_FIPS_ENDPOINT` and
 /// `AWS_USE_DUALSTACK_ENDPOINT` are honoured.
 ///
 /// # Errors
-/// Names the variable that is missing or makes no sense.
+/// Names the variable that is missing or invalid.
 pub fn sdk_config(environment: &Environment, timeouts: Timeouts) -> Result<SdkConfig, SettingError> {
     let optional = |name: &str| Some(environment.text(name, "")).filter(|value| !value.is_empty());
     let switch = |name: &str| environment.one_of(name, &[("false", false), ("true", true)]);
@@ -74,7 +74,7 @@ pub fn sdk_config(environment: &Environment, timeouts: Timeouts) -> Result<SdkCo
     credentials.set_session_token(optional("AWS_SESSION_TOKEN"));
     credentials.set_account_id(optional("AWS_ACCOUNT_ID").map(Into::into));
     let mut config = SdkConfig::builder()
-        // Pinned: a newer behaviour of the SDK is to be read about before it is taken.
+        // Pinned, so that a new behaviour of the SDK is reviewed before it is used.
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(environment.required("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(credentials.build()))
@@ -104,8 +104,8 @@ fn timeout_config(timeouts: Timeouts) -> TimeoutConfig {
     TimeoutConfig::builder().operation_attempt_timeout(timeouts.attempt).operation_timeout(timeouts.operation).build()
 }
 
-/// A Lambda client that never retries: the SDK's three tries would make one transfer three. How long an
-/// invocation may take is for each call to say.
+/// Returns a Lambda client that never retries, because the SDK's three attempts could make three transfers of one. Each
+/// call sets its own timeout.
 #[cfg(feature = "lambda")]
 #[must_use]
 pub fn lambda_without_retries(config: &SdkConfig) -> aws_sdk_lambda::Client {
@@ -116,16 +116,16 @@ pub fn lambda_without_retries(config: &SdkConfig) -> aws_sdk_lambda::Client {
     aws_sdk_lambda::Client::from_conf(config)
 }
 
-/// A DynamoDB client for reading the state within [`ROUTING_TIMEOUTS`]. The SDK's own pause before a second try
-/// is up to a second, which would use up the time without trying.
+/// Returns a DynamoDB client for reading the state within [`ROUTING_TIMEOUTS`]. Its pause before a second attempt is
+/// short, because the SDK's default of up to a second would use up the time.
 #[cfg(feature = "dynamodb")]
 #[must_use]
 pub fn dynamodb_for_routing(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     dynamodb_within(config, ROUTING_TIMEOUTS)
 }
 
-/// A DynamoDB client for reading the history within [`HISTORY_TIMEOUTS`]. It shares its connections with the client of
-/// the same configuration that reads the state.
+/// Returns a DynamoDB client for reading the history within [`HISTORY_TIMEOUTS`]. It shares its connections with the
+/// client of the same configuration that reads the state.
 #[cfg(feature = "dynamodb")]
 #[must_use]
 pub fn dynamodb_for_history(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
@@ -145,7 +145,7 @@ fn dynamodb_within(config: &SdkConfig, timeouts: Timeouts) -> aws_sdk_dynamodb::
     aws_sdk_dynamodb::Client::from_conf(config)
 }
 
-/// A CloudWatch client for reading the evidence within [`EVIDENCE_TIMEOUTS`].
+/// Returns a CloudWatch client for reading the evidence within [`EVIDENCE_TIMEOUTS`].
 #[cfg(feature = "cloudwatch")]
 #[must_use]
 pub fn cloudwatch_for_evidence(config: &SdkConfig) -> aws_sdk_cloudwatch::Client {
@@ -154,7 +154,7 @@ pub fn cloudwatch_for_evidence(config: &SdkConfig) -> aws_sdk_cloudwatch::Client
     aws_sdk_cloudwatch::Client::from_conf(config)
 }
 
-/// A Step Functions client for `StartSyncExecution`.
+/// Returns a Step Functions client for `StartSyncExecution`.
 #[cfg(feature = "step-functions")]
 #[must_use]
 pub fn step_functions(config: &SdkConfig) -> aws_sdk_sfn::Client {
@@ -165,8 +165,8 @@ pub fn step_functions(config: &SdkConfig) -> aws_sdk_sfn::Client {
     aws_sdk_sfn::Client::from_conf(builder.build())
 }
 
-/// Takes off the `sync-` that the SDK puts before the host of `StartSyncExecution`. With an endpoint
-/// of one's own there is no DNS name for it.
+/// Removes the prefix `sync-` that the SDK puts before the host of `StartSyncExecution`. A custom endpoint has no DNS
+/// name with it.
 #[cfg(feature = "step-functions")]
 #[derive(Debug)]
 struct PlainHost;
@@ -190,9 +190,9 @@ impl Intercept for PlainHost {
     }
 }
 
-/// Makes of a call a bare `HEAD /` to the same host: it opens the connection that calls will use, and
-/// does nothing else. It carries no signature, needs no permission and leaves no trace in the account.
-/// Whatever the answer is, it is no answer to the call, which therefore fails.
+/// Replaces a call by a bare `HEAD /` to the same host, which only opens the connection for later calls. It carries no
+/// signature, needs no permission and leaves no trace in the account. Its answer never fits the call, so the call
+/// fails.
 #[derive(Debug)]
 struct Knock;
 
@@ -218,7 +218,8 @@ impl Intercept for Knock {
     }
 }
 
-/// Opens a connection to `CloudWatch`, so that the first call need not. What goes wrong is for that call to say.
+/// Opens a connection to `CloudWatch`, so that the first call does not have to. Errors are ignored: the first call
+/// reports them.
 #[cfg(feature = "cloudwatch")]
 pub async fn connect_to_cloudwatch(client: &aws_sdk_cloudwatch::Client) {
     drop(client.put_metric_data().customize().interceptor(Knock).send().await);

@@ -108,7 +108,7 @@ impl Config {
         settings.trip_when = self.word("policy.trip_when", settings.trip_when)?;
         for number in NUMBERS {
             let key = format!("policy.{}", number.key);
-            let value = self.number(&key, number.of(&settings), number.least..=number.most)?;
+            let value = self.number(&key, number.of(&settings), number.minimum..=number.maximum)?;
             number.set(&mut settings, value);
         }
         Policy::new(settings).map_err(|error| refused(&format!("policy.{}", error.setting), error.problem))

@@ -11,17 +11,16 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::metrics::{Metric, MetricLog, MetricSet};
 
-/// Room for a line as they are, so that it need not grow.
+/// Initial capacity of a line, large enough for the metrics that the system writes.
 const LINE_BYTES: usize = 1024;
 
 /// Writes each set as one line of embedded metric format on standard output, from where Lambda's log
 /// delivery takes it to CloudWatch: no call, no latency.
 ///
-/// What the lines say of their metrics is longer than the metrics, and the same from request to request; so it is
-/// written once.
+/// The metadata of a line is longer than its values and the same for each request, so it is serialized once.
 #[derive(Debug, Default)]
 pub struct EmbeddedMetricLog {
-    /// Each with a set that it describes. There are as many as the code has kinds of sets: about a dozen.
+    /// The metadata, each with a set that it describes. The code has about a dozen kinds of sets.
     directives: Mutex<Vec<(MetricSet, Arc<RawValue>)>>,
 }
 
@@ -35,8 +34,8 @@ impl MetricLog for EmbeddedMetricLog {
 }
 
 impl EmbeddedMetricLog {
-    /// One line at a storage resolution of one second, with its end. A value that is not a number, or infinite, is
-    /// written as `null`.
+    /// Returns one line, with its line break, at a storage resolution of one second. A value that is not a number, or
+    /// infinite, is written as `null`.
     ///
     /// # Errors
     /// Never in practice.
@@ -81,7 +80,7 @@ fn directive_of(set: &MetricSet) -> MetricDirective<'_> {
     }
 }
 
-/// What tells metrics from whatever else is logged.
+/// The prefix that distinguishes metrics from other log lines.
 #[derive(Serialize)]
 struct Metadata<'a> {
     #[serde(rename = "Timestamp")]
@@ -163,7 +162,7 @@ mod tests {
         ] {
             assert_eq!(line(&log, &set), line(&EmbeddedMetricLog::default(), &set));
         }
-        // Levels share what is said of their metrics.
+        // The metrics of all levels share their metadata.
         assert_eq!(log.directives.lock().unwrap().len(), 5);
     }
 }

@@ -2,19 +2,19 @@
 //!
 //! The SDK's own client parses the machine's certificates, some 145 of them, for each service client. Reading and
 //! parsing them once is a quarter of a whole start, and the endpoints of AWS show certificates of Amazon's own
-//! authorities. So those five are compiled in and asked first; where they do not vouch for a server, the machine's are
-//! read and asked too.
+//! authorities. So those five are compiled in and tried first. If they did not sign a server's certificate, the
+//! machine's certificates are read and tried too.
 //!
 //! # What it costs a bank
 //!
 //! | taken | because |
 //! |---|---|
-//! | Amazon's five authorities first, the machine's second | Amazon advises trust stores of one's own to hold all five, and advises against pinning (<https://www.amazontrust.com/repository/>). This is no pinning: what the machine trusts is trusted, so that a new authority needs no deployment. Only one that Amazon withdraws stays trusted until the next |
+//! | Amazon's five authorities first, the machine's second | Amazon advises that a custom trust store holds all five, and advises against pinning (<https://www.amazontrust.com/repository/>). This is no pinning: what the machine trusts is trusted, so that a new authority needs no deployment. Only one that Amazon withdraws stays trusted until the next |
 //! | `SSL_CERT_FILE` or `SSL_CERT_DIR`, where set, in place of both | the list of a bank that keeps one must be the whole of it, an inspecting proxy's own authority must be enough, and where the endpoints of a partition show others than Amazon's, reading the machine's at the start beats a refused handshake first: `/etc/pki/tls/certs/ca-bundle.crt` in `provided.al2023`. `HTTPS_PROXY` and `NO_PROXY` work as everywhere |
 //! | aws-lc, as the SDK | its FIPS build is the one with a certificate: `rustls::crypto::default_fips_provider` in place of aws-lc's and the feature `fips` of `rustls` take it, at the cost of its self-tests at each start. FIPS *endpoints* need neither: `AWS_USE_FIPS_ENDPOINT=true` |
 //! | aws-lc's two independent sources of randomness | its rule is that two must fail before anything can be predicted. Beside the kernel it takes the processor's instruction or, by default, the jitter of execution times, whose collection burns 50 ms of processor at the first random number of a process. On x86-64, where every processor that runs Lambda has RDRAND, the build leaves jitter out (`.cargo/config.toml`) and two sources remain. On arm64 it stays in, because Graviton2 has no such instruction and the kernel would remain alone |
 //!
-//! What is not taken: certificates that are not verified, early data (replays), a client without
+//! Not used: certificates that are not verified, early data (replays), a client without
 //! post-quantum key exchange (it would save about a kilobyte a handshake). How connections are kept, and when none is
 //! used again, is in the module [`connections`](crate::connections).
 
@@ -41,17 +41,16 @@ use crate::settings::{Environment, SettingError};
 /// The authorities of Amazon Trust Services: "Amazon Root CA 1" to 4 and Starfield's G2.
 const AMAZON: &[u8] = include_bytes!("amazon-trust-services.pem");
 
-/// A client that trusts as the module says. Making it needs the processor, of which a starting environment has the
-/// whole and a running one what its memory buys: make it before the first event is asked for.
+/// Returns a client with the trust that this module describes. Making it takes processor time. A starting environment
+/// has the whole processor and a running one a share by its memory, so make it before the first event is requested.
 ///
 /// # Errors
-/// `SSL_CERT_FILE` or `SSL_CERT_DIR` name nothing that holds certificates, or the proxy's scheme is neither HTTP nor
-/// HTTPS.
+/// `SSL_CERT_FILE` or `SSL_CERT_DIR` holds no certificates, or the proxy's scheme is neither HTTP nor HTTPS.
 pub fn client(environment: &Environment) -> Result<SharedHttpClient, SettingError> {
-    // The first random number of a process is the slow one: let it be drawn here. That it was refused, a
+    // The first random number of a process is slow, so it is drawn here. If that fails, a
     // handshake will say.
     drop(default_provider().secure_random.fill(&mut [0]));
-    // Nothing in it can fail today.
+    // None of this can fail today.
     let tls = tls().map_err(|error| SettingError::new("SSL_CERT_FILE", error.to_string()))?;
     check_proxy(environment)?;
     let connector = if has_own_list(environment)? {
@@ -63,11 +62,12 @@ pub fn client(environment: &Environment) -> Result<SharedHttpClient, SettingErro
             both
         }))
     };
-    // Whatever settings a service client has of its own.
+    // The settings of a service client do not matter.
     Ok(http_client_fn(move |_, _| connector.clone()))
 }
 
-/// Refuses a proxy that no call could go through. The scheme alone is quoted: the rest may have a password.
+/// Refuses a proxy that no call could go through. The error quotes the scheme only, because the rest may hold a
+/// password.
 fn check_proxy(environment: &Environment) -> Result<(), SettingError> {
     // In the order in which they are taken.
     let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
@@ -94,7 +94,7 @@ fn has_own_list(environment: &Environment) -> Result<bool, SettingError> {
     {
         return Err(refused("SSL_CERT_FILE", path));
     }
-    // Whoever reads the machine's list would take it for the name of a file.
+    // The reader of the machine's list would take the empty value for a file name.
     if environment.is_set_to_nothing("SSL_CERT_FILE") {
         return Err(refused("SSL_CERT_FILE", ""));
     }
@@ -112,14 +112,14 @@ fn holds_a_certificate(file: &Path) -> bool {
     CertificateDer::pem_file_iter(file).is_ok_and(|mut certificates| certificates.any(|read| read.is_ok()))
 }
 
-/// The authorities that are compiled in.
+/// Returns the authorities that are compiled in.
 fn amazon() -> RootCertStore {
     let mut authorities = RootCertStore::empty();
     authorities.add_parsable_certificates(CertificateDer::pem_slice_iter(AMAZON).flatten());
     authorities
 }
 
-/// The authorities that the machine trusts, or the list in their place. Reading and parsing them takes its time.
+/// Returns the authorities that the machine trusts, or the custom list. Reading and parsing them is slow.
 fn machine() -> RootCertStore {
     let read = rustls_native_certs::load_native_certs();
     let mut authorities = RootCertStore::empty();
@@ -135,13 +135,14 @@ fn machine() -> RootCertStore {
     authorities
 }
 
-/// Trusts these alone.
+/// Returns a TLS configuration that trusts these authorities only.
 fn connector(tls: Tls, authorities: RootCertStore) -> SharedHttpConnector {
     SharedHttpConnector::new(Connections::new(tls, authorities, SystemTimeSource::new()))
 }
 
-/// Sends with the trust in Amazon's authorities; where they do not vouch for a server, the request, of which nothing
-/// was sent yet, goes with the trust in the machine's. Where those do, so does all that follows.
+/// Sends requests with trust in Amazon's authorities. If they did not sign a server's certificate, no byte of the
+/// request was sent, and the request is sent with trust in the machine's authorities. If that works, later requests use
+/// these at once.
 #[derive(Clone, Debug)]
 struct AmazonFirst(Arc<Connectors>);
 
@@ -153,7 +154,7 @@ struct Connectors {
 }
 
 impl AmazonFirst {
-    /// Once the machine's have vouched for a server they are asked for all, so `machine` holds what `amazon` holds.
+    /// Once the machine's authorities were needed, they are used for every server, so `machine` holds all of `amazon`.
     fn new(tls: Tls, amazon: RootCertStore, machine: impl FnOnce() -> RootCertStore + Send + 'static) -> Self {
         Self(Arc::new(Connectors {
             amazon: connector(tls.clone(), amazon),
@@ -168,7 +169,7 @@ impl HttpConnector for AmazonFirst {
         if self.0.machine_has_vouched.load(Ordering::Relaxed) {
             return self.0.machine.call(request);
         }
-        // A body that can be sent only once keeps the first answer.
+        // A body that can be sent only once cannot be sent again.
         let again = request.try_clone();
         let (answer, connectors) = (self.0.amazon.call(request), Arc::clone(&self.0));
         HttpConnectorFuture::new(async move {
@@ -315,10 +316,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_nobody_vouches_for_gets_nothing_and_changes_nothing() {
+    async fn an_untrusted_server_receives_nothing() {
         let (amazon, bank) = (authority("Amazon"), authority("bank"));
         let client = client_of(&amazon, &bank);
-        for (authority, name) in [(&authority("nobody"), "localhost"), (&amazon, "elsewhere"), (&bank, "elsewhere")] {
+        for (authority, name) in [(&authority("unknown"), "localhost"), (&amazon, "elsewhere"), (&bank, "elsewhere")] {
             let (address, mut requests) = server(authority, name, OK).await;
             assert!(is_refused_certificate(&post(&client, address).await.unwrap_err()));
             assert!(requests.try_recv().is_err());
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_hangs_up_before_it_is_vouched_for_changes_nothing() {
+    async fn a_server_that_hangs_up_early_changes_nothing() {
         let (amazon, bank) = (authority("Amazon"), authority("bank"));
         let (address, _requests) = server(&bank, "localhost", HANGS_UP).await;
         let client = client_of(&amazon, &bank);
@@ -385,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn the_five_authorities_that_are_compiled_in_are_trusted_by_mozilla_too() {
+    fn mozilla_trusts_the_compiled_in_authorities_too() {
         let compiled_in: Vec<_> = CertificateDer::pem_slice_iter(AMAZON).map(Result::unwrap).collect();
         assert_eq!(compiled_in.len(), 5);
         for authority in compiled_in {

@@ -1,4 +1,4 @@
-//! One event of the log as one line of JSON, each text in it bounded.
+//! Formats a log event as one line of JSON with bounded texts.
 
 use std::fmt::{self, Write as _};
 
@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Characters of one text in a line. A text from outside may have any length, and a log is paid for by the byte.
+/// Maximum number of characters of one text. Input may have any length, and logs are billed by the byte.
 pub const LONGEST_TEXT: usize = 2_000;
 /// The end of a text that was cut.
 pub const CUT: &str = " ...";
@@ -53,7 +53,7 @@ impl Line {
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = Bounded::default();
-        // It stops what writes on beyond its bound by an error.
+        // The error stops a formatter that writes beyond the bound.
         let _ = write!(text, "{value:?}");
         self.member(field.name(), &text.0);
     }

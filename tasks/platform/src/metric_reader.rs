@@ -1,4 +1,4 @@
-//! Evidence from `CloudWatch`.
+//! Reads the evidence from `CloudWatch`.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ use crate::clients::EVIDENCE_TIMEOUTS;
 use crate::metrics::{namespace, service_dimensions};
 use crate::task_error::TaskError;
 
-/// The evidence cannot be read completely; deciding from a part of it could be wrong.
+/// The evidence cannot be read completely. A decision on a part of it could be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the metrics cannot be read completely: {0}")]
 pub struct MetricsError(pub String);
 
-/// What helps where the metrics fail.
+/// Advice to an operator if the metrics cannot be read.
 const METRICS_REMEDY: &str = "evaluations go on when CloudWatch answers; \"trigger\": \"force\" needs no metrics and \
                               works meanwhile";
 
@@ -33,31 +33,31 @@ impl From<MetricsError> for TaskError {
 
 /// Reads evidence.
 pub trait EvidenceReader {
-    /// The outcomes that the query asks for.
+    /// Returns the outcomes that the query asks for.
     fn read(&self, query: &EvidenceQuery) -> impl Future<Output = Result<Evidence, MetricsError>> + Send;
 }
 
 /// One page of an answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
-    /// The series on it.
+    /// The series on the page.
     pub series: Vec<Series>,
-    /// Where the next page begins; `None` on the last.
+    /// Token of the next page; `None` on the last page.
     pub next_token: Option<String>,
 }
 
 /// A part of one series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Which one.
+    /// The series.
     pub id: SeriesId,
-    /// Whether the answer is complete so far as this page goes.
+    /// Whether the page is complete.
     pub status: SeriesStatus,
     /// Start of a bucket and the sum in it.
     pub sums: Vec<(Timestamp, f64)>,
 }
 
-/// What a series counts.
+/// The content of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SeriesId {
     /// `Success` of the current level.
@@ -79,7 +79,7 @@ impl SeriesId {
         [Self::Success, Self::Error, Self::SlowCall, Self::ProbeSuccess, Self::ProbeError, Self::ProbeRefused];
     const OF_PROBES: [Self; 3] = [Self::ProbeSuccess, Self::ProbeError, Self::ProbeRefused];
 
-    /// The name in a query, and the metric's.
+    /// Returns the name in a query, and the metric's name.
     const fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Success => ("success", "Success"),
@@ -91,7 +91,7 @@ impl SeriesId {
         }
     }
 
-    /// The series that a query needs, each with its level.
+    /// Returns the series that a query needs, each with its level.
     fn wanted(query: &EvidenceQuery) -> Vec<(Self, Level)> {
         let slow_calls = query.slow_calls.then_some((Self::SlowCall, query.level));
         let probes = query.probed.map(|level| Self::OF_PROBES.map(|id| (id, level)));
@@ -117,20 +117,20 @@ impl SeriesId {
     }
 }
 
-/// What the answer says of its own completeness.
+/// The completeness of a series in an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SeriesStatus {
-    /// All there is.
+    /// Complete.
     Complete,
-    /// More on the next page.
+    /// Continued on the next page.
     Partial,
-    /// Something went wrong, in the service's word.
+    /// Failed, with the service's status code.
     Failed(String),
 }
 
 /// Fetches one page.
 pub trait PageSource {
-    /// The page of `range` at `token`, or its first.
+    /// Fetches the page of `range` at `token`, or the first page.
     fn page(
         &self,
         query: &EvidenceQuery,
@@ -141,7 +141,7 @@ pub trait PageSource {
 
 impl<S: PageSource + Sync> EvidenceReader for S {
     async fn read(&self, query: &EvidenceQuery) -> Result<Evidence, MetricsError> {
-        // Side by side: the pages of one range follow each other.
+        // The ranges are read concurrently; the pages of one range one after the other.
         let ranges = try_join_all(query.ranges.iter().map(|range| Buckets::read(self, query, range)));
         let read = timeout(EVIDENCE_TIMEOUTS.operation, ranges).await;
         let ranges = read.map_err(|_| MetricsError("CloudWatch took too long for all pages".to_owned()))??;
@@ -182,7 +182,7 @@ impl Buckets {
     }
 }
 
-/// A series is complete when the last page that had a part of it said so.
+/// Checks that the last part of each series is complete.
 fn check_complete(id: SeriesId, status: Option<&SeriesStatus>) -> Result<(), MetricsError> {
     match status {
         Some(SeriesStatus::Complete) => Ok(()),
@@ -192,7 +192,7 @@ fn check_complete(id: SeriesId, status: Option<&SeriesStatus>) -> Result<(), Met
     }
 }
 
-/// A sum of ones as a whole number.
+/// Converts a sum of ones to a whole number.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts: small, and not negative")]
 fn whole(sum: f64) -> u64 {
     sum.max(0.0).round() as u64

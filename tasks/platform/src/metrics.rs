@@ -9,11 +9,11 @@ pub use metrique_writer_core::unit::{NegativeScale, Unit};
 pub mod namespace {
     /// Outcomes of service invocations.
     pub const SERVICE: &str = "CircuitBreaker/Service";
-    /// What the controller saw and answered.
+    /// The controller's requests and answers.
     pub const CONTROLLER: &str = "CircuitBreaker/Controller";
-    /// What the alarm processor made of the queue.
+    /// The alarm processor's records.
     pub const ALARM_PROCESSOR: &str = "CircuitBreaker/AlarmProcessor";
-    /// What the state machine evaluated and changed.
+    /// Evaluations and transitions of the state machine.
     pub const TRANSITIONS: &str = "CircuitBreaker/Transitions";
 }
 
@@ -71,7 +71,7 @@ impl Metric {
 pub struct MetricSet {
     /// The namespace.
     pub namespace: &'static str,
-    /// Names and values of the one dimension set; a dimension more would be another metric.
+    /// Names and values of the one dimension set. With another dimension it would be another metric.
     pub dimensions: Vec<(&'static str, String)>,
     /// The values.
     pub metrics: Vec<Metric>,

@@ -1,11 +1,11 @@
-//! Why `DynamoDB` refused a transaction.
+//! The reason why `DynamoDB` refused a transaction.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::CancellationReason;
 use breaker::{Refusal, StateWrite};
 
-/// Why the transaction was refused; `None` where it failed otherwise.
+/// Returns why the transaction was refused; `None` if it failed for another reason.
 pub fn refusal(write: &StateWrite, error: &SdkError<TransactWriteItemsError>) -> Option<Refusal> {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error.as_service_error()? else {
         return None;
@@ -13,9 +13,9 @@ pub fn refusal(write: &StateWrite, error: &SdkError<TransactWriteItemsError>) ->
     refusal_for(write, &cancelled.cancellation_reasons().iter().map(CancellationReason::code).collect::<Vec<_>>())
 }
 
-/// The same from the codes of the reasons, one for each item in their order.
+/// Returns why the transaction was refused, from the codes of the cancellation reasons, one for each item in order.
 fn refusal_for(write: &StateWrite, codes: &[Option<&str>]) -> Option<Refusal> {
-    // Another transaction is at an item: whoever that is writes first, and of the conditions nothing is known.
+    // Another transaction is writing one of the items. The conditions were not checked.
     if codes.contains(&Some("TransactionConflict")) {
         return Some(Refusal::Conflict);
     }
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_failed_condition_tells_that_a_state_is_older_than_its_history() {
+    fn only_a_failed_condition_shows_a_state_behind_its_history() {
         const FAILED: Option<&str> = Some("ConditionalCheckFailed");
         const BUSY: Option<&str> = Some("TransactionConflict");
         const FINE: Option<&str> = Some("None");

@@ -1,4 +1,4 @@
-//! What every `main.rs` shares: logs first, then a handler or a refusal to start.
+//! The start of every Lambda: it sets up logs, then serves events or exits with an error.
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -14,14 +14,14 @@ use tokio::time::timeout;
 use crate::settings::Environment;
 use crate::telemetry;
 
-/// The longest that a first event waits for what is done ahead of it. Past it the event makes its own
-/// calls, with their own timeouts.
+/// Maximum time that the first event waits for connections to open. After it the event opens its own, with their own
+/// timeouts.
 const AHEAD_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs a Lambda's `body` (settings, clients, handler) until the environment ends.
 ///
-/// A body that cannot start is logged once, by name of what is wrong, and ends the process: the
-/// platform then reports the initialisation as failed and nothing is half served.
+/// If the body cannot start, the error is logged once and the process exits. Lambda then reports that initialisation
+/// failed.
 pub async fn run<F>(body: impl FnOnce(Environment) -> F) -> ExitCode
 where
     F: Future<Output = Result<(), lambda_runtime::Error>>,
@@ -40,7 +40,7 @@ where
     }
 }
 
-/// The time, to the millisecond: what people read and other systems store has no more.
+/// Returns the time in milliseconds, the precision that people read and other systems store.
 #[must_use]
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
@@ -49,10 +49,10 @@ pub fn now() -> Timestamp {
 
 /// Begins the calls `connect`, and serves events with `handler` until the environment ends.
 ///
-/// `connect` needs the network, so the first event is asked for as soon as it has begun; an event that comes before it
-/// is done waits, because by itself it would open the same connections, one after the other and from the beginning.
-/// What needs the processor and no network is done before: a starting environment has the whole of it, a running one
-/// the share that its memory buys, a seventh at 256 MB.
+/// `connect` waits for the network, so the first event is requested as soon as it has begun. An event that arrives
+/// before it is done waits, because otherwise it would open the same connections itself, one after the other. Work that
+/// needs the processor is done before the first event: a starting environment has the whole processor, and a running
+/// one a share by its memory, a seventh at 256 MB.
 ///
 /// Boxed, because the futures of SDK calls are tens of kilobytes, which each `await` on the way would move.
 ///
@@ -82,7 +82,7 @@ where
     })
 }
 
-/// Where events wait.
+/// The gate at which events wait for connections.
 #[derive(Debug, Default)]
 struct Gate(SetOnce<()>);
 

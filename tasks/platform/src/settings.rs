@@ -1,4 +1,4 @@
-//! Settings from environment variables, refused by name when they make no sense.
+//! Settings from environment variables. An error names the variable.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -11,12 +11,12 @@ use std::str::FromStr;
 pub struct SettingError {
     /// The variable.
     pub name: String,
-    /// What is wrong with its value, and what would be right.
+    /// The problem with its value, and the allowed values.
     pub problem: String,
 }
 
 impl SettingError {
-    /// Says what is wrong with the variable `name`.
+    /// Returns an error about the variable `name`.
     #[must_use]
     pub fn new(name: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { name: name.into(), problem: problem.into() }
@@ -29,8 +29,8 @@ impl SettingError {
 pub struct Environment(HashMap<String, String>);
 
 impl Environment {
-    /// The variables of this process. One that is not UTF-8 is read with replacement characters, so
-    /// that it is refused by name and not silently absent.
+    /// Returns the variables of this process. A value that is not UTF-8 is read with replacement characters, so that it
+    /// is refused by name and not silently absent.
     #[must_use]
     pub fn of_process() -> Self {
         std::env::vars_os()
@@ -38,34 +38,34 @@ impl Environment {
             .collect()
     }
 
-    /// The variable's value, or `default` where it is unset.
+    /// Returns the variable's value, or `default` if it is not set.
     #[must_use]
     pub fn text(&self, name: &str, default: &str) -> String {
         self.get(name).unwrap_or(default).to_owned()
     }
 
-    /// The variable's value, if it is set.
+    /// Returns the variable's value if it is set.
     #[must_use]
     pub fn optional(&self, name: &str) -> Option<String> {
         self.get(name).map(str::to_owned)
     }
 
-    /// Whether the variable is there and empty. To the project's own settings that is as good as unset; to others' it
-    /// may not be.
+    /// Whether the variable is present and empty. The project's own settings treat that as not set; other programs may
+    /// not.
     #[must_use]
     pub fn is_set_to_nothing(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(String::is_empty)
     }
 
-    /// The value of a variable that can have no default.
+    /// Returns the value of a variable that has no default.
     ///
     /// # Errors
-    /// Names the variable when it is unset.
+    /// Names the variable if it is not set.
     pub fn required(&self, name: &str) -> Result<String, SettingError> {
         self.optional(name).ok_or_else(|| SettingError::new(name, "is not set, and has no default"))
     }
 
-    /// The value of a variable that must lie in `range`, or `default` where it is unset.
+    /// Returns the value of a variable that must lie in `range`, or `default` if it is not set.
     ///
     /// # Errors
     /// Names the variable, its value and the range.
@@ -79,7 +79,7 @@ impl Environment {
         })
     }
 
-    /// The value of a variable that is one of a few words, or the first of them where it is unset.
+    /// Returns the value of a variable that is one of `words`, or the first of them if it is not set.
     ///
     /// # Errors
     /// Names the variable, its value and the words.
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_none_of_the_choices_is_refused_with_the_choices() {
+    fn an_unknown_word_is_refused_with_the_choices() {
         let choices = [("disabled", false), ("enabled", true)];
         assert_eq!(Environment::default().one_of("FAULT_INJECTION", &choices), Ok(false));
         assert_eq!(environment("FAULT_INJECTION", "enabled").one_of("FAULT_INJECTION", &choices), Ok(true));

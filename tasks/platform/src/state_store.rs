@@ -24,7 +24,7 @@ pub use breaker::Stored;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The table did not answer, or what it holds makes no sense.
+/// The table did not answer, or its content is corrupt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(pub String);
@@ -38,8 +38,8 @@ impl From<StoreError> for TaskError {
 /// A write that did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// A condition of the transaction does not hold, or another transaction is at the same items.
-    #[error("somebody else wrote first")]
+    /// A condition of the transaction does not hold, or another transaction is writing the same items.
+    #[error("another execution wrote first")]
     Conflict,
     /// The state item is older than its own history.
     #[error("the record of epoch {epoch} exists already: the state item is older than its history")]
@@ -54,44 +54,44 @@ pub enum WriteError {
 
 /// Reads the state.
 pub trait StateReader {
-    /// What the table holds now.
+    /// Returns the content of the table.
     fn read(&self) -> impl Future<Output = Result<Stored, StoreError>> + Send;
 }
 
-/// Reads what commands left behind.
+/// Reads command records.
 pub trait CommandReader {
-    /// The record of the command that an execution of this name carried out.
+    /// Returns the record of the command that an execution of this name carried out.
     fn command(&self, execution_name: &str) -> impl Future<Output = Result<Option<CommandRecord>, StoreError>> + Send;
 }
 
 /// Transitions of the past.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transitions {
-    /// The records that make sense, newest first.
+    /// The valid records, newest first.
     pub records: Vec<TransitionRecord>,
-    /// How many of those asked for make none.
+    /// Number of requested records that are missing or invalid.
     pub left_out: u64,
 }
 
 /// Reads the transitions of the past.
 pub trait HistoryReader {
-    /// The records of at most `count` transitions up to `epoch`. One that makes no sense is left out and counted:
-    /// nobody mends the past, and the others are worth having.
+    /// Returns the records of at most `count` transitions up to `epoch`. An invalid record is left out and counted,
+    /// because it cannot be repaired and the others are useful.
     fn transitions(&self, epoch: u64, count: u64) -> impl Future<Output = Result<Transitions, StoreError>> + Send;
 }
 
-/// Finds out where a lost state was.
+/// Reads the records to continue after if the state is missing or corrupt.
 pub trait LastKnownReader {
-    /// What the newest record says, if there is any.
+    /// Returns the content of the newest record; `None` if there is no record.
     fn last_known(&self) -> impl Future<Output = Result<Option<LastKnown>, StoreError>> + Send;
 }
 
-/// Writes the state: the narrow door through which all changes go.
+/// Writes the state. Every change goes through this port.
 pub trait StateWriter {
     /// Stores the items of the write in one transaction, if all their conditions hold.
     fn write(&self, write: &StateWrite) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Which write the item under `key` came with.
+    /// Returns the write that the item under `key` came with.
     fn stamp_of(&self, key: &str) -> impl Future<Output = Result<Option<Stamp>, StoreError>> + Send;
 }
 
@@ -104,37 +104,37 @@ pub struct StateTable {
     record_retention: SignedDuration,
 }
 
-/// The most transitions that one look at the history shows; also the most keys that `DynamoDB` reads at once.
-pub const MOST_TRANSITIONS: u64 = 100;
+/// Maximum number of transitions in one answer; also the maximum number of keys that `DynamoDB` reads at once.
+pub const MAX_TRANSITIONS: u64 = 100;
 
-/// Before asking again for what a table that is throttled left out; doubled each time. How long the whole may
-/// take is the caller's to say.
+/// Pause before reading again the keys that a throttled table left out; doubled each time. The caller limits the whole
+/// time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The longest of those pauses.
+/// Maximum of that pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What helps where the table does not answer.
+/// Advice to an operator if the table does not answer.
 const TABLE_REMEDY: &str = "see that the table is active, that its key can be used and that the function may use both, \
                             then look at the state and start again";
 
-/// Records are kept for 400 days unless a setting says otherwise.
+/// Default retention of records: 400 days.
 pub const DEFAULT_RETENTION_DAYS: i64 = 400;
 
 impl StateTable {
-    /// The table called `table`. Reads see every write that was answered before.
+    /// Returns the store of `table` with strongly consistent reads.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         let record_retention = SignedDuration::from_hours(24 * DEFAULT_RETENTION_DAYS);
         Self { client, table, consistent_read: true, record_retention }
     }
 
-    /// Reads that may be a moment behind, at half the price: enough for routing.
+    /// Makes reads eventually consistent, at half the price. That is enough for routing.
     #[must_use]
     pub fn eventually_consistent(self) -> Self {
         Self { consistent_read: false, ..self }
     }
 
-    /// Keeps new records for so long.
+    /// Sets the retention of new records.
     #[must_use]
     pub fn keeping_records_for(self, record_retention: SignedDuration) -> Self {
         Self { record_retention, ..self }
@@ -158,17 +158,17 @@ fn unreadable(error: &(impl std::error::Error + 'static)) -> StoreError {
     StoreError(format!("the state table cannot be read: {}: {TABLE_REMEDY}", DisplayErrorContext(error)))
 }
 
-/// Reads the state item: a state, or a sentence that names the attribute that makes no sense.
+/// Parses the state item. If it is corrupt, the message names the attribute.
 #[must_use]
 pub fn stored_from_item(item: Item) -> Stored {
     if let Some(newer) = newer_state(&item) {
         return Stored::Newer(newer);
     }
-    // The product's own data: the error may quote it.
+    // The item is the product's own data, so the error may quote it.
     match typed_or::<SystemState>("the state item", item, ToString::to_string) {
         Ok(state) => match state.check() {
             Ok(()) => Stored::State(Box::new(state)),
-            Err(problem) => Stored::Unreadable(format!("the state item makes no sense: attribute {problem}")),
+            Err(problem) => Stored::Unreadable(format!("the state item is corrupt: attribute {problem}")),
         },
         Err(error) => Stored::Unreadable(error.0),
     }
@@ -182,13 +182,13 @@ fn key_of(item: &Item) -> &str {
     item.get("pk").and_then(|key| key.as_s().ok()).map_or("without a key", String::as_str)
 }
 
-/// What the newest of the records says that make sense. One that makes none is passed over, because nobody
-/// mends the past while a bank waits for its repair; but the epochs go on after every key there is.
+/// Returns the content of the newest valid record. An invalid record is skipped, because it cannot be repaired and must
+/// not prevent the repair of the state. The epochs still continue after every record's key, valid or not.
 ///
 /// # Errors
-/// There are records, and none makes sense; names one of them.
+/// All records are invalid. The message names one of them.
 pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<LastKnown>, StoreError> {
-    let (mut newest, mut newest_epoch, mut senseless) = (None, 0, None);
+    let (mut newest, mut newest_epoch, mut invalid) = (None, 0, None);
     for record in records {
         let epoch = epoch_of_key(key_of(&record));
         newest_epoch = newest_epoch.max(epoch.unwrap_or_default());
@@ -196,11 +196,11 @@ pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<L
             Ok(known) => newest = newest.max(Some(known)),
             Err(problem) => {
                 tracing::warn!(error.message = %problem, "a record is passed over");
-                senseless = Some(problem);
+                invalid = Some(problem);
             }
         }
     }
-    match (newest, senseless) {
+    match (newest, invalid) {
         (None, Some(StoreError(problem))) => {
             Err(StoreError(format!("no record is left that makes sense ({problem}): restore the table's backup")))
         }
@@ -211,18 +211,18 @@ pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<L
     }
 }
 
-/// What one record says. `epoch` is what its key says, if it is a transition's: that is what other writes are
-/// held to.
+/// Parses one record. `epoch` is the epoch in its key if it is a transition record, because later writes are checked
+/// against the key.
 fn known_from(mut record: Item, epoch: Option<u64>) -> Result<LastKnown, StoreError> {
     if let Some(epoch) = epoch {
         record.insert("epoch".to_owned(), AttributeValue::N(epoch.to_string()));
     }
     let what = format!("the record {}", key_of(&record));
     if epoch.is_none() && !key_of(&record).starts_with(COMMAND_PREFIX) {
-        return Err(StoreError(format!("{what} makes no sense: attribute `pk` is no record's key")));
+        return Err(StoreError(format!("{what} is corrupt: attribute `pk` is not a record's key")));
     }
     let known: LastKnown = typed(&what, record)?;
-    known.check().map_err(|problem| StoreError(format!("{what} makes no sense: attribute {problem}")))?;
+    known.check().map_err(|problem| StoreError(format!("{what} is corrupt: attribute {problem}")))?;
     Ok(known)
 }
 
@@ -237,7 +237,7 @@ fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
     typed_or(what, item, without_content)
 }
 
-/// Reads an item; `told` says of an error what may be said of it.
+/// Parses an item. `told` converts an error to the part of it that may be logged.
 fn typed_or<T: DeserializeOwned>(
     what: &str,
     item: Item,
@@ -259,7 +259,7 @@ impl StateReader for StateTable {
         if self.item(&transition_key(0)).await?.is_none() {
             return Ok(Stored::Nothing);
         }
-        // Both may have been written since the first read.
+        // The state and its record may have been written since the first read.
         Ok(self.item(STATE_KEY).await?.map_or(Stored::Lost, stored_from_item))
     }
 }
@@ -274,7 +274,7 @@ impl CommandReader for StateTable {
 
 impl HistoryReader for StateTable {
     async fn transitions(&self, epoch: u64, count: u64) -> Result<Transitions, StoreError> {
-        let oldest = epoch.saturating_add(1).saturating_sub(count.min(MOST_TRANSITIONS));
+        let oldest = epoch.saturating_add(1).saturating_sub(count.min(MAX_TRANSITIONS));
         let keys = (oldest..=epoch)
             .map(|epoch| Item::from([("pk".to_owned(), AttributeValue::S(transition_key(epoch)))]))
             .collect();
@@ -301,7 +301,7 @@ impl HistoryReader for StateTable {
                     }
                 }
             }
-            // What did not fit into the answer is asked for again.
+            // Keys that the answer left out are read again.
             match answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table)) {
                 Some(rest) if !rest.keys().is_empty() => wanted = rest,
                 _ => break,
@@ -316,8 +316,7 @@ impl HistoryReader for StateTable {
 
 impl LastKnownReader for StateTable {
     async fn last_known(&self) -> Result<Option<LastKnown>, StoreError> {
-        // A scan, because nothing else finds the newest of records whose older ones expire. The table
-        // is small, and this happens once in a disaster.
+        // A scan, because a query by key cannot find the newest record. The table is small, and a repair is rare.
         let pages = self
             .client
             .scan()

@@ -1,10 +1,10 @@
-//! How a task of the state machine fails: under a name that the state machine matches.
+//! The failure of a task, with a name that the state machine matches.
 
 use breaker::InvalidRequest;
 use breaker::contract::ErrorName;
 use lambda_runtime::Diagnostic;
 
-/// Characters of a message; Step Functions takes causes of up to 32,768.
+/// Maximum number of characters of a message. Step Functions allows 32,768 for a cause.
 const LONGEST_MESSAGE: usize = 2_000;
 
 /// A failure of a task.
@@ -13,19 +13,19 @@ const LONGEST_MESSAGE: usize = 2_000;
 pub struct TaskError {
     /// The name that the state machine matches.
     pub name: ErrorName,
-    /// What went wrong, for people.
+    /// The failure as a sentence, for people.
     pub message: String,
 }
 
 impl TaskError {
-    /// The task's input is none that the state machine sends.
+    /// Returns the failure for input that the state machine never sends.
     #[must_use]
     pub fn bad_input(problem: &str) -> Self {
         Self::new(ErrorName::InvalidRequest, format!("input of the task: {problem}"))
     }
 
-    /// A failure under `name`. The message is cut to what people read: it may quote input of any
-    /// length, and a cause that the state machine had to cut could not be taken apart any more.
+    /// Returns a failure with `name`. The message is shortened, because it may quote input of any length and a cause
+    /// that Step Functions cuts is no longer valid JSON.
     #[must_use]
     pub fn new(name: ErrorName, message: impl Into<String>) -> Self {
         let message = message.into();
@@ -44,7 +44,7 @@ impl From<InvalidRequest> for TaskError {
 }
 
 impl From<TaskError> for Diagnostic {
-    // Written by hand: the runtime's default is the Rust type's path, which nothing could match.
+    // Written by hand, because the runtime's default is the Rust type's path, which the state machine cannot match.
     fn from(error: TaskError) -> Self {
         Self { error_type: error.name.to_string(), error_message: error.message }
     }

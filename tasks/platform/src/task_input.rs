@@ -1,4 +1,4 @@
-//! What the state machine sends to a task.
+//! Reads the input that the state machine sends to a task.
 
 use breaker::contract::ErrorName;
 use breaker::object::Objects;
@@ -9,12 +9,11 @@ use serde_json::value::RawValue;
 
 use crate::task_error::TaskError;
 
-/// Reads the text of an event. The runtime would do so too, but fail under a name of its own that
-/// the state machine does not know, and without the field.
+/// Parses the text of an event. The runtime's own parsing would fail with a name that the state machine does not know,
+/// and without the field.
 ///
 /// # Errors
-/// `InvalidRequest` for what JSON allows and this system does not: numbers beyond all bounds, halves of
-/// characters, nesting without end.
+/// `InvalidRequest` for JSON beyond this system's limits: numbers out of range, unpaired surrogates, deep nesting.
 pub fn read(event: &RawValue) -> Result<Value, TaskError> {
     let mut deserializer = serde_json::Deserializer::from_str(event.get());
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -36,7 +35,7 @@ pub fn typed<T: DeserializeOwned>(input: Value) -> Result<T, TaskError> {
     })
 }
 
-/// The names that lead to a field are the sender's, of any number and length.
+/// Shortens the path of a field, because its names come from the sender and may have any number and length.
 fn shortened(path: &str) -> String {
     const LONGEST: usize = 120;
     match path.char_indices().nth(LONGEST) {

@@ -34,7 +34,7 @@ pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + 
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    // Spans are not shown, and preparing them for it would cost each request some microseconds.
+    // Spans are not logged, and formatting them would cost each request some microseconds.
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is of one lifetime only")]
     let events = filter_fn(|metadata| metadata.is_event());
     tracing_subscriber::fmt().event_format(LogLine).with_max_level(level).with_writer(writer).finish().with(events)

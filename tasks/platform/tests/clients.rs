@@ -105,7 +105,7 @@ async fn a_services_own_endpoint_goes_before_the_general_one() {
 }
 
 #[tokio::test]
-async fn an_environment_that_lambda_would_not_give_is_refused_by_the_variables_name() {
+async fn an_unusable_environment_is_refused_by_its_variable() {
     for missing in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
         let error = sdk_config(&environment(&[(missing, "")]), TASK_TIMEOUTS).unwrap_err();
         assert_eq!(error.name, missing);

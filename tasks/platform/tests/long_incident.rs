@@ -1,4 +1,4 @@
-//! How long reading the evidence of a long incident takes.
+//! The time that reading the evidence of a long incident takes.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -11,7 +11,7 @@ use platform::clients::EVIDENCE_TIMEOUTS;
 use platform::metric_reader::{EvidenceReader, MetricsError, Page, PageSource, Series, SeriesId, SeriesStatus};
 use tokio::time::Instant;
 
-/// What CloudWatch answers on a page at most, documented; and what this one does.
+/// Documented maximum of values on a page of CloudWatch, and the page size of this double.
 const DOCUMENTED_PAGE: usize = 100_800;
 const PAGE: usize = 50_000;
 const SERIES: [SeriesId; 6] = [
@@ -53,7 +53,7 @@ impl PageSource for Slow {
     }
 }
 
-/// What an evaluation reads at level 2, so many days after the fall to it, while level 1 is probed.
+/// The query of an evaluation at level 2, this many days after the fall, while level 1 is probed.
 fn query(days: i64, window_seconds: i64) -> EvidenceQuery {
     let now = Timestamp::from_second(1_790_000_017).unwrap();
     let then = now - SignedDuration::from_hours(days * 24);

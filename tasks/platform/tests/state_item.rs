@@ -1,4 +1,4 @@
-//! What is read from the table: a state, or a sentence that names the attribute.
+//! Items of the table are read as a state, or as a message that names the attribute.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -24,7 +24,7 @@ fn an_item_reads_back_as_the_state_that_was_written() {
 }
 
 #[test]
-fn attributes_that_nobody_knows_are_ignored() {
+fn unknown_attributes_are_ignored() {
     let mut item = item();
     item.insert("fromTheFuture".to_owned(), AttributeValue::S("x".to_owned()));
     assert_eq!(stored_from_item(item), Stored::State(Box::new(state())));
@@ -46,10 +46,10 @@ fn a_hold_that_an_older_release_set_is_read() {
 }
 
 #[test]
-fn garbage_is_refused_by_the_attributes_name() {
+fn a_corrupt_item_is_refused_by_attribute() {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let number = |number: &str| AttributeValue::N(number.to_owned());
-    for (attribute, garbage) in [
+    for (attribute, invalid) in [
         ("currentLevel", number("4")),
         ("currentLevel", text("two")),
         ("version", number("-1")),
@@ -59,7 +59,7 @@ fn garbage_is_refused_by_the_attributes_name() {
         ("transitionReason", AttributeValue::Null(true)),
     ] {
         let mut item = item();
-        item.insert(attribute.to_owned(), garbage);
+        item.insert(attribute.to_owned(), invalid);
         let Stored::Unreadable(error) = stored_from_item(item) else { panic!("{attribute} was taken") };
         assert!(error.contains(attribute), "{attribute}: {error}");
     }
@@ -78,7 +78,7 @@ fn an_invalid_level_is_quoted_with_what_is_allowed() {
 }
 
 #[test]
-fn of_a_newer_layout_no_more_is_read_than_what_requests_are_routed_by() {
+fn a_newer_layout_is_read_for_routing_only() {
     let mut item = item();
     item.insert("schemaVersion".to_owned(), AttributeValue::N("2".to_owned()));
     item.insert("currentLevel".to_owned(), AttributeValue::N("2".to_owned()));

@@ -1,4 +1,4 @@
-//! What a task takes as its input: objects at every depth.
+//! A task's input has objects at every depth, never lists of their values.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -6,7 +6,7 @@ use breaker::StateWrite;
 use platform::task_input;
 use serde_json::{Value, json};
 
-/// A write with everything that can be in one.
+/// A write with all its optional parts.
 fn write() -> Value {
     let time = "2026-09-10T14:06:12Z";
     let counts = json!({ "calls": 9, "failed": 5, "slow": 0 });

@@ -1,4 +1,4 @@
-//! Sample accounts: the same for the same id, at every level.
+//! Sample accounts. An id always has the same data, at every level.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use breaker::Level;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Characters of the longest account id, as many as the longest IBAN has.
+/// Maximum number of characters of an account id, that of an IBAN.
 const LONGEST: usize = 34;
 
-/// Why a text is not an account id, to be read after the name of what holds the text.
+/// The reason why a text is not an account id, as the words after the name of the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAnAccountId {
-    /// It has no characters.
+    /// The text is empty.
     Empty,
-    /// It has so many characters.
+    /// The text is too long: its number of characters.
     TooLong(usize),
-    /// It has a character that an account id may not have.
+    /// The text has a character that an account id may not have.
     Character(char),
 }
 
@@ -39,7 +39,7 @@ impl AccountId {
     /// Reads an id.
     ///
     /// # Errors
-    /// Says what is wrong with the text.
+    /// Returns the reason why the text is not an account id.
     pub fn parse(text: &str) -> Result<Self, NotAnAccountId> {
         let is_allowed = |character: char| character.is_ascii_alphanumeric() || character == '-';
         if let Some(character) = text.chars().find(|character| !is_allowed(*character)) {
@@ -52,7 +52,7 @@ impl AccountId {
         }
     }
 
-    /// A number that depends on the id alone (FNV-1a), from which the sample data is made.
+    /// Returns a number that depends only on the id (FNV-1a). The sample data is made from it.
     fn number(&self, purpose: &str) -> u64 {
         self.0
             .bytes()
@@ -66,7 +66,7 @@ impl AccountId {
     }
 }
 
-/// Where data comes from.
+/// The source of data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DataSource {
@@ -76,7 +76,7 @@ pub enum DataSource {
     Cache,
 }
 
-/// An account, as much of it as the level shows.
+/// An account, with the fields that the level shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
@@ -86,7 +86,7 @@ pub struct Account {
     pub sample_data: bool,
     /// The level that shows it.
     pub level: Level,
-    /// Where the data comes from. Not at level 3.
+    /// The source of the data. Not at level 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DataSource")]
     pub data_source: Option<DataSource>,
@@ -102,14 +102,14 @@ pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub status: Option<&'static str>,
-    /// What kind of account it is. At level 1 only.
+    /// The kind of the account. At level 1 only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub account_type: Option<&'static str>,
-    /// What the level cannot do. At level 2 only.
+    /// The restrictions of the level. At level 2 only.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub limitations: &'static [&'static str],
-    /// What to tell the customer. At level 3 only.
+    /// A message for the customer. At level 3 only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub message: Option<&'static str>,
@@ -121,15 +121,15 @@ pub struct Account {
 pub struct Transactions {
     /// The account's id.
     pub account_id: String,
-    /// Always true: they are made up.
+    /// Always true: the transactions are made up.
     pub sample_data: bool,
     /// The level that shows them.
     pub level: Level,
-    /// Where the data comes from.
+    /// The source of the data.
     pub data_source: DataSource,
-    /// The newest, 10 at level 1 and 3 at level 2.
+    /// The newest transactions: 10 at level 1, 3 at level 2.
     pub transactions: Vec<Transaction>,
-    /// What the level cannot do. At level 2 only.
+    /// The restrictions of the level. At level 2 only.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub limitations: &'static [&'static str],
 }
@@ -142,12 +142,12 @@ pub struct Transaction {
     /// The amount, a decimal number.
     #[schemars(regex(pattern = r"^[0-9]+\.[0-9]{2}$"))]
     pub amount: String,
-    /// Which way the money went.
+    /// The direction of the transaction.
     #[serde(rename = "type")]
     pub direction: Direction,
 }
 
-/// Which way money went.
+/// The direction of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Direction {
@@ -157,7 +157,7 @@ pub enum Direction {
     Debit,
 }
 
-/// What `level` shows of an account.
+/// Returns the account as `level` shows it.
 #[must_use]
 pub fn account(id: &AccountId, level: Level) -> Account {
     let shown = Account {
@@ -189,7 +189,7 @@ pub fn account(id: &AccountId, level: Level) -> Account {
     }
 }
 
-/// What `level` shows of an account's transactions; `None` where it declines.
+/// Returns the account's transactions as `level` shows them; `None` if the level declines.
 #[must_use]
 pub fn transactions(id: &AccountId, level: Level) -> Option<Transactions> {
     let (count, data_source, limitations): (_, _, &[_]) = match level {

@@ -1,4 +1,4 @@
-//! Bodies of requests: JSON objects, and the sentences that refuse everything else.
+//! Reads request bodies, which are JSON objects, and refuses everything else with a message.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use serde_json::error::Category;
 
 use crate::Request;
 
-/// Characters of a text that an answer quotes, if the text can be the caller's.
+/// Maximum number of characters that an answer quotes from a request.
 const QUOTED_CHARACTERS: usize = 120;
 
-/// A body that a route does not take: what is wrong with it, and what to send.
+/// An invalid body. The message says what is wrong with it and what to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BodyError {
-    /// It is in another format than JSON.
+    /// The format is not JSON.
     Unsupported(String),
-    /// It is JSON or said to be, and is not what the route takes.
+    /// The body is JSON or declared as JSON, but invalid for the route.
     Invalid(String),
 }
 
@@ -27,10 +27,10 @@ impl fmt::Display for BodyError {
     }
 }
 
-/// Reads the body of a request, `None` if there is none. `wanted` is what to send, to be read after "send".
+/// Reads the body of a request, `None` if it has none. `wanted` is the allowed body, as the words after "send".
 ///
 /// # Errors
-/// The body is no JSON object, or not one that fits.
+/// The body is not a JSON object, or has invalid fields.
 pub fn read<T: DeserializeOwned>(request: &Request, wanted: &str) -> Result<Option<T>, BodyError> {
     let not_json = |problem: String| match other_format(request) {
         Some(format) => BodyError::Unsupported(format!(
@@ -65,7 +65,7 @@ fn parse<T: DeserializeOwned>(body: &str, wanted: &str) -> Result<T, Problem> {
                 Problem::NotJson(format!("The body is not JSON (line {line}, column {column})"))
             }
             Category::Eof => Problem::NotJson("The body is JSON that ends too early".to_owned()),
-            // A form can begin as a number does.
+            // A form can begin like a number.
             Category::Data if serde_json::from_str::<IgnoredAny>(body).is_err() => {
                 Problem::NotJson("The body is not JSON".to_owned())
             }
@@ -86,7 +86,7 @@ fn quoted(text: &str) -> String {
     text.chars().take(QUOTED_CHARACTERS).collect()
 }
 
-/// What JSON that is no object is.
+/// Returns the kind of a JSON value that is not an object.
 fn kind(json: &str) -> &'static str {
     match json.trim_start().as_bytes().first() {
         Some(b'[') => "a list",
@@ -97,7 +97,7 @@ fn kind(json: &str) -> &'static str {
     }
 }
 
-/// The format that the request says its body has, if that is none of JSON's.
+/// Returns the format that the request declares for its body, if it is not JSON.
 fn other_format(request: &Request) -> Option<&str> {
     let format = request.header("Content-Type")?;
     let name = format.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! Chance and time, behind a port, so that tests neither throw dice nor wait.
+//! Random failures and latency, behind a port, so that tests are deterministic and do not wait.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,17 +8,17 @@ use rand::{Rng, SeedableRng};
 
 use crate::Settings;
 
-/// What simulates the work of a back end.
+/// Simulates the work of a back end.
 pub trait Simulation {
-    /// Whether this request fails by chance.
+    /// Whether this request fails at random.
     fn fails(&self) -> bool;
-    /// Works for a while.
+    /// Waits for the time of the simulated work.
     fn work(&self) -> impl Future<Output = ()> + Send;
-    /// Never gets done, as far as any caller is concerned.
+    /// Waits longer than any caller does.
     fn hang(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// Random failures and latency, as the settings have them.
+/// Random failures and latency by the settings.
 #[derive(Debug)]
 pub struct Chance {
     random: Mutex<StdRng>,
@@ -28,7 +28,7 @@ pub struct Chance {
 }
 
 impl Chance {
-    /// Chance as set, repeatable where there is a seed.
+    /// Returns the simulation by the settings; repeatable if they have a seed.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let random = settings.random_seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
@@ -54,7 +54,7 @@ impl Simulation for Chance {
 
     async fn work(&self) {
         let latency = self.latency();
-        // Tokio would make a millisecond of nothing.
+        // Tokio would wait a millisecond for a duration of zero.
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }

@@ -1,4 +1,4 @@
-//! HTTP API events, payload format 2.0, as far as a service needs them.
+//! The parts of HTTP API events (payload format 2.0) that a service reads.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub struct Request {
     body: Option<String>,
     #[serde(default)]
     is_base64_encoded: Option<bool>,
-    /// What the controller tells; absent where somebody invoked the service directly.
+    /// The controller's context; absent if the service was invoked directly.
     #[serde(default)]
     circuit_breaker: Option<Value>,
 }
@@ -51,23 +51,24 @@ impl Request {
         headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Whether the controller sent it, and so records its outcome.
+    /// Whether the controller sent the request, and so records its outcome.
     #[must_use]
     pub const fn is_routed(&self) -> bool {
         self.circuit_breaker.is_some()
     }
 
-    /// The body's text; empty where there is none.
+    /// Returns the body's text; empty if there is no body.
     ///
     /// # Errors
-    /// It is marked as base64 and is none, or is not UTF-8.
+    /// The body is marked as base64 but is not base64, or is not UTF-8.
     pub fn body(&self) -> Result<Cow<'_, str>, String> {
         let body = self.body.as_deref().unwrap_or_default();
         if self.is_base64_encoded != Some(true) {
             return Ok(Cow::Borrowed(body));
         }
-        let bytes =
-            STANDARD.decode(body).map_err(|error| format!("The body is marked as base64 and is none ({error})"))?;
+        let bytes = STANDARD
+            .decode(body)
+            .map_err(|error| format!("The body is marked as base64 but is not base64 ({error})"))?;
         String::from_utf8(bytes).map(Cow::Owned).map_err(|_| "The body is not UTF-8 text, as JSON is".to_owned())
     }
 }

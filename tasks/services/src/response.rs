@@ -7,43 +7,43 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Marks an answer that declines by design; the controller strips it.
+/// Header that marks an answer that declines by design. The controller removes it.
 const DECLINED: &str = "X-Circuit-Breaker-Declined";
 
-/// What is wrong, for programs.
+/// The kind of an error, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "ServiceErrorCode")]
 pub enum ErrorCode {
     /// The function was not invoked with an HTTP API event.
     BadEvent,
-    /// The account id is none.
+    /// The account id is invalid.
     BadAccountId,
-    /// The body is no transfer.
+    /// The body is not a valid transfer.
     BadTransfer,
-    /// The body is not what the route takes.
+    /// The body is invalid for the route.
     BadBody,
-    /// The body is in another format than JSON.
+    /// The body's format is not JSON.
     UnsupportedMediaType,
-    /// Failing on purpose is not allowed here.
+    /// Fault injection is not enabled.
     FaultInjectionDisabled,
-    /// Nothing is at this path.
+    /// The path is unknown.
     NotFound,
-    /// The route does not take this method.
+    /// The route does not allow the method.
     MethodNotAllowed,
-    /// Failed on purpose or by chance.
+    /// The service failed on purpose or at random.
     SimulatedFailure,
     /// The level declines by design.
     Declined,
 }
 
-/// The body of every answer of a service that is an error.
+/// Body of every error that a service answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "ServiceError")]
 pub struct ErrorBody {
-    /// For programs.
+    /// The kind of the error, for programs.
     pub error: ErrorCode,
-    /// For people.
+    /// The error as a sentence, for people.
     pub message: String,
     /// The level that declines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,20 +66,20 @@ pub struct Response {
 }
 
 impl Response {
-    /// An answer with a JSON body.
+    /// Returns an answer with a JSON body.
     #[must_use]
     pub fn json(status_code: u16, body: &Value) -> Self {
         let headers = BTreeMap::from([("Content-Type", "application/json".to_owned())]);
         Self { status_code, headers, body: body.to_string(), is_base64_encoded: false }
     }
 
-    /// A refusal: a code for programs and a sentence for people.
+    /// Returns a refusal: a code for programs and a sentence for people.
     #[must_use]
     pub fn error(status_code: u16, error: ErrorCode, message: impl Into<String>) -> Self {
         Self::json(status_code, &json!(ErrorBody { error, message: message.into(), level: None }))
     }
 
-    /// Whether the caller is at fault, which says nothing about the service.
+    /// Whether the error is the caller's, which says nothing about the service.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         matches!(self.status_code, 400..=499)
@@ -91,7 +91,8 @@ impl Response {
         self.headers.contains_key(DECLINED)
     }
 
-    /// A level that declines by design. The marker keeps the breaker from counting it as a failure.
+    /// Returns the answer of a level that declines by design. Because of its marker the breaker does not count a
+    /// failure.
     #[must_use]
     pub fn declined(level: Level, what: &str) -> Self {
         let message = format!("{what} not available at level {level} ({}). Try again later.", level.status());
@@ -100,7 +101,7 @@ impl Response {
             .with_header(DECLINED, "true")
     }
 
-    /// The same answer with another header.
+    /// Adds a header to the answer.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.insert(name, value.to_owned());

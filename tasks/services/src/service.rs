@@ -1,4 +1,4 @@
-//! One service: what its level does with a request.
+//! The sample service of one level.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -22,11 +22,11 @@ use crate::{ErrorCode, Request, Response, Settings};
 /// A sample service, with its ports.
 #[derive(Debug)]
 pub struct Service<C, M> {
-    /// The level it answers for.
+    /// The level of the service.
     pub level: Level,
-    /// Chance and time.
+    /// The simulated work.
     pub simulation: C,
-    /// Where metrics are recorded.
+    /// The metric log.
     pub metrics: M,
     /// The deployment whose metrics they are.
     pub deployment: String,
@@ -34,7 +34,7 @@ pub struct Service<C, M> {
     pub fault_injection: bool,
 }
 
-/// What `POST /test` takes, to be read after "send".
+/// The allowed body of `POST /test`, as the words after "send".
 const TEST_WANTED: &str = "the JSON object {\"error\": true} or {\"error\": false}, or nothing";
 
 /// The function ended in an error, on purpose.
@@ -47,7 +47,7 @@ impl From<Crash> for Diagnostic {
     }
 }
 
-/// What `POST /test` takes.
+/// The body of `POST /test`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestBody {
@@ -56,7 +56,7 @@ pub struct TestBody {
     pub error: bool,
 }
 
-/// What `POST /test` answers where it does not fail.
+/// The answer of `POST /test` if it does not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TestResult {
     /// Always `ok`.
@@ -77,7 +77,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
         };
         let begun = Instant::now();
         let answer = self.answer(&request).await;
-        // The controller records the outcome of what it routes; this is for direct invocations only.
+        // The controller records the outcomes of requests that it routes. Only direct invocations are recorded here.
         if !request.is_routed() {
             self.record(answer.as_ref(), begun);
         }
@@ -90,7 +90,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
                 Some("true") => return Ok(failed_on_purpose()),
                 Some("crash") => return Err(Crash),
                 Some("hang") => self.simulation.hang().await,
-                // Only the service of this level fails, so that one that stands in for it does not.
+                // Only the service of the named level fails, so that its fallback answers.
                 Some(level) if level == self.level.to_string() => {
                     return Ok(failed_on_purpose());
                 }
@@ -99,7 +99,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
         }
         self.simulation.work().await;
         let response = self.route(request);
-        // A caller's mistake stays one whatever chance says, or bad requests could trip the breaker.
+        // An invalid request stays a 4xx even if it fails at random, or bad requests could trip the breaker.
         if !response.is_refusal() && self.simulation.fails() {
             return Ok(Response::error(
                 500,
@@ -174,7 +174,7 @@ fn transfer(request: &Request) -> Response {
     }
 }
 
-/// Refuses a body: `invalid` is the code if it is JSON, or said to be.
+/// Refuses a body. `invalid` is the error code if the body is JSON or declared as JSON.
 fn refused(problem: BodyError, invalid: ErrorCode) -> Response {
     match problem {
         BodyError::Unsupported(message) => Response::error(415, ErrorCode::UnsupportedMediaType, message),
@@ -186,7 +186,7 @@ fn not_allowed(method: &str) -> Response {
     Response::error(405, ErrorCode::MethodNotAllowed, format!("Use {method} here.")).with_header("Allow", method)
 }
 
-/// The whole `main` of the service of `level`.
+/// Runs the service of `level`; its binary's whole `main`.
 pub async fn run(level: Level) -> ExitCode {
     platform::runtime::run(|environment| async move {
         let settings = Settings::from_environment(&environment, level)?;

@@ -1,4 +1,4 @@
-//! What a sample service is told by its environment.
+//! The settings of a sample service, from environment variables.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ pub struct Settings {
     pub deployment: String,
     /// `samples.fault_injection`: whether callers may make the service fail on purpose.
     pub fault_injection: bool,
-    /// `samples.full_failure_percent` and so on: the share of requests that fail by chance, 0 to 1.
+    /// `samples.full_failure_percent` and so on: the share of requests that fail at random, 0 to 1.
     pub failure_rate: f64,
     /// `LATENCY_MIN_MS`: the shortest simulated work.
     pub latency_min: Duration,
     /// `LATENCY_MAX_MS`: the longest simulated work.
     pub latency_max: Duration,
-    /// `RANDOM_SEED`: makes chance repeatable.
+    /// `RANDOM_SEED`: makes the random failures repeatable.
     pub random_seed: Option<u64>,
 }
 
@@ -36,7 +36,7 @@ impl Settings {
     /// Reads the settings; what is not set has the default of `level`.
     ///
     /// # Errors
-    /// Names the variable that is missing or makes no sense.
+    /// Names the variable that is missing or invalid.
     pub fn from_environment(environment: &Environment, level: Level) -> Result<Self, SettingError> {
         let (failure_percent, shortest, longest) = defaults(level);
         let config = Config::from_environment(environment)?;

@@ -9,26 +9,26 @@ use crate::Request;
 use crate::account::AccountId;
 use crate::body::{self, BodyError};
 
-/// What a transfer is, to be read after "send".
+/// The allowed transfer, as the words after "send".
 const WANTED: &str = "a JSON object with `fromAccount`, `toAccount` and `amount` only";
 
-/// One million, in cents.
-const MOST_CENTS: u64 = 100_000_000;
+/// Maximum amount in cents: one million.
+const MAX_CENTS: u64 = 100_000_000;
 
-/// What `POST /transfer` takes.
+/// The body of `POST /transfer`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Transfer")]
 pub struct TransferBody {
-    /// The account that the money comes from.
+    /// The account to debit.
     #[schemars(with = "AccountId")]
     from_account: String,
-    /// The account that it goes to, another one.
+    /// The account to credit. It differs from `fromAccount`.
     #[schemars(with = "AccountId")]
     to_account: String,
-    /// How much: a decimal number from 0.01 to 1000000.00 with at most two decimals, as a text or as a number
+    /// The amount: a decimal number from 0.01 to 1000000.00 with at most two decimals, as a text or as a number
     /// without an exponent.
-    // As written: a number that passed through a float could be another amount.
+    // Kept as written, because a conversion to a float could change the amount.
     #[schemars(with = "Amount")]
     amount: Box<RawValue>,
 }
@@ -47,7 +47,7 @@ enum Amount {
     Number(#[schemars(range(min = 0.01, max = 1_000_000))] f64),
 }
 
-/// What a caller is told of a transfer that was made.
+/// The answer to a transfer that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
@@ -57,11 +57,11 @@ pub struct Receipt {
     pub sample_data: bool,
     /// The level that made it, 1.
     pub level: Level,
-    /// The account that the money came from.
+    /// The account that was debited.
     pub from_account: String,
-    /// The account that it went to.
+    /// The account that was credited.
     pub to_account: String,
-    /// How much, with two decimals.
+    /// The amount, with two decimals.
     pub amount: String,
 }
 
@@ -77,7 +77,7 @@ impl Transfer {
     /// Reads a transfer.
     ///
     /// # Errors
-    /// A sentence that names the field and the remedy.
+    /// The message names the field and the fix.
     pub fn read(request: &Request) -> Result<Self, BodyError> {
         match body::read(request, WANTED)? {
             Some(fields) => Self::new(fields).map_err(BodyError::Invalid),
@@ -100,7 +100,7 @@ impl Transfer {
         Ok(Self { from: fields.from_account, to: fields.to_account, cents })
     }
 
-    /// What the caller is told of it.
+    /// Returns the answer to the caller.
     #[must_use]
     pub fn receipt(&self) -> Receipt {
         Receipt {
@@ -114,7 +114,7 @@ impl Transfer {
     }
 }
 
-/// Cents of a plain decimal number, without floating point.
+/// Parses a plain decimal number as cents, without floating point.
 fn cents(text: &str) -> Option<u64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -124,7 +124,7 @@ fn cents(text: &str) -> Option<u64> {
     let whole: u64 = whole.parse().ok()?;
     let decimals: u64 = format!("{decimals:0<2}").parse().ok()?;
     let cents = whole.checked_mul(100)?.checked_add(decimals)?;
-    (1..=MOST_CENTS).contains(&cents).then_some(cents)
+    (1..=MAX_CENTS).contains(&cents).then_some(cents)
 }
 
 #[cfg(test)]
@@ -171,8 +171,7 @@ mod tests {
         for amount in ["0.010000000000000000001", "1e2", "1E2", "1000000.0000000000001", "-0", "-0.01"] {
             assert!(transfer(amount).unwrap_err().starts_with("`amount`"), "{amount}");
         }
-        for (amount, cents) in [("10.50", 1050), ("10.5", 1050), ("10", 1000), ("0.01", 1), ("1000000.00", MOST_CENTS)]
-        {
+        for (amount, cents) in [("10.50", 1050), ("10.5", 1050), ("10", 1000), ("0.01", 1), ("1000000.00", MAX_CENTS)] {
             assert_eq!(transfer(amount).unwrap().cents, cents);
             assert_eq!(transfer(&format!("\"{amount}\"")).unwrap().cents, cents);
         }
@@ -189,7 +188,7 @@ mod tests {
         }
 
         #[test]
-        fn every_amount_with_two_decimals_is_kept_to_the_cent(cents in 1_u64..=MOST_CENTS) {
+        fn every_amount_with_two_decimals_is_kept_to_the_cent(cents in 1_u64..=MAX_CENTS) {
             let text = format!("\"{}.{:02}\"", cents / 100, cents % 100);
             prop_assert_eq!(transfer(&text).unwrap().cents, cents);
         }

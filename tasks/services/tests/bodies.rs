@@ -1,4 +1,4 @@
-//! What `POST /transfer` and `POST /test` take, and what they say of the rest.
+//! Bodies of `POST /transfer` and `POST /test`: the valid ones, and the messages for invalid ones.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use services::{Response, Service, Simulation};
 
-/// No chance, no waiting.
+/// A simulation without random failures and without waiting.
 struct Steady {
     fails: bool,
 }
@@ -69,7 +69,7 @@ async fn level_1_does_everything() {
 }
 
 #[tokio::test]
-async fn level_2_answers_reads_from_a_cached_view_and_declines_transfers() {
+async fn level_2_serves_cached_reads_and_declines_transfers() {
     let (status, account) = ask(Level::Degraded, "GET", "/account/12345", None).await;
     assert_eq!((status, &account["dataSource"]), (200, &json!("cache")));
     assert!(!account["limitations"].as_array().unwrap().is_empty());
@@ -89,7 +89,7 @@ async fn level_3_answers_minimally_and_declines_the_rest() {
 }
 
 #[tokio::test]
-async fn the_data_of_an_account_is_the_same_each_time_and_at_each_level() {
+async fn an_accounts_data_is_the_same_at_each_level() {
     let (_, first) = ask(Level::Full, "GET", "/account/12345", None).await;
     let (_, again) = ask(Level::Full, "GET", "/account/12345", None).await;
     let (_, cached) = ask(Level::Degraded, "GET", "/account/12345", None).await;
@@ -179,8 +179,9 @@ async fn chance_never_turns_a_callers_mistake_into_a_failure() {
     }
 }
 
+/// The controller records the crash of a routed request; recorded twice, it would count twice.
 #[tokio::test]
-async fn a_crash_on_a_direct_invocation_is_an_error_and_on_a_routed_one_the_controllers_to_record() {
+async fn a_crash_is_recorded_by_the_service_only_if_direct() {
     let mut crash = event("GET", "/account/1", None);
     crash["headers"] = json!({ "x-simulate-failure": "crash" });
     let direct = service(Level::Full);

@@ -7,21 +7,21 @@ use platform::task_error::TaskError;
 use platform::task_input;
 use serde_json::Value;
 
-/// The remedy where somebody else wrote, or may have.
+/// Advice to an operator if another execution wrote the state, or may have.
 const LOOK: &str = "look at the state before you repeat the command";
 
 /// The task, with its port.
 #[derive(Clone, Debug)]
 pub struct WriteState<S> {
-    /// Where the state is.
+    /// The store of the state.
     pub states: S,
 }
 
 impl<S: StateReader + StateWriter> WriteState<S> {
     /// Writes what an evaluation asked for.
     ///
-    /// A conflict with what this very execution wrote is a success: the reply to the first try was
-    /// lost, or the task was run again.
+    /// A conflict with a write of the same execution is a success: the reply to its first attempt was lost, or the task
+    /// ran again.
     ///
     /// # Errors
     /// `StateConflict`, `StateUnavailable`; `InvalidRequest` for input that no evaluation writes.
@@ -32,7 +32,7 @@ impl<S: StateReader + StateWriter> WriteState<S> {
             Ok(()) => return Ok(written(write.state)),
             Err(error) => error,
         };
-        // An error says what was answered last, not what was done: the write may have happened.
+        // The error describes the last reply. The write may have happened all the same.
         match self.wrote(&write).await {
             Ok(true) => return Ok(written(self.stored(write).await)),
             Ok(false) => {}
@@ -46,14 +46,14 @@ impl<S: StateReader + StateWriter> WriteState<S> {
                 TaskError::new(ErrorName::StateUnavailable, format!("{error}: {REPAIR}"))
             }
             WriteError::Conflict | WriteError::Behind { .. } => {
-                TaskError::new(ErrorName::StateConflict, format!("somebody else wrote the state first: {LOOK}"))
+                TaskError::new(ErrorName::StateConflict, format!("another execution wrote the state first: {LOOK}"))
             }
             WriteError::Store(error) => error.into(),
         })
     }
 
-    /// Whether the state is still the one that the write went on from. Where only some of the failed conditions
-    /// were told, a lost race looks like a state that is older than its history.
+    /// Whether the stored state is still the one that the write started from. If DynamoDB reports only some of the
+    /// failed conditions, a lost race looks like a state that is older than its history.
     async fn is_as_expected(&self, write: &StateWrite) -> bool {
         match self.states.read().await {
             Ok(Stored::State(state)) => {
@@ -68,8 +68,8 @@ impl<S: StateReader + StateWriter> WriteState<S> {
         Ok(stamp.is_some_and(|stamp| write.is_proven_by(&stamp)))
     }
 
-    /// What is stored after one's own earlier write: that, or what somebody made of it since. Written is
-    /// written, whether this can be read or not.
+    /// Returns the stored state after an earlier write of the same execution, which another execution may have changed
+    /// since. If it cannot be read, returns the state that was written, because the write succeeded.
     async fn stored(&self, write: StateWrite) -> SystemState {
         match self.states.read().await {
             Ok(Stored::State(state)) => *state,

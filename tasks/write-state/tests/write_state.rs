@@ -22,7 +22,7 @@ struct Table {
     items: Mutex<HashMap<String, Value>>,
     refuses: bool,
     loses_next_reply: AtomicBool,
-    /// Of several failed conditions only that of the transition's record is told.
+    /// Reports only the record's condition if several conditions failed.
     tells_half: bool,
     unreadable: AtomicBool,
     unprovable: AtomicBool,
@@ -106,7 +106,7 @@ fn policy() -> Policy {
     Policy::new(PolicySettings::default()).unwrap()
 }
 
-/// What an evaluation of `request` by `execution` asks for, with what is stored as it is.
+/// Returns the write that an evaluation of `request` by `execution` asks for in the stored state.
 async fn asked(task: &WriteState<Table>, request: Value, execution: &str) -> Value {
     let (state, expected) = match task.states.read().await.unwrap() {
         Stored::State(state) => {
@@ -135,7 +135,7 @@ fn task() -> WriteState<Table> {
 }
 
 #[tokio::test]
-async fn the_first_write_leaves_a_state_and_the_record_of_the_first_start() {
+async fn the_first_write_leaves_a_state_and_record_0() {
     let task = task();
     let write = asked(&task, schedule(), "a").await;
     assert_eq!(task.handle(write).await.unwrap().state.version, 1);
@@ -143,7 +143,7 @@ async fn the_first_write_leaves_a_state_and_the_record_of_the_first_start() {
 }
 
 #[tokio::test]
-async fn a_command_that_moves_the_level_leaves_both_records_beside_the_state() {
+async fn a_command_that_moves_the_level_leaves_both_records() {
     let task = task();
     task.handle(asked(&task, schedule(), "a").await).await.unwrap();
     let state = task.handle(asked(&task, force(3), "b").await).await.unwrap().state;
@@ -168,7 +168,7 @@ async fn a_lost_race_is_a_conflict_and_leaves_everything_alone() {
 }
 
 #[tokio::test]
-async fn a_write_whose_reply_was_lost_is_a_success_at_once_and_when_tried_again() {
+async fn a_write_with_a_lost_reply_is_a_success() {
     for request in [schedule(), force(2)] {
         let task = task();
         let write = asked(&task, request, "a").await;
@@ -178,8 +178,9 @@ async fn a_write_whose_reply_was_lost_is_a_success_at_once_and_when_tried_again(
     }
 }
 
+/// Another execution has written since, so the state no longer names this one; the record does.
 #[tokio::test]
-async fn a_lost_reply_is_recognised_by_its_record_after_somebody_else_has_written_on() {
+async fn a_lost_reply_is_recognised_after_a_later_write() {
     let task = task();
     let write = asked(&task, force(2), "a").await;
     task.handle(write.clone()).await.unwrap();
@@ -189,7 +190,7 @@ async fn a_lost_reply_is_recognised_by_its_record_after_somebody_else_has_writte
 }
 
 #[tokio::test]
-async fn what_another_run_of_the_same_execution_wrote_is_not_taken_for_ones_own() {
+async fn another_run_of_the_same_execution_is_told_apart() {
     let task = task();
     task.handle(asked(&task, schedule(), "a").await).await.unwrap();
     let first_run = asked(&task, force(2), "b").await;
@@ -199,7 +200,7 @@ async fn what_another_run_of_the_same_execution_wrote_is_not_taken_for_ones_own(
 }
 
 #[tokio::test]
-async fn a_state_that_is_older_than_its_history_is_said_so_with_the_remedy() {
+async fn a_state_behind_its_history_is_reported_with_the_fix() {
     let task = task();
     task.handle(asked(&task, schedule(), "a").await).await.unwrap();
     let old = task.states.items.lock().unwrap()[STATE_KEY].clone();
@@ -210,8 +211,10 @@ async fn a_state_that_is_older_than_its_history_is_said_so_with_the_remedy() {
     assert!(error.message.contains("older than its history") && error.message.contains("repair"), "{error}");
 }
 
+/// DynamoDB may report only the record's condition of a lost race, which looks like a state that is older than its
+/// history.
 #[tokio::test]
-async fn a_race_of_which_only_half_is_told_is_not_taken_for_a_state_that_is_older_than_its_history() {
+async fn a_half_reported_race_is_a_conflict() {
     let task = WriteState { states: Table { tells_half: true, ..Table::default() } };
     task.handle(asked(&task, schedule(), "a").await).await.unwrap();
     let mut late = asked(&task, force(3), "b").await;
@@ -223,7 +226,7 @@ async fn a_race_of_which_only_half_is_told_is_not_taken_for_a_state_that_is_olde
 }
 
 #[tokio::test]
-async fn what_was_written_is_a_success_though_nothing_can_be_read_any_more() {
+async fn a_write_succeeds_though_nothing_can_be_read_after_it() {
     let task = task();
     let write = asked(&task, force(3), "a").await;
     task.states.loses_next_reply.store(true, Ordering::Relaxed);
@@ -232,8 +235,9 @@ async fn what_was_written_is_a_success_though_nothing_can_be_read_any_more() {
     assert_eq!((state.version, state.current_level), (1, Level::Maintenance));
 }
 
+/// The reply is lost and the proof cannot be read, so it is unknown whether the write happened.
 #[tokio::test]
-async fn a_write_that_can_be_neither_proven_nor_refuted_is_called_neither() {
+async fn an_unproven_write_is_neither_success_nor_conflict() {
     let task = task();
     let write = asked(&task, force(3), "a").await;
     task.states.loses_next_reply.store(true, Ordering::Relaxed);

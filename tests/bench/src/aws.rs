@@ -58,7 +58,7 @@ impl Aws {
     /// Listens on a free port of the loopback interface.
     ///
     /// # Errors
-    /// There is none, or the answers cannot be written.
+    /// No port is free, or the answers cannot be written.
     pub async fn start(authority: &TestAuthority) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no port for the stubs of AWS")?;
         let address = listener.local_addr()?;

@@ -25,7 +25,7 @@ pub const LAMBDAS: [&str; 8] = [
 /// The binary that everything is measured against.
 pub const FLOOR: &str = "floor";
 
-/// How a bootstrap is started.
+/// The start of a bootstrap.
 #[derive(Clone, Debug)]
 pub enum Bootstrap {
     /// A binary of ours.
@@ -39,7 +39,7 @@ pub enum Bootstrap {
 pub struct Candidate {
     /// What the table calls it.
     pub name: String,
-    /// How it is started.
+    /// Its start.
     pub bootstrap: Bootstrap,
     /// What it is told, beyond what every environment has.
     pub settings: Vec<(&'static str, &'static str)>,

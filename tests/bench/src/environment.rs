@@ -13,9 +13,9 @@ use tokio::time::timeout;
 use crate::candidate::{Bootstrap, Candidate};
 use crate::runtime_api::{Call, RuntimeApi};
 
-/// No start and no answer takes longer; whoever waits longer waits for ever.
+/// Maximum time of a start or an answer. A process that takes longer never answers.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How much of a log is shown where a bootstrap fails.
+/// Maximum length of the log that is shown if a bootstrap fails.
 const LOG_TAIL_BYTES: i64 = 2_000;
 
 /// Where the stubs of AWS are, and what it takes to trust them.

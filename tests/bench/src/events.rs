@@ -54,7 +54,7 @@ pub fn http() -> Value {
     })
 }
 
-/// The same event as the controller passes it on.
+/// The event as the controller passes it to a service.
 #[must_use]
 pub fn routed() -> Value {
     let mut event = http();
@@ -93,7 +93,7 @@ pub fn alarm_batch() -> Value {
 /// The state that the stub of `DynamoDB` holds: level 1, written once.
 ///
 /// # Errors
-/// The default policy makes no sense, which a test of its own excludes.
+/// The default policy is invalid, which another test excludes.
 pub fn state() -> Result<SystemState> {
     let policy = Policy::new(PolicySettings::default())?;
     Ok(SystemState { version: 1, execution: EXECUTION.to_owned(), ..SystemState::initial(&policy, Timestamp::now()) })

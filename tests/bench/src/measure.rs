@@ -15,9 +15,9 @@ use crate::statistics::{Sample, rate};
 const ROUNDS: u32 = 20;
 /// Requests that are sent before the first one counts.
 const UNCOUNTED: u32 = 200;
-/// How long requests are sent for counting calls that are due now and then.
+/// Time for which requests are sent to count calls that are not made for each request.
 const STEADY: Duration = Duration::from_secs(10);
-/// How long an environment is left alone before its first request, where it is.
+/// Pause of an environment before its first request, if it has one.
 pub const PAUSE: Duration = Duration::from_millis(100);
 
 /// What starts and first requests cost.
@@ -43,7 +43,7 @@ pub struct Starts {
 pub struct Warm {
     /// From handing over the event to the whole answer.
     pub request: Sample,
-    /// The same without the time that the invocation of a service took, where the bootstrap records that, as
+    /// The latency without the time of the service's invocation, if the bootstrap records that, as
     /// the controller does in `ResponseTime` of `CircuitBreaker/Service`.
     pub own: Sample,
     /// From the first counted event to the call after the last, all rounds.
@@ -145,7 +145,7 @@ pub async fn calls_a_second(
     Ok(rate(calls, begun.elapsed()))
 }
 
-/// How long each invocation of a service took, from the metrics in a log.
+/// Returns the duration of each invocation of a service, from the metrics in a log.
 fn invocations(log: &str) -> Vec<Duration> {
     log.lines()
         .filter(|line| line.contains(r#""CircuitBreaker/Service""#))

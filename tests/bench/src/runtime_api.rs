@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// How long an invocation may take, as the runtime is told.
+/// Time until the deadline that the runtime gets for an invocation.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What the environment does, in the order in which it does it.
@@ -23,14 +23,14 @@ const DEADLINE: Duration = Duration::from_mins(1);
 pub enum Call {
     /// It asks for an event.
     Next {
-        /// When the call came in.
+        /// Time at which the call arrived.
         at: Instant,
         /// Takes the event.
         reply: oneshot::Sender<String>,
     },
     /// It answered.
     Answer {
-        /// When the whole answer was in.
+        /// Time at which the whole answer had arrived.
         at: Instant,
         /// The answer.
         body: Bytes,
@@ -56,7 +56,7 @@ impl RuntimeApi {
     /// Listens on a free port of the loopback interface.
     ///
     /// # Errors
-    /// There is none.
+    /// No port is free.
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no port for the runtime API")?;
         let address = listener.local_addr()?;

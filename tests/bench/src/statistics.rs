@@ -28,28 +28,28 @@ impl Sample {
         self.0.is_empty()
     }
 
-    /// How many measurements there are.
+    /// Returns the number of measurements.
     #[must_use]
     pub fn len(&self) -> u64 {
         u64::try_from(self.0.len()).unwrap_or(u64::MAX)
     }
 }
 
-/// How many times the second the first is; nothing where either was not measured.
+/// Returns the ratio of the first to the second; `None` if either was not measured.
 #[must_use]
 pub fn ratio(of: Option<Duration>, floor: Option<Duration>) -> Option<f64> {
     let floor = floor.filter(|floor| !floor.is_zero())?;
     Some(of?.as_secs_f64() / floor.as_secs_f64())
 }
 
-/// How many times the second the first is.
+/// Returns the ratio of the first to the second.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "shown with four digits")]
 pub fn quotient(of: u64, by: u64) -> f64 {
     of as f64 / by as f64
 }
 
-/// How many a second.
+/// Returns the rate a second.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "shown with four digits")]
 pub fn rate(count: u64, elapsed: Duration) -> f64 {
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_is_the_smallest_measurement_that_so_many_do_not_exceed() {
+    fn a_percentile_is_the_nearest_rank() {
         let hundred = sample((1..=100).rev());
         assert_eq!(hundred.percentile(50), Some(Duration::from_millis(50)));
         assert_eq!(hundred.percentile(99), Some(Duration::from_millis(99)));

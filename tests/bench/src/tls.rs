@@ -55,7 +55,7 @@ impl TestAuthority {
         Ok(Self { server: Arc::new(server), bundle })
     }
 
-    /// How many certificates a client loads.
+    /// Number of certificates that a client loads.
     #[must_use]
     pub fn certificates(&self) -> usize {
         self.bundle.matches("-----BEGIN CERTIFICATE-----").count()

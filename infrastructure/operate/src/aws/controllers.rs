@@ -10,7 +10,7 @@ use super::errors::call_error;
 use crate::ports::{CallError, Controllers};
 use crate::status::ControllersView;
 
-/// How far back is looked, and in which steps.
+/// Time range of the metrics, and their period.
 const REACH_SECONDS: i64 = 300;
 const PERIOD_SECONDS: i32 = 60;
 

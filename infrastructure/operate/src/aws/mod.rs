@@ -50,7 +50,7 @@ impl Connection {
             .operation_attempt_timeout(ATTEMPT)
             .operation_timeout(OPERATION)
             .build();
-        // Pinned: a newer behaviour of the SDK is to be read about before it is taken.
+        // Pinned, so that a new behaviour of the SDK is reviewed before it is used.
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard());

@@ -1,8 +1,8 @@
-//! Looks, forces, releases.
+//! The commands `look`, `force` and `release`.
 //!
 //! A command is tried as a dry run first, so that an invalid one is refused with its reason before anything happens,
 //! and so that the operator sees whose hold would end. Then the state machine is started under a name of its own,
-//! which the account's trail keeps, and the command's record in the state table says what became of it. If the
+//! which the account's trail keeps, and the command's record in the state table proves its result. If the
 //! outcome is unknown, the report says so.
 
 mod report;
@@ -22,7 +22,7 @@ use crate::ports::{CallErrorKind, Confirm, Confirmation, Executed, StateMachine}
 pub use report::{CommandReport, Verdict, standing_in};
 pub use request::{ExpectedHold, Order, Orders};
 
-/// Between two looks for the command's record.
+/// Pause between two reads of the command's record.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Carries out commands on one deployment.
@@ -40,17 +40,17 @@ pub struct Operator<M, R, C> {
     pub log_group: String,
 }
 
-/// What became of the record that a command was to leave.
+/// The result of the search for a command's record.
 enum Found {
     Record(Box<CommandRecord>),
-    /// There was none until the deadline.
+    /// No record was found until the deadline.
     Nothing,
-    /// The last look failed: says why.
+    /// The last read failed, with its reason.
     Unreadable(String),
 }
 
 impl<M: StateMachine, R: CommandReader, C: Confirm> Operator<M, R, C> {
-    /// Carries out the orders, and says what became of them.
+    /// Carries out the orders and returns the report.
     pub async fn carry_out(&self, orders: &Orders) -> CommandReport {
         let report = CommandReport::new(self.place.clone(), orders.order.name());
         let answer = match self.machine.dry_run(&orders.request(true, None)).await {
@@ -114,8 +114,8 @@ impl<M: StateMachine, R: CommandReader, C: Confirm> Operator<M, R, C> {
         }
     }
 
-    /// Says what is known of a command that left no record: another operator may have done what was wanted, or made
-    /// it impossible.
+    /// Returns what is known of a command that left no record: another operator may have done the same, or made it
+    /// impossible.
     async fn without_record(&self, orders: &Orders, report: CommandReport, name: &str, seen: &Answer) -> CommandReport {
         let waited = format!("no record of it came within {} s", orders.wait.as_secs());
         let tried = self.machine.dry_run(&orders.request(true, Some(seen))).await;

@@ -1,4 +1,4 @@
-//! What became of a command, as JSON and as sentences.
+//! The report of a command, as JSON and as sentences.
 
 use breaker::{CommandRecord, EvidenceSummary, Hold, Outcome, SystemState, TransitionRequest};
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::sentences::{Standing, ended, would_end};
 use crate::terminal::{Line, Tone};
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
@@ -32,7 +32,7 @@ pub enum Verdict {
     Unknown,
 }
 
-/// What became of a command, as `--json` shows it.
+/// The report of a command, as `--json` shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommandReport {
@@ -40,12 +40,12 @@ pub struct CommandReport {
     pub deployment: Place,
     /// `look`, `force` or `release`.
     pub command: &'static str,
-    /// What became of it.
+    /// Its result.
     pub result: Verdict,
     /// The name of the execution, if one was started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution: Option<String>,
-    /// What the state machine answered to the dry run, if that is the result.
+    /// The state machine's answer to the dry run, if that is the result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<Box<Answer>>,
     /// The record that the command left.
@@ -54,7 +54,7 @@ pub struct CommandReport {
     /// The name of the state machine's error, if it refused the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What went wrong.
+    /// The problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -171,7 +171,7 @@ fn standing_of(record: &CommandRecord) -> Standing {
     Standing { level: record.to, held_until, recovery_allowed_at: record.recovery_allowed_at }
 }
 
-/// What the state says about automation.
+/// Returns what the state says about automation.
 #[must_use]
 pub fn standing_in(state: &SystemState, recovery_allowed_at: Option<Timestamp>, now: Timestamp) -> Standing {
     let held_until = state.active_hold(now).map(|hold| hold.expires_at);
@@ -227,7 +227,7 @@ fn described(state: &SystemState, now: Timestamp) -> String {
     format!("level {current_level}, epoch {epoch}, version {version}, {hold}")
 }
 
-/// What an operator is shown before the question.
+/// Returns the lines that an operator sees before the question.
 pub(super) fn question(place: &Place, orders: &Orders, answer: &Answer, now: Timestamp) -> Vec<Line> {
     let what = match orders.order {
         Order::Force { level, .. } => format!("force level {level}"),

@@ -1,4 +1,4 @@
-//! What an operator asks for, and the request that the state machine gets.
+//! An operator's order, and the request for the state machine.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::answer::Answer;
 /// The command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Tells what an evaluation would decide now.
+    /// Shows what an evaluation would decide now.
     Look,
     /// Sets the level.
     Force {
         /// The level to go to.
         level: Level,
-        /// Keeps automation off the level for so many minutes.
+        /// Duration of the hold in minutes.
         hold_minutes: Option<u32>,
-        /// Continues after the newest record if the state is lost or unreadable.
+        /// Continues after the newest record if the state is missing or corrupt.
         repair: bool,
     },
     /// Ends a hold.
@@ -41,7 +41,7 @@ impl Order {
 pub enum ExpectedHold {
     /// The one that the dry run finds in force and that the operator sees.
     AsSeen,
-    /// Any: nothing is expected. Deployments that do not know `expectedHold` need this.
+    /// Any hold. Deployments that do not know `expectedHold` need this.
     Any,
     /// This one: the execution that set it, or `none`.
     Named(String),
@@ -60,7 +60,7 @@ pub struct Orders {
     pub expected_epoch: Option<u64>,
     /// Refuses the command if it would end another hold.
     pub expected_hold: ExpectedHold,
-    /// Only tells what would happen.
+    /// Only shows what would happen.
     pub dry_run: bool,
     /// Asks nothing.
     pub yes: bool,

@@ -1,4 +1,4 @@
-//! What happened: the records of transitions and of commands, newest first.
+//! The history: the records of transitions and of commands, newest first.
 //!
 //! Transitions are read by their epochs, newest first. Commands have no order in the table's key, so the whole table
 //! is read for them; an index by time is to replace that.
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use breaker::{CommandRecord, Stored, TransitionRecord};
 use jiff::Timestamp;
-use platform::state_store::{HistoryReader, LastKnownReader, MOST_TRANSITIONS, StateReader};
+use platform::state_store::{HistoryReader, LastKnownReader, MAX_TRANSITIONS, StateReader};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ use crate::ports::{CommandsReader, Trail};
 
 pub use trail::{StartEvent, Verification, verify};
 
-/// Which part of the history.
+/// The part of the history to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection {
     /// Nothing older.
@@ -62,7 +62,7 @@ pub struct HistoryReport {
     pub entries: Vec<Entry>,
     /// Number of records that are invalid and left out.
     pub left_out: u64,
-    /// Why the trail could not be asked, if it was to be and could not.
+    /// The reason why the trail could not be read, if it was to be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification_error: Option<String>,
 }
@@ -87,7 +87,7 @@ pub async fn read(
     let (mut entries, mut left_out) = (BTreeMap::<u64, Entry>::new(), 0);
     let mut next = newest.map(|newest| selection.epoch.unwrap_or(newest).min(newest));
     while let Some(epoch) = next {
-        let count = if selection.epoch.is_some() { 1 } else { MOST_TRANSITIONS };
+        let count = if selection.epoch.is_some() { 1 } else { MAX_TRANSITIONS };
         let read = table.transitions(epoch, count).await.map_err(|error| failed(&error))?;
         left_out += read.left_out;
         let older = read.records.iter().any(|record| selection.since.is_some_and(|since| record.at < since));

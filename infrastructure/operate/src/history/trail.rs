@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ports::{CallError, Trail};
 
-/// The trail is searched so long before and after the command's record was written.
+/// Time before and after the command's record for which the trail is searched.
 const AROUND: SignedDuration = SignedDuration::from_mins(10);
-/// The trail keeps events so long.
+/// Retention of the trail.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
-/// An event may need so long to arrive.
+/// Maximum delay of an event.
 const ARRIVES_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
 /// What the trail says about who started a command.
@@ -25,7 +25,7 @@ pub enum Verification {
     },
     /// Another principal than the one that the command names started it.
     Claimed {
-        /// Whom the command names.
+        /// The requester that the command names.
         claimed: String,
         /// Who started it: the principal's ARN.
         principal: String,

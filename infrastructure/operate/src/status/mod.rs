@@ -1,6 +1,6 @@
-//! How the breaker is: level, hold, rules with their evidence, what the controllers see, alarms, newest transitions.
+//! The status: level, hold, rules with their evidence, the controllers' metrics, alarms, newest transitions.
 //!
-//! Each part is read on its own, and a part that cannot be read says why: the others are worth having.
+//! Each part is read separately. If a part cannot be read, the status says why and shows the others.
 
 mod rules;
 mod view;
@@ -18,10 +18,10 @@ use crate::ports::{Alarms, Controllers, Executed, StateMachine};
 
 pub use rules::{Direction, RuleStatus};
 
-/// So many of the newest transitions are shown.
+/// Number of newest transitions that are shown.
 const TRANSITIONS: u64 = 5;
 
-/// What the controllers reported in the last five minutes; nothing where none did.
+/// The controllers' metrics of the last five minutes; empty if no controller reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ControllersView {
@@ -67,7 +67,7 @@ pub struct StatusReport {
     pub evaluation: Option<Box<Answer>>,
     /// The rules that may move the level, with their evidence.
     pub rules: Vec<RuleStatus>,
-    /// What the controllers see.
+    /// The controllers' metrics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub controllers: Option<ControllersView>,
     /// The alarms that are on, or whose actions are off.
@@ -75,7 +75,7 @@ pub struct StatusReport {
     pub alarms: Option<AlarmsStatus>,
     /// The newest transitions, newest first.
     pub transitions: Vec<TransitionRecord>,
-    /// What could not be read, and why.
+    /// The parts that could not be read, and why.
     pub problems: Vec<String>,
 }
 

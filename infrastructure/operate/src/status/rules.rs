@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::answer::Answer;
 
-/// Where a rule leads.
+/// The direction of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Direction {
@@ -17,13 +17,13 @@ pub enum Direction {
     Recovery,
 }
 
-/// A rule of the policy, and how near it is.
+/// A rule of the policy with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleStatus {
     /// Its name.
     pub rule: &'static str,
-    /// Where it leads.
+    /// Its direction.
     pub direction: Direction,
     /// Whether it holds now. Whether the level then moves depends on holds, the cooldown and the mode too.
     pub holds: bool,

@@ -38,7 +38,7 @@ enum Service {
 /// The threshold of an alarm.
 #[derive(Clone, Copy, Debug)]
 enum Threshold {
-    /// The same in every deployment.
+    /// A constant.
     Fixed(u32),
     /// `alerts.oldest_alarm_seconds`.
     OldestAlarm,

@@ -1,4 +1,4 @@
-//! The thresholds and times that decide, checked when they are put together.
+//! The policy: thresholds and times, validated when a policy is made.
 
 mod settings;
 
@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 use crate::Level;
 use crate::recovery::BAD_PROBES_COUNT;
 
-pub(crate) use settings::{LONGEST_SECONDS, MOST_OUTCOMES};
+pub(crate) use settings::{LONGEST_SECONDS, MAX_OUTCOMES};
 pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 
-/// After a probe, an environment sends none for this many times as long as the probe took.
+/// An environment's pause after a probe, as a multiple of the probe's duration.
 pub const PROBE_REST_FACTOR: u32 = 9;
 
-/// A setting that makes no sense.
+/// An invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {problem}")]
 pub struct PolicyError {
     /// The key of the setting, for example `rates.failure_percent`.
     pub setting: &'static str,
-    /// What is wrong with it, and what would be right.
+    /// The problem, with the value and the allowed values.
     pub problem: String,
 }
 
@@ -55,12 +55,12 @@ impl Policy {
     /// Checks the settings.
     ///
     /// # Errors
-    /// Names the first setting that makes no sense.
+    /// Names the first invalid setting.
     pub fn new(settings: PolicySettings) -> Result<Self, PolicyError> {
         for number in NUMBERS {
             let value = number.of(&settings);
-            if !(number.least..=number.most).contains(&value) {
-                let problem = format!("{value} is not a number from {} to {}", number.least, number.most);
+            if !(number.minimum..=number.maximum).contains(&value) {
+                let problem = format!("{value} is not a number from {} to {}", number.minimum, number.maximum);
                 return Err(PolicyError { setting: number.key, problem });
             }
         }
@@ -68,7 +68,7 @@ impl Policy {
         policy.check_combinations().map_or(Ok(policy), Err)
     }
 
-    /// Settings that make sense alone and not together.
+    /// Returns an error if settings that are valid alone contradict each other.
     fn check_combinations(&self) -> Option<PolicyError> {
         let PolicySettings {
             level_1_failures,
@@ -130,13 +130,13 @@ impl Policy {
         &self.0
     }
 
-    /// Whether automation only tells what it would have done.
+    /// Whether automation only reports what it would do (the mode `observe-only`).
     #[must_use]
     pub fn observes_only(&self) -> bool {
         self.0.mode == Mode::ObserveOnly
     }
 
-    /// Whether count and rate trip only together.
+    /// Whether the level falls only if the rules for count and rate both hold.
     #[must_use]
     pub fn needs_count_and_rate(&self) -> bool {
         self.0.trip_when == TripWhen::CountAndRate
@@ -166,37 +166,37 @@ impl Policy {
         count(self.0.level_2_successes)
     }
 
-    /// How long a failure counts; `None` where the window is off.
+    /// How long a failure counts; `None` if the window is off.
     #[must_use]
     pub const fn window(&self) -> Option<SignedDuration> {
         some_seconds(self.0.window_seconds)
     }
 
-    /// Newest calls that all failed and lead to a fall; `None` where the rule is off.
+    /// Consecutive failures that lead to a fall; `None` if the rule is off.
     #[must_use]
     pub fn consecutive_failures(&self) -> Option<u32> {
         some_count(self.0.consecutive_failures)
     }
 
-    /// The failure rate in percent that leads to a fall; `None` where the rule is off.
+    /// The failure rate in percent that leads to a fall; `None` if the rule is off.
     #[must_use]
     pub fn failure_rate_percent(&self) -> Option<u32> {
         some_count(self.0.failure_rate_percent)
     }
 
-    /// The rate of slow calls in percent that leads to a fall; `None` where the rule is off.
+    /// The rate of slow calls in percent that leads to a fall; `None` if the rule is off.
     #[must_use]
     pub fn slow_call_rate_percent(&self) -> Option<u32> {
         some_count(self.0.slow_call_rate_percent).filter(|_| self.slow_call().is_some())
     }
 
-    /// What makes a call slow; `None` where none is.
+    /// The duration from which on a call is slow; `None` if the rule is off.
     #[must_use]
     pub fn slow_call(&self) -> Option<SignedDuration> {
         (self.0.slow_call_milliseconds > 0).then(|| SignedDuration::from_millis(self.0.slow_call_milliseconds))
     }
 
-    /// A rate says nothing about fewer calls.
+    /// Minimum number of calls for a rate to count.
     #[must_use]
     pub fn minimum_calls(&self) -> u32 {
         count(self.0.minimum_calls)
@@ -208,44 +208,45 @@ impl Policy {
         SignedDuration::from_secs(self.0.rate_window_seconds)
     }
 
-    /// How far back rates count: the newest outcomes may be missing, so those that are settled fill the window.
+    /// How far back rates count. The newest outcomes may still be missing, so the window is lengthened by the settling
+    /// time.
     #[must_use]
     pub const fn rate_reach(&self) -> SignedDuration {
         self.rate_window().saturating_add(self.settle())
     }
 
-    /// How long an outcome at level 1 can count, by whichever rule; `None` where the window is off.
+    /// The longest time for which any rule counts an outcome at level 1; `None` if the window is off.
     #[must_use]
     pub fn reach(&self) -> Option<SignedDuration> {
         let rates = self.failure_rate_percent().or(self.slow_call_rate_percent());
         self.window().map(|window| rates.map_or(window, |_| window.max(self.rate_reach())))
     }
 
-    /// How old an outcome must be before a recovery may rest on it.
+    /// Minimum age of the outcomes that a recovery rests on.
     #[must_use]
     pub const fn settle(&self) -> SignedDuration {
         SignedDuration::from_secs(self.0.settle_seconds)
     }
 
-    /// How long after a transition no recovery happens, before any doubling.
+    /// The cooldown before any doubling.
     #[must_use]
     pub const fn cooldown(&self) -> SignedDuration {
         SignedDuration::from_secs(self.0.cooldown_seconds)
     }
 
-    /// The longest that the cooldown becomes; `None` where it is never doubled.
+    /// Maximum of the doubled cooldown; `None` if it is never doubled.
     #[must_use]
     pub const fn longest_cooldown(&self) -> Option<SignedDuration> {
         some_seconds(self.0.longest_cooldown_seconds)
     }
 
-    /// How soon after a recovery a fall shows that it was premature; `None` where that is off.
+    /// The relapse window: a fall within it after a recovery doubles the cooldown; `None` if it is off.
     #[must_use]
     pub const fn relapse_window(&self) -> Option<SignedDuration> {
         some_seconds(self.0.relapse_window_seconds)
     }
 
-    /// How long without a transition until a fall finds the cooldown at its base again.
+    /// The time without a transition after which a fall resets the cooldown to its base.
     #[must_use]
     pub const fn calm(&self) -> SignedDuration {
         SignedDuration::from_secs(self.0.calm_seconds)
@@ -257,53 +258,52 @@ impl Policy {
         self.0.recovery_evidence == RecoveryEvidence::Probes
     }
 
-    /// Whether the level above `level` is probed. While automation only observes, nothing is: where requests
-    /// go is then for operators alone.
+    /// Whether the level above `level` is probed. In observe-only mode no level is probed, because then only operators
+    /// change where requests go.
     #[must_use]
     pub fn probes(&self, level: Level) -> bool {
         self.recovers_by_probes() && !self.observes_only() && level.better().is_some()
     }
 
-    /// The least share of safe requests, in percent, that probes.
+    /// Minimum share of retryable requests, in percent, that probes the better level.
     #[must_use]
     pub fn probe_percent(&self) -> u32 {
         count(self.0.probe_percent)
     }
 
-    /// The most probes a second of one controller environment.
+    /// Maximum number of probes a second of one controller environment.
     #[must_use]
     pub fn probe_limit_per_second(&self) -> u32 {
         count(self.0.probe_limit_per_second)
     }
 
-    /// Probes that prove that the better level works.
+    /// Number of probes that prove that the better level works.
     #[must_use]
     pub fn probe_calls(&self) -> u32 {
         count(self.0.probe_calls)
     }
 
-    /// After so long without any probe a recovery rests on the current level.
+    /// The time without any probe after which a recovery rests on the current level.
     #[must_use]
     pub const fn probe_idle(&self) -> SignedDuration {
         SignedDuration::from_secs(self.0.probe_idle_seconds)
     }
 
-    /// The longest time for which an environment sends no probe after one that `failed` or did not. It leaves time to
-    /// send the next one and to see it, so that an environment that rests is never taken for traffic that does not
-    /// probe: after a failed probe, silence lasts three times as long.
+    /// Maximum pause of an environment after a probe. It is short enough to send the next probe and to see its outcome
+    /// before the probes count as idle, which takes three times as long after a failed probe.
     #[must_use]
     pub fn longest_probe_rest(&self, failed: bool) -> SignedDuration {
         let counts = self.probe_idle().saturating_mul(if failed { BAD_PROBES_COUNT } else { 1 });
         (counts - self.settle()).max(SignedDuration::ZERO) / 2
     }
 
-    /// How long a level that recovered takes only a share; `None` where it takes all at once.
+    /// Duration of the ramp; `None` if a level that recovered takes all requests at once.
     #[must_use]
     pub const fn ramp(&self) -> Option<SignedDuration> {
         some_seconds(self.0.ramp_seconds)
     }
 
-    /// During the ramp, a rate says nothing about fewer calls.
+    /// Minimum number of calls for a rate to count during the ramp.
     #[must_use]
     pub fn ramp_minimum_calls(&self) -> u32 {
         count(self.0.ramp_minimum_calls)
@@ -319,7 +319,7 @@ fn some_count(number: i64) -> Option<u32> {
     Some(count(number)).filter(|count| *count > 0)
 }
 
-/// A checked number: it is neither negative nor too large.
+/// Converts a checked number, which is neither negative nor too large.
 fn count(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! The numbers and words of a policy as somebody set them, unchecked, and the presets.
+//! The settings of a policy before validation, and the presets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub enum Preset {
     Production,
 }
 
-/// What a recovery rests on.
+/// The evidence that a recovery rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryEvidence {
@@ -28,14 +28,14 @@ pub enum RecoveryEvidence {
     Probes,
 }
 
-/// Which of the rules about failures it takes to trip. A run of failures and slow calls trip alone.
+/// Which rules about failures must hold for a fall. Consecutive failures and slow calls each suffice alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TripWhen {
     /// Any rule that is on.
     #[default]
     Any,
-    /// The count and the rate together. During a ramp the rate alone, because counts are slow.
+    /// The count and the rate together. During a ramp the rate suffices, because counts are slow.
     CountAndRate,
 }
 
@@ -43,10 +43,10 @@ pub enum TripWhen {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// It does.
+    /// Automation moves the level.
     #[default]
     Active,
-    /// It only tells what it would have done; operators still move the level.
+    /// Automation only reports what it would do. Operators still move the level.
     ObserveOnly,
 }
 
@@ -56,7 +56,7 @@ macro_rules! words {
             /// Every value.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The word for it in settings.
+            /// Returns the value's name in settings.
             #[must_use]
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
@@ -125,12 +125,12 @@ pub struct PolicySettings {
 pub struct Number {
     /// The key in the section `policy` of a deployment's file: the group, a dot, the name within the group.
     pub key: &'static str,
-    /// What it is.
+    /// Its description for people.
     pub description: &'static str,
-    /// The least that makes sense.
-    pub least: i64,
-    /// The most that makes sense.
-    pub most: i64,
+    /// Minimum.
+    pub minimum: i64,
+    /// Maximum.
+    pub maximum: i64,
     field: fn(&mut PolicySettings) -> &mut i64,
 }
 
@@ -148,21 +148,21 @@ impl Number {
     }
 }
 
-/// No threshold above this: CloudWatch sums are exact far beyond it, and nobody waits for it.
-pub const MOST_OUTCOMES: i64 = 1_000_000;
-/// One day: evidence that is older says nothing about now.
+/// Maximum of a threshold. CloudWatch sums are exact far beyond it.
+pub const MAX_OUTCOMES: i64 = 1_000_000;
+/// Maximum of a time: one day. Older evidence says nothing about the present.
 pub const LONGEST_SECONDS: i64 = 86_400;
-/// Ten minutes: metrics that arrive later are lost to recoveries anyway.
+/// Maximum of the settling time: ten minutes. Metrics that arrive later are not evidence for a recovery.
 const LONGEST_SETTLE_SECONDS: i64 = 600;
 
 macro_rules! numbers {
-    ($($field:ident $key:literal $least:literal ..= $most:ident : $description:literal),+ $(,)?) => {
+    ($($field:ident $key:literal $minimum:literal ..= $maximum:ident : $description:literal),+ $(,)?) => {
         /// Every number of a policy.
         pub const NUMBERS: &[Number] = &[$(Number {
             key: $key,
             description: $description,
-            least: $least,
-            most: $most,
+            minimum: $minimum,
+            maximum: $maximum,
             field: |settings| &mut settings.$field,
         }),+];
     };
@@ -172,50 +172,50 @@ const PERCENT: i64 = 100;
 const LONGEST_CALL_MILLISECONDS: i64 = 30_000;
 
 numbers! {
-    level_1_failures "counts.level_1_failures" 0..=MOST_OUTCOMES:
-        "failures at level 1 within the window that lead to level 2; 0: off",
-    level_2_failures "counts.level_2_failures" 0..=MOST_OUTCOMES:
-        "failures in total, those carried from level 1 included, that lead to level 3; 0: off",
+    level_1_failures "counts.level_1_failures" 0..=MAX_OUTCOMES:
+        "number of failures at level 1 within the window that leads to level 2; 0: off",
+    level_2_failures "counts.level_2_failures" 0..=MAX_OUTCOMES:
+        "number of failures, carried failures included, that leads from level 2 to level 3; 0: off",
     window_seconds "counts.window_seconds" 0..=LONGEST_SECONDS:
-        "how long a failure counts; 0: since the last transition, however long ago",
-    consecutive_failures "counts.consecutive_failures" 0..=MOST_OUTCOMES:
-        "so many of the newest calls failed, and none succeeded: the level falls; 0: off",
+        "time for which a failure counts; 0: since the last transition",
+    consecutive_failures "counts.consecutive_failures" 0..=MAX_OUTCOMES:
+        "number of consecutive failures that makes the level fall; 0: off",
     failure_rate_percent "rates.failure_percent" 0..=PERCENT:
-        "the level falls when so large a share of the calls failed; 0: off",
-    minimum_calls "rates.minimum_calls" 1..=MOST_OUTCOMES:
-        "a rate says nothing about fewer calls than these",
+        "failure rate in percent that makes the level fall; 0: off",
+    minimum_calls "rates.minimum_calls" 1..=MAX_OUTCOMES:
+        "minimum number of calls for a rate to count",
     rate_window_seconds "rates.window_seconds" 1..=LONGEST_SECONDS:
-        "how long a call counts for rates",
+        "time for which a call counts for rates",
     slow_call_milliseconds "slow_calls.milliseconds" 0..=LONGEST_CALL_MILLISECONDS:
-        "a call that takes this long or longer is slow; 0: none is",
+        "duration from which on a call is slow; 0: no call is slow",
     slow_call_rate_percent "slow_calls.percent" 0..=PERCENT:
-        "the level falls when so large a share of the calls was slow; 0: off",
-    level_3_successes "recovery.level_3_successes" 1..=MOST_OUTCOMES:
-        "consecutive successes at level 3 that lead back to level 2",
-    level_2_successes "recovery.level_2_successes" 1..=MOST_OUTCOMES:
-        "consecutive successes at level 2 that lead back to level 1",
+        "rate of slow calls in percent that makes the level fall; 0: off",
+    level_3_successes "recovery.level_3_successes" 1..=MAX_OUTCOMES:
+        "number of consecutive successes at level 3 that leads to level 2",
+    level_2_successes "recovery.level_2_successes" 1..=MAX_OUTCOMES:
+        "number of consecutive successes at level 2 that leads to level 1",
     settle_seconds "recovery.settle_seconds" 0..=LONGEST_SETTLE_SECONDS:
-        "how old an outcome must be before a recovery may rest on it",
+        "minimum age of the outcomes that a recovery rests on",
     cooldown_seconds "recovery.cooldown_seconds" 0..=LONGEST_SECONDS:
-        "how long after a transition no recovery happens; 0: off",
+        "cooldown: time after a transition during which no recovery happens; 0: off",
     longest_cooldown_seconds "recovery.longest_cooldown_seconds" 0..=LONGEST_SECONDS:
-        "the longest that the cooldown becomes by being doubled; 0: it is never doubled",
+        "maximum of the doubled cooldown; 0: it is never doubled",
     relapse_window_seconds "recovery.relapse_window_seconds" 0..=LONGEST_SECONDS:
-        "a fall so soon after a recovery doubles the cooldown; 0: none does",
+        "relapse window: a fall within it after a recovery doubles the cooldown; 0: no fall does",
     calm_seconds "recovery.calm_seconds" 0..=LONGEST_SECONDS:
-        "a fall after so long without any transition finds the cooldown at its base again",
+        "time without a transition after which a fall resets the cooldown",
     probe_percent "probes.percent" 1..=PERCENT:
-        "the least share of safe requests that tries the better level once the cooldown is over",
-    probe_limit_per_second "probes.limit_per_second" 1..=MOST_OUTCOMES:
-        "the most probes a second of one controller environment",
-    probe_calls "probes.calls" 1..=MOST_OUTCOMES:
-        "so many probes prove that the better level works",
+        "minimum share of GET and HEAD requests, in percent, that probes the better level after the cooldown",
+    probe_limit_per_second "probes.limit_per_second" 1..=MAX_OUTCOMES:
+        "maximum number of probes a second of one controller environment",
+    probe_calls "probes.calls" 1..=MAX_OUTCOMES:
+        "number of probes that proves that the better level works",
     probe_idle_seconds "probes.idle_seconds" 1..=LONGEST_SECONDS:
-        "after so long without any probe a recovery rests on the current level",
+        "time without any probe after which a recovery rests on the current level",
     ramp_seconds "ramp.seconds" 0..=LONGEST_SECONDS:
-        "how long a level that recovered takes only a growing share of the requests; 0: off",
-    ramp_minimum_calls "ramp.minimum_calls" 1..=MOST_OUTCOMES:
-        "during the ramp, a rate says nothing about fewer calls than these",
+        "duration of the ramp, during which a level that recovered takes a growing share of the requests; 0: off",
+    ramp_minimum_calls "ramp.minimum_calls" 1..=MAX_OUTCOMES:
+        "during the ramp, minimum number of calls for a rate to count",
 }
 
 impl PolicySettings {
@@ -252,16 +252,16 @@ impl PolicySettings {
         }
     }
 
-    /// Trips by rate and by unbroken failure, recovers by probes, slowly. The numbers were chosen with the
+    /// Falls by the failure rate and by consecutive failures, and recovers by probes. The numbers were chosen with the
     /// simulator, on its scenario `outage` at 1 to 2,000 requests a second and on quiet days:
     ///
     /// - 10 % of at least 25 calls within 40 s. At 20 % within 60 s, 30 % of failures are seen half a minute
     ///   later. With fewer calls or a shorter window, a service at one request a second that fails 1 % of its
     ///   calls falls several times a day by chance; with more, one request a second does not fill the volume.
-    /// - 10 failures in a row see a whole outage at the first look, long before the rate does.
-    /// - 20 probes of which less than 10 % fail: a level that fails 30 % gets through by luck once in 130 times.
-    ///   At 20 % it is once in 8, and each time callers fail and the next recovery waits twice as long.
-    /// - 10 % of the safe requests probe, not 5, because at 20 requests a second that makes a recovery 12 s
+    /// - 10 consecutive failures: the first evaluation detects a complete outage, long before the rate does.
+    /// - 20 probes of which less than 10 % fail: a level that fails 30 % passes by chance once in 130 times. A level
+    ///   that fails 20 % passes once in 8; then callers fail, and the next recovery waits twice as long.
+    /// - 10 % of the retryable requests probe, not 5 %, because at 20 requests a second that makes a recovery 12 s
     ///   quicker, and no caller sees a probe fail.
     /// - 20 calls during the ramp, so that two failures are needed: one alone is noise.
     #[must_use]
@@ -284,7 +284,7 @@ impl PolicySettings {
         }
     }
 
-    /// What a preset starts from.
+    /// Returns the settings of `preset`.
     #[must_use]
     pub const fn of(preset: Preset) -> Self {
         match preset {

@@ -1,4 +1,4 @@
-//! What the tests of the rules share.
+//! Helpers of the tests of the rules.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use breaker::{
@@ -7,7 +7,7 @@ use breaker::{
 };
 use jiff::Timestamp;
 
-/// Midnight plus so many seconds.
+/// Returns midnight plus this many seconds.
 pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
@@ -50,7 +50,7 @@ pub fn bucket(second: i64, successes: u64, errors: u64) -> Bucket {
     Bucket { successes, errors, ..Bucket::empty(at(second), 1) }
 }
 
-/// The minute's look.
+/// The schedule's evaluation.
 pub fn schedule() -> TransitionRequest {
     TransitionRequest::Schedule(ScheduleRequest::default())
 }
@@ -66,11 +66,11 @@ pub fn force(level: u8, hold_minutes: Option<u32>) -> TransitionRequest {
     TransitionRequest::Force(force_request(level, hold_minutes))
 }
 
-/// The same, as its fields.
+/// The request of a force, as its fields.
 pub fn force_request(level: u8, hold_minutes: Option<u32>) -> ForceRequest {
     ForceRequest {
         target_level: Level::try_from(level).unwrap(),
-        reason: "back end is mended".to_owned(),
+        reason: "back end is repaired".to_owned(),
         requested_by: "alice".to_owned(),
         hold_minutes,
         expected_epoch: None,

@@ -1,4 +1,4 @@
-//! When recoveries may come, said from the history of what was written.
+//! The earliest time of a recovery, computed from the history of writes.
 
 use jiff::Timestamp;
 

@@ -8,7 +8,7 @@ use crate::table::Told;
 use crate::world::{Base, Committed, End, Fate, Phase, Run, Slot, State, Trouble, World};
 
 /// How often the state machine evaluates again after a lost race.
-const MOST_CONFLICTS: u8 = 3;
+const MAX_CONFLICTS: u8 = 3;
 
 impl World {
     fn execution(&self, run: &Run, slot: usize) -> Execution {
@@ -113,7 +113,7 @@ impl World {
         Some(())
     }
 
-    /// As `write-state` looks for its own write, and as the state machine goes on if there is none.
+    /// Looks for the execution's own write as `write-state` does, and continues as the state machine does without one.
     pub fn prove(&self, state: &mut State, slot: usize, evaluation: Told<Evaluation>, trouble: Trouble) {
         let Some(write) = &evaluation.write else { return };
         let proof_key = proof_key_as(self.mutant, write);
@@ -127,7 +127,7 @@ impl World {
                 run.kills = 0;
                 if evaluation.outcome == Outcome::Record && !self.slots[slot].request.is_command() {
                     Phase::Ended(End::Nothing)
-                } else if run.conflicts <= MOST_CONFLICTS {
+                } else if run.conflicts <= MAX_CONFLICTS {
                     self.read(state, slot)
                 } else {
                     Phase::Ended(End::Failed("StateConflict"))
@@ -137,7 +137,7 @@ impl World {
         state.runs[slot].phase = phase;
     }
 
-    /// The next step at once, where nobody may come in between.
+    /// Takes the next step at once. No other execution may act in between.
     pub fn go_on(&self, state: &mut State, slot: usize) {
         match state.runs[slot].phase.clone() {
             Phase::Read(base) => state.runs[slot].phase = self.decide(state, slot, &base),

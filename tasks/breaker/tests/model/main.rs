@@ -1,7 +1,7 @@
-//! No interleaving breaks the rules: every one of small worlds is gone through by a model checker.
+//! No interleaving breaks the rules: a model checker explores every interleaving of small worlds.
 //!
 //! The worlds run the real `decide`, `repair`, `Evaluation::of`, `EvidenceQuery`, `StateWrite::items`,
-//! `refusal` and `proof_key`. What is modelled is what surrounds them: the table, which obeys the
+//! `refusal` and `proof_key`. The model has the rest: the table, which obeys the
 //! conditions of the writes; the executions, which read, decide, write and look for their own writes
 //! step by step; the messages that start them; the clock, the traffic, and faults. Each mutant breaks
 //! one rule, and the property named with it must find that out.
@@ -28,7 +28,7 @@ use rules::Mutant;
 use stateright::{Checker, HasDiscoveries, Model};
 use world::World;
 
-/// Goes through the whole world; nothing that must hold may fail.
+/// Explores the whole world. Every property must hold.
 fn check(name: &str, world: World) {
     let begun = Instant::now();
     let checker = world.checker().threads(2).spawn_bfs().join();
@@ -43,7 +43,7 @@ fn check(name: &str, world: World) {
     assert!(checker.is_done());
 }
 
-/// Breaks one rule: the property must find out.
+/// Breaks one rule. The property must fail.
 fn catch(mutant: Mutant, property: &'static str, world: World) {
     let begun = Instant::now();
     let world = World { mutant: Some(mutant), ..world };
@@ -59,7 +59,7 @@ fn catch(mutant: Mutant, property: &'static str, world: World) {
 }
 
 #[test]
-fn no_race_of_executions_that_are_doubled_delayed_or_cut_short_breaks_the_rules() {
+fn no_race_of_executions_breaks_the_rules() {
     check("races", scenarios::races());
 }
 
@@ -74,7 +74,7 @@ fn no_traffic_brings_a_recovery_before_its_cooldown_is_over() {
 }
 
 #[test]
-fn recovering_without_the_cooldown_or_without_its_doubling_is_caught() {
+fn a_missing_cooldown_or_doubling_is_caught() {
     catch(Mutant::IgnoresCooldown, properties::WAITS_FOR_COOLDOWN, scenarios::cooldowns());
     catch(Mutant::NeverDoubles, properties::WAITS_FOR_COOLDOWN, scenarios::cooldowns());
 }
@@ -85,18 +85,18 @@ fn no_repair_of_a_lost_state_breaks_the_rules() {
 }
 
 #[test]
-fn fair_looks_lead_to_level_1_under_good_traffic_and_to_level_3_under_failures() {
+fn fair_evaluations_follow_the_traffic() {
     check("looks", scenarios::looks());
     check("looks after many relapses", scenarios::looks_after_many_relapses());
 }
 
 #[test]
-fn no_probe_ramp_or_hold_breaks_the_rules_and_no_recovery_comes_without_proof() {
+fn no_recovery_comes_without_proof() {
     check("probes", scenarios::probes());
 }
 
 #[test]
-fn probes_lead_to_level_1_under_good_traffic_and_never_to_a_level_that_fails() {
+fn probes_lead_to_level_1_only_while_it_works() {
     check("looks by probes", scenarios::looks_by_probes());
 }
 
@@ -111,12 +111,12 @@ fn automation_that_only_observes_never_moves_the_level() {
 }
 
 #[test]
-fn a_write_that_goes_by_the_level_instead_of_the_version_is_caught() {
+fn a_write_guarded_by_the_level_is_caught() {
     catch(Mutant::ConditionOnLevel, properties::ONE_STATE_A_VERSION, scenarios::races());
 }
 
 #[test]
-fn a_write_that_goes_by_the_version_alone_is_caught_where_a_state_was_lost() {
+fn a_write_guarded_by_the_version_alone_is_caught() {
     catch(Mutant::ConditionOnVersionAlone, properties::ONE_STATE_A_VERSION, scenarios::repairs());
 }
 
@@ -127,13 +127,13 @@ fn a_write_without_conditions_is_caught() {
 }
 
 #[test]
-fn records_that_are_written_after_the_state_or_not_at_all_are_caught() {
+fn late_or_missing_records_are_caught() {
     catch(Mutant::RecordsApart, properties::ONE_RECORD_AN_EPOCH, scenarios::races());
     catch(Mutant::NoTransitionRecord, properties::ONE_RECORD_AN_EPOCH, scenarios::races());
 }
 
 #[test]
-fn commands_that_are_known_by_version_instead_of_by_name_are_caught() {
+fn commands_recognised_by_version_are_caught() {
     catch(Mutant::CommandKeyedByVersion, properties::COMMAND_ONCE, scenarios::operators());
 }
 

@@ -1,5 +1,5 @@
-//! What proves a better level by its probes, and what lets the current level speak for it, said without the code that
-//! is checked.
+//! Whether probes prove a better level, and whether the current level may prove it, computed without the code under
+//! test.
 
 use breaker::Bucket;
 use jiff::{SignedDuration, Timestamp};
@@ -34,7 +34,8 @@ pub fn is_proven(world: &World, state: &State, one: &Move<'_>) -> bool {
     })
 }
 
-/// Of the probes of the last idle time, and of at least twice as many as prove a level, more were refused than answered.
+/// Of the probes of the last idle time, and of at least twice as many as prove a level, more were refused than
+/// answered.
 fn mostly_refused(world: &World, probes: &[Bucket], one: &Move<'_>) -> bool {
     let since = one.committed.decided_at - world.policy.settle() - world.policy.probe_idle();
     let counts = |from: usize| {

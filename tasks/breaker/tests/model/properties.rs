@@ -1,5 +1,4 @@
-//! What must hold, said without the code that is checked: from the history of what was written and
-//! from the outcomes that there really were.
+//! The properties, computed without the code under test: from the history of writes and from the real outcomes.
 
 use breaker::{Bucket, DRAWS, Level, StateWrite, TransitionRequest, route};
 use jiff::{SignedDuration, Timestamp};
@@ -10,21 +9,21 @@ use crate::table::Told;
 use crate::world::{Committed, End, Phase, Run, State, Traffic, World};
 
 pub const ONE_STATE_A_VERSION: &str = "a version is one state, and each write is one version on";
-pub const ONE_RECORD_AN_EPOCH: &str = "each epoch has exactly one record, and nobody overwrites any";
+pub const ONE_RECORD_AN_EPOCH: &str = "each epoch has exactly one record, and none is overwritten";
 pub const ONE_LEVEL_AT_A_TIME: &str = "automation moves by one level";
 pub const NEVER_AGAINST_A_HOLD: &str = "automation never moves during a hold";
 pub const EVIDENCE_OF_THE_EPOCH: &str = "automation moves only on enough outcomes since the counts began";
 pub const WAITS_FOR_COOLDOWN: &str = "automation recovers only after the cooldown, doubled by each relapse";
 pub const OBSERVES_ONLY: &str = "automation that only observes moves nothing";
 pub const RAMPS: &str = "each recovery begins a ramp, and whatever else moves the level ends it";
-pub const ROUTES: &str = "only safe requests go above the level, and none during a hold or a ramp";
+pub const ROUTES: &str = "only retryable requests go above the level, and none during a hold or a ramp";
 pub const STAYS_DOWN: &str = "a level that fails its probes is not gone back to";
 pub const STAYS_REFUSED: &str = "a level that refuses its probes is not gone back to";
 pub const COMMAND_ONCE: &str = "a command takes effect at most once";
 pub const EXPECTED_EPOCH: &str = "a command that expects an epoch takes effect in no other";
 pub const EXPECTED_HOLD: &str = "a command that expects a hold ends no other";
-pub const CLAIMS_ARE_TRUE: &str = "who says that it wrote, wrote what it says";
-pub const WRITES_MAKE_SENSE: &str = "no write is refused as nonsense";
+pub const CLAIMS_ARE_TRUE: &str = "an execution that reports a write made that write";
+pub const WRITES_ARE_VALID: &str = "no write is refused as invalid";
 pub const RECOVERS: &str = "good traffic leads to level 1";
 pub const STAYS_RECOVERED: &str = "good traffic is at level 1 at the horizon";
 pub const GIVES_UP: &str = "failures at levels 1 and 2 lead to level 3";
@@ -48,7 +47,7 @@ pub const RELAPSES: Sight = ("a second recovery follows a relapse", |_, state| {
 pub const WINS_AFTER_LOSING: Sight =
     ("a lost race is evaluated again and won", |_, state| any_wrote(state, |run| run.conflicts > 0));
 pub const KNOWS_ITS_OWN: Sight =
-    ("a write whose task died is known as one's own", |_, state| any_wrote(state, |run| run.kills > 0));
+    ("a write whose task died is recognised by its execution", |_, state| any_wrote(state, |run| run.kills > 0));
 pub const REFUSED: Sight = ("most probes are refused", |_, state| {
     let stored = state.table.state();
     stored.is_some_and(|state| state.probing.is_some_and(|probing| probing.refusing.is_some()))
@@ -112,7 +111,7 @@ pub fn of(world: &World) -> Vec<Property<World>> {
         Property::always(EXPECTED_EPOCH, expected_epoch),
         Property::always(EXPECTED_HOLD, expected_hold),
         Property::always(CLAIMS_ARE_TRUE, claims_are_true),
-        Property::always(WRITES_MAKE_SENSE, writes_make_sense),
+        Property::always(WRITES_ARE_VALID, writes_are_valid),
     ];
     properties.extend(world.shows.iter().map(|(name, seen)| Property::sometimes(name, *seen)));
     if world.starts.iter().any(|start| start.traffic != Traffic::Free) {
@@ -141,7 +140,7 @@ pub fn of(world: &World) -> Vec<Property<World>> {
     properties
 }
 
-/// Nothing is left to happen.
+/// Whether no action is left.
 fn at_horizon(world: &World, state: &State) -> bool {
     let mut actions = Vec::new();
     world.actions(state, &mut actions);
@@ -187,15 +186,15 @@ pub struct Move<'a> {
     pub committed: &'a Committed,
     pub from: Level,
     pub to: Level,
-    /// When the counts began, by what was written and by the hold that ended.
+    /// Time from which on outcomes count, by the writes and by the hold that ended.
     pub counts_began: Timestamp,
-    /// When the last operator's hold ends.
+    /// End of the last operator's hold.
     pub held_until: Option<Timestamp>,
     /// Failures of the last move that may be counted again.
     pub carried: u64,
-    /// When the level last moved.
+    /// Time of the last move.
     pub moved_at: Timestamp,
-    /// Until when the level takes over, where the last move was an automatic recovery.
+    /// End of the ramp, if the last move was an automatic recovery.
     pub ramp_until: Option<Timestamp>,
 }
 
@@ -378,7 +377,7 @@ fn claims_are_true(world: &World, state: &State) -> bool {
         })
 }
 
-fn writes_make_sense(_: &World, state: &State) -> bool {
+fn writes_are_valid(_: &World, state: &State) -> bool {
     state.runs.iter().all(|run| match &run.phase {
         Phase::Decided(evaluation) => evaluation.write.as_ref().is_none_or(|write| write.check().is_ok()),
         _ => true,

@@ -1,4 +1,4 @@
-//! The rules as the executions use them: the real ones, with at most one of them broken.
+//! The rules as the executions use them: the real rules, at most one of them broken.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::table::{Held, Put, Rule};
 
-/// One rule, broken on purpose: the checker must find out.
+/// One broken rule. The checker must detect it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
     /// The state is written if the level is still the one that was read.
@@ -61,7 +61,7 @@ pub enum Mutant {
     ForgetsRamp,
     /// A ramp goes on after the level has fallen.
     KeepsRamp,
-    /// `MODE=observe-only` is not looked at.
+    /// the mode `observe-only` is not looked at.
     MovesWhileObserving,
 }
 

@@ -27,7 +27,7 @@ fn slot(name: &str, request: TransitionRequest) -> Slot {
     Slot { name: name.to_owned(), arn: name.to_owned(), request, repeats: false, fair: false, faulty: false }
 }
 
-/// The same execution, run once more.
+/// An execution that runs a second time.
 fn twin(slot: &Slot) -> Slot {
     slot.clone()
 }

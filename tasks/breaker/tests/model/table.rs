@@ -97,7 +97,7 @@ impl From<&Content<'_>> for Held {
     }
 }
 
-/// One item, and how often somebody has put it.
+/// One item, and the number of its writes.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Item {
     pub held: Held,
@@ -121,7 +121,7 @@ pub enum Rule {
 /// The table.
 #[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Table {
-    /// Shared until somebody writes: most steps only read.
+    /// Shared until a write, because most steps only read.
     items: Arc<BTreeMap<Arc<str>, Item>>,
 }
 

@@ -12,7 +12,7 @@ use crate::rules::Mutant;
 use crate::table::{Table, Told};
 
 /// How often the state machine tries a task again that was killed.
-const MOST_KILLS: u8 = 1;
+const MAX_KILLS: u8 = 1;
 
 /// What may happen, and to whom.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub enum Steps {
     /// Others come in between an evaluation and a write.
     Coarse,
     /// Others come in between reading the state and deciding too, and between a refused write and the
-    /// look for one's own.
+    /// look for its own write.
     Fine,
 }
 
@@ -98,7 +98,7 @@ pub enum Traffic {
     /// Five successes each time that the clock moves, at whatever level is current, and five probes where any are
     /// sent.
     Good,
-    /// The same, but failures at levels 1 and 2.
+    /// Failures at levels 1 and 2.
     FailingAboveMaintenance,
     /// Successes at whatever level is current; each better level refuses its probes.
     RefusingProbes,
@@ -202,7 +202,7 @@ pub enum Action {
 }
 
 impl State {
-    /// A world where nobody has done anything yet, with what is stored.
+    /// Returns a world with this table, in which no execution has begun.
     pub fn new(table: Table, slots: usize) -> Self {
         let run = Run { phase: Phase::Waiting, conflicts: 0, kills: 0, started: 0 };
         Self {
@@ -281,11 +281,11 @@ impl World {
                 actions.push(Action::Write(slot, Fate::Answered));
                 if self.slots[slot].faulty {
                     actions.push(Action::Write(slot, Fate::Unanswered));
-                    // Once, which is all the same to whoever comes after it.
+                    // Once is enough: for later executions a second time is no different.
                     if run.conflicts == 0 {
                         actions.push(Action::Write(slot, Fate::Busy));
                     }
-                    if run.kills < MOST_KILLS {
+                    if run.kills < MAX_KILLS {
                         actions.push(Action::Write(slot, Fate::Killed));
                     }
                 }

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_into_which_nobody_put_why_and_who_starts_nothing_and_says_what_is_missing() {
+    fn a_command_without_reason_and_name_starts_nothing() {
         for (command, shell) in every_command(&target()).iter().flat_map(|command| [(command, "sh"), (command, "bash")])
         {
             for (filled_in, missing) in [
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_was_filled_in_is_one_that_the_state_machine_takes_with_those_words() {
+    fn a_completed_command_is_one_the_state_machine_takes() {
         let words = ("it's down: 50 % of $calls & more", "Zoë O'Hara");
         for command in every_command(&target()) {
             let command = command

@@ -76,7 +76,7 @@ impl LevelReader for &Table {
 pub struct Records(pub Result<Transitions, StoreError>);
 
 impl Records {
-    /// These, newest first, of which each makes sense.
+    /// These valid records, newest first.
     pub fn of(records: Vec<TransitionRecord>) -> Self {
         Self(Ok(Transitions { records, left_out: 0 }))
     }
@@ -205,12 +205,12 @@ pub fn controller(stored: Result<StoredLevel, StoreError>, answer: Answer) -> Te
     with_answers(stored, [answer.clone(), answer.clone(), answer])
 }
 
-/// The same with an answer for each level.
+/// Returns a test controller with an answer for each level.
 pub fn with_answers(stored: Result<StoredLevel, StoreError>, answers: [Answer; 3]) -> TestController {
     with_history(Records(Err(StoreError("no answer".to_owned()))), stored, answers)
 }
 
-/// The same with another history.
+/// Returns a test controller with another history.
 pub fn with_history<H: HistoryReader>(
     history: H,
     stored: Result<StoredLevel, StoreError>,

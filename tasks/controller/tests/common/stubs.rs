@@ -94,7 +94,7 @@ impl Drop for Stub {
     }
 }
 
-/// An address that refuses connections for as long as this lives: bound, but nobody listens.
+/// An address that refuses connections for as long as this lives: bound, but without a listener.
 pub struct Refusing {
     pub address: String,
     _socket: TcpSocket,

@@ -107,7 +107,7 @@ impl Page {
 }
 
 #[tokio::test]
-async fn a_browser_gets_a_page_and_everybody_else_json_from_the_same_address() {
+async fn a_browser_gets_a_page_and_other_clients_get_json() {
     let controller = showing(state(Level::Degraded), Vec::new());
     let page = browse(&controller).await;
     assert_eq!(page["headers"]["Content-Type"], "text/html; charset=utf-8");
@@ -122,7 +122,7 @@ async fn a_browser_gets_a_page_and_everybody_else_json_from_the_same_address() {
 }
 
 #[tokio::test]
-async fn the_page_says_the_level_by_name_since_when_why_and_how_old_the_state_is() {
+async fn the_page_shows_level_time_reason_and_age() {
     for (level, name) in [
         (Level::Full, "Level 1 full"),
         (Level::Degraded, "Level 2 degraded"),
@@ -140,7 +140,7 @@ async fn the_page_says_the_level_by_name_since_when_why_and_how_old_the_state_is
 }
 
 #[tokio::test]
-async fn the_counts_stand_against_the_thresholds_that_lead_away_from_the_level() {
+async fn the_counts_stand_against_their_thresholds() {
     for (level, expected) in [
         (Level::Full, vec!["Failures: 4 of 5"]),
         (Level::Degraded, vec!["Failures: 4 of 10", "Successes in a row: 2 of 5"]),
@@ -203,8 +203,8 @@ async fn a_hold_is_shown_with_who_why_and_until_when_while_it_lasts() {
 }
 
 #[tokio::test]
-async fn the_newest_transitions_are_drawn_and_listed_with_trigger_and_who() {
-    let mut records = vec![forced(3, "a drill", "alice"), forced(2, "mended", "bob")];
+async fn the_newest_transitions_are_drawn_and_listed() {
+    let mut records = vec![forced(3, "a drill", "alice"), forced(2, "repaired", "bob")];
     records.push(TransitionRecord::first_start(Timestamp::UNIX_EPOCH, "arn:execution"));
     let page = Page::of(&showing(state(Level::Degraded), records)).await;
     let rows = page.texts("#transitions tbody tr");
@@ -267,7 +267,7 @@ async fn every_value_is_text_and_never_markup() {
 }
 
 #[tokio::test]
-async fn the_policy_admits_the_pages_own_script_and_style_and_nothing_else() {
+async fn the_content_policy_admits_the_pages_own_code_only() {
     let controller = showing(state(Level::Full), Vec::new());
     let answer = browse(&controller).await;
     let policy = answer["headers"]["Content-Security-Policy"].as_str().unwrap();
@@ -323,7 +323,7 @@ async fn the_page_stays_below_30_kilobytes_whatever_people_write() {
 }
 
 #[tokio::test]
-async fn without_a_policy_that_makes_sense_the_page_says_so_and_shows_the_bare_counts() {
+async fn without_a_valid_policy_the_page_shows_bare_counts() {
     let page = Page::of(&TestController { policy: None, ..showing(state(Level::Degraded), Vec::new()) }).await;
     let counts = page.text("#counts");
     assert!(counts.contains("make no sense") && counts.contains("Failures: 4; successes in a row: 2."), "{counts}");
@@ -359,7 +359,7 @@ async fn where_the_state_could_not_be_read_the_page_says_so() {
 }
 
 #[tokio::test]
-async fn the_page_has_landmarks_headings_in_order_and_names_for_all_that_can_be_focused() {
+async fn the_page_is_accessible() {
     let page = Page::of(&showing(state(Level::Degraded), vec![forced(2, "a drill", "alice")])).await;
     assert_eq!(page.attribute("html", "lang"), "en");
     for landmark in ["body > header", "body > main", "body > footer", "[role=status]", "[role=alert]"] {

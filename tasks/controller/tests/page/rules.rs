@@ -59,7 +59,7 @@ fn held(level: Level) -> Hold {
 }
 
 #[tokio::test]
-async fn each_rule_that_is_on_stands_with_what_it_needs_and_what_it_saw_at_the_newest_transition() {
+async fn each_active_rule_shows_what_it_needs_and_saw() {
     let rate = "10 % failures among at least 25 calls within 40 s";
     let run = "the newest 10 calls failed, none succeeded";
     let slow = "50 % take 3000 ms or longer among at least 25 calls within 40 s";
@@ -101,7 +101,7 @@ async fn each_rule_that_is_on_stands_with_what_it_needs_and_what_it_saw_at_the_n
 }
 
 #[tokio::test]
-async fn a_rule_that_is_off_does_not_stand_and_numbers_that_nobody_counted_are_not_made_up() {
+async fn rules_that_are_off_and_missing_numbers_are_left_out() {
     let settings = PolicySettings { consecutive_failures: 0, slow_call_rate_percent: 0, ..production() };
     let forced = TransitionRecord { evidence: None, ..counted(Level::Full) };
     let only_rate = page(settings, state(Level::Full), vec![forced]).await;
@@ -115,7 +115,7 @@ async fn a_rule_that_is_off_does_not_stand_and_numbers_that_nobody_counted_are_n
 }
 
 #[tokio::test]
-async fn the_page_says_with_what_share_the_better_level_is_probed_and_since_when_or_why_not() {
+async fn the_page_shows_the_probe_share_or_why_none() {
     let told = async |state: SystemState| {
         let settings = PolicySettings { probe_limit_per_second: 7, ..production() };
         let page = page(settings, state, Vec::new()).await;
@@ -135,7 +135,7 @@ async fn the_page_says_with_what_share_the_better_level_is_probed_and_since_when
 }
 
 #[tokio::test]
-async fn where_no_probe_is_seen_the_page_says_that_and_the_successes_that_recoveries_then_rest_on_have_a_meter() {
+async fn without_probes_the_page_shows_the_success_meter() {
     let state = SystemState { probing: Some(probing(ago(900), Some(ago(400)))), ..state(Level::Degraded) };
     let page = page(production(), state, Vec::new()).await;
     let note = page.texts("#counts p").into_iter().find(|text| text.starts_with("No probe was seen since ")).unwrap();
@@ -180,7 +180,7 @@ async fn during_a_ramp_the_page_says_who_answers_how_much_until_when() {
 }
 
 #[tokio::test]
-async fn the_page_does_not_promise_a_fall_that_a_hold_or_the_mode_prevents() {
+async fn the_page_promises_no_fall_that_a_hold_prevents() {
     let observing = PolicySettings { mode: breaker::Mode::ObserveOnly, ..PolicySettings::classic() };
     for (settings, hold, kept, falls) in [
         (PolicySettings::classic(), None, "5 lead to level 2", "Falls do not wait."),
@@ -208,7 +208,7 @@ async fn the_page_does_not_promise_a_fall_that_a_hold_or_the_mode_prevents() {
 }
 
 #[tokio::test]
-async fn where_a_hold_or_the_mode_prevents_a_move_the_page_says_where_the_level_would_be() {
+async fn a_prevented_move_is_shown_with_its_level() {
     let prevented = SystemState { prevented: Some(Level::Degraded), ..state(Level::Full) };
     let observing = PolicySettings { mode: breaker::Mode::ObserveOnly, ..production() };
     for (settings, hold, by) in [
@@ -224,7 +224,7 @@ async fn where_a_hold_or_the_mode_prevents_a_move_the_page_says_where_the_level_
 }
 
 #[tokio::test]
-async fn the_page_stays_below_30_kilobytes_with_every_rule_and_notice_on_it() {
+async fn the_page_stays_below_30_kilobytes() {
     for (level, hold) in
         [(Level::Full, None), (Level::Degraded, None), (Level::Maintenance, None), (Level::Degraded, Some(()))]
     {

@@ -1,7 +1,7 @@
-//! The clock by which connections, the state and the rests of probes age.
+//! The clock for the age of connections and of the state, and for the pauses of probes.
 //!
 //! Whether the monotonic clock goes on while Lambda freezes an environment is not documented, and reports contradict
-//! each other: an AWS engineer measured that it does, over freezes of up to three minutes
+//! each other: an AWS engineer measured that it goes on, over freezes of up to three minutes
 //! (<https://github.com/aws/aws-lambda-web-adapter/issues/830>); operators saw that it does not
 //! (<https://github.com/ConductorOne/baton-sdk/pull/1007>), and after a restored snapshot it does not
 //! (<https://github.com/hyperium/hyper/issues/3810>). So neither clock is trusted alone.
@@ -16,8 +16,8 @@ use hyper_util::rt::TokioTimer;
 use tokio::time::Instant;
 
 /// Passes as fast as the faster of two clocks. The monotonic one may stand still in a freeze; the wall clock goes on,
-/// but may be set back. A wall clock that is set ahead only makes things look old. Its times are no deadlines of the runtime,
-/// whose timers may stand still.
+/// but may be set back. A wall clock that is set ahead only makes things look old. Its times are no deadlines of the
+/// runtime, whose timers may stand still.
 #[derive(Clone, Debug)]
 pub struct AgeClock {
     wall: SharedTimeSource,

@@ -1,4 +1,4 @@
-//! What became of a request without an answer, in the SDK's terms.
+//! Classifies the error of a request without an answer, in the SDK's terms.
 
 use std::error::Error;
 use std::io;
@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use hyper_util::client::legacy;
 use tokio::time::error::Elapsed;
 
-/// The SDK's name for an error of the client: it decides whether a call is tried again.
+/// Returns the SDK's classification of a client error, which decides whether the call is retried.
 pub(super) fn connector_error(error: legacy::Error) -> ConnectorError {
     if causes(&error).find_map(|error| error.downcast_ref::<Elapsed>()).is_some() {
         return ConnectorError::timeout(error.into());
@@ -19,13 +19,13 @@ pub(super) fn connector_error(error: legacy::Error) -> ConnectorError {
         return ConnectorError::user(error.into());
     }
     if is_parse {
-        // What came is no HTTP; it would not be the next time either.
+        // The answer is not HTTP. A retry would get the same.
         return ConnectorError::other(error.into(), None);
     }
     ConnectorError::io(error.into())
 }
 
-/// Whether the request never left, because there was no connection to send it by.
+/// Whether the request was never sent, because no connection could be opened.
 #[must_use]
 pub fn was_never_sent(error: &ConnectorError) -> bool {
     error.is_user()

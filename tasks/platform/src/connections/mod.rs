@@ -1,10 +1,9 @@
-//! Connections to AWS, none of which is used again once it is in doubt.
+//! Connections to AWS. A connection in doubt is never used again.
 //!
-//! A connection that broke, or on which an attempt timed out, is closed. If no answer had begun, the idle connections to
-//! the same host go with it: the next attempt opens a new one. A connection that was idle for [`IDLE_TIMEOUT`] is not
-//! used either.
-//! Their age is told by a clock that goes on while Lambda freezes the environment ([`clock`]), and compared whenever a
-//! connection is taken from the pool: a task that closes idle connections is frozen with the rest.
+//! A connection that broke, or on which an attempt timed out, is closed. If no answer had begun, the idle connections
+//! to the same host go with it: the next attempt opens a new one. A connection that was idle for [`IDLE_TIMEOUT`] is
+//! not used either. Their age is told by a clock that goes on while Lambda freezes the environment ([`clock`]), and
+//! compared whenever a connection is taken from the pool: a task that closes idle connections is frozen with the rest.
 //!
 //! # Why HTTP/1.1
 //!
@@ -157,8 +156,8 @@ impl Inner {
     }
 }
 
-/// A request under way. Dropped while its connection is in doubt, because the connection broke or because the caller
-/// waits no longer, it takes the host's pool with it.
+/// A request under way. If it is dropped while its connection is in doubt, because the connection broke or the
+/// caller stopped waiting, the host's pool is dropped too.
 struct Attempt {
     inner: Arc<Inner>,
     pool: Pool,

@@ -36,7 +36,7 @@ fn read(pages: Vec<Page>) -> (Result<Evidence, MetricsError>, Vec<Option<String>
     read_for(Level::Full, None, false, pages)
 }
 
-/// The same of a level below which the one above is probed and whose slow calls count.
+/// The series of a level whose better level is probed and whose slow calls count.
 fn read_degraded(pages: Vec<Page>) -> Result<Evidence, MetricsError> {
     read_for(Level::Degraded, Some(Level::Full), true, pages).0
 }
@@ -60,7 +60,7 @@ fn bucket(second: i64, successes: u64, errors: u64) -> Bucket {
 }
 
 #[test]
-fn pages_are_followed_and_added_up_until_every_series_is_complete() {
+fn pages_are_read_until_every_series_is_complete() {
     let (evidence, tokens) = read(vec![
         page(vec![part(SeriesId::Error, SeriesStatus::Partial, &[(101, 2.0)])], Some("second")),
         page(vec![complete(SeriesId::Error, &[(102, 1.0)])], Some("third")),
@@ -92,8 +92,9 @@ fn a_series_that_is_cut_short_or_not_answered_is_no_evidence() {
     assert_eq!(read(silent).0, Err(MetricsError("Error was not answered at all".to_owned())));
 }
 
+/// CloudWatch rounds a start time down, so it returns a bucket from before the range.
 #[test]
-fn a_bucket_outside_the_range_is_dropped_because_cloudwatch_rounds_a_start_down() {
+fn a_bucket_outside_the_range_is_dropped() {
     let sums = [(99, 9.0), (100, 1.0), (199, 1.0), (200, 9.0)];
     let (evidence, _) =
         read(vec![page(vec![complete(SeriesId::Success, &[]), complete(SeriesId::Error, &sums)], None)]);
@@ -101,7 +102,7 @@ fn a_bucket_outside_the_range_is_dropped_because_cloudwatch_rounds_a_start_down(
 }
 
 #[test]
-fn probes_and_slow_calls_are_read_beside_the_outcomes_and_kept_apart_from_them() {
+fn probes_and_slow_calls_are_kept_apart_from_outcomes() {
     let evidence = read_degraded(vec![
         page(
             vec![
@@ -129,7 +130,7 @@ fn probes_and_slow_calls_are_read_beside_the_outcomes_and_kept_apart_from_them()
 }
 
 #[test]
-fn probes_and_slow_calls_that_are_missing_or_failed_are_no_evidence() {
+fn missing_probes_or_slow_calls_are_no_evidence() {
     let all = SeriesId::ALL;
     let complete_but =
         |left_out: SeriesId| all.iter().filter(|id| **id != left_out).map(|id| complete(*id, &[])).collect::<Vec<_>>();
