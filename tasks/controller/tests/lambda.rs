@@ -87,7 +87,7 @@ async fn an_invalid_policy_is_logged_once_and_replaced_by_its_preset() {
 }
 
 #[tokio::test]
-async fn what_a_service_or_a_caller_got_wrong_is_logged_without_what_they_sent() {
+async fn errors_are_logged_without_the_payload() {
     const MARK: &str = "9078563412";
     let cookie = format!("{{\"statusCode\":200,\"cookies\":\"session={MARK}\"}}");
     let flag = format!("{{\"statusCode\":200,\"isBase64Encoded\":\"{MARK}\"}}");
