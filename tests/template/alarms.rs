@@ -189,14 +189,14 @@ async fn alarms_name_what_the_main_stack_has() {
     let named = |kind: &str, property: &str| -> Vec<String> {
         main.of_type(kind).iter().map(|resource| resource[property].as_str().unwrap().to_owned()).collect()
     };
-    let names = [
+    let known = [
         named("AWS::Lambda::Function", "FunctionName"),
         named("AWS::SQS::Queue", "QueueName"),
         named("AWS::StepFunctions::StateMachine", "StateMachineName"),
         named("AWS::SNS::Topic", "TopicName"),
     ]
     .concat();
-    let is_known = |text: &str| names.iter().any(|name| text.rsplit(':').next() == Some(name));
+    let is_known = |text: &str| known.iter().any(|name| text.rsplit(':').next() == Some(name));
     let mut looked_at = 0;
     for (name, alarm) in monitoring(ALL_RULES).of_type("AWS::CloudWatch::Alarm") {
         let alarm = &alarm["Properties"];

@@ -16,14 +16,15 @@ use crate::stacks::{effective, stack};
 
 /// A file in which every setting of the functions differs from its default.
 fn everything_else() -> String {
-    let mut text = String::from("[policy]\npreset = \"production\"\nmode = \"observe-only\"\n");
-    text += &format!("recovery_evidence = \"{}\"\n", RecoveryEvidence::CurrentLevel.word());
-    text += &format!("trip_when = \"{}\"\n", TripWhen::CountAndRate.word());
-    let numbers = policy_numbers();
-    for (key, value) in &numbers {
-        text += &format!("{key} = {value}\n");
-    }
-    text + "[request_path]\nservice_timeout_milliseconds = 4001\nfull_timeout_milliseconds = 4002\n\
+    let words = format!(
+        "[policy]\npreset = \"production\"\nmode = \"observe-only\"\nrecovery_evidence = \"{}\"\ntrip_when = \"{}\"\n",
+        RecoveryEvidence::CurrentLevel.word(),
+        TripWhen::CountAndRate.word()
+    );
+    let numbers: Vec<String> = policy_numbers().iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+    words
+        + &numbers.concat()
+        + "[request_path]\nservice_timeout_milliseconds = 4001\nfull_timeout_milliseconds = 4002\n\
             degraded_timeout_milliseconds = 4003\nmaintenance_timeout_milliseconds = 4004\nfallback = false\n\
             fallback_level = 2\nstate_cache_milliseconds = 1001\n[samples]\nfault_injection = true\n\
             full_failure_percent = 1.5\ndegraded_failure_percent = 2.5\nmaintenance_failure_percent = 3.5\n\

@@ -121,9 +121,8 @@ fn another(key: &str, value: &Value) -> String {
             "limits = { vpc_subnet_ids = [\"1\"], vpc_security_group_ids = [\"2\"] }".to_owned()
         }
         ("limits.log_retention_days", _) => format!("{key} = 60"),
-        ("limits.control_plane_concurrency", _) => format!("{key} = 2"),
         ("alerts.level_alarm_period_seconds", _) => format!("{key} = 20"),
-        ("request_path.fallback_level", _) => format!("{key} = 2"),
+        ("limits.control_plane_concurrency" | "request_path.fallback_level", _) => format!("{key} = 2"),
         ("policy.trip_when", _) => "policy = { trip_when = \"count-and-rate\", rates.failure_percent = 7 }".to_owned(),
         ("policy.recovery_evidence", _) => {
             "policy = { recovery_evidence = \"probes\", rates.failure_percent = 7 }".to_owned()
