@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+mod schedule;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -81,7 +83,9 @@ impl System {
         let deployment = stack.deploy(&Progress::quiet(), options).await.unwrap();
         let gateway = Gateway::start(0, &deployment.api).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { gateway, deployment, client, stack }
+        let system = Self { gateway, deployment, client, stack };
+        eventually("the alarms' first evaluation", async || system.has_alarms().then_some(())).await;
+        system
     }
 
     /// Sends a request with `X-Simulate-Failure`, where that says something.
@@ -334,32 +338,16 @@ impl System {
         eventually("the level alarms' end", async || (!self.level_alarm_is_on()).then_some(())).await;
     }
 
+    fn has_alarms(&self) -> bool {
+        self.stack.alarms().iter().any(|alarm| alarm.name.starts_with(&self.deployment.names.project))
+    }
+
     fn level_alarm_is_on(&self) -> bool {
         self.stack.alarms().iter().any(|alarm| {
             let series = alarm.definition.watched.series();
             alarm.state == AlarmState::Alarm
                 && series.iter().any(|series| series.metric.namespace == "CircuitBreaker/Service")
         })
-    }
-
-    /// Deletes the schedule, so that nothing but alarms and operators starts the state machine.
-    pub async fn without_schedule(&self) {
-        // The server tells services apart by what a signature says it is for.
-        let signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/scheduler/aws4_request, \
-                      SignedHeaders=host, Signature=none";
-        let schedules = async |method: reqwest::Method, path: &str| {
-            let url = format!("{}/schedules{path}", self.stack.endpoint());
-            let sent = self.client.request(method, url).header("Authorization", signed).send().await.unwrap();
-            sent.error_for_status().unwrap().text().await.unwrap()
-        };
-        let listed = schedules(reqwest::Method::GET, "").await;
-        let listed: Value = serde_json::from_str(&listed).unwrap();
-        let names = listed["Schedules"].as_array().unwrap().iter().map(|schedule| schedule["Name"].as_str().unwrap());
-        let ours: Vec<_> = names.filter(|name| name.starts_with(&self.deployment.name[..4])).collect();
-        assert!(!ours.is_empty(), "the deployment has no schedule: {listed}");
-        for name in ours {
-            schedules(reqwest::Method::DELETE, &format!("/{name}")).await;
-        }
     }
 }
 

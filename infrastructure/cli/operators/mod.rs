@@ -117,7 +117,10 @@ pub fn end(result: Result<Exit, Failure>, as_json: bool) -> ExitCode {
     if as_json {
         write(&(json(&Problem { problem: &failure.sentence }, true) + "\n"));
     }
-    let line = Line::toned(Tone::Bad, "error").and(Tone::Plain, format!(": {}", failure.sentence));
-    let _ = io::stderr().write_all(style_of(io::stderr().is_terminal()).render(&[line]).as_bytes());
+    // A list of mistakes has a line for each; within a line no control character reaches the terminal.
+    let mut sentences = failure.sentence.lines();
+    let first = Line::toned(Tone::Bad, "error").and(Tone::Plain, format!(": {}", sentences.next().unwrap_or_default()));
+    let lines: Vec<_> = std::iter::once(first).chain(sentences.map(Line::from)).collect();
+    let _ = io::stderr().write_all(style_of(io::stderr().is_terminal()).render(&lines).as_bytes());
     failure.exit.into()
 }

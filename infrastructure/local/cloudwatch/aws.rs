@@ -8,6 +8,7 @@ use aws_sdk_cloudwatch::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_cloudwatch::types as cw;
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::alarm::{
     Actions, AlarmDefinition, AlarmState, Comparison, Datapoint, Metric, MissingData, Readings, SeriesKey, Statistic,
@@ -19,6 +20,9 @@ use super::watched::{MetricMath, Watched};
 
 /// The most events of one `FilterLogEvents` answer.
 const EVENTS: usize = 10_000;
+
+/// Newest changes of an alarm's state that are read: between two looks there are at most a few.
+const CHANGES: i32 = 10;
 
 /// The most queries that one `GetMetricData` takes.
 const QUERIES: usize = 500;
@@ -166,6 +170,25 @@ impl AlarmService for Aws {
             self.metrics.set_alarm_state().alarm_name(name).state_value(state.name().into()).state_reason(reason);
         call.send().await.map(drop).map_err(|error| told("SetAlarmState", &error))
     }
+
+    async fn changed_from(&self, name: &str, reason: &str) -> Result<Option<AlarmState>> {
+        let call = self.metrics.describe_alarm_history().alarm_name(name);
+        let call = call.history_item_type(cw::HistoryItemType::StateUpdate).max_records(CHANGES);
+        let page = call.send().await.map_err(|error| told("DescribeAlarmHistory", &error))?;
+        let change = |item: &cw::AlarmHistoryItem| -> Option<Value> { serde_json::from_str(item.history_data()?).ok() };
+        let of_reason =
+            |change: &Value| change.pointer("/newState/stateReason").and_then(Value::as_str) == Some(reason);
+        let newest = page.alarm_history_items().iter().filter_map(change).find(of_reason);
+        Ok(newest.and_then(|change| Some(state(&change.pointer("/oldState/stateValue")?.as_str()?.into()))))
+    }
+}
+
+fn state(value: &cw::StateValue) -> AlarmState {
+    match value {
+        cw::StateValue::Ok => AlarmState::Ok,
+        cw::StateValue::Alarm => AlarmState::Alarm,
+        _ => AlarmState::InsufficientData,
+    }
 }
 
 /// `None` for an alarm that the stand-in leaves to the server (a percentile).
@@ -186,11 +209,7 @@ fn described(alarm: &cw::MetricAlarm) -> Option<Described> {
     }
     Some(Described::Shell {
         name,
-        state: match alarm.state_value()? {
-            cw::StateValue::Ok => AlarmState::Ok,
-            cw::StateValue::Alarm => AlarmState::Alarm,
-            _ => AlarmState::InsufficientData,
-        },
+        state: state(alarm.state_value()?),
         reason: alarm.state_reason().unwrap_or_default().to_owned(),
         actions_enabled: alarm.actions_enabled().unwrap_or(true),
     })

@@ -66,6 +66,8 @@ pub(super) trait AlarmService {
     fn hollow_out(&self, alarm: &AlarmDefinition) -> impl Future<Output = Result<()>> + Send;
     /// Shows this state.
     fn show(&self, name: &str, state: AlarmState, reason: &str) -> impl Future<Output = Result<()>> + Send;
+    /// The state before the newest change of the alarm's state that was made for this reason; `None` if there was none.
+    fn changed_from(&self, name: &str, reason: &str) -> impl Future<Output = Result<Option<AlarmState>>> + Send;
 }
 
 /// The metrics on the server.
@@ -144,6 +146,30 @@ fn is_topic(arn: &str) -> bool {
     arn.split(':').nth(2) == Some("sns")
 }
 
+/// Takes over a state that the server shows and the stand-in did not set. CloudWatch notifies the topics of that, also of
+/// an alarm that was set to another state and back since the last look.
+async fn set_by_hand(
+    cloud: &impl AlarmService,
+    ours: &mut Adopted,
+    state: AlarmState,
+    reason: String,
+    now: Timestamp,
+) -> Result<()> {
+    if ours.state != state {
+        return ours.change(state, reason, now);
+    }
+    if ours.reason != reason {
+        match cloud.changed_from(&ours.definition.name, &reason).await? {
+            Some(before) => {
+                ours.state = before;
+                return ours.change(state, reason, now);
+            }
+            None => ours.reason = reason,
+        }
+    }
+    Ok(())
+}
+
 /// Takes alarms over and evaluates them, a look at a time.
 pub(super) struct Watch<C> {
     cloud: C,
@@ -190,9 +216,7 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
                 Described::Shell { name, state, reason, actions_enabled } => match self.alarms.get_mut(&name) {
                     Some(ours) => {
                         ours.definition.actions.enabled = actions_enabled;
-                        // The state was set by hand. CloudWatch notifies the topics of that too.
-                        let by_hand = ours.shown && ours.state != state;
-                        if by_hand { ours.change(state, reason, now) } else { Ok(()) }
+                        if ours.shown { set_by_hand(&self.cloud, ours, state, reason, now).await } else { Ok(()) }
                     }
                     None => Ok(()),
                 },

@@ -14,6 +14,8 @@ struct Server {
     refuses_topics: Mutex<bool>,
     refuses_states: Mutex<bool>,
     away: Mutex<bool>,
+    /// Old states and reasons of changes.
+    changes: Mutex<Vec<(AlarmState, String)>>,
 }
 
 impl Server {
@@ -58,6 +60,10 @@ impl AlarmService for &Server {
         anyhow::ensure!(!*self.refuses_states.lock().unwrap(), "no");
         self.replace(name, state, reason);
         Ok(())
+    }
+
+    async fn changed_from(&self, _: &str, reason: &str) -> Result<Option<AlarmState>> {
+        Ok(self.changes.lock().unwrap().iter().find(|(_, known)| known == reason).map(|(state, _)| *state))
     }
 }
 
@@ -141,6 +147,21 @@ async fn a_state_set_by_hand_lasts_until_the_next_evaluation() {
     watch.look(second(1)).await.unwrap();
     assert_eq!(server.subjects(), ["OK:", "ALARM:", "OK:"]);
     assert_eq!(server.state(), AlarmState::Ok);
+}
+
+#[tokio::test]
+async fn a_state_set_to_another_and_back_by_hand_is_told() {
+    let server = deployed();
+    let mut watch = Watch::new(&server, PROMPT);
+    *server.value.lock().unwrap() = Some(7.0);
+    watch.look(second(0)).await.unwrap();
+    server.replace("level-1-error-rate", AlarmState::Alarm, "a test");
+    watch.look(second(1)).await.unwrap();
+    assert_eq!(server.subjects(), ["ALARM:"], "the same state, set by hand, is no change");
+    *server.changes.lock().unwrap() = vec![(AlarmState::Ok, "another test".to_owned())];
+    server.replace("level-1-error-rate", AlarmState::Alarm, "another test");
+    watch.look(second(2)).await.unwrap();
+    assert_eq!(server.subjects(), ["ALARM:", "ALARM:"]);
 }
 
 #[tokio::test]
