@@ -5,8 +5,11 @@
 
 mod common;
 
-use common::{TestController, answer, ask, controller, event, stored};
-use controller::StoredLevel;
+use std::time::Duration;
+
+use breaker::Level;
+use common::{TTL, TestController, answer, ask, controller, event, stored};
+use controller::{StateCache, StoredLevel};
 use platform::state_store::StoreError;
 use serde_json::{Value, json};
 
@@ -297,4 +300,28 @@ async fn a_history_request_gets_records_or_the_reason_for_none() {
         assert_eq!(body["history"], Value::Null);
         assert!(body["historyError"].as_str().unwrap().contains("the state is not known"), "{body}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_reads_and_the_states_age_are_metrics() {
+    let table = common::table(Ok(stored(2)));
+    let controller = common::TestController {
+        states: StateCache::new(table, TTL, Level::Maintenance),
+        ..controller(Ok(stored(2)), answer(200))
+    };
+    let request = event("GET", "/account/1");
+    ask(&controller, &request).await;
+    ask(&controller, &request).await;
+    // The second request found a fresh state, and a fresh state has nothing to tell.
+    assert_eq!(controller.metrics.values("StateAgeSeconds"), [0.0]);
+    table.fails();
+    for _ in 0..2 {
+        tokio::time::advance(Duration::from_secs(30)).await;
+        ask(&controller, &request).await;
+        ask(&controller, &request).await;
+    }
+    assert_eq!(controller.metrics.values("StateAgeSeconds"), [0.0, 30.0, 30.0, 60.0, 60.0]);
+    assert_eq!(controller.metrics.values("StateReadErrors"), [1.0, 1.0]);
+    let sets = controller.metrics.sets("CircuitBreaker/Controller");
+    assert!(sets.iter().all(|set| set.dimensions == [("Deployment", "bank-test".to_owned())]));
 }

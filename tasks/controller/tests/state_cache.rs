@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::time::TimeSource;
 use breaker::Level;
-use common::{TTL, Table, answer, ask, controller, event, stored, stored_version};
+use common::{TTL, Table, stored, stored_version};
 use controller::{Source, StateCache, StoredLevel};
 use futures::future::join_all;
 use platform::connections::AgeClock;
@@ -341,30 +341,6 @@ async fn a_failing_table_is_logged_when_it_begins_and_ends() {
         }
         assert_eq!((told("WARN"), told("INFO")), (outage, outage));
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn failed_reads_and_the_states_age_are_metrics() {
-    let table = common::table(Ok(stored(2)));
-    let controller = common::TestController {
-        states: StateCache::new(table, TTL, Level::Maintenance),
-        ..controller(Ok(stored(2)), answer(200))
-    };
-    let request = event("GET", "/account/1");
-    ask(&controller, &request).await;
-    ask(&controller, &request).await;
-    // The second request found a fresh state, and a fresh state has nothing to tell.
-    assert_eq!(controller.metrics.values("StateAgeSeconds"), [0.0]);
-    table.fails();
-    for _ in 0..2 {
-        advance(Duration::from_secs(30)).await;
-        ask(&controller, &request).await;
-        ask(&controller, &request).await;
-    }
-    assert_eq!(controller.metrics.values("StateAgeSeconds"), [0.0, 30.0, 30.0, 60.0, 60.0]);
-    assert_eq!(controller.metrics.values("StateReadErrors"), [1.0, 1.0]);
-    let sets = controller.metrics.sets("CircuitBreaker/Controller");
-    assert!(sets.iter().all(|set| set.dimensions == [("Deployment", "bank-test".to_owned())]));
 }
 
 proptest! {
