@@ -158,7 +158,7 @@ fn a_broken_update_is_rolled_back_and_says_what_failed() {
 fn one_functions_code_can_be_updated_alone() {
     run(async {
         let bench = Bench::open("only").await;
-        let early = bench.engine(QUIETLY).begin_only().await.unwrap_err().sentence;
+        let early = bench.engine(QUIETLY).begin_only(&bench.effective(&[])).await.unwrap_err().sentence;
         assert!(early.contains("deploy all of it first"), "{early}");
         bench.deploy(&[], QUIETLY).await.unwrap();
         let before = [bench.code("full-service").await, bench.code("circuit-breaker-controller").await];
@@ -166,7 +166,7 @@ fn one_functions_code_can_be_updated_alone() {
         let artifacts = rebuilt(&bench, &["full-service", "controller"]);
         let binaries = Binary::read_all(artifacts.path(), &["full-service"]).unwrap();
         let engine = bench.engine(QUIETLY);
-        let only = engine.begin_only().await.unwrap();
+        let only = engine.begin_only(&bench.effective(&[])).await.unwrap();
         engine.only(only, &binaries[0]).await.unwrap();
         assert_ne!(bench.code("full-service").await, before[0]);
         assert_eq!(bench.code("circuit-breaker-controller").await, before[1]);

@@ -74,7 +74,7 @@ async fn run(args: &DeployArgs) -> Result<(), Failure> {
     let restraint = Restraint { yes: args.yes, dry_run: args.dry_run, skip_canary: args.skip_canary, json: args.json };
     let Connected { engine, config } = connect(&args.target, &effective, restraint).await?;
     let done = if args.only.is_some() {
-        only(args, &engine, ready).await?
+        only(args, &engine, &effective, ready).await?
     } else {
         let Some(done) = whole(args, &engine, effective, ready).await? else { return Ok(()) };
         done
@@ -110,8 +110,13 @@ async fn whole(
     engine.deploy(begun, &binaries, architecture).await.map(Some)
 }
 
-async fn only(args: &DeployArgs, engine: &Aws, ready: Option<Vec<Binary>>) -> Result<DeployReport, Failure> {
-    let only = engine.begin_only().await?;
+async fn only(
+    args: &DeployArgs,
+    engine: &Aws,
+    effective: &Effective,
+    ready: Option<Vec<Binary>>,
+) -> Result<DeployReport, Failure> {
+    let only = engine.begin_only(effective).await?;
     let deployed = only.current.architecture;
     let binaries = match ready {
         Some(binaries) => binaries,

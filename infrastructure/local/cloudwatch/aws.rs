@@ -149,6 +149,12 @@ impl AlarmService for Aws {
     }
 
     async fn hollow_out(&self, alarm: &AlarmDefinition) -> Result<()> {
+        // A deployment may have deleted it since it was described, and to put it would bring it back.
+        let call = self.metrics.describe_alarms().alarm_types(cw::AlarmType::MetricAlarm).alarm_names(&alarm.name);
+        let found = call.send().await.map_err(|error| told("DescribeAlarms", &error))?;
+        if found.metric_alarms().is_empty() {
+            return Ok(());
+        }
         // An expression that is never computed: the local server evaluates only alarms with a metric.
         let query = cw::MetricDataQuery::builder().id("m1").expression("m1").build();
         let call = self

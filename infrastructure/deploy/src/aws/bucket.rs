@@ -211,7 +211,11 @@ impl Bucket for S3Bucket {
             let delete = delete.map_err(|error| refused(self.object(prefix, &error.to_string())))?;
             let call = self.client.delete_objects().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
             let sent = call.delete(delete).send().await;
-            sent.map_err(|error| call_error(&self.object(prefix, "cannot be removed"), &error))?;
+            let answer = sent.map_err(|error| call_error(&self.object(prefix, "cannot be removed"), &error))?;
+            if let Some(kept) = answer.errors().first() {
+                let reason = kept.message().unwrap_or("no reason is given");
+                return Err(refused(self.object(kept.key().unwrap_or(prefix), &format!("was not removed: {reason}"))));
+            }
         }
         Ok(())
     }

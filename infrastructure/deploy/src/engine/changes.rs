@@ -12,6 +12,9 @@ use crate::plan::{Change, ChangeSet, Proposal, additions, lines};
 use crate::ports::{Bucket as _, Ports, StackService as _, StackView, Talk as _};
 use crate::report::StackChanges;
 
+/// The statuses of a change that was carried out.
+const APPLIED: [&str; 2] = ["CREATE_COMPLETE", "UPDATE_COMPLETE"];
+
 /// Stacks whose changes are agreed to together.
 pub(super) struct Batch<'a> {
     /// The stacks, in the order in which they are changed.
@@ -153,10 +156,11 @@ impl<P: Ports + Sync> Engine<P> {
             self.say(format!("{} {} ...", if set.new { "Creating" } else { "Updating" }, stack.name));
             let before = self.newest_event(&stack.name).await;
             self.ports.stacks().execute(&set).await.map_err(failed)?;
-            let (status, reasons) = match self.follow(&stack.name, before.as_deref(), set.changes.len()).await? {
-                Ended::Well => break,
-                Ended::Badly { status, reasons } => (status, reasons),
-            };
+            let (status, reasons) =
+                match self.follow(&stack.name, before.as_deref(), set.changes.len(), &APPLIED).await? {
+                    Ended::Well => break,
+                    Ended::Badly { status, reasons } => (status, reasons),
+                };
             if !again || !role_was_unknown(&reasons) {
                 return Err(explained(&stack.name, &status, &reasons));
             }

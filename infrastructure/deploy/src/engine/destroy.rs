@@ -6,7 +6,7 @@ use stacks::Role;
 
 use super::{Engine, failed};
 use crate::names::DataNames;
-use crate::ports::{Bucket as _, Data as _, DataKey, Ports, StackService as _};
+use crate::ports::{Bucket as _, BucketState, Data as _, DataKey, Ports, StackService as _};
 use crate::release::Releases;
 use crate::report::DestroyReport;
 use crate::settings;
@@ -60,8 +60,7 @@ impl<P: Ports + Sync> Engine<P> {
             self.delete_stack(stack).await?;
             self.say(format!("The stack {stack} is gone."));
         }
-        // A later deployment of this name has a history of its own. Without a bucket there is none to remove.
-        let _ = self.ports.bucket().remove_all(&Releases::new(self.ports.bucket(), &main).prefix()).await;
+        self.remove_releases(&main).await;
         if delete_data {
             self.delete_data(data_stack.then_some(data.as_str()), &found).await?;
         }
@@ -69,6 +68,22 @@ impl<P: Ports + Sync> Engine<P> {
         let found = self.find_data().await?;
         self.say_kept(data_stack.then_some(data.as_str()), &found);
         Ok(self.removal(going, self.kept(data_stack.then_some(data), &found)))
+    }
+
+    /// A later deployment of this name has a history of its own. Without a bucket there is none to remove.
+    async fn remove_releases(&self, deployment: &str) {
+        let bucket = self.ports.bucket();
+        let removed = match bucket.state().await {
+            Ok(BucketState::Missing) => Ok(()),
+            Ok(_) => bucket.remove_all(&Releases::new(bucket, deployment).prefix()).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
+            self.warn(&format!(
+                "the recorded releases are still in the bucket, and a later rollback of this name could go back to them: \
+                 {error}"
+            ));
+        }
     }
 
     async fn is_there(&self, stack: &str) -> Result<bool, Failure> {
@@ -125,11 +140,17 @@ impl<P: Ports + Sync> Engine<P> {
         if kept.is_empty() && stack.is_none() {
             return;
         }
-        let of = stack.map(|stack| format!(" in the stack {stack}")).unwrap_or_default();
-        self.say(format!(
-            "Kept: {}{of}. The next deployment finds it; `breaker destroy --delete-data` removes it.",
-            if kept.is_empty() { "nothing".to_owned() } else { kept.join(" and ") }
-        ));
+        let kept = if kept.is_empty() { "nothing".to_owned() } else { kept.join(" and ") };
+        self.say(match stack {
+            Some(stack) => format!(
+                "Kept: {kept} in the stack {stack}. The next deployment finds it; `breaker destroy --delete-data` removes \
+                 it."
+            ),
+            None => format!(
+                "Kept: {kept}. No stack has it, so that no later deployment can take it over; `breaker destroy \
+                 --delete-data` removes it."
+            ),
+        });
     }
 
     fn removal(&self, removed: Vec<String>, kept: Vec<String>) -> DestroyReport {

@@ -39,14 +39,12 @@ impl<P: Ports + Sync> Engine<P> {
         self.ensure_bucket().await?;
         let releases = Releases::new(self.ports().bucket(), &deployment);
         let mut history = releases.history().await?;
-        // Up to the current release: those behind it were rolled back before.
-        let place = history.iter().rposition(|id| *id == current);
-        let Some(before) = place.and_then(|place| place.checked_sub(1)) else {
+        let Some(place) = target(&history, &current) else {
             return Err(Failure::failed(format!(
                 "there is no release before {current}; releases are recorded at each deployment"
             )));
         };
-        history.truncate(before + 1);
+        history.truncate(place + 1);
         let previous = history.last().cloned().unwrap_or_default();
         let release = releases.read(&previous).await?;
         refuse_older_schema(&release, releases.find(&current).await.as_ref())?;
@@ -61,8 +59,9 @@ impl<P: Ports + Sync> Engine<P> {
     /// Looks at the deployed release before one function is built.
     ///
     /// # Errors
-    /// Nothing is deployed yet, or its release was not recorded.
-    pub async fn begin_only(&self) -> Result<Only, Failure> {
+    /// The file names another account or region, nothing is deployed yet, or its release was not recorded.
+    pub async fn begin_only(&self, effective: &Effective) -> Result<Only, Failure> {
+        settings::check_place(effective, &self.account, &self.region)?;
         let deployment = self.names.deployment();
         let Some(current) = self.deployed_release().await? else {
             return Err(Failure::failed(format!("there is no stack {deployment} yet: deploy all of it first")));
@@ -108,6 +107,20 @@ impl<P: Ports + Sync> Engine<P> {
             return Ok(self.report(Outcome::DryRun, &release, changes));
         }
         self.finish(&stacks, &release, history, changes).await
+    }
+}
+
+/// Returns the place in the history of the release to go back to; `None` if there is none.
+///
+/// After each complete change the newest recorded release is the deployed one. If the deployed one is an older one, a
+/// rollback to it was interrupted, and is to be finished. If it is not recorded, its deployment was interrupted, and the
+/// newest recorded one is the last that was complete.
+fn target(history: &[String], current: &str) -> Option<usize> {
+    let newest = history.len().checked_sub(1)?;
+    match history.iter().rposition(|id| id == current) {
+        Some(place) if place == newest => place.checked_sub(1),
+        Some(place) => Some(place),
+        None => Some(newest),
     }
 }
 

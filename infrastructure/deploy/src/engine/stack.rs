@@ -18,6 +18,9 @@ pub(super) enum Condition {
     FailedStart,
 }
 
+/// Looks after which a stack without a new event is taken for what its status says.
+const LOOKS_WITHOUT_EVENTS: usize = 10;
+
 /// How a change of a stack ended.
 pub(super) enum Ended {
     /// As it should.
@@ -63,10 +66,20 @@ impl<P: Ports + Sync> Engine<P> {
     }
 
     /// Waits until a stack is no longer changing, and shows its events. `before` is the newest event before the
-    /// change; `of` the number of resources that change.
-    pub(super) async fn follow(&self, stack: &str, before: Option<&str>, of: usize) -> Result<Ended, Failure> {
+    /// change; `of` the number of resources that change; `well` the statuses of a change that succeeded.
+    ///
+    /// The status from before the change is not taken for its end: without a new event it is believed only after
+    /// [`LOOKS_WITHOUT_EVENTS`].
+    pub(super) async fn follow(
+        &self,
+        stack: &str,
+        before: Option<&str>,
+        of: usize,
+        well: &[&str],
+    ) -> Result<Ended, Failure> {
         let (mut seen, mut done) = (before.map(str::to_owned), 0);
         let mut reasons = Vec::new();
+        let mut looks = 0;
         loop {
             let cannot = |error| unknown(&format!("the change of {stack}"), &error);
             let view = self.ports.stacks().stack(stack).await.map_err(cannot)?;
@@ -80,10 +93,12 @@ impl<P: Ports + Sync> Engine<P> {
                 }
             }
             let Some(view) = view else { return Ok(Ended::Well) };
+            looks += 1;
+            let begun = seen.as_deref() != before || looks >= LOOKS_WITHOUT_EVENTS;
             match view.status.as_str() {
-                "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "DELETE_COMPLETE" => return Ok(Ended::Well),
-                // The change itself is done: what it replaced is being removed.
-                status if status.ends_with("_IN_PROGRESS") => tokio::time::sleep(self.manner.pause).await,
+                // Also the clean-up after a change: what it replaced is being removed.
+                status if !begun || status.ends_with("_IN_PROGRESS") => tokio::time::sleep(self.manner.pause).await,
+                status if well.contains(&status) => return Ok(Ended::Well),
                 status => return Ok(Ended::Badly { status: status.to_owned(), reasons }),
             }
         }
@@ -96,13 +111,17 @@ impl<P: Ports + Sync> Engine<P> {
         new
     }
 
-    /// Deletes a stack and waits for its end.
+    /// Deletes a stack and waits until it is gone. A stack whose exports another stack imports goes back to the status
+    /// that it had, which is no success.
     pub(super) async fn delete_stack(&self, name: &str) -> Result<(), Failure> {
         let before = self.newest_event(name).await;
         self.ports.stacks().delete(name).await.map_err(failed)?;
-        match self.follow(name, before.as_deref(), 0).await? {
+        match self.follow(name, before.as_deref(), 0, &["DELETE_COMPLETE"]).await? {
             Ended::Well => Ok(()),
-            Ended::Badly { status, reasons } => Err(explained(name, &status, &reasons)),
+            Ended::Badly { status, reasons } => {
+                let explained = explained(name, &status, &reasons);
+                Err(Failure::failed(format!("not deleted: {}", explained.sentence)))
+            }
         }
     }
 

@@ -71,3 +71,35 @@ async fn nothing_of_the_data_goes_while_it_is_unknown_what_is_there() {
         assert!(world.inner().done.is_empty(), "{call}: {:?}", world.inner().done);
     }
 }
+
+/// `CloudFormation` refuses to delete a stack whose exports another one imports: it is back at its status then.
+#[tokio::test]
+async fn a_stack_that_stays_is_not_called_gone() {
+    let world = deployed().await;
+    world.inner().imported.insert("bank-test".to_owned());
+    let failed = world.engine(QUIETLY).destroy(&effective(""), true).await.unwrap_err().sentence;
+    assert!(failed.starts_with("not deleted: the stack bank-test ended as CREATE_COMPLETE"), "{failed}");
+    assert!(!world.said().contains("The stack bank-test is gone"), "{}", world.said());
+    assert!(world.inner().tables.contains(TABLE) && !world.inner().done.iter().any(|done| done.contains("data")));
+    assert!(world.inner().objects.keys().any(|key| key.starts_with("releases/")));
+
+    world.inner().imported = [String::from("bank-test-data")].into();
+    world.engine(QUIETLY).destroy(&effective(""), true).await.unwrap_err();
+    assert!(world.inner().tables.contains(TABLE) && !world.inner().keys[ALIAS].ends, "{:?}", world.inner().done);
+}
+
+#[tokio::test]
+async fn releases_that_stay_in_the_bucket_are_told() {
+    let world = deployed().await;
+    world.inner().refused.insert("remove all");
+    world.engine(QUIETLY).destroy(&effective(""), false).await.unwrap();
+    assert!(world.said().contains("the recorded releases are still in the bucket"), "{}", world.said());
+}
+
+#[tokio::test]
+async fn data_that_no_stack_has_is_not_promised_to_the_next() {
+    let world = deployed().await;
+    world.inner().stacks.remove("bank-test-data");
+    world.engine(QUIETLY).destroy(&effective(""), false).await.unwrap();
+    assert!(world.said().contains("no later deployment can take it over"), "{}", world.said());
+}

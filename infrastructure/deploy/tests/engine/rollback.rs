@@ -48,16 +48,52 @@ async fn a_rollback_across_a_raise_of_the_schema_is_refused() {
 }
 
 #[tokio::test]
+async fn an_interrupted_rollback_is_finished_by_the_next() {
+    let world = World::new();
+    let mut releases = Vec::new();
+    for threshold in [5, 6, 7] {
+        let text = format!("[policy.counts]\nlevel_1_failures = {threshold}");
+        releases.push(world.deploy(&text, QUIETLY).await.unwrap().unwrap().release);
+    }
+    // The session ended when main was at the second release and nothing was recorded.
+    let mut main = world.inner().stacks[&main_stack()].clone();
+    main.parameters.insert("ReleaseId".to_owned(), releases[1].clone());
+    world.inner().stacks.insert(main_stack(), main);
+    assert_eq!(world.engine(QUIETLY).rollback(&effective("")).await.unwrap().release, releases[1]);
+    assert_eq!(history(&world), releases[..2]);
+}
+
+#[tokio::test]
+async fn a_release_that_was_never_complete_is_left_for_the_last_one() {
+    let world = World::new();
+    let first = world.deploy("", QUIETLY).await.unwrap().unwrap().release;
+    let mut half = world.inner().stacks[&main_stack()].clone();
+    half.parameters.insert("ReleaseId".to_owned(), "unrecorded".to_owned());
+    world.inner().stacks.insert(main_stack(), half);
+    assert_eq!(world.engine(QUIETLY).rollback(&effective("")).await.unwrap().release, first);
+    assert_eq!(history(&world), [first]);
+}
+
+#[tokio::test]
+async fn one_functions_code_is_not_updated_in_another_account() {
+    let world = World::new();
+    world.deploy("", QUIETLY).await.unwrap();
+    let other = effective("[deployment]\naccount = \"999999999999\"");
+    let refused = world.engine(QUIETLY).begin_only(&other).await.unwrap_err().sentence;
+    assert!(refused.contains("deployment.account"), "{refused}");
+}
+
+#[tokio::test]
 async fn one_functions_code_is_updated_alone() {
     let world = World::new();
-    let early = world.engine(QUIETLY).begin_only().await.unwrap_err().sentence;
+    let early = world.engine(QUIETLY).begin_only(&effective("")).await.unwrap_err().sentence;
     assert!(early.ends_with("deploy all of it first"), "{early}");
     let first = world.deploy("", QUIETLY).await.unwrap().unwrap().release;
     let before = recorded(&world, &first).stacks()[1].parameters["CodeKeys"].clone();
     world.inner().done.clear();
     let engine = world.engine(QUIETLY);
     let binaries = binaries("another");
-    let only = engine.begin_only().await.unwrap();
+    let only = engine.begin_only(&effective("")).await.unwrap();
     let report = engine.only(only, &binaries[1]).await.unwrap();
     assert_eq!(world.inner().done, [format!("update {}", main_stack())]);
     let release = recorded(&world, &report.release);
