@@ -132,9 +132,9 @@ async fn the_page_shows_level_time_reason_and_age() {
         assert_eq!(page.text("main h1"), name);
         assert_eq!(page.text("head title"), format!("Level {level} {} – bank-test", level.service_type()));
         let facts = page.texts("#level > dl > dd");
-        assert!(facts[0].ends_with("UTC (1 min 0 s ago)"), "{facts:?}");
+        assert!(facts[0].contains("UTC (1 min ") && facts[0].ends_with(" s ago)"), "{facts:?}");
         assert_eq!(facts[1], "10 failures at level 1 within 300 s (threshold 5)");
-        assert!(facts[2].starts_with("read 0.0 s ago, written "), "{facts:?}");
+        assert!(facts[2].starts_with("read ") && facts[2].contains(" s ago, written "), "{facts:?}");
         assert!(page.texts(".notice").is_empty());
     }
 }

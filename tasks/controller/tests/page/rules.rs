@@ -88,7 +88,7 @@ async fn each_active_rule_shows_what_it_needs_and_saw() {
         assert_eq!(page.texts("#rules tbody tr"), expected, "level {level}");
         let caption = page.text("#rules caption");
         assert!(
-            caption.contains("counted at level 2 when the level last moved") && caption.contains("(1 min 0 s ago)")
+            caption.contains("counted at level 2 when the level last moved") && caption.contains("(1 min ")
         );
         assert!(page.texts("meter").is_empty(), "no count of the state is that of a rule");
         let counts = page.texts("#counts p");
@@ -124,7 +124,7 @@ async fn the_page_shows_the_probe_share_or_why_none() {
     let level = Level::Degraded;
     let active = told(SystemState { probing: Some(probing(ago(30), None)), ..state(level) }).await.join(" ");
     assert!(active.starts_with("Probes: 37 % of the GET and HEAD requests try level 1, full, since "), "{active}");
-    assert!(active.contains("(30 s ago)") && active.contains("at most 7 a second"), "{active}");
+    assert!(active.contains("(3") && active.contains(" s ago)") && active.contains("at most 7 a second"), "{active}");
     let later = told(SystemState { probing: Some(probing(ago(-30), None)), ..state(level) }).await.join(" ");
     assert!(later.starts_with("Probes: from ") && later.contains("with 37 %"), "{later}");
     let hold =
@@ -139,7 +139,7 @@ async fn without_probes_the_page_shows_the_success_meter() {
     let state = SystemState { probing: Some(probing(ago(900), Some(ago(400)))), ..state(Level::Degraded) };
     let page = page(production(), state, Vec::new()).await;
     let note = page.texts("#counts p").into_iter().find(|text| text.starts_with("No probe was seen since ")).unwrap();
-    assert!(note.contains("(6 min 40 s ago)") && note.ends_with("rest on the successes at level 2 until one is."));
+    assert!(note.contains("(6 min 4") && note.ends_with("rest on the successes at level 2 until one is."));
     assert_eq!(page.texts("#counts label"), ["Successes in a row: 2 of 5"]);
 }
 
@@ -148,7 +148,7 @@ async fn while_most_probes_are_refused_the_page_says_what_to_do() {
     let state = SystemState { probing: Some(refused(probing(ago(900), None))), ..state(Level::Degraded) };
     let told = page(production(), state.clone(), Vec::new()).await.texts("#counts p");
     let note = told.iter().find(|text| text.starts_with("Level 1 refuses most probes since ")).unwrap();
-    for expected in ["(6 min 40 s ago)", "4xx", "authorization and the routing of level 1", "force level 1"] {
+    for expected in ["(6 min 4", "4xx", "authorization and the routing of level 1", "force level 1"] {
         assert!(note.contains(expected), "{note}");
     }
     let held = page(production(), SystemState { hold: Some(held(Level::Degraded)), ..state }, Vec::new()).await;
