@@ -87,9 +87,7 @@ async fn each_active_rule_shows_what_it_needs_and_saw() {
         let page = page(production(), state(level), vec![counted(level)]).await;
         assert_eq!(page.texts("#rules tbody tr"), expected, "level {level}");
         let caption = page.text("#rules caption");
-        assert!(
-            caption.contains("counted at level 2 when the level last moved") && caption.contains("(1 min ")
-        );
+        assert!(caption.contains("counted at level 2 when the level last moved") && caption.contains("(1 min "));
         assert!(page.texts("meter").is_empty(), "no count of the state is that of a rule");
         let counts = page.texts("#counts p");
         assert_eq!(
