@@ -9,7 +9,7 @@ mod options;
 mod releases;
 mod removal;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -21,7 +21,7 @@ use deploy::aws::{AwsAccount, AwsData, CloudFormation, S3Bucket, parts};
 use deploy::canary::Canary;
 use deploy::engine::{Engine, Manner};
 use deploy::names::DataNames;
-use deploy::ports::{Parts, StackService, StackView, Step, Talk};
+use deploy::ports::{Check, Parts, StackService, StackView, Step, Talk};
 use deploy::report::DeployReport;
 use deployment_file::{Architecture, Effective};
 use local::demo::options;
@@ -77,7 +77,29 @@ impl Talk for Listener {
     }
 }
 
-type OnAws = Engine<Parts<CloudFormation, S3Bucket, AwsAccount, AwsData, Canary, Listener>>;
+/// The canary, once the stand-in for `CloudWatch` has taken over the deployment's alarms: it would not tell of an alarm
+/// that was set by hand before.
+struct Tried {
+    canary: Canary,
+    stack: &'static LocalStack,
+}
+
+impl Check for Tried {
+    async fn check(
+        &self,
+        outputs: &BTreeMap<String, String>,
+        release: &str,
+        talk: &(impl Talk + Sync),
+    ) -> Result<(), Failure> {
+        let alarm = &outputs["CanaryAlarmName"];
+        while !self.stack.alarms().iter().any(|known| known.name == *alarm) {
+            tokio::time::sleep(QUIETLY.pause).await;
+        }
+        self.canary.check(outputs, release, talk).await
+    }
+}
+
+type OnAws = Engine<Parts<CloudFormation, S3Bucket, AwsAccount, AwsData, Tried, Listener>>;
 
 /// A project on the local AWS.
 struct Bench {
@@ -105,7 +127,10 @@ impl Bench {
 
     fn engine(&self, manner: Manner) -> OnAws {
         let bucket = S3Bucket::new(self.stack.sdk(), &self.bucket(), ACCOUNT, REGION);
-        let parts = parts(self.stack.sdk(), bucket, self.listener.clone());
+        let Parts { stacks, bucket, account, data, check, talk } =
+            parts(self.stack.sdk(), bucket, self.listener.clone());
+        let check = Tried { canary: check, stack: self.stack };
+        let parts = Parts { stacks, bucket, account, data, check, talk };
         Engine::new(parts, self.names.clone(), ACCOUNT, REGION, manner)
     }
 
