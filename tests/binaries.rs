@@ -5,7 +5,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use local::artifacts::{self, BINARIES};
+use local::artifacts;
+use stacks::FUNCTIONS;
 use tokio::process::Command;
 
 /// Longer than refusing takes; a binary that starts would wait for work for ever.
@@ -47,7 +48,7 @@ async fn every_binary_names_the_invalid_variable_and_exits() {
         ("write-state", "BREAKER_CONFIG", r#"{"limits.record_retention_days":0}"#),
         ("emit-metrics", "DEPLOYMENT", ""),
     ];
-    let everywhere = BINARIES.map(|binary| (binary, "LOG_LEVEL", "loud"));
+    let everywhere = FUNCTIONS.map(|binary| (binary, "LOG_LEVEL", "loud"));
     for (binary, variable, value) in absurd.into_iter().chain(everywhere) {
         let log = refuses(&artifacts, binary, variable, value).await;
         assert!(log.contains(&format!("environment variable {variable}: ")), "{binary}: {log}");

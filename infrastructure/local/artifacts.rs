@@ -6,22 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use stacks::FUNCTIONS;
 use tokio::process::Command;
 
 use crate::command::run;
 use crate::folders;
-
-/// The binaries; each is one Lambda function.
-pub const BINARIES: [&str; 8] = [
-    "controller",
-    "full-service",
-    "degraded-service",
-    "maintenance-service",
-    "alarm-processor",
-    "evaluate-thresholds",
-    "write-state",
-    "emit-metrics",
-];
 
 /// Builds the Lambdas and returns the folder with `<binary>/bootstrap` in it.
 ///
@@ -41,7 +30,7 @@ pub async fn build() -> Result<PathBuf> {
     let built = executables(&messages);
     let lock = folders::lock("artifacts.lock").await?;
     let folder = folders::local().join("artifacts");
-    for binary in BINARIES {
+    for binary in FUNCTIONS {
         let from = built.get(binary).with_context(|| format!("the workspace has no binary {binary}"))?;
         lay_out(from, &folder.join(binary)).with_context(|| format!("{binary} cannot be laid out"))?;
     }

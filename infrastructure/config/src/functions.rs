@@ -1,6 +1,6 @@
 //! What the functions are told: the variable `BREAKER_CONFIG`.
 
-use breaker::{NUMBERS, PolicySettings, Preset};
+use breaker::{FUNCTION_KEYS, NUMBERS, PolicySettings, Preset};
 use serde_json::{Map, Value};
 
 use crate::effective::at;
@@ -9,26 +9,6 @@ use crate::{DeploymentFile, Effective, PolicySection, Problem};
 
 /// Maximum length of the variable in bytes. Lambda takes 4,096 bytes for all variables of a function.
 pub const MAXIMUM_CONFIG_BYTES: usize = 3_000;
-
-/// The settings that functions read, except the numbers of the policy.
-const KEYS: [&str; 16] = [
-    "policy.preset",
-    "policy.mode",
-    "policy.recovery_evidence",
-    "policy.trip_when",
-    "request_path.service_timeout_milliseconds",
-    "request_path.full_timeout_milliseconds",
-    "request_path.degraded_timeout_milliseconds",
-    "request_path.maintenance_timeout_milliseconds",
-    "request_path.fallback",
-    "request_path.fallback_level",
-    "request_path.state_cache_milliseconds",
-    "samples.fault_injection",
-    "samples.full_failure_percent",
-    "samples.degraded_failure_percent",
-    "samples.maintenance_failure_percent",
-    "limits.record_retention_days",
-];
 
 impl Effective {
     /// Returns what the functions are told: the settings that differ from the defaults, and those of the policy that
@@ -46,7 +26,7 @@ fn breaker_config(file: &DeploymentFile) -> String {
     let (set, usual) =
         (serde_json::to_value(file).unwrap_or_default(), serde_json::to_value(usual).unwrap_or_default());
     let numbers = NUMBERS.iter().map(|number| format!("policy.{}", number.key));
-    let keys = KEYS.into_iter().map(str::to_owned).chain(numbers);
+    let keys = FUNCTION_KEYS.into_iter().map(str::to_owned).chain(numbers);
     let told: Map<String, Value> = keys
         .map(|key| (at(&set, &key), at(&usual, &key), key))
         .filter(|(set, usual, _)| set != usual)

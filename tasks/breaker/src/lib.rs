@@ -8,6 +8,7 @@ pub mod contract;
 mod decision;
 mod evidence;
 mod fields;
+mod function_keys;
 mod hints;
 mod input_error;
 mod level;
@@ -28,6 +29,7 @@ mod write;
 pub use backoff::RecoveryBackoff;
 pub use decision::{Decision, Outcome, decide, repair};
 pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
+pub use function_keys::FUNCTION_KEYS;
 pub use hints::{
     HINT_BREACHING_PERIODS, HINT_PERIODS, Hint, HintExpression, HintedRule, OutcomeMetric, PeriodSums, hints,
 };

@@ -8,33 +8,13 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use breaker::{NUMBERS, Policy, PolicySettings, Preset};
+use breaker::{FUNCTION_KEYS, NUMBERS, Policy, PolicySettings, Preset};
 use serde_json::{Map, Value};
 
 use crate::settings::{Environment, SettingError};
 
 /// The environment variable.
 pub const VARIABLE: &str = "BREAKER_CONFIG";
-
-/// The keys that a function knows, except the numbers of the policy.
-pub const KEYS: [&str; 16] = [
-    "policy.preset",
-    "policy.mode",
-    "policy.recovery_evidence",
-    "policy.trip_when",
-    "request_path.service_timeout_milliseconds",
-    "request_path.full_timeout_milliseconds",
-    "request_path.degraded_timeout_milliseconds",
-    "request_path.maintenance_timeout_milliseconds",
-    "request_path.fallback",
-    "request_path.fallback_level",
-    "request_path.state_cache_milliseconds",
-    "samples.fault_injection",
-    "samples.full_failure_percent",
-    "samples.degraded_failure_percent",
-    "samples.maintenance_failure_percent",
-    "limits.record_retention_days",
-];
 
 /// The settings that differ from presets and defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,7 +39,7 @@ impl Config {
     pub fn unknown_keys(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str).filter(|key| {
             let number = key.strip_prefix("policy.");
-            !KEYS.contains(key) && NUMBERS.iter().all(|known| Some(known.key) != number)
+            !FUNCTION_KEYS.contains(key) && NUMBERS.iter().all(|known| Some(known.key) != number)
         })
     }
 

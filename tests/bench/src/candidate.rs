@@ -4,23 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use serde_json::Value;
+use stacks::FUNCTIONS;
 
 use crate::events;
 
 /// The Lambda that is in front of every request.
 pub const ROUTER: &str = "controller";
-
-/// The binaries that are Lambdas of this project.
-pub const LAMBDAS: [&str; 8] = [
-    ROUTER,
-    "full-service",
-    "degraded-service",
-    "maintenance-service",
-    "alarm-processor",
-    "evaluate-thresholds",
-    "write-state",
-    "emit-metrics",
-];
 
 /// The binary that everything is measured against.
 pub const FLOOR: &str = "floor";
@@ -71,7 +60,7 @@ impl Candidate {
             "evaluate-thresholds" => (vec![], events::evaluation()?, r#""outcome":"record""#),
             "write-state" => (vec![], events::write()?, r#""version":2"#),
             "emit-metrics" => (vec![], events::metrics()?, "values"),
-            _ => bail!("there is no Lambda called {name:?}; there are: {}", LAMBDAS.join(", ")),
+            _ => bail!("there is no Lambda called {name:?}; there are: {}", FUNCTIONS.join(", ")),
         };
         Ok(Self { name: called.to_owned(), bootstrap, settings, event: Value::to_string(&event), answer })
     }

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use stacks::FUNCTIONS;
 
 use crate::artifacts;
 use crate::aws::Aws;
-use crate::candidate::{Bootstrap, Candidate, FLOOR, LAMBDAS, ROUTER};
+use crate::candidate::{Bootstrap, Candidate, FLOOR, ROUTER};
 use crate::cli::Options;
 use crate::environment::Surroundings;
 use crate::goals::{INVOCATIONS, MEMORY, Missed, OWN_TIME, PACKAGE_MEGABYTES, READS_A_SECOND, START};
@@ -60,11 +61,11 @@ pub async fn run(options: &Options) -> Result<()> {
 }
 
 fn wanted(options: &Options) -> Result<Vec<&'static str>> {
-    if let Some(unknown) = options.only.iter().find(|only| !LAMBDAS.contains(&only.as_str())) {
-        bail!("--only {unknown}: there is no such Lambda; there are: {}", LAMBDAS.join(", "));
+    if let Some(unknown) = options.only.iter().find(|only| !FUNCTIONS.contains(&only.as_str())) {
+        bail!("--only {unknown}: there is no such Lambda; there are: {}", FUNCTIONS.join(", "));
     }
     let all = options.only.is_empty();
-    Ok(LAMBDAS.into_iter().filter(|name| all || options.only.iter().any(|only| only == name)).collect())
+    Ok(FUNCTIONS.into_iter().filter(|name| all || options.only.iter().any(|only| only == name)).collect())
 }
 
 fn candidates(options: &Options, ours: &[&str], binaries: &Path) -> Result<(Candidate, Vec<Candidate>)> {

@@ -44,8 +44,8 @@ impl Step<'_> {
 }
 
 impl<P: Ports + Sync> Engine<P> {
-    /// Uploads the templates, proposes all changes, shows them, asks once and carries them out in order. Returns what
-    /// changed, and whether anything did.
+    /// Uploads the templates, proposes all changes, shows them, asks once and carries them out in order. Returns the
+    /// changes of each stack; a stack that is up to date has none.
     pub(super) async fn change(&self, batch: Batch<'_>) -> Result<Vec<StackChanges>, Failure> {
         let mut steps: Vec<Step<'_>> = Vec::new();
         let mut report = Vec::new();

@@ -27,14 +27,6 @@ pub struct Begun {
     deployed: Option<String>,
 }
 
-impl Begun {
-    /// The file's settings.
-    #[must_use]
-    pub const fn effective(&self) -> &Effective {
-        &self.effective
-    }
-}
-
 impl<P: Ports + Sync> Engine<P> {
     /// Looks at account and stacks before anything is built: says where this goes and what is worth a warning, refuses
     /// what cannot be deployed, and removes what is left of a first deployment that failed. None if a dry run ends here.
