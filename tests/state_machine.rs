@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use alarm_processor::EXECUTION_TIMEOUTS;
+use aws_edge::clients::{EVIDENCE_TIMEOUTS, TASK_TIMEOUTS};
 use breaker::contract::{self, ErrorName};
 use breaker::{LOOKS, SECONDS_BETWEEN_ALARM_LOOKS, SECONDS_OF_LOOKS, TransitionRequest};
 use deployment_file::Alerts;
-use platform::clients::{EVIDENCE_TIMEOUTS, TASK_TIMEOUTS};
 use serde_json::{Map, Value, json};
 
 fn definition() -> Value {

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn programs_are_taken_from_where_cargo_says_that_they_are() {
         let messages = concat!(
-            r#"{"reason":"compiler-artifact","target":{"name":"platform"},"executable":null}"#,
+            r#"{"reason":"compiler-artifact","target":{"name":"breaker"},"executable":null}"#,
             "\n",
             r#"{"reason":"compiler-artifact","target":{"name":"controller"},"executable":"/elsewhere/controller"}"#,
             "\nno JSON\n",

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
+use aws_edge::stores::state::{StateReader, StateTable, Stored};
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{TransitionRecord, transition_key};
-use platform::state_store::{StateReader, StateTable, Stored};
 
 /// A change is seen within this, if a caller asks for no other time.
 const INTERVAL: Duration = Duration::from_millis(200);

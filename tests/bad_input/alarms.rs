@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 
 use alarm_processor::{AlarmProcessor, ExecutionFailed, Executions, parse};
+use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_lambda_events::event::sqs::SqsEvent;
 use breaker::TransitionRequest;
 use jiff::Timestamp;
-use platform::metrics::{MetricLog, MetricSet};
 use serde_json::{Value, json};
 
 #[derive(Default)]

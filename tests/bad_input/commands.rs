@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use aws_edge::task_error::TaskError;
 use breaker::contract::ErrorName;
-use platform::task_error::TaskError;
 
 use crate::doubles::{evaluate, item, task};
 

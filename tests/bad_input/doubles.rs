@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_edge::stores::evidence::{EvidenceReader, MetricsError};
+use aws_edge::stores::state::{CommandReader, LastKnownReader, StateReader, StoreError, Stored, stored_from_item};
+use aws_edge::task_error::TaskError;
+use aws_edge::task_input;
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::contract::Evaluation;
 use breaker::{CommandRecord, Evidence, EvidenceQuery, LastKnown, Level, Policy, PolicySettings, SystemState};
 use evaluate_thresholds::EvaluateThresholds;
 use jiff::Timestamp;
-use platform::metric_reader::{EvidenceReader, MetricsError};
-use platform::state_store::{CommandReader, LastKnownReader, StateReader, StoreError, Stored, stored_from_item};
-use platform::task_error::TaskError;
-use platform::task_input;
 use serde_json::value::RawValue;
 
 pub type Item = HashMap<String, AttributeValue>;

@@ -1,8 +1,8 @@
 //! Corrupt records during the repair of a state: a cause that corrupts the state item can corrupt records too.
 
+use aws_edge::stores::state::last_known_of;
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{LastKnown, Level, command_key, transition_key};
-use platform::state_store::last_known_of;
 
 use crate::doubles::Item;
 

@@ -1,10 +1,10 @@
 //! State items that a person, another program or an incomplete restore corrupted.
 
+use aws_edge::stores::state::stored_from_item;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::contract::ErrorName;
 use breaker::{Expected, Stored};
-use platform::state_store::stored_from_item;
 
 use crate::doubles::{Item, evaluate, item, task};
 

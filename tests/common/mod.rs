@@ -353,7 +353,7 @@ impl System {
 
 /// Runs the state machine of a deployment to its end.
 pub async fn execute_on(stack: &LocalStack, deployment: &Deployment, name: Option<&str>, input: &Value) -> Executed {
-    let answer = platform::clients::step_functions(stack.sdk())
+    let answer = aws_edge::clients::step_functions(stack.sdk())
         .start_sync_execution()
         .state_machine_arn(deployment.output("StateMachineArn"))
         .set_name(name.map(str::to_owned))

@@ -1,7 +1,7 @@
 //! The inputs of executions.
 
+use aws_edge::task_input;
 use breaker::TransitionRequest;
-use platform::task_input;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! The records from which a lost state is put together again.
 
+use aws_edge::stores::state::last_known_of;
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{Expected, TransitionRequest, command_key, repair, transition_key};
-use platform::state_store::last_known_of;
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_edge::metrics::{MetricLog, MetricSet};
+use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
 use breaker::Level;
 use controller::{
     CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
 };
 use jiff::Timestamp;
-use platform::metrics::{MetricLog, MetricSet};
-use platform::state_store::{HistoryReader, StoreError, Transitions};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::value::RawValue;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_edge::stores::state::stored_from_item;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{
@@ -9,7 +10,6 @@ use breaker::{
     decide, route,
 };
 use jiff::{SignedDuration, Timestamp};
-use platform::state_store::stored_from_item;
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;

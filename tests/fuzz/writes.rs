@@ -1,9 +1,9 @@
 //! The input of `write-state`.
 
+use aws_edge::stores::state::stored_from_item;
+use aws_edge::task_input;
 use breaker::contract::{Evaluation, Execution};
 use breaker::{Content, Evidence, Expected, StateWrite, Stored, TransitionRequest, decide};
-use platform::state_store::stored_from_item;
-use platform::task_input;
 use proptest::prelude::*;
 use serde_json::Value;
 

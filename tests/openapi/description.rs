@@ -148,7 +148,7 @@ fn paths(types: &mut Types) -> Value {
                 &json!({ "parameters": [{
                     "name": "history", "in": "query", "required": false,
                     "description": "How many of the newest transitions to list. The page lists 20, whatever this says.",
-                    "schema": { "type": "integer", "minimum": 0, "maximum": platform::state_store::MAX_TRANSITIONS },
+                    "schema": { "type": "integer", "minimum": 0, "maximum": aws_edge::stores::state::MAX_TRANSITIONS },
                 }] }),
                 Answers::ok(types.of::<Status<'static>>(), "The status.")
                     .or_page(200)

@@ -159,7 +159,7 @@ pub async fn answer(command: &mut Command, input: String) -> String {
 
 async fn definition(system: &System) -> Value {
     let machine = system.deployment.output("StateMachineArn");
-    let client = platform::clients::step_functions(system.stack.sdk());
+    let client = aws_edge::clients::step_functions(system.stack.sdk());
     let answer = client.describe_state_machine().state_machine_arn(machine).send().await.unwrap();
     serde_json::from_str(&answer.definition).unwrap()
 }

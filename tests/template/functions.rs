@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use aws_edge::clients::{EVIDENCE_TIMEOUTS, TASK_TIMEOUTS};
 use local::folders;
-use platform::clients::{EVIDENCE_TIMEOUTS, TASK_TIMEOUTS};
 use serde_json::{Value, json};
 
 use crate::alarms::is_brake;

@@ -2,12 +2,12 @@
 
 use std::fs;
 
+use aws_edge::config::Config;
+use aws_edge::settings::Environment;
 use breaker::{FUNCTION_KEYS, Mode, NUMBERS, Policy, Preset, RecoveryEvidence, TripWhen};
 use controller::{LONGEST_SERVICE_TIMEOUT_MS, PerLevel, Settings};
 use deployment_file::MAXIMUM_CONFIG_BYTES;
 use local::folders;
-use platform::config::Config;
-use platform::settings::Environment;
 use serde_json::{Value, json};
 use stacks::Role;
 

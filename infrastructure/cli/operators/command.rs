@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use aws_edge::stores::state::StateTable;
 use breaker::Level;
 use clap::Args;
 use jiff::Timestamp;
@@ -12,7 +13,6 @@ use operate::command::{ExpectedHold, Operator, Order, Orders};
 use operate::exit::{Exit, Failure};
 use operate::ports::{Confirm, Confirmation, Stacks};
 use operate::terminal::Line;
-use platform::state_store::StateTable;
 
 use super::arguments::{hold, level, text, wait};
 use super::{Connected, Target, end, show, style_of};

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
+use aws_edge::stores::state::StateTable;
 use clap::Args;
 use jiff::Timestamp;
 use operate::aws::{CloudTrail, CommandTable};
 use operate::exit::{Exit, Failure};
 use operate::history::{Selection, read, verify_all};
-use platform::state_store::StateTable;
 
 use super::arguments::since;
 use super::{Connected, Target, end, show};

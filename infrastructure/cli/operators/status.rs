@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use aws_edge::stores::state::StateTable;
 use clap::Args;
 use jiff::Timestamp;
 use operate::aws::{AlarmsOf, ControllersOf, Machine};
@@ -12,7 +13,6 @@ use operate::exit::{Exit, Failure};
 use operate::page;
 use operate::status::{Sources, StatusReport};
 use operate::terminal::json;
-use platform::state_store::StateTable;
 
 use super::arguments::{text, wait};
 use super::{Connected, Target, end, show, style_of, write};

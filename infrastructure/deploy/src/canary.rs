@@ -36,7 +36,7 @@ impl Canary {
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             functions: aws_sdk_lambda::Client::new(config),
-            machines: platform::clients::step_functions(config),
+            machines: aws_edge::clients::step_functions(config),
             alarms: aws_sdk_cloudwatch::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
             is_local: config.endpoint_url().is_some(),

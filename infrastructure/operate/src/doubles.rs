@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_edge::stores::state::{CommandReader, HistoryReader, LastKnownReader, StateReader, StoreError, Transitions};
 use breaker::{
     CommandRecord, Hold, LastKnown, Level, Outcome, Policy, PolicySettings, Stored, SystemState, TransitionRecord,
     TransitionRequest,
 };
 use jiff::{SignedDuration, Timestamp};
-use platform::state_store::{CommandReader, HistoryReader, LastKnownReader, StateReader, StoreError, Transitions};
 
 use crate::answer::Answer;
 use crate::deployment::{Deployment, Identity, Place};

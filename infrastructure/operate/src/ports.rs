@@ -1,5 +1,5 @@
 //! The ports through which the commands use AWS, one trait for each need. The state table's ports are those of the
-//! Lambdas: `StateReader`, `CommandReader` and `HistoryReader` of the crate `platform`.
+//! Lambdas: `StateReader`, `CommandReader` and `HistoryReader` of the crate `aws-edge`.
 
 use breaker::{CommandRecord, TransitionRequest};
 use jiff::Timestamp;

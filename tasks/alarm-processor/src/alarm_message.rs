@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use breaker::{AlarmHint, object, place_of_error};
+use breaker::validation::object;
+use breaker::{AlarmHint, place_of_error};
 use jiff::Timestamp;
 use jiff::fmt::strtime::BrokenDownTime;
 use serde::Deserialize;

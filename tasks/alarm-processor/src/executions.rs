@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use aws_edge::clients::Timeouts;
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::config::http::HttpResponse;
 use aws_sdk_sfn::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sfn::operation::start_sync_execution::StartSyncExecutionError;
 use aws_sdk_sfn::types::SyncExecutionStatus;
 use breaker::TransitionRequest;
-use platform::clients::Timeouts;
 
 /// What waiting for an execution may take: longer than the state machine's own 90 s, of which an execution that
 /// evaluates again uses 60 s and more, and shorter than this function's 100 s.

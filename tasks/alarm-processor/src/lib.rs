@@ -6,11 +6,11 @@
 mod alarm_message;
 mod executions;
 
+use aws_edge::metrics::{Metric, MetricLog, MetricSet, namespace};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use breaker::{AlarmRequest, TransitionRequest};
 use futures::future::join_all;
 use jiff::Timestamp;
-use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
 
 pub use alarm_message::{AlarmKind, AlarmNotification, NotAnAlarm, parse};
 pub use executions::{EXECUTION_TIMEOUTS, ExecutionFailed, Executions, StateMachine};

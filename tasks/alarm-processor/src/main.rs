@@ -4,16 +4,16 @@ use std::convert::Infallible;
 use std::process::ExitCode;
 
 use alarm_processor::{AlarmProcessor, EXECUTION_TIMEOUTS, StateMachine};
+use aws_edge::clients::{connect_to_step_functions, sdk_config, step_functions};
+use aws_edge::embedded_metrics::EmbeddedMetricLog;
+use aws_edge::runtime::serve;
 use aws_lambda_events::event::sqs::SqsEvent;
 use jiff::Timestamp;
 use lambda_runtime::LambdaEvent;
-use platform::clients::{connect_to_step_functions, sdk_config, step_functions};
-use platform::embedded_metrics::EmbeddedMetricLog;
-use platform::runtime::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    platform::runtime::run(|environment| async move {
+    aws_edge::runtime::run(|environment| async move {
         let deployment = environment.required("DEPLOYMENT")?;
         let arn = environment.required("STATE_MACHINE_ARN")?;
         let client = step_functions(&sdk_config(&environment, EXECUTION_TIMEOUTS)?);

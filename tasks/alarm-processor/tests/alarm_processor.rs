@@ -5,10 +5,10 @@
 use std::sync::Mutex;
 
 use alarm_processor::{AlarmKind, AlarmProcessor, ExecutionFailed, Executions, parse};
+use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_lambda_events::event::sqs::SqsEvent;
 use breaker::TransitionRequest;
 use jiff::Timestamp;
-use platform::metrics::{MetricLog, MetricSet};
 use serde_json::{Value, json};
 
 /// Remembers what it was asked to run; fails for alarms called `broken` or `throttled`.

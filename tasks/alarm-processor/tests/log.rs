@@ -6,12 +6,12 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use alarm_processor::{AlarmProcessor, ExecutionFailed, Executions};
+use aws_edge::log_line::{CUT, LONGEST_TEXT};
+use aws_edge::metrics::{MetricLog, MetricSet};
+use aws_edge::telemetry::subscriber;
 use aws_lambda_events::event::sqs::SqsEvent;
 use breaker::TransitionRequest;
 use jiff::Timestamp;
-use platform::log_line::{CUT, LONGEST_TEXT};
-use platform::metrics::{MetricLog, MetricSet};
-use platform::telemetry::subscriber;
 use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 

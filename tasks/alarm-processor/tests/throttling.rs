@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use alarm_processor::{ExecutionFailed, Executions, StateMachine};
+use aws_edge::clients::{Timeouts, sdk_config, step_functions};
+use aws_edge::settings::Environment;
 use breaker::{AlarmHint, AlarmRequest, TransitionRequest};
-use platform::clients::{Timeouts, sdk_config, step_functions};
-use platform::settings::Environment;
 
 const TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(10), operation: Duration::from_secs(20) };
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use aws_edge::metrics::{Metric, MetricLog, MetricSet, namespace};
+use aws_edge::stores::state::HistoryReader;
 use breaker::{Level, route};
 use jiff::{SignedDuration, Timestamp};
-use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
-use platform::state_store::HistoryReader;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use breaker::{DRAWS, Level, draw, object};
+use breaker::validation::object;
+use breaker::{DRAWS, Level, draw};
 use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;

@@ -13,13 +13,13 @@
 
 use std::time::Duration;
 
+use aws_edge::connections::was_never_sent;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::error::{DisplayErrorContext, SdkError};
 use aws_sdk_lambda::operation::invoke::{InvokeError as SdkInvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use breaker::Level;
-use platform::connections::was_never_sent;
 
 use crate::settings::PerLevel;
 

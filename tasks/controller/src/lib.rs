@@ -18,11 +18,11 @@ mod status;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_edge::clients::HISTORY_TIMEOUTS;
+use aws_edge::metrics::{Metric, MetricLog, MetricSet, namespace};
+use aws_edge::stores::state::{HistoryReader, Transitions};
 use breaker::{Policy, place_of_error};
 use jiff::Timestamp;
-use platform::clients::HISTORY_TIMEOUTS;
-use platform::metrics::{Metric, MetricLog, MetricSet, namespace};
-use platform::state_store::{HistoryReader, Transitions};
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 

@@ -6,21 +6,21 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use controller::{Controller, LambdaServices, ProbeLimit, Settings, StateCache, answer_by};
-use lambda_runtime::LambdaEvent;
-use platform::clients::{
+use aws_edge::clients::{
     ROUTING_TIMEOUTS, connect_to_lambda, dynamodb_for_history, dynamodb_for_routing, lambda_without_retries, sdk_config,
 };
-use platform::connections::AgeClock;
-use platform::embedded_metrics::EmbeddedMetricLog;
-use platform::runtime::serve;
-use platform::state_store::StateTable;
+use aws_edge::connections::AgeClock;
+use aws_edge::embedded_metrics::EmbeddedMetricLog;
+use aws_edge::runtime::serve;
+use aws_edge::stores::state::StateTable;
+use controller::{Controller, LambdaServices, ProbeLimit, Settings, StateCache, answer_by};
+use lambda_runtime::LambdaEvent;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    platform::runtime::run(|environment| async move {
+    aws_edge::runtime::run(|environment| async move {
         let settings = Settings::from_environment(&environment)?;
         let config = sdk_config(&environment, ROUTING_TIMEOUTS)?;
         let client = lambda_without_retries(&config);

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_edge::connections::AgeClock;
 use breaker::{PROBE_REST_FACTOR, Policy};
-use platform::connections::AgeClock;
 use tokio::time::Instant;
 
 use crate::outcome::ServiceOutcome;

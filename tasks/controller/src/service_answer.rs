@@ -10,8 +10,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use base64_body::Base64;
-use breaker::object;
 use breaker::place_of_error;
+use breaker::validation::object;
 use headers::Headers;
 use http::{HeaderValue, StatusCode};
 use serde::de::Error;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use aws_edge::config::Config;
+use aws_edge::settings::{Environment, SettingError};
 use breaker::{Level, Policy};
-use platform::config::Config;
-use platform::settings::{Environment, SettingError};
 
 use crate::deadline::LONGEST_SERVICE_TIMEOUT_MS;
 use crate::page::CommandTarget;

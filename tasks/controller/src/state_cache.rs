@@ -29,9 +29,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_edge::connections::AgeClock;
+use aws_edge::stores::state::StoreError;
 use breaker::{Level, SystemState};
-use platform::connections::AgeClock;
-use platform::state_store::StoreError;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};

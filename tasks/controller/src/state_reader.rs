@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use aws_edge::stores::state::{StateReader, StateTable, StoreError};
 use breaker::{Level, Stored, SystemState};
-use platform::state_store::{StateReader, StateTable, StoreError};
 
 /// The content of the table, as far as routing needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]

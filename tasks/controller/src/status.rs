@@ -1,8 +1,8 @@
 //! The answer of `GET /circuit-breaker`.
 
+use aws_edge::stores::state::{MAX_TRANSITIONS, Transitions};
 use breaker::{Hold, Level, Policy, TransitionRecord};
 use jiff::Timestamp;
-use platform::state_store::{MAX_TRANSITIONS, Transitions};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 mod common;
-#[path = "../../platform/tests/front_end/mod.rs"]
+#[path = "../../shared/aws/tests/front_end/mod.rs"]
 mod front_end;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_edge::clients::lambda_without_retries;
+use aws_edge::connections::{Connections, tls};
+use aws_edge::stores::state::StoreError;
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use breaker::{Level, PolicySettings, Probing, SystemState};
@@ -18,9 +21,6 @@ use controller::{
 };
 use front_end::{BOTH, FrontEnd, Reply};
 use jiff::{SignedDuration, Timestamp};
-use platform::clients::lambda_without_retries;
-use platform::connections::{Connections, tls};
-use platform::state_store::StoreError;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;

@@ -7,10 +7,10 @@ mod common;
 
 use std::time::Duration;
 
+use aws_edge::stores::state::StoreError;
 use breaker::Level;
 use common::{TTL, TestController, answer, ask, controller, event, stored};
 use controller::{StateCache, StoredLevel};
-use platform::state_store::StoreError;
 use serde_json::{Value, json};
 
 /// `Success`, `Error` or nothing, as recorded for the service that was asked first.
@@ -295,7 +295,7 @@ async fn a_history_request_gets_records_or_the_reason_for_none() {
     let first = asked(Ok(controller::StoredLevel::Nothing)).await;
     assert_eq!((&first["history"], &first["historyError"]), (&json!([]), &Value::Null));
     let newer = controller::StoredLevel::Known(breaker::Level::Degraded, None);
-    for stored in [Ok(newer), Ok(controller::StoredLevel::Lost), Err(platform::state_store::StoreError("x".into()))] {
+    for stored in [Ok(newer), Ok(controller::StoredLevel::Lost), Err(aws_edge::stores::state::StoreError("x".into()))] {
         let body = asked(stored).await;
         assert_eq!(body["history"], Value::Null);
         assert!(body["historyError"].as_str().unwrap().contains("the state is not known"), "{body}");

@@ -7,12 +7,12 @@ mod common;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{TransitionRecord, transition_key};
 use common::stubs::{DynamoDb, Reply, attributes, dynamodb_error, history_table, item, real_controller, state_table};
 use common::{Records, TestController, answer, ask, controller, event, stored, with_history};
 use jiff::Timestamp;
-use platform::state_store::{HistoryReader, StoreError, Transitions};
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -8,12 +8,12 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use aws_edge::connections::AgeClock;
 use aws_smithy_async::time::TimeSource;
 use breaker::Level;
 use common::{TTL, Table, stored, stored_version};
 use controller::{Source, StateCache, StoredLevel};
 use futures::future::join_all;
-use platform::connections::AgeClock;
 use proptest::prelude::*;
 use tokio::time::{Instant, advance};
 

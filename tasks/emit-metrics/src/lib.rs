@@ -1,12 +1,12 @@
 //! Emits the metrics of an evaluation.
 
+use aws_edge::metrics::{Metric, MetricSet, namespace};
+use aws_edge::stores::metrics::MetricWriter;
+use aws_edge::task_error::TaskError;
+use aws_edge::task_input;
 use breaker::Outcome;
 use breaker::contract::{ErrorName, MetricsEmitted, MetricsInput};
 use jiff::Timestamp;
-use platform::metric_writer::MetricWriter;
-use platform::metrics::{Metric, MetricSet, namespace};
-use platform::task_error::TaskError;
-use platform::task_input;
 use serde_json::Value;
 
 /// The task, with its port.

@@ -2,20 +2,20 @@
 
 use std::process::ExitCode;
 
+use aws_edge::clients::{TASK_TIMEOUTS, connect_to_cloudwatch, sdk_config};
+use aws_edge::runtime::serve;
+use aws_edge::stores::metrics::CloudWatch;
 use emit_metrics::EmitMetrics;
 use lambda_runtime::LambdaEvent;
-use platform::clients::{TASK_TIMEOUTS, connect_to_cloudwatch, sdk_config};
-use platform::metric_writer::CloudWatch;
-use platform::runtime::serve;
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    platform::runtime::run(|environment| async move {
+    aws_edge::runtime::run(|environment| async move {
         let deployment = environment.required("DEPLOYMENT")?;
         let client = aws_sdk_cloudwatch::Client::new(&sdk_config(&environment, TASK_TIMEOUTS)?);
         let task = EmitMetrics { metrics: CloudWatch(client.clone()), deployment };
-        let handler = |event: LambdaEvent<Value>| task.handle(event.payload, platform::runtime::now());
+        let handler = |event: LambdaEvent<Value>| task.handle(event.payload, aws_edge::runtime::now());
         serve(connect_to_cloudwatch(&client), handler).await
     })
     .await

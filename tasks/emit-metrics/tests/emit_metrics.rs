@@ -4,12 +4,12 @@
 
 use std::sync::Mutex;
 
+use aws_edge::metrics::MetricSet;
+use aws_edge::stores::metrics::{MetricWriter, NotStored};
 use breaker::contract::ErrorName;
 use breaker::{Hold, Level, Policy, PolicySettings, Probing, Refusing, SystemState};
 use emit_metrics::EmitMetrics;
 use jiff::{SignedDuration, Timestamp};
-use platform::metric_writer::{MetricWriter, NotStored};
-use platform::metrics::MetricSet;
 use serde_json::{Value, json};
 
 #[derive(Default)]

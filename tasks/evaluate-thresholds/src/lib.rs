@@ -1,15 +1,15 @@
 //! Reads the state and the evidence, and decides. Changes nothing.
 
+use aws_edge::stores::evidence::EvidenceReader;
+use aws_edge::stores::state::{CommandReader, LastKnownReader, StateReader, Stored};
+use aws_edge::task_error::TaskError;
+use aws_edge::task_input;
 use breaker::contract::{ErrorName, Evaluation, EvaluationInput, REPAIR};
 use breaker::{
     Decision, Evidence, EvidenceQuery, Expected, LastKnown, Policy, SCHEMA_VERSION, SystemState, TransitionRequest,
     decide, repair,
 };
 use jiff::Timestamp;
-use platform::metric_reader::EvidenceReader;
-use platform::state_store::{CommandReader, LastKnownReader, StateReader, Stored};
-use platform::task_error::TaskError;
-use platform::task_input;
 use serde_json::Value;
 
 /// The task, with its ports.

@@ -5,21 +5,21 @@
 
 use std::process::ExitCode;
 
-use evaluate_thresholds::EvaluateThresholds;
-use lambda_runtime::LambdaEvent;
-use platform::clients::{
+use aws_edge::clients::{
     TASK_TIMEOUTS, cloudwatch_for_evidence, connect_to_cloudwatch, connect_to_dynamodb, sdk_config,
 };
-use platform::config::Config;
-use platform::metric_reader::ServiceMetrics;
-use platform::runtime::serve;
-use platform::state_store::StateTable;
-use platform::task_input;
+use aws_edge::config::Config;
+use aws_edge::runtime::serve;
+use aws_edge::stores::evidence::ServiceMetrics;
+use aws_edge::stores::state::StateTable;
+use aws_edge::task_input;
+use evaluate_thresholds::EvaluateThresholds;
+use lambda_runtime::LambdaEvent;
 use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    platform::runtime::run(|environment| async move {
+    aws_edge::runtime::run(|environment| async move {
         let policy = Config::from_environment(&environment)?.policy()?;
         let deployment = environment.required("DEPLOYMENT")?;
         let table = environment.text("STATE_TABLE", "circuit-breaker-state");
@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
         let handler = |event: LambdaEvent<Box<RawValue>>| {
             let task = &task;
             // Boxed, or the compiler gives up on how deep the futures are nested.
-            async move { Box::pin(task.handle(task_input::read(&event.payload)?, platform::runtime::now())).await }
+            async move { Box::pin(task.handle(task_input::read(&event.payload)?, aws_edge::runtime::now())).await }
         };
         let ahead = async { tokio::join!(connect_to_dynamodb(&dynamodb), connect_to_cloudwatch(&cloudwatch)) };
         serve(ahead, handler).await

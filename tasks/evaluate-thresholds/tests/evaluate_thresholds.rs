@@ -5,6 +5,9 @@
 
 use std::sync::Mutex;
 
+use aws_edge::stores::evidence::{EvidenceReader, MetricsError};
+use aws_edge::stores::state::{CommandReader, LastKnownReader, StateReader, StoreError, Stored};
+use aws_edge::task_error::TaskError;
 use breaker::contract::{ErrorName, Evaluation};
 use breaker::{
     Bucket, CommandRecord, Evidence, EvidenceQuery, Expected, LastKnown, Level, NewerState, Outcome, Policy,
@@ -12,9 +15,6 @@ use breaker::{
 };
 use evaluate_thresholds::EvaluateThresholds;
 use jiff::Timestamp;
-use platform::metric_reader::{EvidenceReader, MetricsError};
-use platform::state_store::{CommandReader, LastKnownReader, StateReader, StoreError, Stored};
-use platform::task_error::TaskError;
 use serde_json::{Value, json};
 
 struct States {

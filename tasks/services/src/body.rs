@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use breaker::object::Objects;
+use breaker::validation::object::Objects;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 

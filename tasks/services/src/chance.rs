@@ -67,8 +67,8 @@ impl Simulation for Chance {
 
 #[cfg(test)]
 mod tests {
+    use aws_edge::settings::Environment;
     use breaker::Level;
-    use platform::settings::Environment;
 
     use super::*;
 

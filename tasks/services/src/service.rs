@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use aws_edge::embedded_metrics::EmbeddedMetricLog;
+use aws_edge::metrics::{Metric, MetricLog, MetricSet};
 use breaker::Level;
-use breaker::object::Objects;
+use breaker::validation::object::Objects;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use platform::embedded_metrics::EmbeddedMetricLog;
-use platform::metrics::{Metric, MetricLog, MetricSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -188,7 +188,7 @@ fn not_allowed(method: &str) -> Response {
 
 /// Runs the service of `level`; its binary's whole `main`.
 pub async fn run(level: Level) -> ExitCode {
-    platform::runtime::run(|environment| async move {
+    aws_edge::runtime::run(|environment| async move {
         let settings = Settings::from_environment(&environment, level)?;
         let service = Service {
             level,

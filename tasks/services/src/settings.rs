@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use aws_edge::config::Config;
+use aws_edge::settings::{Environment, SettingError};
 use breaker::Level;
-use platform::config::Config;
-use platform::settings::{Environment, SettingError};
 
 /// The settings of one service.
 #[derive(Clone, Debug)]

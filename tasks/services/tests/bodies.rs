@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
+use aws_edge::metrics::{MetricLog, MetricSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use breaker::Level;
 use jiff::Timestamp;
-use platform::metrics::{MetricLog, MetricSet};
 use serde_json::{Value, json};
 use services::{Service, Simulation};
 

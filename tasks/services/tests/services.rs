@@ -4,9 +4,9 @@
 
 use std::sync::Mutex;
 
+use aws_edge::metrics::{MetricLog, MetricSet};
 use breaker::Level;
 use jiff::Timestamp;
-use platform::metrics::{MetricLog, MetricSet};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use services::{Response, Service, Simulation};

@@ -1,10 +1,10 @@
 //! The only writer of the state: one conditional transaction.
 
+use aws_edge::stores::state::{StateReader, StateWriter, StoreError, Stored, WriteError};
+use aws_edge::task_error::TaskError;
+use aws_edge::task_input;
 use breaker::contract::{ErrorName, REPAIR, StateWritten};
 use breaker::{Expected, StateWrite, SystemState};
-use platform::state_store::{StateReader, StateWriter, StoreError, Stored, WriteError};
-use platform::task_error::TaskError;
-use platform::task_input;
 use serde_json::Value;
 
 /// Advice to an operator if another execution wrote the state, or may have.

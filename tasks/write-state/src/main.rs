@@ -2,18 +2,18 @@
 
 use std::process::ExitCode;
 
+use aws_edge::clients::{TASK_TIMEOUTS, connect_to_dynamodb, sdk_config};
+use aws_edge::config::Config;
+use aws_edge::runtime::serve;
+use aws_edge::stores::state::{DEFAULT_RETENTION_DAYS, StateTable};
 use jiff::SignedDuration;
 use lambda_runtime::LambdaEvent;
-use platform::clients::{TASK_TIMEOUTS, connect_to_dynamodb, sdk_config};
-use platform::config::Config;
-use platform::runtime::serve;
-use platform::state_store::{DEFAULT_RETENTION_DAYS, StateTable};
 use serde_json::Value;
 use write_state::WriteState;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    platform::runtime::run(|environment| async move {
+    aws_edge::runtime::run(|environment| async move {
         let config = Config::from_environment(&environment)?;
         let table = environment.text("STATE_TABLE", "circuit-breaker-state");
         let days = config.number("limits.record_retention_days", DEFAULT_RETENTION_DAYS, 1..=3_650)?;

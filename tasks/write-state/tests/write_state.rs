@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_edge::stores::state::{StateReader, StateWriter, StoreError, Stored, WriteError};
 use breaker::contract::{ErrorName, Evaluation, Execution};
 use breaker::{
     Condition, Content, Evidence, Expected, Level, Outcome, Policy, PolicySettings, Refusal, STATE_KEY, Stamp,
     SystemState, TransitionRequest, command_key, decide, transition_key,
 };
 use jiff::Timestamp;
-use platform::state_store::{StateReader, StateWriter, StoreError, Stored, WriteError};
 use serde_json::{Value, json, to_value};
 use write_state::WriteState;
 

@@ -5,6 +5,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use anyhow::Result;
+use aws_edge::embedded_metrics::EmbeddedMetricLog;
+use aws_edge::metrics::{MetricLog, MetricSet};
+use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
 use breaker::{Level, Policy, PolicySettings, Stored, SystemState};
 use controller::{
     CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
@@ -12,9 +15,6 @@ use controller::{
 };
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
-use platform::embedded_metrics::EmbeddedMetricLog;
-use platform::metrics::{MetricLog, MetricSet};
-use platform::state_store::{HistoryReader, StoreError, Transitions};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;

@@ -11,7 +11,7 @@ use rustls::pki_types::PrivateKeyDer;
 use crate::cli::Trust;
 
 /// What the Lambdas bring.
-const AMAZON: &str = include_str!("../../../tasks/platform/src/amazon-trust-services.pem");
+const AMAZON: &str = include_str!("../../../tasks/shared/aws/src/amazon-trust-services.pem");
 /// Where systems keep the certificates that they trust: Debian's place and Amazon Linux's.
 const SYSTEM_BUNDLES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 

@@ -25,7 +25,7 @@ impl Machine {
     /// The state machine with this ARN.
     #[must_use]
     pub fn new(config: &SdkConfig, arn: &str) -> Self {
-        Self { client: platform::clients::step_functions(config), arn: arn.to_owned() }
+        Self { client: aws_edge::clients::step_functions(config), arn: arn.to_owned() }
     }
 
     /// The log group of its executions.

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use aws_config::SdkConfig;
+use aws_edge::stores::state::StateTable;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     AlarmHistoryItem, Dimension, HistoryItemType, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
@@ -10,7 +11,6 @@ use aws_sdk_cloudwatch::types::{
 };
 use aws_sdk_lambda::primitives::Blob;
 use jiff::Timestamp;
-use platform::state_store::StateTable;
 use serde::Deserialize;
 use serde_json::json;
 

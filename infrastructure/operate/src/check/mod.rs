@@ -8,8 +8,8 @@ mod steps;
 
 use std::time::Duration;
 
+use aws_edge::stores::state::StateReader;
 use jiff::Timestamp;
-use platform::state_store::StateReader;
 
 use crate::deployment::{Deployment, Place};
 use crate::exit::Failure;

@@ -1,9 +1,9 @@
 //! The checks, one by one.
 
+use aws_edge::metrics::namespace;
+use aws_edge::stores::state::StateReader;
 use breaker::{Policy, ScheduleRequest, Stored, TransitionRequest};
 use jiff::{SignedDuration, Timestamp};
-use platform::metrics::namespace;
-use platform::state_store::StateReader;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 

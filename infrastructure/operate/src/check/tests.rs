@@ -1,8 +1,8 @@
 use std::sync::Mutex;
 
+use aws_edge::stores::state::StoreError;
 use breaker::{Level, Outcome};
 use jiff::SignedDuration;
-use platform::state_store::StoreError;
 
 use super::*;
 use crate::doubles::{TestAlarms, TestMachine, TestTable, answer, answered, place, refused, state};

@@ -10,9 +10,9 @@ mod request;
 
 use std::time::Duration;
 
+use aws_edge::stores::state::CommandReader;
 use breaker::{CommandRecord, Outcome};
 use jiff::Timestamp;
-use platform::state_store::CommandReader;
 use tokio::time::{Instant, sleep};
 
 use crate::answer::Answer;

@@ -8,9 +8,9 @@ mod view;
 
 use std::collections::BTreeMap;
 
+use aws_edge::stores::state::{HistoryReader, LastKnownReader, MAX_TRANSITIONS, StateReader};
 use breaker::{CommandRecord, Stored, TransitionRecord};
 use jiff::Timestamp;
-use platform::state_store::{HistoryReader, LastKnownReader, MAX_TRANSITIONS, StateReader};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
+use aws_edge::stores::state::StoreError;
 use breaker::{LastKnown, Level, Outcome, ReleaseRequest, TransitionRequest};
-use platform::state_store::StoreError;
 
 use super::*;
 use crate::doubles::{TestTable, TestTrail, at, hold, place, record, refused, state};

@@ -5,9 +5,9 @@
 mod rules;
 mod view;
 
+use aws_edge::stores::state::{HistoryReader, StateReader};
 use breaker::{SCHEMA_VERSION, ScheduleRequest, Stored, SystemState, TransitionRecord, TransitionRequest};
 use jiff::Timestamp;
-use platform::state_store::{HistoryReader, StateReader};
 use schemars::JsonSchema;
 use serde::Serialize;
 

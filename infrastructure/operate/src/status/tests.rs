@@ -1,5 +1,5 @@
+use aws_edge::stores::state::StoreError;
 use breaker::{CallCounts, EvidenceSummary, Hold, Level, Outcome, Policy, PolicySettings};
-use platform::state_store::StoreError;
 
 use super::*;
 use crate::doubles::{

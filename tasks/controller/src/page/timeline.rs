@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use aws_edge::stores::state::Transitions;
 use breaker::{Level, TransitionRecord, TransitionRequest};
 use maud::{Markup, html};
-use platform::state_store::Transitions;
 
 use super::text::{clipped, moment};
 use crate::status::History;

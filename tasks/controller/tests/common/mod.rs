@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_edge::metrics::{MetricLog, MetricSet};
+use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
 use breaker::{Level, Policy, PolicySettings, SystemState, TransitionRecord};
 use controller::{
     CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
 };
 use jiff::Timestamp;
-use platform::metrics::{MetricLog, MetricSet};
-use platform::state_store::{HistoryReader, StoreError, Transitions};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;

@@ -6,6 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_edge::clients::{
+    ROUTING_TIMEOUTS, dynamodb_for_history, dynamodb_for_routing, lambda_without_retries, sdk_config,
+};
+use aws_edge::settings::Environment;
+use aws_edge::stores::state::StateTable;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
 use axum::Router;
@@ -16,11 +21,6 @@ use axum::routing::post;
 use axum::serve::ListenerExt;
 use breaker::Level;
 use controller::{CommandTarget, Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
-use platform::clients::{
-    ROUTING_TIMEOUTS, dynamodb_for_history, dynamodb_for_routing, lambda_without_retries, sdk_config,
-};
-use platform::settings::Environment;
-use platform::state_store::StateTable;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket};

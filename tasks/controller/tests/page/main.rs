@@ -8,13 +8,13 @@ mod rules;
 
 use std::sync::Arc;
 
+use aws_edge::stores::state::StoreError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use breaker::{ForceRequest, Hold, Level, SystemState, TransitionRecord, TransitionRequest};
 use common::{Records, TestController, answer, ask, controller, event, policy};
 use controller::{CommandTarget, StateCache, StoredLevel};
 use jiff::{SignedDuration, Timestamp};
-use platform::state_store::StoreError;
 use scraper::{Html, Selector};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

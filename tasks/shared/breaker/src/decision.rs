@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::fields::quoted;
 use crate::recovery::{self, Proof};
 use crate::request::{ForceRequest, ReleaseRequest};
+use crate::validation::fields::quoted;
 use crate::{
     Evidence, EvidenceSummary, Hold, InvalidRequest, Level, Policy, Probing, Ramp, RecoveryBackoff, SystemState,
     TransitionRequest, probing, trip,

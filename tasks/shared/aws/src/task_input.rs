@@ -1,8 +1,8 @@
 //! Reads the input that the state machine sends to a task.
 
 use breaker::contract::ErrorName;
-use breaker::object::Objects;
 use breaker::place_of_error;
+use breaker::validation::object::Objects;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;

@@ -7,6 +7,8 @@ mod front_end;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use aws_edge::clients::{TASK_TIMEOUTS, sdk_config};
+use aws_edge::connections::{Connections, IDLE_TIMEOUT, tls, was_never_sent};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::time::{SystemTimeSource, TimeSource};
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector, http_client_fn};
@@ -16,8 +18,6 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use front_end::{BOTH, FrontEnd, Reply};
 use hyper::Version;
-use platform::clients::{TASK_TIMEOUTS, sdk_config};
-use platform::connections::{Connections, IDLE_TIMEOUT, tls, was_never_sent};
 
 /// A wall clock that a test sets ahead.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use breaker::{Condition, Content, ItemWrite, SystemState};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::state_store::StoreError;
+use crate::stores::state::StoreError;
 
 type Item = HashMap<String, AttributeValue>;
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use breaker::contract::ErrorName;
-use breaker::object::Objects;
+use breaker::validation::object::Objects;
 use breaker::{
     COMMAND_PREFIX, CommandRecord, LastKnown, NewerState, Refusal, SCHEMA_VERSION, STATE_KEY, Stamp, StateWrite,
     SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key, transition_key, without_content,
@@ -16,9 +16,9 @@ use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde_dynamo::Deserializer;
 
-use crate::refusal::refusal;
+use crate::stores::refusal::refusal;
+use crate::stores::transaction::transaction_item;
 use crate::task_error::TaskError;
-use crate::transaction::transaction_item;
 
 pub use breaker::Stored;
 

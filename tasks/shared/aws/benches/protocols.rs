@@ -1,14 +1,15 @@
 //! One request after the other to a server on the loopback interface, over HTTP/1.1 and over HTTP/2: what decided for
-//! HTTP/1.1 (`platform::connections`). It prints the processor time of the client's thread, which other work on the
+//! HTTP/1.1 (`aws_edge::connections`). It prints the processor time of the client's thread, which other work on the
 //! machine disturbs less than the time by the clock. The clients take turns, so read the ratios.
 //!
-//! `cargo bench --package platform --bench protocols`, or with `--profile dev` for an unoptimised build.
+//! `cargo bench --package aws-edge --bench protocols`, or with `--profile dev` for an unoptimised build.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench may fail where it stands")]
 
 #[path = "../tests/front_end/mod.rs"]
 mod front_end;
 
+use aws_edge::connections::{Connections, tls};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::Connector;
@@ -19,7 +20,6 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use front_end::{BOTH, FrontEnd, Reply};
-use platform::connections::{Connections, tls};
 use tokio::runtime::Runtime;
 
 const ROUNDS: usize = 40;

@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
+use aws_edge::stores::state::stored_from_item;
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{Hold, Level, NewerState, Policy, PolicySettings, Stored, SystemState, epoch_of_key, transition_key};
 use jiff::Timestamp;
-use platform::state_store::stored_from_item;
 
 fn state() -> SystemState {
     let policy = Policy::new(PolicySettings::default()).unwrap();

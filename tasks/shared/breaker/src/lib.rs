@@ -7,13 +7,10 @@ mod backoff;
 pub mod contract;
 mod decision;
 mod evidence;
-mod fields;
 mod function_keys;
 mod hints;
-mod input_error;
 mod level;
 mod look_again;
-pub mod object;
 mod policy;
 mod probing;
 mod records;
@@ -22,8 +19,8 @@ mod request;
 mod route;
 mod state;
 mod summary;
-mod text;
 mod trip;
+pub mod validation;
 mod write;
 
 pub use backoff::RecoveryBackoff;
@@ -33,7 +30,6 @@ pub use function_keys::FUNCTION_KEYS;
 pub use hints::{
     HINT_BREACHING_PERIODS, HINT_PERIODS, Hint, HintExpression, HintedRule, OutcomeMetric, PeriodSums, hints,
 };
-pub use input_error::{place_of_error, without_content};
 pub use level::{Level, NotALevel};
 pub use look_again::{FallRule, SECONDS_BETWEEN_ALARM_LOOKS, SECONDS_OF_LOOKS, half_fulfilled, looks_again};
 pub use policy::{
@@ -50,4 +46,5 @@ pub use request::{
 pub use route::{DRAWS, Route, draw, route};
 pub use state::{Hold, NewerState, Probing, Ramp, Refusing, SCHEMA_VERSION, Stored, SystemState};
 pub use summary::{CallCounts, EvidenceSummary, NewestProbes, ProbeSeries};
+pub use validation::{place_of_error, without_content};
 pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

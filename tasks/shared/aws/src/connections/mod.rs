@@ -18,7 +18,7 @@
 //! HTTP/2 buys nothing for one request at a time, and it costs more processor time of the client's thread: 1.59 times
 //! as much for a request and 1.33 times as much for the first one with its handshake (427 to 268 us, 2,119 to 1,587 us,
 //! of the SDK's connector with HTTP/2 to this one, in an unoptimised build; the SDK's with HTTP/1.1 has 0.95 and 1.00;
-//! `cargo bench --package platform --profile dev --bench protocols`, 2026-11-30, two cores shared with other work).
+//! `cargo bench --package aws-edge --profile dev --bench protocols`, 2026-11-30, two cores shared with other work).
 //!
 //! # Why no connector of the SDK
 //!

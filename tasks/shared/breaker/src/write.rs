@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::object::tagged;
+use crate::validation::object::tagged;
 use crate::{CommandRecord, SystemState, TransitionRecord, command_key, transition_key};
 
 /// The key of the state item.

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::object::{tagged, tagged_or_none};
 use crate::state::HIGHEST_VERSION;
+use crate::validation::object::{tagged, tagged_or_none};
 use crate::{
     Decision, EvidenceSummary, Hold, InvalidRequest, Level, Outcome, Policy, PolicySettings, SystemState,
     TransitionRequest,

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::fields::{self, Field, quoted};
-use crate::{Level, object, text};
+use crate::Level;
+use crate::validation::fields::{self, Field, quoted};
+use crate::validation::{object, text};
 
 /// Allowed length of a reason, in characters.
 pub const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;

@@ -150,7 +150,7 @@ mod tests {
         let expected = json!({
             "timestamp": null, "level": "INFO", "message": "two words: ü", "text": "a\n\"b\"", "shown": "7",
             "debugged": "Some(1)", "count": 3, "less": -3, "share": 0.5, "on": true, "nothing": null,
-            "target": "platform::log_line::tests",
+            "target": "aws_edge::log_line::tests",
         });
         assert_eq!(line, expected);
     }

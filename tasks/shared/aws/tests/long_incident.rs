@@ -5,10 +5,10 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use aws_edge::clients::EVIDENCE_TIMEOUTS;
+use aws_edge::stores::evidence::{EvidenceReader, MetricsError, Page, PageSource, Series, SeriesId, SeriesStatus};
 use breaker::{EvidenceQuery, Level, Policy, PolicySettings, Probing, Range, SystemState};
 use jiff::{SignedDuration, Timestamp};
-use platform::clients::EVIDENCE_TIMEOUTS;
-use platform::metric_reader::{EvidenceReader, MetricsError, Page, PageSource, Series, SeriesId, SeriesStatus};
 use tokio::time::Instant;
 
 /// Documented maximum of values on a page of CloudWatch, and the page size of this double.

@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_edge::clients::{
+    TASK_TIMEOUTS, Timeouts, cloudwatch_for_evidence, connect_to_cloudwatch, connect_to_dynamodb, connect_to_lambda,
+    connect_to_step_functions, lambda_without_retries, sdk_config, step_functions,
+};
+use aws_edge::settings::Environment;
+use aws_edge::stores::evidence::{EvidenceReader, ServiceMetrics};
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use breaker::{EvidenceQuery, Policy, PolicySettings, SystemState};
 use jiff::Timestamp;
-use platform::clients::{
-    TASK_TIMEOUTS, Timeouts, cloudwatch_for_evidence, connect_to_cloudwatch, connect_to_dynamodb, connect_to_lambda,
-    connect_to_step_functions, lambda_without_retries, sdk_config, step_functions,
-};
-use platform::metric_reader::{EvidenceReader, ServiceMetrics};
-use platform::settings::Environment;
 use tokio::net::TcpListener;
 
 /// One request that came in: who asked, what, and whether it was signed.

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::object::Objects;
+use crate::validation::object::Objects;
 use crate::{InvalidRequest, place_of_error};
 
 /// Maximum number of characters that an error message quotes from input.

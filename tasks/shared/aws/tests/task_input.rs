@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
+use aws_edge::task_input;
 use breaker::StateWrite;
-use platform::task_input;
 use serde_json::{Value, json};
 
 /// A write with all its optional parts.

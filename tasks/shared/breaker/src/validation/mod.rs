@@ -1,0 +1,8 @@
+//! Checks of what comes from outside: the shape of JSON, the fields of an object, texts and names.
+
+pub(crate) mod fields;
+mod input_error;
+pub mod object;
+pub(crate) mod text;
+
+pub use input_error::{place_of_error, without_content};
