@@ -1,14 +1,14 @@
 //! The history: the records of transitions and of commands, newest first.
 //!
-//! Transitions are read by their epochs, newest first. Commands have no order in the table's key, so the whole table
-//! is read for them; an index by time is to replace that.
+//! The newest ones are read from the table's index by time. Releases before the index wrote records that are not in it:
+//! `--epoch` finds those by their keys.
 
 mod trail;
 mod view;
 
 use std::collections::BTreeMap;
 
-use aws_edge::stores::state::{HistoryReader, LastKnownReader, MAX_TRANSITIONS, StateReader};
+use aws_edge::stores::state::{HistoryReader, StateReader};
 use breaker::{CommandRecord, Stored, TransitionRecord};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::deployment::Place;
 use crate::exit::Failure;
-use crate::ports::{CommandsReader, Trail};
+use crate::ports::{CommandsOfEpoch, Records, RecordsByTime, Trail};
 
 pub use trail::{StartEvent, Verification, verify};
 
@@ -62,54 +62,62 @@ pub struct HistoryReport {
     pub entries: Vec<Entry>,
     /// Number of records that are invalid and left out.
     pub left_out: u64,
+    /// The epoch below which no record is listed, if there is one and the list is not cut there: older records have
+    /// expired, or a release before the index by time wrote them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlisted_below: Option<u64>,
     /// The reason why the trail could not be read, if it was to be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification_error: Option<String>,
 }
 
-/// Reads the history.
+/// Reads the history. Without an epoch it is read from the index by time, and with one by the keys of the records, which
+/// also finds those that releases before the index wrote.
 ///
 /// # Errors
 /// The table cannot be read.
 pub async fn read(
     place: Place,
-    table: &(impl StateReader + HistoryReader + LastKnownReader),
-    commands: &impl CommandsReader,
+    table: &(impl StateReader + HistoryReader),
+    records: &(impl RecordsByTime + CommandsOfEpoch),
     selection: Selection,
 ) -> Result<HistoryReport, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("the history cannot be read: {error}"));
-    let newest = match table.read().await.map_err(|error| failed(&error))? {
-        Stored::State(state) => Some(state.epoch),
-        Stored::Nothing => None,
-        // The records are what is left.
-        _ => table.last_known().await.map_err(|error| failed(&error))?.map(|known| known.epoch),
+    let Selection { since, epoch, count } = selection;
+    let (transitions, commands) = if let Some(epoch) = epoch {
+        let read = table.transitions(epoch, 1).await.map_err(|error| failed(&error))?;
+        let transitions = Records { records: read.records, left_out: read.left_out };
+        (transitions, records.commands_of(epoch).await.map_err(|error| failed(&error))?)
+    } else {
+        let transitions = records.transitions(since, count).await.map_err(|error| failed(&error))?;
+        (transitions, records.commands(since, count).await.map_err(|error| failed(&error))?)
     };
-    let (mut entries, mut left_out) = (BTreeMap::<u64, Entry>::new(), 0);
-    let mut next = newest.map(|newest| selection.epoch.unwrap_or(newest).min(newest));
-    while let Some(epoch) = next {
-        let count = if selection.epoch.is_some() { 1 } else { MAX_TRANSITIONS };
-        let read = table.transitions(epoch, count).await.map_err(|error| failed(&error))?;
-        left_out += read.left_out;
-        let older = read.records.iter().any(|record| selection.since.is_some_and(|since| record.at < since));
-        for record in read.records {
-            let entry = entry_at(&mut entries, record.version, record.epoch, record.at);
-            entry.transition = Some(record);
-        }
-        let enough = older || selection.epoch.is_some() || entries.len() >= selection.count;
-        next = epoch.checked_sub(count).filter(|_| !enough);
+    let left_out = transitions.left_out + commands.left_out;
+    let mut entries = BTreeMap::<u64, Entry>::new();
+    for record in transitions.records {
+        let entry = entry_at(&mut entries, record.version, record.epoch, record.at);
+        entry.transition = Some(record);
     }
-    let (records, invalid) = commands.commands().await.map_err(|error| failed(&error))?;
-    left_out += invalid;
-    for record in records {
+    for record in commands.records {
         let entry = entry_at(&mut entries, record.version, record.epoch, record.at);
         entry.command = Some(record);
     }
-    let is_wanted = |entry: &Entry| {
-        selection.since.is_none_or(|since| entry.at >= since)
-            && selection.epoch.is_none_or(|epoch| entry.epoch == epoch)
-    };
-    let entries = entries.into_values().rev().filter(is_wanted).take(selection.count).collect();
-    Ok(HistoryReport { deployment: place, entries, left_out, verification_error: None })
+    let is_wanted =
+        |entry: &Entry| since.is_none_or(|since| entry.at >= since) && epoch.is_none_or(|epoch| entry.epoch == epoch);
+    let entries: Vec<_> = entries.into_values().rev().filter(is_wanted).take(count).collect();
+    let mut unlisted_below = None;
+    if since.is_none() && epoch.is_none() && entries.len() < count {
+        unlisted_below = match entries.last() {
+            Some(oldest) => Some(oldest.epoch),
+            // The records are listed some moments after the state, and the first start is no gap.
+            None => match table.read().await.map_err(|error| failed(&error))? {
+                Stored::State(state) => Some(state.epoch.saturating_add(1)),
+                _ => None,
+            },
+        };
+    }
+    let unlisted_below = unlisted_below.filter(|epoch| *epoch > 0);
+    Ok(HistoryReport { deployment: place, entries, left_out, unlisted_below, verification_error: None })
 }
 
 fn entry_at(entries: &mut BTreeMap<u64, Entry>, version: u64, epoch: u64, at: Timestamp) -> &mut Entry {

@@ -16,6 +16,13 @@ impl HistoryReport {
             lines.push(Line::from("No records."));
         }
         lines.extend(self.entries.iter().flat_map(lines_of));
+        if let Some(epoch) = self.unlisted_below {
+            let told = format!(
+                "No records below epoch {epoch} are listed: they have expired, or a release before the index by time wrote \
+                 them, and --epoch NUMBER finds them."
+            );
+            lines.push(Line::toned(Tone::Faint, told));
+        }
         if self.left_out > 0 {
             let told = format!("Number of records that are invalid and left out: {}.", self.left_out);
             lines.push(Line::toned(Tone::Warning, told));
