@@ -70,7 +70,7 @@ pub trait RecordsByTime {
         count: usize,
     ) -> impl Future<Output = Result<Records<TransitionRecord>, CallError>> + Send;
 
-    /// The same of the commands.
+    /// At most `count` of the commands, the newest ones, newest first and none before `since`.
     fn commands(
         &self,
         since: Option<Timestamp>,
