@@ -16,7 +16,7 @@ const LONGEST_ENVIRONMENT: usize = 8;
 
 // No doc comments on the two types: they would become the help of each command that these arguments are part of.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct Run {
+pub struct RunOptions {
     /// Shows what would change: uploads no function and changes nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -15,7 +15,7 @@ use operate::exit::Failure;
 use operate::terminal::Line;
 use stacks::FUNCTIONS;
 
-use super::arguments::{Run, Target, usage};
+use super::arguments::{RunOptions, Target, usage};
 use super::report::{self, Deployed};
 use super::talk::Terminal;
 use super::{Aws, Connected, connect};
@@ -40,7 +40,7 @@ pub struct DeployArgs {
     #[arg(long, value_name = "FILE")]
     outputs: Option<PathBuf>,
     #[command(flatten)]
-    run: Run,
+    run: RunOptions,
     #[command(flatten)]
     target: Target,
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use operate::exit::Failure;
 use operate::terminal::{Line, json};
 
-use super::arguments::{Run, Target};
+use super::arguments::{RunOptions, Target};
 use super::report::ended;
 use super::talk::Terminal;
 use super::{Connected, connect};
@@ -24,7 +24,7 @@ pub struct DestroyArgs {
     #[arg(long)]
     delete_data: bool,
     #[command(flatten)]
-    run: Run,
+    run: RunOptions,
     #[command(flatten)]
     target: Target,
 }

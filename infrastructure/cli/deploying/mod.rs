@@ -23,7 +23,7 @@ use operate::aws::Connection;
 use operate::exit::Failure;
 use stacks::Names;
 
-use self::arguments::{Run, Target};
+use self::arguments::{RunOptions, Target};
 use self::talk::Terminal;
 
 pub use self::deploy::{DeployArgs, deploy};
@@ -51,7 +51,7 @@ struct Connected {
 
 /// Connects to the deployment that the file describes. An account or a region that the file does not name is refused
 /// here, before any other call. With `check` a deployment is tried at its end.
-async fn connect(target: &Target, effective: &Effective, run: Run, check: bool) -> Result<Connected, Failure> {
+async fn connect(target: &Target, effective: &Effective, run: RunOptions, check: bool) -> Result<Connected, Failure> {
     let names =
         Names { project: effective.file.deployment.project.clone(), environment: target.environment()?.to_owned() };
     let connection = Connection {
@@ -68,7 +68,7 @@ async fn connect(target: &Target, effective: &Effective, run: Run, check: bool) 
         None => S3Bucket::new(&config, &names.bucket(&account, &region), &account, &region),
     };
     let pause = if config.endpoint_url().is_some() { LOCAL_PAUSE } else { PAUSE };
-    let Run { yes, dry_run, json } = run;
+    let RunOptions { yes, dry_run, json } = run;
     let manner = Manner { yes, dry_run, check, pause };
     let engine = Engine::new(parts(&config, bucket, Terminal::new(json)), names, &account, &region, manner);
     Ok(Connected { engine, config })

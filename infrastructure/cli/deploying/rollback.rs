@@ -6,7 +6,7 @@ use clap::Args;
 use operate::exit::Failure;
 use operate::terminal::Line;
 
-use super::arguments::{Run, Target};
+use super::arguments::{RunOptions, Target};
 use super::report::{self, Deployed};
 use super::talk::Terminal;
 use super::{Connected, connect};
@@ -22,7 +22,7 @@ pub struct RollbackArgs {
     #[arg(long, alias = "skip-canary")]
     skip_check: bool,
     #[command(flatten)]
-    run: Run,
+    run: RunOptions,
     #[command(flatten)]
     target: Target,
 }

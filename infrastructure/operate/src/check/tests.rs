@@ -96,7 +96,7 @@ fn working() -> TestChecks {
             stored: Ok(breaker::Stored::State(Box::new(state(Level::Full)))),
             transitions: Vec::new(),
             commands: Vec::new(),
-            indexed_since: 0,
+            unindexed: Vec::new(),
         },
         alarms: TestAlarms(Ok(vec![alarm("a", true), alarm("b", true)])),
         probe: TestProbe {

@@ -6,9 +6,9 @@
 mod trail;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_edge::stores::state::{HistoryReader, StateReader};
+use aws_edge::stores::state::{HistoryReader, MAX_TRANSITIONS, StateReader};
 use breaker::{CommandRecord, Stored, TransitionRecord};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -62,17 +62,17 @@ pub struct HistoryReport {
     pub entries: Vec<Entry>,
     /// Number of records that are invalid and left out.
     pub left_out: u64,
-    /// The epoch below which no record is listed, if there is one and the list is not cut there: older records have
-    /// expired, or a release before the index by time wrote them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unlisted_below: Option<u64>,
+    /// Epochs of the list that the index by time does not have, newest first: their transitions were read by their keys,
+    /// and commands that moved no level are not listed for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unindexed: Vec<u64>,
     /// The reason why the trail could not be read, if it was to be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification_error: Option<String>,
 }
 
-/// Reads the history. Without an epoch it is read from the index by time, and with one by the keys of the records, which
-/// also finds those that releases before the index wrote.
+/// Reads the history from the index by time, and from the records' keys what the index does not have: a release before it
+/// may have written, also after a rollback. The commands of one epoch are found whether they are in the index or not.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -92,9 +92,27 @@ pub async fn read(
         let transitions = records.transitions(since, count).await.map_err(|error| failed(&error))?;
         (transitions, records.commands(since, count).await.map_err(|error| failed(&error))?)
     };
-    let left_out = transitions.left_out + commands.left_out;
+    let mut left_out = transitions.left_out + commands.left_out;
+    let mut listed = transitions.records;
+    let mut unindexed = Vec::new();
+    if epoch.is_none() {
+        let newest = match table.read().await.map_err(|error| failed(&error))? {
+            Stored::State(state) => Some(state.epoch),
+            _ => None,
+        };
+        let missing = missing(&listed, newest, count);
+        for run in missing.chunk_by(|newer, older| newer - older == 1) {
+            let (Some(newest), Ok(length)) = (run.first(), u64::try_from(run.len())) else { continue };
+            // What one call does not give is older than all that it gives.
+            let read = table.transitions(*newest, length.min(MAX_TRANSITIONS)).await.map_err(|error| failed(&error))?;
+            left_out += read.left_out;
+            let is_wanted = |record: &&TransitionRecord| since.is_none_or(|since| record.at >= since);
+            unindexed.extend(read.records.iter().filter(is_wanted).map(|record| record.epoch));
+            listed.extend(read.records);
+        }
+    }
     let mut entries = BTreeMap::<u64, Entry>::new();
-    for record in transitions.records {
+    for record in listed {
         let entry = entry_at(&mut entries, record.version, record.epoch, record.at);
         entry.transition = Some(record);
     }
@@ -105,19 +123,18 @@ pub async fn read(
     let is_wanted =
         |entry: &Entry| since.is_none_or(|since| entry.at >= since) && epoch.is_none_or(|epoch| entry.epoch == epoch);
     let entries: Vec<_> = entries.into_values().rev().filter(is_wanted).take(count).collect();
-    let mut unlisted_below = None;
-    if since.is_none() && epoch.is_none() && entries.len() < count {
-        unlisted_below = match entries.last() {
-            Some(oldest) => Some(oldest.epoch),
-            // The records are listed some moments after the state, and the first start is no gap.
-            None => match table.read().await.map_err(|error| failed(&error))? {
-                Stored::State(state) => Some(state.epoch.saturating_add(1)),
-                _ => None,
-            },
-        };
-    }
-    let unlisted_below = unlisted_below.filter(|epoch| *epoch > 0);
-    Ok(HistoryReport { deployment: place, entries, left_out, unlisted_below, verification_error: None })
+    Ok(HistoryReport { deployment: place, entries, left_out, unindexed, verification_error: None })
+}
+
+/// The epochs, newest first and at most `count`, whose transitions are not among those of the index: a release before
+/// the index wrote them, or they are so new that the index does not have them yet. Epochs have no gaps. What is older
+/// than the index's oldest is among them too, if the index has less than `count`.
+fn missing(listed: &[TransitionRecord], newest: Option<u64>, count: usize) -> Vec<u64> {
+    let known: BTreeSet<u64> = listed.iter().map(|record| record.epoch).collect();
+    let oldest = if listed.len() < count { Some(0) } else { known.first().copied() };
+    let newest = newest.max(known.last().copied());
+    let (Some(oldest), Some(newest)) = (oldest, newest) else { return Vec::new() };
+    (oldest..=newest).rev().filter(|epoch| !known.contains(epoch)).take(count).collect()
 }
 
 fn entry_at(entries: &mut BTreeMap<u64, Entry>, version: u64, epoch: u64, at: Timestamp) -> &mut Entry {

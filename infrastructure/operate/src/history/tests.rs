@@ -41,7 +41,7 @@ fn table() -> TestTable {
         stored: Ok(Stored::State(Box::new(breaker::SystemState { epoch: 5, version: 11, ..state(Level::Degraded) }))),
         transitions: std::iter::once(start.clone()).chain(transitions).collect(),
         commands: vec![record("force-1", release(), None), released],
-        indexed_since: 0,
+        unindexed: vec![],
     }
 }
 
@@ -77,31 +77,33 @@ async fn a_list_is_cut_at_its_count() {
     table.commands.clear();
     assert_eq!(versions(&table, Selection { count: 1_000, ..ALL }).await, (0..=250).rev().collect::<Vec<_>>());
     let cut = read(place(), &table, &table, ALL).await.unwrap();
-    assert_eq!((cut.entries.len(), cut.unlisted_below), (20, None));
+    assert_eq!((cut.entries.len(), cut.unindexed.len()), (20, 0));
 }
 
 #[tokio::test]
-async fn records_before_the_index_are_found_by_their_epoch() {
-    let table = TestTable { indexed_since: 5, ..table() };
+async fn records_before_the_index_are_read_by_their_keys() {
+    let mut table = TestTable { unindexed: vec![5, 3, 2, 1, 0], ..table() };
     let report = read(place(), &table, &table, ALL).await.unwrap();
-    assert_eq!(report.entries.iter().map(|entry| entry.version).collect::<Vec<_>>(), [11, 10]);
-    assert_eq!(report.unlisted_below, Some(5));
-    assert!(report.lines().pop().unwrap().text().contains("--epoch"));
-    assert_eq!(versions(&table, Selection { epoch: Some(3), ..ALL }).await, [6]);
-    // An index without any record, as after the first update of an old table.
-    let table = TestTable { indexed_since: 99, ..table };
-    let report = read(place(), &table, &table, ALL).await.unwrap();
-    assert_eq!((report.entries.len(), report.unlisted_below), (0, Some(6)));
+    // Without the release, which is a command alone.
+    assert_eq!(report.entries.iter().map(|entry| entry.version).collect::<Vec<_>>(), [10, 8, 6, 4, 2, 0]);
+    assert_eq!(report.unindexed, [5, 3, 2, 1, 0]);
+    assert!(report.lines().pop().unwrap().text().starts_with("The index by time lacks epoch 5, 3, 2, 1, 0:"));
     assert_eq!(versions(&table, Selection { epoch: Some(5), ..ALL }).await, [11, 10]);
+    let since = read(place(), &table, &table, Selection { since: Some(at(-30)), ..ALL }).await.unwrap();
+    assert_eq!((since.entries.len(), since.unindexed), (3, vec![5, 3]));
+    // What has expired is in neither.
+    table.transitions.retain(|record| record.epoch > 2);
+    let report = read(place(), &table, &table, ALL).await.unwrap();
+    assert_eq!(report.unindexed, [5, 3]);
 }
 
 #[tokio::test]
 async fn a_lost_state_has_a_history_and_a_first_start_none() {
     let lost = TestTable { stored: Ok(Stored::Lost), ..table() };
     assert_eq!(versions(&lost, ALL).await.len(), 7);
-    let empty = TestTable { stored: Ok(Stored::Nothing), transitions: vec![], commands: vec![], indexed_since: 0 };
+    let empty = TestTable { stored: Ok(Stored::Nothing), transitions: vec![], commands: vec![], unindexed: vec![] };
     let report = read(place(), &empty, &empty, ALL).await.unwrap();
-    assert_eq!((report.lines()[1].text().as_str(), report.unlisted_below), ("No records.", None));
+    assert_eq!((report.lines()[1].text().as_str(), report.unindexed.len()), ("No records.", 0));
     let down = TestTable { stored: Err(StoreError("the table is down".to_owned())), ..empty };
     let failure = read(place(), &down, &down, ALL).await.unwrap_err();
     assert_eq!(failure.sentence, "the history cannot be read: the table is down");

@@ -16,10 +16,12 @@ impl HistoryReport {
             lines.push(Line::from("No records."));
         }
         lines.extend(self.entries.iter().flat_map(lines_of));
-        if let Some(epoch) = self.unlisted_below {
+        if !self.unindexed.is_empty() {
+            let epochs: Vec<_> = self.unindexed.iter().map(u64::to_string).collect();
             let told = format!(
-                "No records below epoch {epoch} are listed: they have expired, or a release before the index by time wrote \
-                 them, and --epoch NUMBER finds them."
+                "The index by time lacks epoch {}: a release before it wrote there, or it is some moments behind. Commands \
+                 that moved no level are missing there; --epoch NUMBER finds them.",
+                epochs.join(", ")
             );
             lines.push(Line::toned(Tone::Faint, told));
         }
