@@ -87,7 +87,7 @@ async fn half_a_deployment_is_named_and_finished_by_the_next() {
     world.inner().endings.push_back(fails());
     world.deploy(changed, QUIETLY).await.unwrap_err();
     let half = release_of(&world);
-    assert_eq!(history(&world), [first.clone()], "it is not complete");
+    assert_eq!(history(&world), std::slice::from_ref(&first), "it is not complete");
     assert_eq!(recorded(&world, &half).id, half);
     let engine = world.engine(QUIETLY);
     let refused = engine.begin_only().await.unwrap_err().sentence;
