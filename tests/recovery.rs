@@ -8,7 +8,7 @@ use std::time::Instant;
 use breaker::{
     Cause, Fall, HintedRule, Level, Policy, PolicySettings, RecoveryCause, TransitionRecord, TripCause, hints,
 };
-use local::cloudwatch::watched::Watched;
+use cloudwatch_stand_in::watched::Watched;
 use local::demo::options;
 use local::deployment::DeployOptions;
 use serde_json::{Value, json};

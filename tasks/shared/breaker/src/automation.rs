@@ -8,10 +8,11 @@ use crate::evidence::Evidence;
 use crate::level::Level;
 use crate::next_state::{moved, written};
 use crate::policy::Policy;
+use crate::recovery::{Finding, recovery};
 use crate::state::{Ramp, SystemState};
 use crate::summary::EvidenceSummary;
 use crate::time::later;
-use crate::{probing, recovery, trip};
+use crate::{probing, trip};
 
 /// The share of all requests, in percent, that a ramp begins with: enough to show soon whether the level works.
 const FIRST_RAMP_PERCENT: u32 = 10;
@@ -19,9 +20,10 @@ const FIRST_RAMP_PERCENT: u32 = 10;
 /// Decides by the evidence about `state` at `now`.
 pub(crate) fn evaluate(state: &SystemState, policy: &Policy, evidence: &Evidence, now: Timestamp) -> Decision {
     let summary = evidence.summary(state, policy, now);
-    let (to, cause) = match planned(state, policy, &summary, now) {
-        Ok(planned) => planned,
-        Err(cause) => return stay(state, policy, evidence, summary, cause, now),
+    let finding = fall(state, policy, &summary, now).unwrap_or_else(|| recovery(state, policy, &summary, now));
+    let (to, cause) = match finding {
+        Finding::Move(to, cause) => (to, cause),
+        Finding::Stay(cause) => return stay(state, policy, evidence, summary, cause, now),
     };
     let prevented = match state.active_hold(now) {
         Some(hold) => Some(Prevented::Hold { level: hold.level, until: hold.expires_at }),
@@ -35,26 +37,12 @@ pub(crate) fn evaluate(state: &SystemState, policy: &Policy, evidence: &Evidence
     Decision::Move { cause, evidence: summary, next }
 }
 
-/// Returns the level that the evidence leads to and the cause, or why the level stays.
-fn planned(
-    state: &SystemState,
-    policy: &Policy,
-    evidence: &EvidenceSummary,
-    now: Timestamp,
-) -> Result<(Level, AutomaticMove), StayCause> {
-    if let Some((to, fall)) = fall(state, policy, evidence, now) {
-        return Ok((to, AutomaticMove::Fall(fall)));
-    }
-    let (to, recovery) = recovery::cause(state, policy, evidence, now)?;
-    Ok((to, AutomaticMove::Recovery(recovery)))
-}
-
-fn fall(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<(Level, Fall)> {
+fn fall(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<Finding> {
     let to = evidence.level.worse()?;
     let trip = trip::cause(state, policy, evidence, now)?;
     let doubled = state.backoff.after_fall(policy, state.last_transition, now).cooldown(policy).as_secs();
     let relapse_cooldown_seconds = state.backoff.is_relapse(policy, now).then_some(doubled);
-    Some((to, Fall { trip, relapse_cooldown_seconds }))
+    Some(Finding::Move(to, AutomaticMove::Fall(Fall { trip, relapse_cooldown_seconds })))
 }
 
 fn after_move(

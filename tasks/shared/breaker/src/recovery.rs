@@ -16,23 +16,26 @@ use crate::trip;
 /// missing or that there is no traffic; neither supports a recovery.
 const SILENCE: SignedDuration = SignedDuration::from_secs(60);
 
-/// Returns the level that `state` may recover to and the cause, or why it stays.
-pub(crate) fn cause(
-    state: &SystemState,
-    policy: &Policy,
-    evidence: &EvidenceSummary,
-    now: Timestamp,
-) -> Result<(Level, RecoveryCause), StayCause> {
+/// What the evidence leads to.
+pub(crate) enum Finding {
+    /// The level moves to this level.
+    Move(Level, AutomaticMove),
+    /// The level stays.
+    Stay(StayCause),
+}
+
+/// Returns whether `state` may recover.
+pub(crate) fn recovery(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Finding {
     let Some(better) = state.current_level.better() else {
-        return Err(StayCause::Calm(trip::calm(policy, evidence)));
+        return Finding::Stay(StayCause::Calm(trip::calm(policy, evidence)));
     };
-    let cause = proof(state, policy, evidence, better, now).map_err(StayCause::Unproven)?;
+    let cause = match proof(state, policy, evidence, better, now) {
+        Ok(cause) => AutomaticMove::Recovery(cause),
+        Err(unproven) => return Finding::Stay(StayCause::Unproven(unproven)),
+    };
     match waiting(state, policy, now) {
-        Some(prevented) => {
-            let cause = AutomaticMove::Recovery(cause);
-            Err(StayCause::Prevented(PreventedMove { prevented, to: better, cause }))
-        }
-        None => Ok((better, cause)),
+        Some(prevented) => Finding::Stay(StayCause::Prevented(PreventedMove { prevented, to: better, cause })),
+        None => Finding::Move(better, cause),
     }
 }
 

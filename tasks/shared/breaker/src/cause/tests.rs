@@ -45,8 +45,15 @@ fn prevented(prevented: Prevented) -> Cause {
     Cause::Prevented(PreventedMove { prevented, to: Level::Full, cause })
 }
 
-/// Every cause, its text and its data.
-fn examples() -> Vec<(Cause, &'static str, Value)> {
+/// A cause, its text and its data.
+type Example = (Cause, &'static str, Value);
+
+/// Every cause.
+fn examples() -> Vec<Example> {
+    [falls(), recoveries(), stays(), commands(), ineffective()].concat()
+}
+
+fn falls() -> Vec<Example> {
     let level = Level::Degraded;
     vec![
         (Cause::FirstStart, "First start", json!({"kind": "firstStart"})),
@@ -106,6 +113,12 @@ fn examples() -> Vec<(Cause, &'static str, Value)> {
                 }
             }}),
         ),
+    ]
+}
+
+fn recoveries() -> Vec<Example> {
+    let level = Level::Degraded;
+    vec![
         (
             Cause::Recovery(RecoveryCause::Streak(streak(None))),
             "7 consecutive successes at level 2 (threshold 5)",
@@ -149,6 +162,12 @@ fn examples() -> Vec<(Cause, &'static str, Value)> {
             json!({"kind": "prevented", "to": 1, "prevented": {"by": "ramp", "secondsLeft": 3},
                 "cause": {"kind": "recovery", "evidence": "streak", "level": 2, "successes": 7, "threshold": 5}}),
         ),
+    ]
+}
+
+fn stays() -> Vec<Example> {
+    let level = Level::Degraded;
+    vec![
         (
             Cause::Calm(Calm::FailureCount(count(0))),
             "no reason to move: 6 failures at level 2 within 300 s (threshold 10)",
@@ -199,6 +218,12 @@ fn examples() -> Vec<(Cause, &'static str, Value)> {
             "no reason to move: nothing probes level 1 in a hold",
             json!({"kind": "unproven", "lacks": "probingInHold", "level": 1}),
         ),
+    ]
+}
+
+fn commands() -> Vec<Example> {
+    let level = Level::Degraded;
+    vec![
         (
             command(CommandEffect::Moved { from: Level::Full, to: level }),
             "forced from level 1 to level 2 by alice: a drill",
@@ -245,6 +270,12 @@ fn examples() -> Vec<(Cause, &'static str, Value)> {
             "repaired at level 1 (last known level 2) by alice: a drill",
             json!({"kind": "repair", "lastKnown": 2, "level": 1, "requestedBy": "alice", "reason": "a drill"}),
         ),
+    ]
+}
+
+fn ineffective() -> Vec<Example> {
+    let level = Level::Degraded;
+    vec![
         (
             Cause::NoEffect(NoEffect::AlreadyThere { level }),
             "already at level 2",
