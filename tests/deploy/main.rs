@@ -5,6 +5,7 @@
 mod build;
 mod command;
 mod data;
+mod earlier;
 mod options;
 mod releases;
 mod removal;
