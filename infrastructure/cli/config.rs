@@ -80,7 +80,7 @@ pub fn read(args: &FileArgs) -> Result<(String, Effective)> {
         }
         (None, None) => bail!("neither --environment nor --file is given"),
     };
-    let place = path.strip_prefix(folders::project()).unwrap_or(&path).display().to_string();
+    let place = folders::shown(&path);
     let text = fs::read_to_string(&path).with_context(|| missing(&path, &place))?;
     let effective = Effective::read(&place, &text, &args.overrides)?;
     Ok((place, effective))

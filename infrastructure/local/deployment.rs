@@ -86,9 +86,11 @@ impl DeployOptions {
 /// # Errors
 /// It is there and cannot be read, or the folder in which it could be is not there.
 pub fn environment_file(environment: &str) -> Result<(String, Option<String>)> {
-    let place = format!("{}/{environment}.toml", folders::ENVIRONMENTS);
-    let project = folders::existing_project().with_context(|| format!("{place} cannot be read without --file FILE"))?;
-    match std::fs::read_to_string(project.join(&place)) {
+    let file = format!("{}/{environment}.toml", folders::ENVIRONMENTS);
+    let project = folders::existing_project().with_context(|| format!("{file} cannot be read without --file FILE"))?;
+    let file = project.join(file);
+    let place = folders::shown(&file);
+    match std::fs::read_to_string(file) {
         Ok(text) => Ok((place, Some(text))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((place, None)),
         Err(error) => Err(error).with_context(|| format!("{place} cannot be read")),

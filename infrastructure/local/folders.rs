@@ -44,6 +44,14 @@ pub fn existing_project() -> Result<&'static Path> {
     )
 }
 
+/// How messages name a file of the project: from the project's folder if the command was started in it, else in full.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    let is_inside = std::env::current_dir().is_ok_and(|working| working.starts_with(project()));
+    let relative = path.strip_prefix(project()).ok().filter(|_| is_inside);
+    relative.unwrap_or(path).display().to_string()
+}
+
 fn is_project(folder: &Path) -> bool {
     folder.join("Cargo.toml").is_file() && folder.join(ENVIRONMENTS).is_dir()
 }
