@@ -74,8 +74,8 @@ pub fn read(args: &FileArgs) -> Result<(String, Effective)> {
     let path = match (&args.file, &args.environment) {
         (Some(file), _) => file.clone(),
         (None, Some(environment)) => {
-            let project =
-                folders::existing_project().context("--environment needs the folder of the files; or give --file")?;
+            let project = folders::existing_project()
+                .context("the file of the environment cannot be found without --file FILE")?;
             project.join(folders::ENVIRONMENTS).join(format!("{environment}.toml"))
         }
         (None, None) => bail!("neither --environment nor --file is given"),

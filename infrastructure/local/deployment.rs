@@ -87,7 +87,7 @@ impl DeployOptions {
 /// It is there and cannot be read, or the folder in which it could be is not there.
 pub fn environment_file(environment: &str) -> Result<(String, Option<String>)> {
     let file = format!("{}/{environment}.toml", folders::ENVIRONMENTS);
-    let project = folders::existing_project().with_context(|| format!("{file} cannot be read without --file FILE"))?;
+    let project = folders::existing_project().with_context(|| format!("{file} cannot be found without --file FILE"))?;
     let file = project.join(file);
     let place = folders::shown(&file);
     match std::fs::read_to_string(file) {

@@ -22,10 +22,13 @@ pub fn project() -> &'static Path {
     static PROJECT: LazyLock<PathBuf> = LazyLock::new(|| {
         let of_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let working = std::env::current_dir().unwrap_or_default();
-        let mut folders = of_cargo.iter().map(PathBuf::as_path).chain(working.ancestors());
-        folders.find(|folder| is_project(folder)).unwrap_or(Path::new(env!("CARGO_MANIFEST_DIR"))).to_owned()
+        find_project(of_cargo.as_deref(), &working).unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")))
     });
     &PROJECT
+}
+
+fn find_project(of_cargo: Option<&Path>, working: &Path) -> Option<PathBuf> {
+    of_cargo.into_iter().chain(working.ancestors()).find(|folder| is_project(folder)).map(Path::to_owned)
 }
 
 /// The project's folder.
@@ -38,8 +41,8 @@ pub fn existing_project() -> Result<&'static Path> {
         return Ok(folder);
     }
     bail!(
-        "the project's folder is needed, and is neither here nor at {}, where this program was built: start the command \
-         in the project's folder",
+        "the working folder is in no project folder, and {}, where this command was built, is none any more: start it in \
+         the project's folder",
         folder.display()
     )
 }
@@ -53,7 +56,7 @@ pub fn shown(path: &Path) -> String {
 }
 
 fn is_project(folder: &Path) -> bool {
-    folder.join("Cargo.toml").is_file() && folder.join(ENVIRONMENTS).is_dir()
+    folder.join(stacks::MAIN_FILE).is_file() && folder.join(ENVIRONMENTS).is_dir()
 }
 
 /// The build's target folder.
@@ -161,6 +164,24 @@ mod tests {
     fn a_program_that_was_built_anew_is_found_where_it_was() {
         assert_eq!(still_there(Path::new("/target/debug/breaker (deleted)")), Path::new("/target/debug/breaker"));
         assert_eq!(still_there(Path::new("/target/debug/breaker")), Path::new("/target/debug/breaker"));
+    }
+
+    #[test]
+    fn the_project_is_that_of_cargo_or_of_the_working_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let project = |name: &str| {
+            let folder = parent.path().join(name);
+            fs::create_dir_all(folder.join(ENVIRONMENTS)).unwrap();
+            File::create(folder.join(stacks::MAIN_FILE)).unwrap();
+            folder
+        };
+        let (one, other) = (project("one"), project("other"));
+        let inside = other.join(ENVIRONMENTS);
+        assert_eq!(find_project(None, &inside), Some(other.clone()));
+        assert_eq!(find_project(Some(&one), &inside), Some(one));
+        // A package of the project, as in the tests of a crate.
+        assert_eq!(find_project(Some(&inside), &inside), Some(other));
+        assert_eq!(find_project(None, parent.path()), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 
 use crate::artifacts;
 use crate::deployment::{DeployOptions, Deployment, deploy};
+use crate::folders;
 use crate::lambdas::Lambdas;
 use crate::progress::Progress;
 use crate::python::Python;
@@ -51,6 +52,7 @@ impl LocalStack {
     }
 
     async fn start_as(progress: &Progress, address: Option<&str>, named: bool) -> Result<Self> {
+        folders::existing_project()?;
         let python_step = if Python::is_set_up() {
             "Python environment, from an earlier run"
         } else {
