@@ -94,7 +94,7 @@ async fn opened(args: &StatusArgs) -> Result<Exit, Failure> {
         if config.endpoint_url().is_some() {
             return Err(Failure {
                 exit: Exit::Usage,
-                sentence: "with --endpoint-url the API's address is unknown: give --api-url, too".to_owned(),
+                sentence: "the output ApiUrl is not valid for an endpoint other than AWS: give --api-url".to_owned(),
             });
         }
         let api = deployment.output("ApiUrl")?.to_owned();
