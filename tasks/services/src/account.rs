@@ -1,4 +1,4 @@
-//! Sample accounts. An id always has the same data, at every level.
+//! Sample accounts. The same id gives the same data, at every level.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use breaker::Level;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Maximum number of characters of an account id, that of an IBAN.
+/// Maximum number of characters of an account id, the same as for an IBAN.
 const LONGEST: usize = 34;
 
-/// The reason why a text is not an account id, as the words after the name of the field.
+/// The reason why a text is not an account id. Its text follows the name of the field in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAnAccountId {
     /// The text is empty.
     Empty,
-    /// The text is too long: its number of characters.
+    /// The text is too long. Contains its number of characters.
     TooLong(usize),
     /// The text has a character that an account id may not have.
     Character(char),
@@ -52,7 +52,7 @@ impl AccountId {
         }
     }
 
-    /// Returns a number that depends only on the id (FNV-1a). The sample data is made from it.
+    /// Returns a number that depends only on the id and the purpose (FNV-1a). The sample data is derived from it.
     fn number(&self, purpose: &str) -> u64 {
         self.0
             .bytes()
