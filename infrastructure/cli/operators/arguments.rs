@@ -38,7 +38,7 @@ pub fn wait(text: &str) -> Result<std::time::Duration, String> {
     duration.try_into().map_err(|_| "it is negative: use a time such as 60s or 2m".to_owned())
 }
 
-/// A time with its unit; a day is 24 hours.
+/// Parses a duration with its unit. A day is 24 hours.
 fn duration(text: &str, such_as: &str) -> Result<SignedDuration, String> {
     let span = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
     span.map_err(|_| format!("use a time with its unit, such as {such_as}"))

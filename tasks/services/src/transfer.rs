@@ -55,7 +55,7 @@ pub struct Receipt {
     pub status: &'static str,
     /// Always true: the accounts are made up.
     pub sample_data: bool,
-    /// The level that made it, 1.
+    /// The level that made the transfer, always 1.
     pub level: Level,
     /// The account that was debited.
     pub from_account: String,
