@@ -117,7 +117,7 @@ def main():
                 f"({problem}): use the line that begins with `export` in what `cargo run` printed"
             )
         stay_local(url)
-        # Inserted first, so that the options of the command stay together.
+        # Inserted first, so that all later arguments are the user's.
         sys.argv[1:1] = ["--endpoint-url", url]
     send_to_loopback_only()
     from awscli.clidriver import main as aws

@@ -108,7 +108,7 @@ impl RunFolder {
     /// # Errors
     /// The folder cannot be created.
     pub async fn make() -> Result<Self> {
-        // Prevents that another runner removes the new folder before it is locked.
+        // Prevents another runner from removing the new folder before it is locked.
         let making = lock("folders.lock").await?;
         remove_leftovers(&local())?;
         let made = Self::make_in(&local())?;

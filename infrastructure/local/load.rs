@@ -36,7 +36,7 @@ pub struct Options {
     /// Duration in seconds
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
-    /// Address of the bank. Without it, the bank that this folder runs
+    /// Address of the bank. Default: the bank that this folder runs
     #[arg(long)]
     url: Option<String>,
     /// Seed that chooses the requests that fail: an equal seed chooses equal requests
@@ -218,7 +218,7 @@ impl Summary {
     fn hint(&self, marked: u64) -> Option<String> {
         let failed = self.answers.keys().any(|answer| answer.status >= 500);
         (marked > 0 && !failed && !self.answers.is_empty()).then(|| {
-            format!("none of the {marked} marked requests failed: this bank was deployed with FaultInjection=disabled")
+            format!("none of the {marked} marked requests failed: the bank has samples.fault_injection = false")
         })
     }
 
@@ -331,7 +331,7 @@ waited: median 50 ms, p99 99 ms
         let answer = Answer { level: "1".to_owned(), status: 200, routed_to: "full-service".to_owned() };
         summary.take(Some(Ok((Ok(answer), Duration::ZERO))));
         assert_eq!(summary.hint(0), None);
-        assert!(summary.hint(3).unwrap().ends_with("FaultInjection=disabled"));
+        assert!(summary.hint(3).unwrap().ends_with("samples.fault_injection = false"));
     }
 
     #[tokio::test]

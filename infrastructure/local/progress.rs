@@ -14,13 +14,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Returns a progress with a spinner on a terminal and plain lines elsewhere.
+    /// Returns an output with a spinner on a terminal and plain lines elsewhere.
     #[must_use]
     pub fn shown() -> Self {
         Self { steps: Some(MultiProgress::new()) }
     }
 
-    /// Returns a progress without output.
+    /// Returns an output that shows nothing.
     #[must_use]
     pub const fn quiet() -> Self {
         Self { steps: None }

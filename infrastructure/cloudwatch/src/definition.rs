@@ -55,12 +55,12 @@ impl Comparison {
 /// How a period without data is treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingData {
-    /// It counts as neither; an alarm without any data changes to `INSUFFICIENT_DATA`.
+    /// The period counts as neither; an alarm without any data changes to `INSUFFICIENT_DATA`.
     #[default]
     Missing,
-    /// It counts as a breach.
+    /// The period counts as a breach.
     Breaching,
-    /// It counts as a value within the threshold.
+    /// The period counts as a value within the threshold.
     NotBreaching,
     /// The alarm keeps its state.
     Ignore,
@@ -109,9 +109,9 @@ impl Actions {
 pub struct AlarmDefinition {
     /// The alarm's name.
     pub name: String,
-    /// Its ARN.
+    /// The alarm's ARN.
     pub arn: String,
-    /// Its description, if it has one.
+    /// The alarm's description, if it is set.
     pub description: Option<String>,
     /// The metric or expression that the alarm watches.
     pub watched: Watched,

@@ -51,8 +51,8 @@ pub fn release(deployment: &Effective, names: &Names, code: &Code) -> String {
     identifier(&unreleased(deployment, names, code))
 }
 
-/// Returns the identifier of a release with these stacks, which must not have the parameter `ReleaseId` yet: that is set
-/// to this identifier.
+/// Returns the identifier of a release with these stacks. They must not have the parameter `ReleaseId` yet, whose value
+/// is this identifier.
 #[must_use]
 pub fn identifier(stacks: &[Stack]) -> String {
     let mut hash = Sha256::new();
