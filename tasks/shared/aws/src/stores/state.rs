@@ -21,6 +21,8 @@ use crate::stores::transaction::transaction_item;
 pub use crate::stores::store_error::StoreError;
 pub use breaker::Stored;
 
+pub use crate::stores::transaction::{BY_TIME, COMMAND, KIND, TIME, TRANSITION, indexed_time};
+
 type Item = HashMap<String, AttributeValue>;
 
 /// A write that did not happen.
