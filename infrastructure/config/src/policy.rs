@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use breaker::{Mode, NUMBERS, Number, Policy, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+use breaker::{Mode, NUMBERS, Number, Policy, PolicySettings, Preset, RecoveryEvidence, TripWhen, UnknownWord};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -32,16 +32,17 @@ impl PolicySection {
     /// Reads a section that the schema has accepted.
     fn from_object(object: &Map<String, Value>) -> Result<Self, String> {
         let text = |key: &str| object.get(key).and_then(Value::as_str);
-        let preset = text("preset").map(Preset::from_str).transpose()?.unwrap_or_default();
+        let told = |error: UnknownWord| error.to_string();
+        let preset = text("preset").map(Preset::from_str).transpose().map_err(told)?.unwrap_or_default();
         let mut settings = PolicySettings::of(preset);
         if let Some(mode) = text("mode") {
-            settings.mode = mode.parse()?;
+            settings.mode = mode.parse().map_err(told)?;
         }
         if let Some(evidence) = text("recovery_evidence") {
-            settings.recovery_evidence = evidence.parse()?;
+            settings.recovery_evidence = evidence.parse().map_err(told)?;
         }
         if let Some(together) = text("trip_when") {
-            settings.trip_when = together.parse()?;
+            settings.trip_when = together.parse().map_err(told)?;
         }
         for number in NUMBERS {
             if let Some(value) = find(object, number) {

@@ -40,7 +40,7 @@ fn real(script: impl IntoIterator<Item = Reply>) -> (FrontEnd, Real) {
     let config = config.http_client(http_client_fn(move |_, _| connector.clone())).build();
     let functions = PerLevel { full: "full".to_owned(), degraded: "degraded".to_owned(), maintenance: "m".to_owned() };
     let controller = Controller {
-        history: Records(Err(StoreError("no answer".to_owned()))),
+        history: Records(Err(StoreError::Invalid("no answer".to_owned()))),
         states: StateCache::new(common::table(Ok(stored(1))), Duration::ZERO, Level::Maintenance),
         services: LambdaServices { client: lambda_without_retries(&config), functions },
         service_timeouts: five_seconds(),

@@ -1,5 +1,6 @@
 //! Reads the state and the evidence, and decides. Changes nothing.
 
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::stores::evidence::EvidenceReader;
 use aws_edge::stores::state::{CommandReader, LastKnownReader, StateReader, Stored};
 use aws_edge::task_error::TaskError;
@@ -144,5 +145,5 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
 }
 
 fn state_unavailable(message: impl Into<String>) -> TaskError {
-    TaskError::new(ErrorName::StateUnavailable, message)
+    TaskError::new(ErrorName::StateUnavailable, message).of_kind(ErrorKind::Invalid)
 }

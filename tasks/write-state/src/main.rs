@@ -6,6 +6,7 @@ use aws_edge::clients::{TASK_TIMEOUTS, connect_to_dynamodb, sdk_config};
 use aws_edge::config::Config;
 use aws_edge::runtime::serve;
 use aws_edge::stores::state::{DEFAULT_RETENTION_DAYS, StateTable};
+use aws_edge::task_error::TaskError;
 use jiff::SignedDuration;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
@@ -20,7 +21,11 @@ async fn main() -> ExitCode {
         let client = aws_sdk_dynamodb::Client::new(&sdk_config(&environment, TASK_TIMEOUTS)?);
         let states = StateTable::new(client.clone(), table).keeping_records_for(SignedDuration::from_hours(24 * days));
         let task = WriteState { states };
-        serve(connect_to_dynamodb(&client), |event: LambdaEvent<Value>| task.handle(event.payload)).await
+        let handler = |event: LambdaEvent<Value>| {
+            let task = &task;
+            async move { task.handle(event.payload).await.inspect_err(TaskError::log) }
+        };
+        serve(connect_to_dynamodb(&client), handler).await
     })
     .await
 }

@@ -48,7 +48,7 @@ impl Table {
     }
 
     pub fn fails(&self) {
-        self.answers(Err(StoreError("no answer".to_owned())));
+        self.answers(Err(StoreError::Invalid("no answer".to_owned())));
     }
 
     pub fn takes(&self, delay: Duration) {
@@ -207,7 +207,7 @@ pub fn controller(stored: Result<StoredLevel, StoreError>, answer: Answer) -> Te
 
 /// Returns a test controller with an answer for each level.
 pub fn with_answers(stored: Result<StoredLevel, StoreError>, answers: [Answer; 3]) -> TestController {
-    with_history(Records(Err(StoreError("no answer".to_owned()))), stored, answers)
+    with_history(Records(Err(StoreError::Invalid("no answer".to_owned()))), stored, answers)
 }
 
 /// Returns a test controller with another history.

@@ -71,10 +71,10 @@ impl Config {
     ///
     /// # Errors
     /// Names the key, its value and the words.
-    pub fn word<T: FromStr<Err = String>>(&self, key: &str, default: T) -> Result<T, SettingError> {
+    pub fn word<T: FromStr<Err: Display>>(&self, key: &str, default: T) -> Result<T, SettingError> {
         let Some(value) = self.0.get(key) else { return Ok(default) };
         let text = value.as_str().ok_or_else(|| refused(key, format!("{value} is no word")))?;
-        text.parse().map_err(|problem| refused(key, problem))
+        text.parse().map_err(|problem: T::Err| refused(key, problem.to_string()))
     }
 
     /// Returns the policy: the preset, and what differs from it.
