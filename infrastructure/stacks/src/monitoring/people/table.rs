@@ -117,8 +117,8 @@ pub(super) const ROWS: [Row; 28] = [
         anchor: "function-errors",
         source: Source::Function("evaluate-thresholds", "Errors"),
         periods: (2, 3),
-        advice: "Evaluations fail, so the level does not move by itself. Look into the log for StateUnavailable \
-                 or MetricsUnavailable. Operators can force a level all the same, unless the state is \
+        advice: "Evaluations fail, so the level does not move by itself. Look into the log for \
+                 StateUnavailable, MetricsUnavailable or InvalidConfiguration. Operators can force a level all the same, unless the state is \
                  unavailable.",
         ..EACH_MINUTE
     },
