@@ -11,11 +11,12 @@ use deploy::aws::{S3Bucket, parts};
 use deploy::engine::{Engine, Manner};
 use deploy::names::DataNames;
 use deploy::ports::{Step, Talk};
-use deployment_file::{Architecture, Effective, Override};
+use deployment_file::{Architecture, Effective, Override, Services};
 use operate::ports::Confirmation;
 use operate::terminal::Line;
 use stacks::{FUNCTIONS, Names};
 
+use crate::file::Chosen;
 use crate::folders;
 use crate::server::REGION;
 
@@ -29,15 +30,22 @@ const HOST: Architecture = if cfg!(target_arch = "aarch64") { Architecture::Arm6
 /// What to deploy: the file of an environment, and what differs from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployOptions {
-    /// The last part of every resource's name; its file is read, if there is one.
+    /// The last part of every resource's name; its file is read, if there is one and none is chosen.
     environment: String,
+    chosen: Option<Chosen>,
     overrides: Vec<Override>,
 }
 
 impl Default for DeployOptions {
     fn default() -> Self {
-        let options = Self { environment: "dev".to_owned(), overrides: Vec::new() };
+        let options = Self { environment: "dev".to_owned(), chosen: None, overrides: Vec::new() };
         options.with("deployment.architecture", deploy::artifacts::word(HOST)).with("samples.fault_injection", "true")
+    }
+}
+
+impl From<Chosen> for DeployOptions {
+    fn from(chosen: Chosen) -> Self {
+        Self { environment: chosen.environment(), chosen: Some(chosen), ..Self::default() }
     }
 }
 
@@ -67,10 +75,15 @@ impl DeployOptions {
     /// # Errors
     /// Every mistake of the file and of the values that replace it.
     pub fn effective(&self) -> Result<Effective> {
-        let (place, text) = environment_file(&self.environment)?;
-        let mut effective = Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?;
-        // These name an account and a region of AWS, and this is neither.
+        let mut effective = if let Some(chosen) = &self.chosen {
+            chosen.read(&self.overrides)?.1
+        } else {
+            let (place, text) = environment_file(&self.environment)?;
+            Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?
+        };
+        // These are of AWS, and this is not AWS: there is no other account, and none of its functions.
         (effective.file.deployment.account, effective.file.deployment.region) = (None, None);
+        effective.file.services = Services::default();
         Ok(effective)
     }
 
