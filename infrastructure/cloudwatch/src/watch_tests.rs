@@ -1,8 +1,9 @@
 use std::sync::Mutex;
 
-use super::super::alarm::{Datapoint, MissingData};
-use super::super::alarm_tests::alarm;
 use super::*;
+use crate::definition::MissingData;
+use crate::evaluation_tests::alarm;
+use crate::series::Datapoint;
 
 /// A server in memory: alarms as they are described, the value of the running period, and what was
 /// asked of it.

@@ -10,13 +10,12 @@ use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::alarm::{
-    Actions, AlarmDefinition, AlarmState, Comparison, Datapoint, Metric, MissingData, Readings, SeriesKey, Statistic,
-};
-use super::embedded::EmbeddedDatum;
-use super::logs::{LogEvent, LogGroup, LogSource, MetricSink};
-use super::watch::{AlarmService, Described, MetricSource, Notice, Publisher};
-use super::watched::{MetricMath, Watched};
+use crate::definition::{Actions, AlarmDefinition, AlarmState, Comparison, MissingData};
+use crate::embedded::EmbeddedDatum;
+use crate::logs::{LogEvent, LogGroup, LogSource, MetricSink};
+use crate::series::{Datapoint, Metric, Readings, SeriesKey, Statistic};
+use crate::watch::{AlarmService, Described, MetricSource, Notice, Publisher};
+use crate::watched::{MetricMath, Watched};
 
 /// The most events of one `FilterLogEvents` answer.
 const EVENTS: usize = 10_000;
@@ -32,14 +31,14 @@ const EMBEDDED: &str = "CloudWatchMetrics";
 
 /// The server.
 #[derive(Clone, Debug)]
-pub(super) struct Aws {
+pub(crate) struct Aws {
     metrics: aws_sdk_cloudwatch::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     topics: aws_sdk_sns::Client,
 }
 
 impl Aws {
-    pub(super) fn new(config: &SdkConfig) -> Self {
+    pub(crate) fn new(config: &SdkConfig) -> Self {
         Self {
             metrics: aws_sdk_cloudwatch::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use anyhow::{Context, Result, anyhow};
 use jiff::{SignedDuration, Timestamp};
 
-use super::alarm::{self, AlarmDefinition, AlarmState, EvaluationSettings, Readings, SeriesKey};
-use super::notification::{self, StateChange};
+use crate::definition::{AlarmDefinition, AlarmState};
+use crate::evaluation::{self, EvaluationSettings};
+use crate::notification::{self, StateChange};
+use crate::series::{Readings, SeriesKey};
 
 /// A message that could not be delivered for this long is given up, as CloudWatch does.
 const DELIVERY: SignedDuration = SignedDuration::from_secs(60);
 
 /// How the server describes an alarm.
 #[derive(Clone, Debug)]
-pub(super) enum Described {
+pub(crate) enum Described {
     /// One with metrics: the stand-in has not taken it over since it was last deployed.
     Deployed(Box<AlarmDefinition>),
     /// One that the stand-in cannot evaluate.
@@ -47,7 +49,7 @@ impl Described {
 
 /// A message for a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Notice {
+pub(crate) struct Notice {
     /// The topic's ARN.
     pub topic: String,
     /// The subject.
@@ -59,7 +61,7 @@ pub(super) struct Notice {
 }
 
 /// The alarms on the server.
-pub(super) trait AlarmService {
+pub(crate) trait AlarmService {
     /// All metric alarms.
     fn describe(&self) -> impl Future<Output = Result<Vec<Described>>> + Send;
     /// Puts the alarm without metric and actions, so that the server leaves it alone.
@@ -71,7 +73,7 @@ pub(super) trait AlarmService {
 }
 
 /// The metrics on the server.
-pub(super) trait MetricSource {
+pub(crate) trait MetricSource {
     /// The datapoints of these series from `from` on.
     fn read(
         &self,
@@ -82,7 +84,7 @@ pub(super) trait MetricSource {
 }
 
 /// The topics on the server.
-pub(super) trait Publisher {
+pub(crate) trait Publisher {
     /// Delivers one message.
     fn publish(&self, notice: &Notice) -> impl Future<Output = Result<()>> + Send;
 }
@@ -171,19 +173,19 @@ async fn set_by_hand(
 }
 
 /// Takes alarms over and evaluates them, a look at a time.
-pub(super) struct Watch<C> {
+pub(crate) struct Watch<C> {
     cloud: C,
     settings: EvaluationSettings,
     alarms: BTreeMap<String, Adopted>,
 }
 
 impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
-    pub(super) fn new(cloud: C, settings: EvaluationSettings) -> Self {
+    pub(crate) fn new(cloud: C, settings: EvaluationSettings) -> Self {
         Self { cloud, settings, alarms: BTreeMap::new() }
     }
 
     /// What is known of the alarms now.
-    pub(super) fn statuses(&self) -> Vec<AlarmStatus> {
+    pub(crate) fn statuses(&self) -> Vec<AlarmStatus> {
         let status = |(name, adopted): (&String, &Adopted)| AlarmStatus {
             name: name.clone(),
             state: adopted.state,
@@ -196,7 +198,7 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
 
     /// One look: new, changed and deleted alarms; new states; messages. A step that fails is tried
     /// again at the next look, and does not hold up the other steps.
-    pub(super) async fn look(&mut self, now: Timestamp) -> Result<()> {
+    pub(crate) async fn look(&mut self, now: Timestamp) -> Result<()> {
         let adopted = self.adopt(now).await;
         let evaluated = self.evaluate(now).await;
         let shown = self.show().await;
@@ -240,12 +242,12 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
     async fn evaluate(&mut self, now: Timestamp) -> Result<()> {
         let wanted: BTreeSet<&SeriesKey> =
             self.alarms.values().flat_map(|ours| ours.definition.watched.series()).collect();
-        let starts = self.alarms.values().map(|ours| alarm::range_start(&ours.definition, now, self.settings));
+        let starts = self.alarms.values().map(|ours| evaluation::range_start(&ours.definition, now, self.settings));
         let Some(from) = starts.min() else { return Ok(()) };
         let series: Vec<SeriesKey> = wanted.into_iter().cloned().collect();
         let readings = self.cloud.read(&series, from, now).await?;
         for ours in self.alarms.values_mut() {
-            let verdict = alarm::evaluate(&ours.definition, &readings, ours.state, now, self.settings);
+            let verdict = evaluation::evaluate(&ours.definition, &readings, ours.state, now, self.settings);
             if verdict.state != ours.state {
                 ours.change(verdict.state, verdict.reason, now)?;
             }
