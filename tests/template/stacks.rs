@@ -148,8 +148,10 @@ fn another(key: &str, value: &Value) -> String {
         ("alerts.runbook_url", _) => format!("{key} = \"https://bank.example\""),
         (key, _) => {
             let node = key.split('.').fold(deployment_file::schema(), |node, name| &node["properties"][name]);
-            let words = node["enum"].as_array().unwrap_or_else(|| panic!("{key} is no word: {node}"));
-            format!("{key} = {}", words.iter().find(|word| *word != value).unwrap())
+            let described = node["oneOf"].as_array().into_iter().flatten().map(|word| &word["const"]);
+            let mut words = described.chain(node["enum"].as_array().into_iter().flatten());
+            let word = words.find(|word| *word != value).unwrap_or_else(|| panic!("{key} is no word: {node}"));
+            format!("{key} = {word}")
         }
     }
 }

@@ -9,6 +9,7 @@ mod check;
 mod effective;
 mod file;
 mod functions;
+mod page;
 mod policy;
 mod problem;
 mod schema;
@@ -20,7 +21,8 @@ pub use file::{
     Alerts, Architecture, Deployment, DeploymentFile, Limits, LogLevel, RequestPath, Samples, Services, TrafficShift,
 };
 pub use functions::MAXIMUM_CONFIG_BYTES;
-pub use policy::PolicySection;
+pub use page::tables;
+pub use policy::{Counts, PolicySection, Probes, Ramp, Rates, Recovery, SlowCalls};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use source::Override;
