@@ -13,11 +13,14 @@ use crate::series::{Readings, SeriesKey};
 /// A message that could not be delivered for this long is given up, as CloudWatch does.
 const DELIVERY: SignedDuration = SignedDuration::from_secs(60);
 
+/// The reason that an alarm has before its first evaluation.
+const NEVER_EVALUATED: &str = "Unchecked: Initial alarm creation";
+
 /// How the server describes an alarm.
 #[derive(Clone, Debug)]
 pub(crate) enum Described {
-    /// One with metrics: the stand-in has not taken it over since it was last deployed.
-    Deployed(Box<AlarmDefinition>),
+    /// One that the stand-in evaluates.
+    Known(Box<Known>),
     /// One that the stand-in cannot evaluate.
     Refused {
         /// The alarm's name.
@@ -25,24 +28,24 @@ pub(crate) enum Described {
         /// Why it cannot be evaluated.
         problem: String,
     },
-    /// One without: it may be one of ours.
-    Shell {
-        /// The alarm's name.
-        name: String,
-        /// The state that the server shows.
-        state: AlarmState,
-        /// The reason that the server shows.
-        reason: String,
-        /// Whether the alarm's actions are on.
-        actions_enabled: bool,
-    },
+}
+
+/// An alarm, with the state that the server shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// The alarm as it was deployed.
+    pub definition: AlarmDefinition,
+    /// The state that the server shows.
+    pub state: AlarmState,
+    /// The reason that the server shows.
+    pub reason: String,
 }
 
 impl Described {
     fn name(&self) -> &str {
         match self {
-            Self::Deployed(definition) => &definition.name,
-            Self::Refused { name, .. } | Self::Shell { name, .. } => name,
+            Self::Known(known) => &known.definition.name,
+            Self::Refused { name, .. } => name,
         }
     }
 }
@@ -64,8 +67,6 @@ pub(crate) struct Notice {
 pub(crate) trait AlarmService {
     /// All metric alarms.
     fn describe(&self) -> impl Future<Output = Result<Vec<Described>>> + Send;
-    /// Puts the alarm without metric and actions, so that the server leaves it alone.
-    fn hollow_out(&self, alarm: &AlarmDefinition) -> impl Future<Output = Result<()>> + Send;
     /// Shows this state.
     fn show(&self, name: &str, state: AlarmState, reason: &str) -> impl Future<Output = Result<()>> + Send;
     /// The state before the newest change of the alarm's state that was made for this reason; `None` if there was none.
@@ -116,13 +117,12 @@ struct Adopted {
 
 impl Adopted {
     fn new(definition: AlarmDefinition, now: Timestamp) -> Self {
-        let reason = "Unchecked: Initial alarm creation".to_owned();
         Self {
             definition,
             state: AlarmState::InsufficientData,
-            reason,
+            reason: NEVER_EVALUATED.to_owned(),
             since: now,
-            shown: false,
+            shown: true,
             outbox: VecDeque::new(),
         }
     }
@@ -213,30 +213,25 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
         let mut outcome = Ok(());
         for alarm in described {
             let step = match alarm {
-                Described::Deployed(definition) => self.take_over(*definition, now).await,
+                Described::Known(known) => self.take_over(*known, now).await,
                 Described::Refused { name, problem } => Err(anyhow!("the alarm {name} cannot be evaluated: {problem}")),
-                Described::Shell { name, state, reason, actions_enabled } => match self.alarms.get_mut(&name) {
-                    Some(ours) => {
-                        ours.definition.actions.enabled = actions_enabled;
-                        if ours.shown { set_by_hand(&self.cloud, ours, state, reason, now).await } else { Ok(()) }
-                    }
-                    None => Ok(()),
-                },
             };
             outcome = outcome.and(step);
         }
         outcome
     }
 
-    async fn take_over(&mut self, definition: AlarmDefinition, now: Timestamp) -> Result<()> {
-        // Kept before the call: when its answer is lost, the server no longer has the definition.
-        let ours = self
-            .alarms
-            .entry(definition.name.clone())
-            .and_modify(|known| known.definition = definition.clone())
-            .or_insert_with(|| Adopted::new(definition, now));
-        ours.shown = false;
-        self.cloud.hollow_out(&ours.definition).await
+    async fn take_over(&mut self, known: Known, now: Timestamp) -> Result<()> {
+        let Known { definition, state, reason } = known;
+        let is_new = reason == NEVER_EVALUATED;
+        let ours = self.alarms.entry(definition.name.clone()).or_insert_with(|| Adopted::new(definition.clone(), now));
+        if is_new && ours.reason != NEVER_EVALUATED && ours.shown {
+            // It was deleted and made again since the last look.
+            *ours = Adopted::new(definition, now);
+            return Ok(());
+        }
+        ours.definition = definition;
+        if ours.shown { set_by_hand(&self.cloud, ours, state, reason, now).await } else { Ok(()) }
     }
 
     async fn evaluate(&mut self, now: Timestamp) -> Result<()> {
