@@ -63,9 +63,16 @@ async fn commands_outlive_an_invalid_configuration() {
         ("write-state", "limits.record_retention_days", r#"{"limits.record_retention_days":0}"#),
     ] {
         // Nothing listens there: the function starts, and then ends because it cannot ask for work.
-        let nowhere = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9");
+        let nowhere = [("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:9")];
+        let credentials = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
         let mut command = Command::new(artifacts.join(binary).join("bootstrap"));
-        command.env_clear().envs(COMPLETE).envs([nowhere, ("BREAKER_CONFIG", config)]).kill_on_drop(true);
+        command
+            .env_clear()
+            .envs(COMPLETE)
+            .envs(nowhere)
+            .envs(credentials)
+            .env("BREAKER_CONFIG", config)
+            .kill_on_drop(true);
         let output = tokio::time::timeout(DEADLINE, command.output()).await.unwrap().unwrap();
         let log = String::from_utf8(output.stdout).unwrap();
         let replaced: Vec<_> = log.lines().filter(|line| line.contains("invalid setting replaced")).collect();
