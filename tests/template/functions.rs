@@ -192,7 +192,7 @@ async fn a_service_of_ones_own_takes_the_place_of_the_sample() {
 #[tokio::test]
 async fn nothing_is_reserved_or_capped_at_zero() {
     let template = Template::plain().await;
-    let limit = |place: u8| json!({"Fn::Select": [place, {"Fn::Split": [",", {"Ref": "ConcurrencyLimits"}]}]});
+    let limit = |place: u8| json!({"Fn::Select": [place, {"Ref": "ConcurrencyLimits"}]});
     for stem in ["AlarmProcessor", "EvaluateThresholds", "WriteState", "EmitMetrics"] {
         assert_eq!(
             template.resource(&format!("{stem}Function"))["Properties"]["ReservedConcurrentExecutions"],
