@@ -11,7 +11,7 @@ use deploy::aws::{S3Bucket, parts};
 use deploy::engine::{Engine, Manner};
 use deploy::names::DataNames;
 use deploy::ports::{Step, Talk};
-use deployment_file::{Architecture, Effective, Override, Services};
+use deployment_file::{Architecture, Authorization, Effective, Override, Services};
 use operate::ports::Confirmation;
 use operate::terminal::Line;
 use stacks::{FUNCTIONS, Names};
@@ -76,7 +76,11 @@ impl DeployOptions {
     /// Every mistake of the file and of the values that replace it.
     pub fn effective(&self) -> Result<Effective> {
         let mut effective = if let Some(chosen) = &self.chosen {
-            chosen.read(&self.overrides)?.1
+            let mut effective = chosen.read(&self.overrides)?.1;
+            // Callers of the bank on this machine have no credentials of AWS and no tokens.
+            effective.file.api.authorization = Authorization::None;
+            effective.file.api.status_authorization = Authorization::None;
+            effective
         } else {
             let (place, text) = environment_file(&self.environment)?;
             Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?
@@ -168,4 +172,28 @@ pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) 
     let api = report.outputs.get("ApiId").context("the stack has no output ApiId")?;
     let api = format!("{endpoint}/_aws/execute-api/{api}/$default");
     Ok(Deployment { name: names.to_string(), names, api, outputs: report.outputs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a file says of AWS is not there on this machine; everything else is as the file says.
+    #[test]
+    fn a_chosen_file_is_deployed_without_what_only_aws_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pilot.toml");
+        let text = "[deployment]\nregion = \"eu-west-1\"\naccount = \"111122223333\"\n[policy]\npreset = \"production\"\n\
+                    [services]\nfull = \"arn:aws:lambda:us-east-1:111122223333:function:own\"";
+        std::fs::write(&path, text).unwrap();
+        let options = DeployOptions::from(Chosen::File(path)).with("policy.mode", "observe-only");
+        let effective = options.effective().unwrap();
+        assert_eq!(options.names(&effective).environment, "pilot");
+        assert_eq!(effective.policy.settings().preset, breaker::Preset::Production);
+        assert!(effective.policy.observes_only() && effective.file.samples.fault_injection);
+        let (deployment, api) = (&effective.file.deployment, &effective.file.api);
+        assert_eq!((&deployment.region, &deployment.account), (&None, &None));
+        assert_eq!((api.authorization, api.status_authorization), (Authorization::None, Authorization::None));
+        assert_eq!(effective.file.services, Services::default());
+    }
 }
