@@ -39,18 +39,21 @@ impl Chosen {
     /// # Errors
     /// Every mistake of the file and of the overrides, or why it cannot be read.
     pub fn read(&self, overrides: &[Override]) -> Result<(String, Effective)> {
-        let path = self.path();
+        let path = self.path()?;
         let place = path.strip_prefix(folders::project()).unwrap_or(&path).display().to_string();
         let text = fs::read_to_string(&path).with_context(|| missing(&path, &place))?;
         let effective = Effective::read(&place, &text, overrides)?;
         Ok((place, effective))
     }
 
-    fn path(&self) -> PathBuf {
-        match self {
-            Self::Environment(name) => folders::project().join(format!("infrastructure/environments/{name}.toml")),
-            Self::File(path) => path.clone(),
-        }
+    fn path(&self) -> Result<PathBuf> {
+        let name = match self {
+            Self::File(path) => return Ok(path.clone()),
+            Self::Environment(name) => name,
+        };
+        let project =
+            folders::existing_project().context("--environment needs the folder of the files; or give --file")?;
+        Ok(project.join(folders::ENVIRONMENTS).join(format!("{name}.toml")))
     }
 }
 

@@ -198,7 +198,7 @@ pub fn json_answer(
 ///
 /// # Errors
 /// Never in practice.
-pub fn empty_answer(status: u16, headers: BTreeMap<&'static str, String>) -> Result<Box<RawValue>, serde_json::Error> {
+pub fn empty_answer(status: u16, headers: &BTreeMap<&'static str, String>) -> Result<Box<RawValue>, serde_json::Error> {
     to_raw_value(&json!({ "statusCode": status, "headers": headers }))
 }
 

@@ -217,7 +217,7 @@ fn description(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>
 /// by itself and adds the headers of CORS to this answer. Without credentials no request reaches a service, and none
 /// has an outcome.
 fn preflight(current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
-    empty_answer(204, Route::own(current.level).headers())
+    empty_answer(204, &Route::own(current.level).headers())
 }
 
 /// Answers requests whose path resembles the status route but does not match it.

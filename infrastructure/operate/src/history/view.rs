@@ -16,6 +16,15 @@ impl HistoryReport {
             lines.push(Line::from("No records."));
         }
         lines.extend(self.entries.iter().flat_map(lines_of));
+        if !self.unindexed.is_empty() {
+            let epochs: Vec<_> = self.unindexed.iter().map(u64::to_string).collect();
+            let told = format!(
+                "The index by time lacks epoch {}: a release before it wrote there, or it is some moments behind. Commands \
+                 that moved no level are missing there; --epoch NUMBER finds them.",
+                epochs.join(", ")
+            );
+            lines.push(Line::toned(Tone::Faint, told));
+        }
         if self.left_out > 0 {
             let told = format!("Number of records that are invalid and left out: {}.", self.left_out);
             lines.push(Line::toned(Tone::Warning, told));
@@ -27,6 +36,14 @@ impl HistoryReport {
         );
         lines
     }
+}
+
+/// Returns who moved the level, for a transition that no operator asked for. The alarm that asked for the evaluation is
+/// a hint and not the cause.
+fn by_automation(record: &TransitionRecord) -> Option<Line> {
+    let request = record.request.as_ref()?;
+    let woken = request.woken_by().map(|alarm| format!(", woken by the alarm {alarm}")).unwrap_or_default();
+    Some(Line::from("    ").and(Tone::Faint, format!("By {}{woken}.", request.requested_by())))
 }
 
 fn lines_of(entry: &Entry) -> Vec<Line> {
@@ -44,7 +61,10 @@ fn lines_of(entry: &Entry) -> Vec<Line> {
     let at = entry.at.strftime("%F %H:%M:%S UTC");
     let head = Line::toned(Tone::Faint, format!("{at}  epoch {:<4} ", entry.epoch));
     let mut lines = vec![head.and(tone, format!("{moved}  ")).and(Tone::Plain, reason.as_str())];
-    let Some(command) = &entry.command else { return lines };
+    let Some(command) = &entry.command else {
+        lines.extend(entry.transition.as_ref().and_then(by_automation));
+        return lines;
+    };
     let mut detail = |tone, text: String| lines.push(Line::from("    ").and(tone, text));
     if let TransitionRequest::Force(force) = &command.request
         && let Some(minutes) = force.hold_minutes
