@@ -249,10 +249,11 @@ mod tests {
         let words =
             ["simulate".to_owned(), "--set".to_owned(), "request_path.full_timeout_milliseconds=400".to_owned()];
         contenders_of(&Chosen::File(file), &Line::try_parse_from(words).unwrap().args, &mut scenario).unwrap();
-        let timeouts = [scenario.level1, scenario.level2, scenario.level3].map(|level| level.timeout_milliseconds);
-        assert_eq!(timeouts, [400.0, 300.0, 900.0]);
+        let timeouts =
+            [scenario.level1, scenario.level2, scenario.level3].map(|level| level.timeout_milliseconds.to_string());
+        assert_eq!(timeouts, ["400", "300", "900"]);
         let plane = scenario.control_plane;
-        assert_eq!((plane.alarm_period_seconds, plane.cache_seconds), (30, 2.5));
+        assert_eq!((plane.alarm_period_seconds, plane.cache_seconds.to_string()), (30, "2.5".to_owned()));
     }
 
     #[test]
