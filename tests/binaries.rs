@@ -1,4 +1,4 @@
-//! The Lambda binaries as processes: what a template or an operator got wrong is named, not served.
+//! Runs the Lambda binaries as processes: a binary names an invalid setting and does not start.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -9,17 +9,17 @@ use local::artifacts;
 use stacks::FUNCTIONS;
 use tokio::process::Command;
 
-/// Longer than refusing takes; a binary that starts would wait for work for ever.
+/// Maximum time for a binary to refuse. A binary that starts by mistake would wait for events for ever.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// What every binary needs.
+/// The variables that every binary needs.
 const COMPLETE: [(&str, &str); 3] = [
     ("DEPLOYMENT", "bank-test"),
     ("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:000000000000:stateMachine:level-transition"),
     ("AWS_REGION", "us-east-1"),
 ];
 
-/// Starts a binary with one variable changed, or left out where the value is empty; gives its log.
+/// Starts a binary with one variable changed, or left out if the value is empty. Returns its log.
 async fn refuses(artifacts: &Path, binary: &str, variable: &str, value: &str) -> String {
     let mut command = Command::new(artifacts.join(binary).join("bootstrap"));
     command.env_clear().envs(COMPLETE).env(variable, value).kill_on_drop(true);

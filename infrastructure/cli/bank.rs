@@ -1,4 +1,4 @@
-//! The commands about the bank on this machine. What a command started ends with it.
+//! The commands for the bank on this machine. Processes that a command started end with the command.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -34,10 +34,10 @@ pub struct ServeArgs {
     /// Value that replaces the file's in this run, for example `policy.preset=production`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<Override>,
-    /// Shows nothing but where the bank answers, and errors
+    /// Shows only the bank's address and errors
     #[arg(long)]
     quiet: bool,
-    /// Shows one JSON object a line: that the bank is ready, then each transition
+    /// Shows one JSON object per line: first that the bank is ready, then each transition
     #[arg(long, conflicts_with = "quiet")]
     json: bool,
 }
@@ -50,12 +50,12 @@ pub async fn serve(args: ServeArgs) -> ExitCode {
     until_interrupted(Box::pin(local::serve::run(port, options, Style::of(quiet, json)))).await
 }
 
-/// Drives a full cycle.
+/// Runs the demonstration: a full cycle of transitions.
 pub async fn demo() -> ExitCode {
     until_interrupted(Box::pin(local::demo::run())).await
 }
 
-/// Sends traffic. An interruption ends the sending, and what came back until then is shown.
+/// Sends traffic. An interruption ends the sending; the answers so far are then shown.
 pub async fn traffic(options: &load::Options) -> ExitCode {
     match load::run(options, interrupted()).await {
         Ok(End::Done) => ExitCode::SUCCESS,
@@ -64,13 +64,13 @@ pub async fn traffic(options: &load::Options) -> ExitCode {
     }
 }
 
-/// Runs the AWS CLI on the local AWS, installed when it is first used; its exit status is the command's.
+/// Replaces this process by the AWS CLI on the local AWS. Installs the CLI when it is first used.
 pub async fn aws(arguments: &[OsString]) -> ExitCode {
     let python = match Python::with_cli().await {
         Ok(python) => python,
         Err(error) => return failed(&error),
     };
-    // In place of this process: the terminal and its signals are the AWS CLI's.
+    // Replaces this process, so that the AWS CLI gets the terminal and its signals.
     let error = std::process::Command::new(python.program("aws")).args(arguments).exec();
     failed(&anyhow::Error::new(error).context("the AWS CLI cannot be started"))
 }
@@ -108,7 +108,7 @@ async fn until_interrupted(work: impl Future<Output = Result<()>>) -> ExitCode {
     }
 }
 
-/// Says what went wrong, unless the reader of the output has gone.
+/// Prints the error, unless the reader of the output has closed it.
 fn failed(error: &anyhow::Error) -> ExitCode {
     let unread = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
     if error.downcast_ref::<io::Error>().is_some_and(unread) {

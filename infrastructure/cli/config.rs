@@ -17,9 +17,9 @@ pub struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Reports every mistake with its line, its key and what is allowed
+    /// Reports every mistake with its line, its key and the allowed values
     Check(FileArgs),
-    /// Shows every setting in force, and where it comes from
+    /// Shows every setting in force and its source
     Show {
         #[command(flatten)]
         file: FileArgs,
@@ -29,7 +29,7 @@ enum ConfigCommand {
     },
 }
 
-/// Which file, and what differs from it in this run.
+/// The file of a deployment, and settings that replace its values in this run.
 #[derive(Clone, Debug, Args)]
 pub struct FileArgs {
     /// Environment whose file is read: infrastructure/environments/NAME.toml
@@ -38,7 +38,7 @@ pub struct FileArgs {
     /// File to read instead
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Value that replaces the file's in this run, for example `policy.rates.failure_percent=5`
+    /// Setting that replaces the file's in this run, for example `policy.rates.failure_percent=5`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<Override>,
 }
@@ -46,7 +46,7 @@ pub struct FileArgs {
 /// Runs the command and returns what it prints.
 ///
 /// # Errors
-/// Every mistake of the file, or why it cannot be read.
+/// Lists every mistake in the file, or the reason why it cannot be read.
 pub fn run(args: &ConfigArgs) -> Result<String> {
     match &args.command {
         ConfigCommand::Check(file) => {
@@ -61,7 +61,7 @@ pub fn run(args: &ConfigArgs) -> Result<String> {
 }
 
 impl FileArgs {
-    /// Returns the environment's name: that of the option, or the file's own without its ending.
+    /// Returns the environment's name: from the option, or the file's name without its extension.
     pub fn environment_name(&self) -> String {
         self.chosen().map(|chosen| chosen.environment()).unwrap_or_default()
     }
@@ -71,7 +71,7 @@ impl FileArgs {
     }
 }
 
-/// Reads and checks the file; returns its name as messages have it, and what it says.
+/// Reads and checks the file. Returns its name for messages, and the settings in force.
 pub fn read(args: &FileArgs) -> Result<(String, Effective)> {
     args.chosen().context("neither --environment nor --file is given")?.read(&args.overrides)
 }

@@ -22,15 +22,16 @@ use crate::server::REGION;
 
 /// The account of the local AWS.
 pub const ACCOUNT: &str = "000000000000";
-/// Stacks change in seconds here.
+/// Time between two reads of a stack's progress. Locally stacks change within seconds.
 const PAUSE: Duration = Duration::from_millis(100);
-/// What this machine's binaries are built for.
+/// Architecture that this machine's binaries are built for.
 const HOST: Architecture = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
 
-/// What to deploy: the file of an environment, and what differs from it.
+/// What to deploy: the file of an environment, and the settings that replace its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployOptions {
-    /// The last part of every resource's name; its file is read, if there is one and none is chosen.
+    /// Name of the environment, the last part of every resource's name. Its file is read if it exists and no other is
+    /// chosen.
     environment: String,
     chosen: Option<Chosen>,
     overrides: Vec<Override>,
@@ -70,10 +71,10 @@ impl DeployOptions {
         self
     }
 
-    /// The settings in force.
+    /// Returns the settings in force.
     ///
     /// # Errors
-    /// Every mistake of the file and of the values that replace it.
+    /// Lists every mistake in the file and in the values that replace its settings.
     pub fn effective(&self) -> Result<Effective> {
         let mut effective = if let Some(chosen) = &self.chosen {
             let mut effective = chosen.read(&self.overrides)?.1;
@@ -85,23 +86,23 @@ impl DeployOptions {
             let (place, text) = environment_file(&self.environment)?;
             Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?
         };
-        // These are of AWS, and this is not AWS: there is no other account, and none of its functions.
+        // Account, region and functions are those of AWS, so they do not apply to the local AWS.
         (effective.file.deployment.account, effective.file.deployment.region) = (None, None);
         effective.file.services = Services::default();
         Ok(effective)
     }
 
-    /// The names of the deployment.
+    /// Returns the names of the deployment.
     #[must_use]
     pub fn names(&self, effective: &Effective) -> Names {
         Names { project: effective.file.deployment.project.clone(), environment: self.environment.clone() }
     }
 }
 
-/// The file of an environment: how messages name it, and its text, None if there is no such file.
+/// Returns the name of an environment's file for messages, and its text, or `None` if the file does not exist.
 ///
 /// # Errors
-/// It is there and cannot be read, or the folder in which it could be is not there.
+/// The file exists and cannot be read, or the project's folder does not exist.
 pub fn environment_file(environment: &str) -> Result<(String, Option<String>)> {
     let place = format!("{}/{environment}.toml", folders::ENVIRONMENTS);
     let project = folders::existing_project().with_context(|| format!("{place} cannot be read without --file FILE"))?;
@@ -112,34 +113,34 @@ pub fn environment_file(environment: &str) -> Result<(String, Option<String>)> {
     }
 }
 
-/// A deployment that is there.
+/// A finished deployment.
 #[derive(Clone, Debug)]
 pub struct Deployment {
-    /// Its names.
+    /// The names of the deployment.
     pub names: Names,
-    /// `{project}-{environment}`, the dimension of its metrics.
+    /// `{project}-{environment}`, a dimension of the deployment's metrics.
     pub name: String,
-    /// Where its API answers.
+    /// Address of the API.
     pub api: String,
     /// The outputs of the main stack.
     outputs: BTreeMap<String, String>,
 }
 
 impl Deployment {
-    /// An output of the main stack; empty if it has none of that name.
+    /// Returns an output of the main stack, or an empty text if the stack has no output of that name.
     #[must_use]
     pub fn output(&self, name: &str) -> &str {
         self.outputs.get(name).map_or("", String::as_str)
     }
 
-    /// All outputs of the main stack.
+    /// Returns all outputs of the main stack.
     #[must_use]
     pub const fn outputs(&self) -> &BTreeMap<String, String> {
         &self.outputs
     }
 }
 
-/// Says and asks nothing: the local AWS is the runner's own.
+/// An interface without output and questions, because the local AWS belongs to the runner.
 #[derive(Clone, Copy, Debug)]
 pub struct Quiet;
 
@@ -156,13 +157,13 @@ impl Talk for Quiet {
 /// Deploys into the AWS of `sdk`.
 ///
 /// # Errors
-/// The deployment failed: says which resource and why.
+/// The deployment failed. The error names the resource and the reason.
 pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) -> Result<Deployment> {
     let endpoint = sdk.endpoint_url().unwrap_or_default().to_owned();
     let effective = options.effective()?;
     let names = options.names(&effective);
     let bucket = S3Bucket::new(sdk, &names.bucket(ACCOUNT, REGION), ACCOUNT, REGION);
-    // Without a check at the end: the runner shows every transition anyway, and it takes some seconds.
+    // Without the check at the end, which takes some seconds: the runner shows every transition anyway.
     let manner = Manner { yes: true, dry_run: false, check: false, pause: PAUSE };
     let engine = Engine::new(parts(sdk, bucket, Quiet), names.clone(), ACCOUNT, REGION, manner);
     let begun = Box::pin(engine.begin(effective)).await.context("the deployment failed")?;

@@ -1,5 +1,4 @@
-//! Runs the whole system on one machine: a local AWS, the real stacks, the real Lambda binaries, the real
-//! state machine.
+//! Runs the whole system on one machine: a local AWS with the real stacks, Lambda binaries and state machine.
 
 pub mod advice;
 pub mod artifacts;

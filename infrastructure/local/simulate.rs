@@ -1,4 +1,4 @@
-//! `cargo run -- simulate`: what a policy does to callers, before an incident does.
+//! `cargo run -- simulate`: shows how a policy affects callers in a simulated incident.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use simulator::{BUILT_IN, Contender, Report, Scenario, chart, simulate, table};
 
 use crate::file::Chosen;
 
-/// The words of a policy, which are no numbers.
+/// Keys of the policy's settings whose values are words, not numbers.
 const WORDS: [&str; 3] = ["policy.mode", "policy.recovery_evidence", "policy.trip_when"];
-/// The controller's setting for fallback within the request.
+/// Key of the controller's setting for a fallback within the request.
 const REQUEST_FALLBACK: &str = "request_path.fallback";
-/// The contender that is no breaker at all.
+/// Name that replaces a policy to simulate a bank without a breaker.
 const NONE: &str = "none";
 
 /// Plays a scenario in simulated time with the real rules
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
-    /// A built-in scenario, or a file of one (TOML); --list names those that there are
+    /// Name of a built-in scenario, or path of a scenario file (TOML). --list names the built-in ones
     #[arg(long, default_value = "outage")]
     scenario: String,
-    /// The policy: classic, production, or none for no breaker at all
+    /// The policy: classic, production, or none (without a breaker)
     #[arg(long, default_value = "production", conflicts_with_all = ["compare", "environment", "file"])]
     preset: String,
     /// Environment whose file has the policy: infrastructure/environments/NAME.toml. Timeouts, fallback, cache and the
@@ -34,28 +34,28 @@ pub struct SimulateArgs {
     /// File of a deployment that has the policy
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Policies to compare, as in classic,production; with a file, its policy comes first
+    /// Policies to compare, for example classic,production; with a file, its policy comes first
     #[arg(long, value_delimiter = ',')]
     compare: Vec<String>,
     /// Value that replaces the preset's or the file's, by its key in the file of a deployment: policy.probes.calls=40
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<Override>,
-    /// Requests a second instead of the scenario's; several as in 1,20,200
+    /// Requests per second instead of the scenario's. Several are compared, for example 1,20,200
     #[arg(long, value_delimiter = ',')]
     rps: Vec<f64>,
-    /// The seed of chance: the same seed gives the same result
+    /// Seed of the random numbers: an equal seed gives an equal result
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Plays it so many times, each with the next seed; the table has the means and, in brackets, the highest
+    /// Number of runs, each with the next seed. The table shows the means and, in brackets, the maxima
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     runs: u64,
-    /// Looks of the schedule in a minute while probes or a ramp are to prove a level, instead of the scenario's (4, as deployed)
+    /// Evaluations per minute while probes or a ramp test a level, instead of the scenario's (4, as deployed)
     #[arg(long)]
     looks: Option<u8>,
     /// Prints everything as JSON, transitions and timeline included
     #[arg(long)]
     json: bool,
-    /// Draws level, failures and declined requests over time into this file (SVG), for the first rate and seed
+    /// Writes a chart (SVG) of level, failures and declined requests over time, for the first rate and seed
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Lists the built-in scenarios and the settings
@@ -101,7 +101,7 @@ pub fn run(args: &SimulateArgs) -> Result<String> {
     Ok(format!("{}\n\n{}", scenario.description, table(&reports)))
 }
 
-/// The first rate with the first seed, of each policy.
+/// Returns the chart of each policy with the first rate and the first seed.
 fn drawn(scenario: &Scenario, reports: &[Report]) -> Result<String> {
     let Some(first) = reports.first() else { bail!("--compare: there is no policy to draw") };
     let shown = |report: &&Report| (report.requests_per_second, report.seed) == (first.requests_per_second, first.seed);

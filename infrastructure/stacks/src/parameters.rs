@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{Code, Names};
 
-/// Names and values.
+/// Parameters as pairs of name and value.
 type Parameters = Vec<(&'static str, String)>;
 
 /// Returns the parameters of the data stack.
@@ -108,7 +108,7 @@ fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// The word that stands for a value in the file, and in the template too.
+/// Returns the word for a value, which is the same in the deployment's file and in the template.
 fn word(value: impl Serialize) -> String {
     serde_json::to_value(value).ok().as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }

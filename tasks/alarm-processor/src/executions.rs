@@ -10,8 +10,8 @@ use aws_sdk_sfn::operation::start_sync_execution::StartSyncExecutionError;
 use aws_sdk_sfn::types::SyncExecutionStatus;
 use breaker::TransitionRequest;
 
-/// What waiting for an execution may take: longer than the state machine's own 90 s, of which an execution that
-/// evaluates again uses 60 s and more, and shorter than this function's 100 s.
+/// Timeouts of the call that waits for an execution. They are longer than the state machine's 90 s, of which an
+/// execution that evaluates again uses at least 60 s, and shorter than this function's 100 s.
 pub const EXECUTION_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_secs(94), operation: Duration::from_secs(95) };
 /// Error codes of throttled starts.
@@ -23,13 +23,13 @@ const THROTTLES: [&str; 6] = [
     "ExecutionLimitExceeded",
     "ServiceQuotaExceededException",
 ];
-/// HTTP status of a throttled start, if its code is another one or missing.
+/// HTTP status of a throttled start, whose error code may be unknown or missing.
 const TOO_MANY_REQUESTS: u16 = 429;
 
 /// The reason why no execution evaluated an alarm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExecutionFailed {
-    /// Step Functions throttled the start, retries included.
+    /// Step Functions throttled the start and its retries.
     #[error("the start of the execution was throttled: {0}")]
     Throttled(String),
     /// The execution was not started for another reason.
@@ -42,7 +42,7 @@ pub enum ExecutionFailed {
 
 /// Runs the state machine.
 pub trait Executions {
-    /// Runs it to its end with `request` as input.
+    /// Runs an execution to its end, with `request` as input.
     fn run(&self, request: &TransitionRequest) -> impl Future<Output = Result<(), ExecutionFailed>> + Send;
 }
 

@@ -1,4 +1,4 @@
-//! The services with doubles at their ports.
+//! Tests the services with test doubles for their ports.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -181,7 +181,7 @@ async fn chance_never_turns_a_callers_mistake_into_a_failure() {
     }
 }
 
-/// The controller records the crash of a routed request; recorded twice, it would count twice.
+/// The controller records the crash of a routed request, so a record by the service would count the crash twice.
 #[tokio::test]
 async fn a_crash_is_recorded_by_the_service_only_if_direct() {
     let mut crash = event("GET", "/account/1", None);
