@@ -9,8 +9,8 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::SyncExecutionStatus;
 use breaker::TransitionRequest;
 
-/// What waiting for an execution may take: longer than the state machine's own 90 s, of which an execution that
-/// evaluates again uses 60 s and more, and shorter than this function's 100 s.
+/// Timeouts of the call that waits for an execution. They are longer than the state machine's 90 s, of which an
+/// execution that evaluates again uses at least 60 s, and shorter than this function's 100 s.
 pub const EXECUTION_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_secs(94), operation: Duration::from_secs(95) };
 /// The reason why no execution evaluated an alarm.
@@ -37,7 +37,7 @@ impl ExecutionFailed {
 
 /// Runs the state machine.
 pub trait Executions {
-    /// Runs it to its end with `request` as input.
+    /// Runs an execution to its end, with `request` as input.
     fn run(&self, request: &TransitionRequest) -> impl Future<Output = Result<(), ExecutionFailed>> + Send;
 }
 

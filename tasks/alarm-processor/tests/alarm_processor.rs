@@ -1,4 +1,4 @@
-//! The Lambda with doubles at its ports.
+//! Tests the Lambda with test doubles for its ports.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -13,7 +13,7 @@ use breaker::TransitionRequest;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Remembers what it was asked to run; fails for alarms called `broken` or `throttled`.
+/// A state machine that stores the requests of its executions. It fails for alarms named `broken` or `throttled`.
 #[derive(Default)]
 struct Machine(Mutex<Vec<TransitionRequest>>);
 
@@ -182,7 +182,7 @@ fn a_metric_math_alarm_is_of_the_kind_of_its_metrics() {
         (json!([hint, query("m1", "Invocation")]), AlarmKind::Other),
         (json!([hint]), AlarmKind::Other),
         (json!({ "Junk": 7 }), AlarmKind::Other),
-        // A list of the values is no object.
+        // A list of an object's values must not be taken for the object.
         (json!([[{ "Metric": { "MetricName": "Error" } }]]), AlarmKind::Other),
         (json!([{ "MetricStat": [{ "MetricName": "Error" }] }]), AlarmKind::Other),
         (json!([{ "MetricStat": { "Metric": ["Error"] } }]), AlarmKind::Other),

@@ -1,4 +1,4 @@
-//! Step Functions throttles the start of an execution.
+//! Tests starts of executions that Step Functions throttles or refuses.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -16,7 +16,7 @@ use breaker::{AlarmHint, AlarmRequest, TransitionRequest};
 
 const TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(10), operation: Duration::from_secs(20) };
 
-/// Answers every call with this status and body, and counts the calls. Returns the address.
+/// Starts a server that answers every call with this status and body, and counts the calls. Returns its address.
 fn refusing(status: u16, body: &'static str, calls: Arc<AtomicUsize>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_edge::clients::lambda_without_retries;
+use aws_edge::config::BasePath;
 use aws_edge::connections::{Connections, tls};
 use aws_edge::stores::state::StoreError;
 use aws_smithy_async::time::SystemTimeSource;
@@ -50,6 +51,7 @@ fn real(script: impl IntoIterator<Item = Reply>) -> (FrontEnd, Real) {
         deployment: "bank-test".to_owned(),
         policy: Some(policy()),
         commands: CommandTarget::default(),
+        base_path: BasePath::default(),
     };
     (front_end, controller)
 }

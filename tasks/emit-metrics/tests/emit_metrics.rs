@@ -1,4 +1,4 @@
-//! The task with a double at its port.
+//! Tests the task with a test double for its port.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 

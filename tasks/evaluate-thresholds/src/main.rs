@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use aws_edge::clients::{
     TASK_TIMEOUTS, cloudwatch_for_evidence, connect_to_cloudwatch, connect_to_dynamodb, sdk_config,
 };
-use aws_edge::config::Config;
+use aws_edge::config::{Config, PolicyInUse};
 use aws_edge::runtime::serve;
 use aws_edge::stores::evidence::ServiceMetrics;
 use aws_edge::stores::state::StateTable;
@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     aws_edge::runtime::run(|environment| async move {
-        let policy = Config::from_environment(&environment)?.policy()?;
+        let policy = PolicyInUse::new(&Config::from_environment(&environment));
         let deployment = environment.required("DEPLOYMENT")?;
         let table = environment.text("STATE_TABLE", "circuit-breaker-state");
         let config = sdk_config(&environment, TASK_TIMEOUTS)?;

@@ -6,6 +6,7 @@
 use std::sync::Mutex;
 
 use aws_edge::call_error::CallError;
+use aws_edge::config::{Config, PolicyInUse};
 use aws_edge::error_kind::ErrorKind;
 use aws_edge::stores::evidence::{EvidenceReader, Gap, METRICS_REMEDY, MetricsError, SeriesId};
 use aws_edge::stores::state::{CommandReader, LastKnownReader, StateReader, StoreError, Stored};
@@ -13,7 +14,7 @@ use aws_edge::task_error::TaskError;
 use breaker::contract::{ErrorName, Evaluation, REPAIR};
 use breaker::{
     Bucket, Cause, CommandRecord, Evidence, EvidenceQuery, Expected, LastKnown, Level, NewerState, NoEffect, Outcome,
-    Policy, PolicySettings, Probing, SystemState, TransitionRequest,
+    Policy, PolicySettings, Preset, Probing, SystemState, TransitionRequest,
 };
 use evaluate_thresholds::EvaluateThresholds;
 use jiff::Timestamp;
@@ -80,7 +81,7 @@ fn task(
     EvaluateThresholds {
         states: States { stored, command: None, last_known: None },
         evidence: Metrics { answer, probes: Vec::new(), asked: Mutex::default() },
-        policy: policy(),
+        policy: policy().into(),
     }
 }
 
@@ -158,7 +159,7 @@ async fn outcomes_of_a_probed_level_1_decide() {
     };
     for (successes, errors, to) in [(19, 1, Level::Full), (18, 2, Level::Degraded), (19, 0, Level::Degraded)] {
         let mut task = task(stored(degraded.clone()), failures(0));
-        task.policy = Policy::new(PolicySettings::production()).unwrap();
+        task.policy = Policy::from(Preset::Production).into();
         task.evidence.probes = probes(successes, errors);
         let evaluation = task.handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
         assert_eq!(evaluation.to, to, "{successes} of {}: {}", successes + errors, evaluation.reason);
@@ -228,6 +229,40 @@ async fn forced(stored: Result<Stored, StoreError>, extra: &Value) -> Result<Eva
     let mut task = task(stored, failures(0));
     task.states.last_known = Some(LastKnown { version: 40, epoch: 7, level: Level::Maintenance });
     task.handle(input(&force(extra)), now()).await
+}
+
+fn configured<const N: usize>(settings: [(&str, &str); N]) -> PolicyInUse {
+    PolicyInUse::new(&Ok(Config::from_iter(settings)))
+}
+
+#[tokio::test]
+async fn commands_work_and_nothing_else_without_a_policy() {
+    for settings in [[("policy.preset", "modern")], [("policy.mode", "watch")]] {
+        let broken = || EvaluateThresholds { policy: configured(settings), ..task(stored(state()), failures(500)) };
+        let forced = broken().handle(input(&force(&json!({"holdMinutes": 5}))), now()).await.unwrap();
+        assert_eq!(forced.outcome, Outcome::Transition);
+        // There is no hold to end, which is no failure.
+        let release = json!({"trigger": "release", "reason": "x", "requestedBy": "y"});
+        assert_eq!(broken().handle(input(&release), now()).await.unwrap().outcome, Outcome::None);
+        let mut lost = EvaluateThresholds { policy: configured(settings), ..task(Ok(Stored::Lost), failures(0)) };
+        lost.states.last_known = Some(LastKnown { version: 40, epoch: 7, level: Level::Maintenance });
+        let repaired = lost.handle(input(&force(&json!({"repair": true}))), now()).await.unwrap();
+        assert_eq!(repaired.write.unwrap().expected, Expected::Repair);
+        for evaluation in [json!({"trigger": "schedule"}), json!({"trigger": "schedule", "dryRun": true})] {
+            let error = broken().handle(input(&evaluation), now()).await.unwrap_err();
+            assert_eq!(error.name, ErrorName::InvalidConfiguration, "{error}");
+            assert!(error.message.contains(settings[0].0), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_preset_decides_in_place_of_an_invalid_policy() {
+    let settings = [("policy.preset", "production"), ("policy.counts.level_1_failures", "many")];
+    let task = EvaluateThresholds { policy: configured(settings), ..task(stored(state()), failures(500)) };
+    let evaluation = task.handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
+    assert_eq!(evaluation.outcome, Outcome::Transition);
+    assert_eq!(task.policy, Policy::from(Preset::Production).into());
 }
 
 #[tokio::test]

@@ -1,15 +1,30 @@
 //! The only writer of the state: one conditional transaction.
 
+use aws_edge::config::{Config, or_logged};
 use aws_edge::error_kind::ErrorKind;
-use aws_edge::stores::state::{StateReader, StateWriter, StoreError, Stored, WriteError};
+use aws_edge::settings::Environment;
+use aws_edge::stores::state::{DEFAULT_RETENTION_DAYS, StateReader, StateWriter, StoreError, Stored, WriteError};
 use aws_edge::task_error::TaskError;
 use aws_edge::task_input;
 use breaker::contract::{ErrorName, REPAIR, StateWritten};
 use breaker::{Expected, StateWrite, SystemState};
+use jiff::SignedDuration;
 use serde_json::Value;
+
+/// The setting of how long records are kept, in days.
+const RETENTION_KEY: &str = "limits.record_retention_days";
 
 /// Advice to an operator if another execution wrote the state, or may have.
 pub const LOOK: &str = "look at the state before you repeat the command";
+
+/// Returns how long records are kept. No invalid setting keeps an operator's command from being written: it is logged,
+/// and records are kept for the default of 400 days.
+#[must_use]
+pub fn record_retention(environment: &Environment) -> SignedDuration {
+    let days = Config::from_environment(environment)
+        .and_then(|config| config.number(RETENTION_KEY, DEFAULT_RETENTION_DAYS, 1..=3_650));
+    SignedDuration::from_hours(24 * or_logged(days, DEFAULT_RETENTION_DAYS))
+}
 
 /// The task, with its port.
 #[derive(Clone, Debug)]

@@ -7,15 +7,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_edge::error_kind::ErrorKind;
+use aws_edge::settings::Environment;
 use aws_edge::stores::state::{StateReader, StateWriter, StoreError, Stored, WriteError};
 use breaker::contract::{ErrorName, Evaluation, Execution, REPAIR};
 use breaker::{
     Condition, Content, Evidence, Expected, Level, Outcome, Policy, PolicySettings, Refusal, STATE_KEY, Stamp,
     SystemState, TransitionRequest, command_key, decide, transition_key,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json, to_value};
-use write_state::{LOOK, WriteState};
+use write_state::{LOOK, WriteState, record_retention};
 
 /// Obeys the conditions of a write; can refuse to answer, before or after it has written.
 #[derive(Default)]
@@ -276,4 +277,15 @@ async fn input_that_no_evaluation_writes_is_refused_naming_the_field() {
         assert_eq!(error.name, ErrorName::InvalidRequest, "{pointer}");
     }
     assert_eq!(task.states.number(STATE_KEY, "version"), Some(1));
+}
+
+#[test]
+fn an_invalid_retention_keeps_the_default() {
+    let days = |config: &str| record_retention(&Environment::from_iter([("BREAKER_CONFIG", config)]));
+    let default = SignedDuration::from_hours(24 * 400);
+    assert_eq!(days(""), default);
+    assert_eq!(days(r#"{"limits.record_retention_days":30}"#), SignedDuration::from_hours(24 * 30));
+    for invalid in ["{", "[]", r#"{"limits.record_retention_days":0}"#, r#"{"limits.record_retention_days":"long"}"#] {
+        assert_eq!(days(invalid), default, "{invalid}");
+    }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_edge::config::BasePath;
 use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
 use breaker::{Level, Policy, PolicySettings, SystemState, TransitionRecord};
@@ -232,6 +233,7 @@ pub fn with_history<H: HistoryReader>(
         deployment: "bank-test".to_owned(),
         policy: Some(policy()),
         commands: CommandTarget::default(),
+        base_path: BasePath::default(),
     }
 }
 
