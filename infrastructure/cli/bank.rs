@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use clap::Args;
 use deployment_file::Override;
 use local::console::Style;
 use local::deployment::DeployOptions;
+use local::file::Chosen;
 use local::load::{self, End};
 use local::python::Python;
 use local::simulate::SimulateArgs;
@@ -23,7 +25,13 @@ pub struct ServeArgs {
     /// Port of the local API
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// Setting that replaces one of infrastructure/environments/dev.toml, for example `policy.preset=production`
+    /// Environment whose file is deployed instead of dev's: infrastructure/environments/NAME.toml
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    environment: Option<String>,
+    /// File to deploy instead; its name without the ending is the environment's
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Value that replaces the file's in this run, for example `policy.preset=production`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<Override>,
     /// Shows only the bank's address and errors
@@ -36,8 +44,9 @@ pub struct ServeArgs {
 
 /// Serves the bank until it is interrupted.
 pub async fn serve(args: ServeArgs) -> ExitCode {
-    let ServeArgs { port, overrides, quiet, json } = args;
-    let options = overrides.into_iter().fold(DeployOptions::default(), DeployOptions::with_override);
+    let ServeArgs { port, environment, file, overrides, quiet, json } = args;
+    let options = Chosen::new(environment.as_deref(), file.as_deref()).map(DeployOptions::from).unwrap_or_default();
+    let options = overrides.into_iter().fold(options, DeployOptions::with_override);
     until_interrupted(Box::pin(local::serve::run(port, options, Style::of(quiet, json)))).await
 }
 

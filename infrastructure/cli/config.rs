@@ -1,13 +1,12 @@
 //! `config`: checks and shows the file that describes a deployment.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use deployment_file::{Effective, Override};
-use local::folders;
+use local::file::Chosen;
 
 /// The file of a deployment
 #[derive(Debug, Args)]
@@ -64,41 +63,17 @@ pub fn run(args: &ConfigArgs) -> Result<String> {
 impl FileArgs {
     /// Returns the environment's name: from the option, or the file's name without its extension.
     pub fn environment_name(&self) -> String {
-        let of_file = || self.file.as_ref()?.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        self.environment.clone().or_else(of_file).unwrap_or_default()
+        self.chosen().map(|chosen| chosen.environment()).unwrap_or_default()
+    }
+
+    fn chosen(&self) -> Option<Chosen> {
+        Chosen::new(self.environment.as_deref(), self.file.as_deref())
     }
 }
 
 /// Reads and checks the file. Returns its name for messages, and the settings in force.
 pub fn read(args: &FileArgs) -> Result<(String, Effective)> {
-    let path = match (&args.file, &args.environment) {
-        (Some(file), _) => file.clone(),
-        (None, Some(environment)) => {
-            let project = folders::existing_project()
-                .context("the file of the environment cannot be found without --file FILE")?;
-            project.join(folders::ENVIRONMENTS).join(format!("{environment}.toml"))
-        }
-        (None, None) => bail!("neither --environment nor --file is given"),
-    };
-    let place = folders::shown(&path);
-    let text = fs::read_to_string(&path).with_context(|| missing(&path, &place))?;
-    let effective = Effective::read(&place, &text, &args.overrides)?;
-    Ok((place, effective))
-}
-
-/// Returns the error for a missing file, with the environments that have a file, because the name is often misspelt.
-fn missing(path: &Path, place: &str) -> String {
-    let files = path.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
-    let mut names: Vec<_> = files
-        .map(|file| file.path())
-        .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
-        .filter_map(|file| file.file_stem().map(|name| name.to_string_lossy().into_owned()))
-        .collect();
-    names.sort();
-    if names.is_empty() {
-        return format!("{place} cannot be read");
-    }
-    format!("{place} cannot be read; there are files for {}", names.join(", "))
+    args.chosen().context("neither --environment nor --file is given")?.read(&args.overrides)
 }
 
 fn table(effective: &Effective) -> String {

@@ -11,11 +11,12 @@ use deploy::aws::{S3Bucket, parts};
 use deploy::engine::{Engine, Manner};
 use deploy::names::DataNames;
 use deploy::ports::{Step, Talk};
-use deployment_file::{Architecture, Effective, Override};
+use deployment_file::{Architecture, Authorization, Effective, Override, Services};
 use operate::ports::Confirmation;
 use operate::terminal::Line;
 use stacks::{FUNCTIONS, Names};
 
+use crate::file::Chosen;
 use crate::folders;
 use crate::server::REGION;
 
@@ -29,15 +30,23 @@ const HOST: Architecture = if cfg!(target_arch = "aarch64") { Architecture::Arm6
 /// What to deploy: the file of an environment, and the settings that replace its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployOptions {
-    /// Name of the environment, the last part of every resource's name. Its file is read if it exists.
+    /// Name of the environment, the last part of every resource's name. Its file is read if it exists and no other is
+    /// chosen.
     environment: String,
+    chosen: Option<Chosen>,
     overrides: Vec<Override>,
 }
 
 impl Default for DeployOptions {
     fn default() -> Self {
-        let options = Self { environment: "dev".to_owned(), overrides: Vec::new() };
+        let options = Self { environment: "dev".to_owned(), chosen: None, overrides: Vec::new() };
         options.with("deployment.architecture", deploy::artifacts::word(HOST)).with("samples.fault_injection", "true")
+    }
+}
+
+impl From<Chosen> for DeployOptions {
+    fn from(chosen: Chosen) -> Self {
+        Self { environment: chosen.environment(), chosen: Some(chosen), ..Self::default() }
     }
 }
 
@@ -67,10 +76,19 @@ impl DeployOptions {
     /// # Errors
     /// Lists every mistake in the file and in the values that replace its settings.
     pub fn effective(&self) -> Result<Effective> {
-        let (place, text) = environment_file(&self.environment)?;
-        let mut effective = Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?;
-        // Account and region are those of AWS, so they do not apply to the local AWS.
+        let mut effective = if let Some(chosen) = &self.chosen {
+            let mut effective = chosen.read(&self.overrides)?.1;
+            // Callers of the bank on this machine have no credentials of AWS and no tokens.
+            effective.file.api.authorization = Authorization::None;
+            effective.file.api.status_authorization = Authorization::None;
+            effective
+        } else {
+            let (place, text) = environment_file(&self.environment)?;
+            Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?
+        };
+        // Account, region and functions are those of AWS, so they do not apply to the local AWS.
         (effective.file.deployment.account, effective.file.deployment.region) = (None, None);
+        effective.file.services = Services::default();
         Ok(effective)
     }
 
@@ -158,4 +176,28 @@ pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) 
     let api = report.outputs.get("ApiId").context("the stack has no output ApiId")?;
     let api = format!("{endpoint}/_aws/execute-api/{api}/$default");
     Ok(Deployment { name: names.to_string(), names, api, outputs: report.outputs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a file says of AWS is not there on this machine; everything else is as the file says.
+    #[test]
+    fn a_chosen_file_is_deployed_without_what_only_aws_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pilot.toml");
+        let text = "[deployment]\nregion = \"eu-west-1\"\naccount = \"111122223333\"\n[policy]\npreset = \"production\"\n\
+                    [services]\nfull = \"arn:aws:lambda:us-east-1:111122223333:function:own\"";
+        std::fs::write(&path, text).unwrap();
+        let options = DeployOptions::from(Chosen::File(path)).with("policy.mode", "observe-only");
+        let effective = options.effective().unwrap();
+        assert_eq!(options.names(&effective).environment, "pilot");
+        assert_eq!(effective.policy.settings().preset, breaker::Preset::Production);
+        assert!(effective.policy.observes_only() && effective.file.samples.fault_injection);
+        let (deployment, api) = (&effective.file.deployment, &effective.file.api);
+        assert_eq!((&deployment.region, &deployment.account), (&None, &None));
+        assert_eq!((api.authorization, api.status_authorization), (Authorization::None, Authorization::None));
+        assert_eq!(effective.file.services, Services::default());
+    }
 }

@@ -54,6 +54,24 @@ def is_text(content_type):
 apigateway._invoke_lambda_proxy = invoke_with_body
 apigateway._v2_request_body_is_text = is_text
 
+
+
+def of_template(call):
+    """The properties of CORS come from a template: their names have capital letters, and a parameter is a text. The
+    server knows only the names of its own API."""
+
+    def called(cors, origin):
+        cors = {name[:1].lower() + name[1:]: value for name, value in (cors or {}).items()}
+        if "allowCredentials" in cors:
+            cors["allowCredentials"] = str(cors["allowCredentials"]).lower() == "true"
+        return call(cors, origin)
+
+    return called
+
+
+apigateway._cors_response_headers = of_template(apigateway._cors_response_headers)
+apigateway._cors_preflight_response = of_template(apigateway._cors_preflight_response)
+
 # Switched off, because the runner evaluates the alarms and sends their messages as CloudWatch documents it.
 cloudwatch._evaluate_alarm = lambda alarm: None
 cloudwatch._dispatch_alarm_actions = lambda alarm, old_state, new_state, reason: None

@@ -6,6 +6,7 @@ pub mod command;
 pub mod console;
 pub mod demo;
 pub mod deployment;
+pub mod file;
 pub mod folders;
 pub mod gateway;
 pub mod lambdas;

@@ -25,6 +25,7 @@ const FRAME: Duration = Duration::from_secs(1);
 pub async fn run(port: u16, options: DeployOptions, style: Style) -> Result<()> {
     // The port is checked first, because the set-up takes a minute.
     drop(bind(port).await?);
+    let names = options.names(&options.effective()?);
     let progress = style.progress();
     let mut stack = LocalStack::start(&progress).await?;
     let deployment = stack.deploy(&progress, &options).await?;
@@ -34,7 +35,7 @@ pub async fn run(port: u16, options: DeployOptions, style: Style) -> Result<()> 
     // If the rules cannot be read, the bank still runs.
     let fall = advice::fall(gateway.address()).await.unwrap_or_else(|_| "failures lead to level 2".to_owned());
     let mut console = Console::new(style, &deployment.names);
-    console.ready(bank, &help(bank, &fall, &stack.python().aws_folder()))?;
+    console.ready(bank, &help(bank, &fall, &names.environment, &stack.python().aws_folder()))?;
     show(&mut console, &gateway, &mut stack, &deployment).await
 }
 
@@ -55,7 +56,7 @@ async fn show(console: &mut Console, gateway: &Gateway, stack: &mut LocalStack, 
 }
 
 /// Returns the commands that a user can try next.
-fn help(Bank { api, aws, .. }: Bank<'_>, fall: &str, folder: &Path) -> String {
+fn help(Bank { api, aws, .. }: Bank<'_>, fall: &str, environment: &str, folder: &Path) -> String {
     format!(
         "
   curl {api}/circuit-breaker                                    the breaker's status
@@ -66,8 +67,8 @@ fn help(Bank { api, aws, .. }: Bank<'_>, fall: &str, folder: &Path) -> String {
 Force a level, as an operator:
 
 {}
-  cargo run -- status --environment dev
-  cargo run -- force --environment dev --level 1 --reason \"the back end is repaired\" --requested-by me
+  cargo run -- status --environment {environment}
+  cargo run -- force --environment {environment} --level 1 --reason \"the back end is repaired\" --requested-by me
 
 Transitions follow; Ctrl-C ends everything.",
         export(aws, folder),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_edge::config::BasePath;
 use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
 use breaker::Level;
@@ -100,6 +101,7 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Told, TestCaseError> {
         deployment: "bank-test".to_owned(),
         policy: Some(states::policy()),
         commands: CommandTarget::default(),
+        base_path: BasePath::default(),
     };
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let told = runtime.block_on(controller.handle(event, Instant::now() + five));

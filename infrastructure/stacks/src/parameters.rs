@@ -75,6 +75,7 @@ fn of_api(api: &Api) -> Parameters {
         ("JwtIssuer", api.jwt_issuer.clone().unwrap_or_default()),
         ("JwtAudience", api.jwt_audience.join(",")),
         ("ApiLimits", list(&limits)),
+        ("Cors", api.cors.to_string()),
     ]
 }
 
@@ -87,13 +88,16 @@ fn of_alerts(alerts: &Alerts) -> Parameters {
 }
 
 fn of_limits(limits: &Limits) -> Parameters {
+    let concurrency = [
+        limits.control_plane_concurrency,
+        limits.full_concurrency,
+        limits.degraded_concurrency,
+        limits.maintenance_concurrency,
+    ];
     let memory = [limits.controller_memory_megabytes, limits.service_memory_megabytes, limits.task_memory_megabytes];
     vec![
         ("MemoryMegabytes", list(&memory)),
-        ("ControlPlaneReservedConcurrency", limits.control_plane_concurrency.to_string()),
-        ("FullServiceConcurrencyLimit", limits.full_concurrency.to_string()),
-        ("DegradedServiceConcurrencyLimit", limits.degraded_concurrency.to_string()),
-        ("MaintenanceServiceConcurrencyLimit", limits.maintenance_concurrency.to_string()),
+        ("ConcurrencyLimits", list(&concurrency)),
         ("LogRetentionDays", limits.log_retention_days.to_string()),
         ("VpcSubnetIds", limits.vpc_subnet_ids.join(",")),
         ("VpcSecurityGroupIds", limits.vpc_security_group_ids.join(",")),

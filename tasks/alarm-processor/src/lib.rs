@@ -6,6 +6,7 @@
 mod alarm_message;
 mod executions;
 
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::metrics::{Metric, MetricLog, MetricSet, namespace};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use breaker::{AlarmRequest, TransitionRequest};
@@ -86,11 +87,12 @@ impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
             }
             Err(error) => {
                 tracing::error!(
-                    message.id = id, alarm.name = alarm, error.message = %error, "an alarm was not evaluated"
+                    message.id = id, alarm.name = alarm, error.kind = error.kind().as_str(),
+                    error.message = %error, "an alarm was not evaluated"
                 );
-                match error {
-                    ExecutionFailed::Throttled(_) => Processed::Throttled(id),
-                    ExecutionFailed::NotStarted(_) | ExecutionFailed::Unsuccessful(_) => Processed::Failed(id),
+                match error.kind() {
+                    ErrorKind::Throttled => Processed::Throttled(id),
+                    _ => Processed::Failed(id),
                 }
             }
         }

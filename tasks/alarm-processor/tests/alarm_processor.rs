@@ -5,6 +5,8 @@
 use std::sync::Mutex;
 
 use alarm_processor::{AlarmKind, AlarmProcessor, ExecutionFailed, Executions, parse};
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_lambda_events::event::sqs::SqsEvent;
 use breaker::TransitionRequest;
@@ -23,7 +25,7 @@ impl Executions for Machine {
                 Err(ExecutionFailed::Unsuccessful("FAILED: StateUnavailable".into()))
             }
             TransitionRequest::Alarm(request) if request.alarm.name == "throttled" => {
-                Err(ExecutionFailed::Throttled("rate exceeded".into()))
+                Err(CallError::new(ErrorKind::Throttled, "rate exceeded").into())
             }
             _ => Ok(()),
         }

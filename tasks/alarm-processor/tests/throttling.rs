@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use alarm_processor::{ExecutionFailed, Executions, StateMachine};
 use aws_edge::clients::{Timeouts, sdk_config, step_functions};
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::settings::Environment;
 use breaker::{AlarmHint, AlarmRequest, TransitionRequest};
 
@@ -62,28 +63,25 @@ async fn start(status: u16, body: &'static str) -> (ExecutionFailed, usize) {
 }
 
 #[tokio::test]
-async fn a_refusal_because_of_a_quota_is_a_throttle() {
-    for (status, body) in [
-        (400, r#"{"__type": "ThrottlingException", "message": "Rate exceeded"}"#),
-        (400, r#"{"__type": "com.amazonaws.sfn#TooManyRequestsException", "message": "Rate exceeded"}"#),
-        (400, r#"{"__type": "ExecutionLimitExceeded", "message": "too many run"}"#),
-        (429, "{}"),
+async fn a_start_that_fails_has_the_kind_of_the_failure() {
+    for (status, body, expected) in [
+        (400, r#"{"__type": "ThrottlingException", "message": "Rate exceeded"}"#, ErrorKind::Throttled),
+        (
+            400,
+            r#"{"__type": "com.amazonaws.sfn#TooManyRequestsException", "message": "Rate exceeded"}"#,
+            ErrorKind::Throttled,
+        ),
+        (400, r#"{"__type": "ExecutionLimitExceeded", "message": "too many run"}"#, ErrorKind::Throttled),
+        (429, "{}", ErrorKind::Throttled),
+        (400, r#"{"__type": "AccessDeniedException", "message": "no"}"#, ErrorKind::Denied),
+        (403, "{}", ErrorKind::Denied),
+        (400, r#"{"__type": "StateMachineDoesNotExist", "message": "no"}"#, ErrorKind::Refused),
+        (400, r#"{"__type": "InvalidExecutionInput", "message": "Rate exceeded"}"#, ErrorKind::Refused),
+        (500, "{}", ErrorKind::Failed),
     ] {
         let (error, calls) = start(status, body).await;
-        assert!(matches!(error, ExecutionFailed::Throttled(_)), "{status} {body}: {error}");
-        assert!(calls >= 1, "{status} {body}");
-    }
-}
-
-#[tokio::test]
-async fn any_other_refusal_is_no_throttle() {
-    for (status, body) in [
-        (400, r#"{"__type": "AccessDeniedException", "message": "no"}"#),
-        (400, r#"{"__type": "StateMachineDoesNotExist", "message": "no"}"#),
-        (400, r#"{"__type": "InvalidExecutionInput", "message": "Rate exceeded"}"#),
-        (500, "{}"),
-    ] {
-        let (error, _) = start(status, body).await;
         assert!(matches!(error, ExecutionFailed::NotStarted(_)), "{status} {body}: {error}");
+        assert_eq!(error.kind(), expected, "{status} {body}: {error}");
+        assert!(calls >= 1, "{status} {body}");
     }
 }

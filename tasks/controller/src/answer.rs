@@ -194,6 +194,14 @@ pub fn json_answer(
     text_answer(status, headers, "application/json", &serde_json::to_string(body)?)
 }
 
+/// Returns an answer without a body.
+///
+/// # Errors
+/// Never in practice.
+pub fn empty_answer(status: u16, headers: &BTreeMap<&'static str, String>) -> Result<Box<RawValue>, serde_json::Error> {
+    to_raw_value(&json!({ "statusCode": status, "headers": headers }))
+}
+
 /// Returns an answer with a text as its body.
 ///
 /// # Errors

@@ -33,6 +33,7 @@ async fn main() -> ExitCode {
             services: LambdaServices { client: client.clone(), functions: settings.functions },
             service_timeouts: settings.service_timeouts,
             request_fallback: settings.request_fallback,
+            base_path: settings.base_path,
             probe_limit: ProbeLimit::of(Some(&settings.policy)).with_clock(AgeClock::of_system()),
             metrics: EmbeddedMetricLog::default(),
             deployment: settings.deployment,

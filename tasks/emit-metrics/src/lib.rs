@@ -56,7 +56,7 @@ impl<M: MetricWriter> EmitMetrics<M> {
         self.metrics
             .put(now, &set)
             .await
-            .map_err(|error| TaskError::new(ErrorName::MetricsNotEmitted, error.to_string()))?;
+            .map_err(|error| TaskError::new(ErrorName::MetricsNotEmitted, error.to_string()).of_kind(error.0.kind()))?;
         Ok(MetricsEmitted { values: set.metrics.len() })
     }
 }

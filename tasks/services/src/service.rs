@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use aws_edge::config::BasePath;
 use aws_edge::embedded_metrics::EmbeddedMetricLog;
 use aws_edge::metrics::{Metric, MetricLog, MetricSet};
 use breaker::Level;
@@ -30,6 +31,8 @@ pub struct Service<C, M> {
     pub metrics: M,
     /// Name of the deployment, a dimension of the metrics.
     pub deployment: String,
+    /// The path that a custom domain's mapping puts before the API's own.
+    pub base_path: BasePath,
     /// Whether callers may make the service fail on purpose.
     pub fault_injection: bool,
 }
@@ -111,7 +114,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     }
 
     fn route(&self, request: &Request) -> Response {
-        let path: Vec<_> = request.raw_path.trim_matches('/').split('/').collect();
+        let path: Vec<_> = self.base_path.strip(&request.raw_path).trim_matches('/').split('/').collect();
         match (request.method(), path.as_slice()) {
             ("GET", ["account", id]) => with_account(id, |id| Response::json(200, &json!(account(id, self.level)))),
             ("GET", ["account", id, "transactions"]) => with_account(id, |id| match transactions(id, self.level) {
@@ -195,6 +198,7 @@ pub async fn run(level: Level) -> ExitCode {
             simulation: Chance::new(&settings),
             metrics: EmbeddedMetricLog::default(),
             deployment: settings.deployment,
+            base_path: settings.base_path,
             fault_injection: settings.fault_injection,
         };
         lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| service.handle(event.payload))).await

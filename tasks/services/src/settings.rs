@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_edge::config::Config;
+use aws_edge::config::{BasePath, Config, or_logged};
 use aws_edge::settings::{Environment, SettingError};
 use breaker::Level;
 
@@ -11,6 +11,8 @@ use breaker::Level;
 pub struct Settings {
     /// `DEPLOYMENT`: name of the deployment, a dimension of all metrics.
     pub deployment: String,
+    /// `api.base_path`: the path that a custom domain's mapping puts before the API's own.
+    pub base_path: BasePath,
     /// `samples.fault_injection`: whether callers may make the service fail on purpose.
     pub fault_injection: bool,
     /// `samples.full_failure_percent` and so on: share of requests that fail at random, from 0 to 1.
@@ -53,6 +55,7 @@ impl Settings {
         let seed = environment.number("RANDOM_SEED", 0, 0..=u64::MAX)?;
         Ok(Self {
             deployment: environment.required("DEPLOYMENT")?,
+            base_path: or_logged(config.base_path(), BasePath::default()),
             fault_injection: config.switch("samples.fault_injection", false)?,
             failure_rate: config.number(&key, failure_percent, 0.0..=100.0)? / 100.0,
             latency_min: Duration::from_millis(latency_min),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
+use aws_edge::config::BasePath;
 use aws_edge::metrics::{MetricLog, MetricSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -42,6 +43,7 @@ async fn post(path: &str, content_type: Option<&str>, body: &[u8]) -> (u16, Valu
         simulation: Steady,
         metrics: Unrecorded,
         deployment: "bank-test".to_owned(),
+        base_path: BasePath::default(),
         fault_injection: true,
     };
     let response = service.handle(event).await.unwrap();
@@ -160,6 +162,7 @@ async fn an_event_of_lists_is_no_event() {
         simulation: Steady,
         metrics: Unrecorded,
         deployment: "bank-test".to_owned(),
+        base_path: BasePath::default(),
         fault_injection: true,
     };
     for event in [

@@ -120,7 +120,7 @@ pub(super) const ROWS: [Row; 28] = [
         source: Source::Function("evaluate-thresholds", "Errors"),
         periods: (2, 3),
         advice: "Evaluations fail, so the level does not move by itself. Search the log of evaluate-thresholds for \
-                 StateUnavailable and MetricsUnavailable. Operators can still force a level, unless the state is \
+                 StateUnavailable, MetricsUnavailable and InvalidConfiguration. Operators can still force a level, unless the state is \
                  unavailable.",
         ..EACH_MINUTE
     },
