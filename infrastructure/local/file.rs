@@ -40,7 +40,7 @@ impl Chosen {
     /// Every mistake of the file and of the overrides, or why it cannot be read.
     pub fn read(&self, overrides: &[Override]) -> Result<(String, Effective)> {
         let path = self.path()?;
-        let place = path.strip_prefix(folders::project()).unwrap_or(&path).display().to_string();
+        let place = folders::shown(&path);
         let text = fs::read_to_string(&path).with_context(|| missing(&path, &place))?;
         let effective = Effective::read(&place, &text, overrides)?;
         Ok((place, effective))

@@ -1,7 +1,7 @@
 //! Reads the state and the evidence, and decides. Changes nothing.
 
-use aws_edge::error_kind::ErrorKind;
 use aws_edge::config::PolicyInUse;
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::stores::evidence::EvidenceReader;
 use aws_edge::stores::state::{CommandReader, LastKnownReader, StateReader, Stored};
 use aws_edge::task_error::TaskError;
