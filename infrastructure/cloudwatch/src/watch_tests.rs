@@ -28,7 +28,7 @@ impl Server {
                 (state, reason) = (known.state, known.reason.clone());
                 false
             }
-            _ => true,
+            Described::Refused { .. } | Described::Known(_) => true,
         });
         alarms.push(Described::Known(Box::new(Known { definition, state, reason })));
     }
