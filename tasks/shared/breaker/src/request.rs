@@ -97,11 +97,11 @@ pub struct AlarmRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlarmHint {
     /// Its name.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = *ALARM_NAME_CHARACTERS.start(), max = *ALARM_NAME_CHARACTERS.end()))]
     pub name: String,
     /// Its ARN; absent in old messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", length(min = 1, max = 2048))]
+    #[schemars(with = "String", length(min = *ARN_CHARACTERS.start(), max = *ARN_CHARACTERS.end()))]
     pub arn: Option<String>,
     /// Time of its state change (UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,7 +116,7 @@ pub struct ScheduleRequest {
     /// Maximum number of evaluations, 15 seconds apart, while probes or a ramp are to prove a level, because no alarm
     /// reports that. 1 to 4; the default is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "u8", range(min = 1, max = 4))]
+    #[schemars(with = "u8", range(min = *LOOKS.start(), max = *LOOKS.end()))]
     pub looks: Option<u8>,
     /// Whether to decide and answer only, and change nothing.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -130,14 +130,14 @@ pub struct ForceRequest {
     /// The level to set, whatever the thresholds say.
     pub target_level: Level,
     /// Reason of the command, 1 to 500 characters.
-    #[schemars(length(min = 1, max = 500))]
+    #[schemars(length(min = *REASON_CHARACTERS.start(), max = *REASON_CHARACTERS.end()))]
     pub reason: String,
     /// Name of the requester, 1 to 200 characters. A claim; CloudTrail proves who sent the command.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = *REQUESTER_CHARACTERS.start(), max = *REQUESTER_CHARACTERS.end()))]
     pub requested_by: String,
     /// Duration of the hold in minutes, 1 to 4320. Automation does not move the level meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "u32", range(min = 1, max = 4320))]
+    #[schemars(with = "u32", range(min = *HOLD_MINUTES.start(), max = *HOLD_MINUTES.end()))]
     pub hold_minutes: Option<u32>,
     /// Refuses the command unless the state is at this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,7 +146,7 @@ pub struct ForceRequest {
     /// Refuses the command if it would end another hold than this one: the execution that set the hold, by its ARN,
     /// or `"none"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", length(min = 1, max = 2048))]
+    #[schemars(with = "String", length(min = *ARN_CHARACTERS.start(), max = *ARN_CHARACTERS.end()))]
     pub expected_hold: Option<String>,
     /// Continues after the newest record if the state is missing or corrupt. Has no effect on a valid state.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -161,10 +161,10 @@ pub struct ForceRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleaseRequest {
     /// Reason of the command, 1 to 500 characters.
-    #[schemars(length(min = 1, max = 500))]
+    #[schemars(length(min = *REASON_CHARACTERS.start(), max = *REASON_CHARACTERS.end()))]
     pub reason: String,
     /// Name of the requester, 1 to 200 characters. A claim; CloudTrail proves who sent the command.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = *REQUESTER_CHARACTERS.start(), max = *REQUESTER_CHARACTERS.end()))]
     pub requested_by: String,
     /// Refuses the command unless the state is at this epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -173,7 +173,7 @@ pub struct ReleaseRequest {
     /// Refuses the command if it would end another hold than this one: the execution that set the hold, by its ARN,
     /// or `"none"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", length(min = 1, max = 2048))]
+    #[schemars(with = "String", length(min = *ARN_CHARACTERS.start(), max = *ARN_CHARACTERS.end()))]
     pub expected_hold: Option<String>,
     /// Whether to decide and answer only, and change nothing.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -348,5 +348,19 @@ mod tests {
             assert_eq!(of_type(schema.as_value()), of_shape(shape), "{trigger}");
         }
         assert_eq!(of_type(schema_for!(AlarmHint).as_value()), of_shape(ALARM_FIELDS));
+    }
+
+    #[test]
+    fn the_sentences_name_the_bounds() {
+        fn has(field: &Field, minimum: &impl ToString, maximum: &impl ToString) {
+            let bounds = format!(" {} to {}", minimum.to_string(), maximum.to_string());
+            assert!(field.wanted.contains(&bounds), "{} is not{bounds}: {}", field.name, field.wanted);
+        }
+        has(&ALARM_FIELDS[0], ALARM_NAME_CHARACTERS.start(), ALARM_NAME_CHARACTERS.end());
+        has(&ALARM_FIELDS[1], ARN_CHARACTERS.start(), ARN_CHARACTERS.end());
+        has(&REASON, REASON_CHARACTERS.start(), REASON_CHARACTERS.end());
+        has(&REQUESTED_BY, REQUESTER_CHARACTERS.start(), REQUESTER_CHARACTERS.end());
+        has(&HOLD_MINUTES_FIELD, HOLD_MINUTES.start(), HOLD_MINUTES.end());
+        has(&LOOKS_FIELD, LOOKS.start(), LOOKS.end());
     }
 }
