@@ -83,13 +83,18 @@ pub fn style_of(is_terminal: bool) -> Style {
     Style::new(is_terminal, |name| std::env::var_os(name))
 }
 
-/// Writes to the standard output. It is no error if the reader has closed it.
-pub fn write(text: &str) {
+/// Writes to the standard output. Returns whether the output is still open: a reader that has closed it is no failure
+/// of the command.
+pub fn write(text: &str) -> bool {
     let mut output = io::stdout().lock();
-    if let Err(error) = output.write_all(text.as_bytes()).and_then(|()| output.flush())
-        && error.kind() != ErrorKind::BrokenPipe
-    {
-        eprintln!("error: the output cannot be written: {error}");
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Ok(()) => true,
+        Err(error) => {
+            if error.kind() != ErrorKind::BrokenPipe {
+                eprintln!("error: the output cannot be written: {error}");
+            }
+            false
+        }
     }
 }
 

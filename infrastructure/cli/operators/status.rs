@@ -66,22 +66,25 @@ async fn shown(args: &StatusArgs) -> Result<Exit, Failure> {
         write("\u{1b}[2J");
     }
     loop {
-        refresh(&read().await, args.json);
+        // A reader that has closed the output will not see another status.
+        if !refresh(&read().await, args.json) {
+            return Ok(Exit::Done);
+        }
         tokio::time::sleep(pause).await;
     }
 }
 
 /// Redraws the status in place, line by line, so that the terminal does not flicker.
-fn refresh(report: &StatusReport, as_json: bool) {
+fn refresh(report: &StatusReport, as_json: bool) -> bool {
     let is_terminal = io::stdout().is_terminal();
     if as_json {
         return write(&(json(report, false) + "\n"));
     }
     let text = style_of(is_terminal).render(&report.lines());
     if is_terminal {
-        write(&format!("\u{1b}[H{}\u{1b}[J", text.replace('\n', "\u{1b}[K\n")));
+        write(&format!("\u{1b}[H{}\u{1b}[J", text.replace('\n', "\u{1b}[K\n")))
     } else {
-        write(&(text + "\n"));
+        write(&(text + "\n"))
     }
 }
 
