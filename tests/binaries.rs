@@ -13,8 +13,10 @@ use tokio::process::Command;
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What every binary needs.
-const COMPLETE: [(&str, &str); 3] = [
+const COMPLETE: [(&str, &str); 5] = [
     ("DEPLOYMENT", "bank-test"),
+    ("PROJECT", "bank"),
+    ("ENVIRONMENT", "test"),
     ("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:000000000000:stateMachine:level-transition"),
     ("AWS_REGION", "us-east-1"),
 ];
@@ -47,6 +49,8 @@ async fn every_binary_names_the_invalid_variable_and_exits() {
         ("evaluate-thresholds", "DEPLOYMENT", ""),
         ("write-state", "BREAKER_CONFIG", r#"{"limits.record_retention_days":0}"#),
         ("emit-metrics", "DEPLOYMENT", ""),
+        ("status", "PROJECT", ""),
+        ("status", "STATE_MACHINE_ARN", ""),
     ];
     let everywhere = FUNCTIONS.map(|binary| (binary, "LOG_LEVEL", "loud"));
     for (binary, variable, value) in absurd.into_iter().chain(everywhere) {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aws_edge::metrics::{Metric, MetricLog, MetricSet, namespace};
-use aws_edge::stores::state::HistoryReader;
 use breaker::{Level, route};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
@@ -62,7 +61,7 @@ struct Errand<'a> {
     retryable: bool,
 }
 
-impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controller<R, I, M, H> {
+impl<R: LevelReader, I: ServiceInvoker, M: MetricLog> Controller<R, I, M> {
     /// Invokes the service that the request is routed to and, if that fails a retryable request, the next level's
     /// service. If a probe fails or is slow, the current level's service answers as if there had been no probe.
     pub(crate) async fn forward(

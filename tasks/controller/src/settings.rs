@@ -7,7 +7,6 @@ use aws_edge::settings::{Environment, SettingError};
 use breaker::{Level, Policy};
 
 use crate::deadline::LONGEST_SERVICE_TIMEOUT_MS;
-use crate::page::CommandTarget;
 
 /// The controller's settings.
 #[derive(Clone, Debug)]
@@ -27,10 +26,8 @@ pub struct Settings {
     pub fallback_level: Level,
     /// `request_path.fallback`: whether a failed GET or HEAD is answered by the next level's service.
     pub request_fallback: bool,
-    /// When a call is slow and how many probes may be sent; the rules, for the status.
+    /// When a call is slow and how many probes may be sent.
     pub policy: Policy,
-    /// `STATE_MACHINE_ARN` and `AWS_ENDPOINT_URL`, for the commands that the status page offers.
-    pub commands: CommandTarget,
 }
 
 /// One value for each level.
@@ -88,10 +85,6 @@ impl Settings {
             },
             request_fallback: or_logged(config.switch("request_path.fallback", true), || true),
             policy: or_logged(config.policy(), || config.preset_policy()),
-            commands: CommandTarget {
-                state_machine_arn: environment.optional("STATE_MACHINE_ARN"),
-                endpoint_url: environment.optional("AWS_ENDPOINT_URL"),
-            },
         })
     }
 }
