@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use breaker::{HintedRule, Level, Policy, PolicySettings, TransitionRecord, hints};
-use local::cloudwatch::watched::Watched;
+use cloudwatch_stand_in::watched::Watched;
 use local::demo::options;
 use local::deployment::DeployOptions;
 use serde_json::{Value, json};

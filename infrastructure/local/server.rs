@@ -85,6 +85,8 @@ impl Server {
             .current_dir(folder.path())
             .env("AWS_ENDPOINT_URL", seen_at.unwrap_or(&endpoint))
             .env("LOCAL_AWS_NAMED_FUNCTIONS", named.to_string())
+            // The launcher's modules lie beside it, in the source folder.
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())

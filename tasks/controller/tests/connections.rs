@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use aws_edge::clients::lambda_without_retries;
 use aws_edge::connections::{Connections, tls};
-use aws_edge::stores::state::StoreError;
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use breaker::{Level, PolicySettings, Probing, SystemState};
