@@ -1,6 +1,9 @@
 //! A bank whose sources say what a test wants.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unnecessary_wraps, reason = "what a record holds")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
+
+pub mod scenes;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
