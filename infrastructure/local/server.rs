@@ -103,9 +103,9 @@ impl Server {
         let mut process = command.spawn().context(
             "the local AWS cannot be started: remove the folder `local` in the target folder, and it is set up anew",
         )?;
-        let group = process.id().ok_or_else(|| anyhow!("the local AWS ended before it began"))?;
+        let id = process.id().ok_or_else(|| anyhow!("the local AWS ended before it began"))?;
         let lifeline = process.stdin.take();
-        Ok(Self { process, lifeline, endpoint, lambdas: Lambdas::of_group(group), folder })
+        Ok(Self { process, lifeline, endpoint, lambdas: Lambdas::of_server(id), folder })
     }
 
     /// `None` once it answers; how it ended where it ended before.

@@ -28,7 +28,10 @@ impl<'a> Who<'a> {
     pub fn of(record: &'a TransitionRecord) -> Self {
         match &record.request {
             None => Self::Start,
-            Some(TransitionRequest::Alarm(request)) => Self::Automation(Some(&request.alarm.name)),
+            // Older records name the alarm in the request alone.
+            Some(TransitionRequest::Alarm(request)) => {
+                Self::Automation(Some(record.woken_by.as_deref().unwrap_or(&request.alarm.name)))
+            }
             Some(TransitionRequest::Schedule(_)) => Self::Automation(None),
             Some(TransitionRequest::Force(request)) => Self::Person(&request.requested_by),
             Some(TransitionRequest::Release(request)) => Self::Person(&request.requested_by),

@@ -69,6 +69,7 @@ pub fn eventful(level: Level) -> Bank {
         at: at(1_500),
         outcome: Outcome::Record,
         reason: "held".to_owned(),
+        cause: None,
         request: held,
         ended_hold: None,
         recovery_allowed_at: None,

@@ -6,14 +6,17 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Level;
-use crate::recovery::BAD_PROBES_COUNT;
+use crate::level::Level;
 
 pub(crate) use settings::{LONGEST_SECONDS, MAX_OUTCOMES};
 pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 
 /// An environment's pause after a probe, as a multiple of the probe's duration.
 pub const PROBE_REST_FACTOR: u32 = 9;
+
+/// A probe that failed counts this many times as long as one that succeeded: in multiples of `probes.idle_seconds`
+/// without any probe. People are alarmed after refusals of the same time.
+pub(crate) const BAD_PROBES_COUNT: i32 = 3;
 
 /// An invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -162,6 +162,7 @@ mod tests {
             at: at(second),
             outcome: Outcome::Record,
             reason: "held".to_owned(),
+            cause: None,
             request,
             ended_hold: None,
             recovery_allowed_at: None,
