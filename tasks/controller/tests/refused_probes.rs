@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breaker::{Hold, Level, Policy, PolicySettings, Probing, Refusing, SystemState};
+use breaker::{Level, Policy, PolicySettings, Probing, SystemState};
 use common::{Answer, TestController, answer, ask, at_once, event, with_answers};
 use controller::{InvokeError, PerLevel, ProbeLimit, StoredLevel};
 use jiff::{SignedDuration, Timestamp};
