@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use breaker::{HOLD_MINUTES, Level};
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 /// A text that says something, in UTF-8. An empty one is a variable that was not set.
 pub fn text() -> impl TypedValueParser<Value = String> {
@@ -38,8 +38,10 @@ pub fn wait(text: &str) -> Result<std::time::Duration, String> {
     duration.try_into().map_err(|_| "it is negative: use a time such as 60s or 2m".to_owned())
 }
 
+/// A time with its unit; a day is 24 hours.
 fn duration(text: &str, such_as: &str) -> Result<SignedDuration, String> {
-    text.parse().map_err(|_| format!("use a time with its unit, such as {such_as}"))
+    let span = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+    span.map_err(|_| format!("use a time with its unit, such as {such_as}"))
 }
 
 /// A time of the past: so long ago, or a time stamp.
@@ -85,8 +87,10 @@ mod tests {
     #[test]
     fn a_time_of_the_past_is_a_time_stamp_or_so_long_ago() {
         assert_eq!(since("2026-09-10T14:00:00Z"), Ok("2026-09-10T14:00:00Z".parse().unwrap()));
-        let age = Timestamp::now().duration_since(since("2h").unwrap()).as_secs();
-        assert!((7_190..7_210).contains(&age), "{age}");
+        for (typed, seconds) in [("2h", 7_200), ("3d", 259_200)] {
+            let age = Timestamp::now().duration_since(since(typed).unwrap()).as_secs();
+            assert!((seconds - 10..seconds + 10).contains(&age), "{typed}: {age}");
+        }
         assert!(since("yesterday").is_err());
     }
 }
