@@ -10,7 +10,7 @@ use common::scenes::{eventful, moved, scenes, scheduled, woken};
 use common::{Bank, NOW, at, forced, hold, production, state};
 use scraper::{Html, Selector};
 use sha2::{Digest, Sha256};
-use status::{Alarm, AlarmChange, Place, Records, Sample, Series};
+use status::{Alarm, Place, Records, Sample, Series};
 
 /// A page as it was parsed.
 struct Page(Html);
