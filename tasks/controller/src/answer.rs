@@ -176,6 +176,14 @@ const fn told_of(problem: &InvokeError) -> Told {
     }
 }
 
+/// Returns an answer without a body.
+///
+/// # Errors
+/// Never in practice.
+pub fn empty_answer(status: u16, headers: &BTreeMap<&'static str, String>) -> Result<Box<RawValue>, serde_json::Error> {
+    to_raw_value(&json!({ "statusCode": status, "headers": headers }))
+}
+
 fn json_answer(
     status: u16,
     mut headers: BTreeMap<&'static str, String>,

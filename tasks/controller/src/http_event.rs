@@ -8,6 +8,9 @@ use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+/// The route of OPTIONS requests without credentials, which exists if CORS is in force. API Gateway answers preflights by
+/// itself, but the route `$default` would ask for the caller's credentials first, which browsers do not send.
+const OPEN_ROUTE: &str = "OPTIONS /{proxy+}";
 /// The member of the event that the controller adds.
 const CONTEXT_MEMBER: &str = "circuitBreaker";
 
@@ -15,6 +18,9 @@ const CONTEXT_MEMBER: &str = "circuitBreaker";
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request<'a> {
+    /// The API Gateway route that matched the request; empty if the event names none.
+    #[serde(default, borrow)]
+    pub route_key: Cow<'a, str>,
     /// The path, without the stage. Nothing reads it, but an event without it is no request.
     #[serde(rename = "rawPath", borrow)]
     _raw_path: Cow<'a, str>,
@@ -60,6 +66,12 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn method(&self) -> &str {
         &self.context.http.method
+    }
+
+    /// Whether API Gateway asked for no credentials, because the request may be a preflight of CORS.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.route_key == OPEN_ROUTE
     }
 
     /// Whether the method is safe by RFC 9110, 9.2.1 (GET, HEAD, OPTIONS): an unknown outcome does no harm.

@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 pub use answer::{CONTROLLER, ErrorBody, ErrorCode, PROBE_MARK};
-use answer::{Route, error_answer};
+use answer::{Route, empty_answer, error_answer};
 pub use deadline::{LONGEST_SERVICE_TIMEOUT_MS, answer_by};
 use http_event::Request;
 pub use invoke::{InvokeError, LambdaServices, PAYLOAD_LIMIT, ServiceInvoker};
@@ -88,6 +88,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog> Controller<R, I, M> {
                 headers.insert(SOURCE_HEADER, current.source.to_string());
                 error_answer(400, headers, ErrorCode::BadEvent, message)
             }
+            Ok(request) if request.is_open() => preflight(current),
             Ok(request) => self.forward(event, &request, current, answer_by).await,
         }
     }
@@ -115,6 +116,13 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog> Controller<R, I, M> {
         let set = MetricSet::of_deployment(namespace::CONTROLLER, &self.deployment, metrics);
         self.metrics.record(Timestamp::now(), &set);
     }
+}
+
+/// Answers an OPTIONS request for which API Gateway asked no caller's credentials. API Gateway answers preflights of CORS
+/// by itself and adds the headers of CORS to this answer. Without credentials no request reaches a service, and none
+/// has an outcome.
+fn preflight(current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
+    empty_answer(204, &Route::own(current.level).headers())
 }
 
 fn milliseconds(duration: Duration) -> f64 {

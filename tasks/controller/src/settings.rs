@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_edge::config::Config;
+use aws_edge::config::{Config, PolicyInUse, or_logged};
 use aws_edge::settings::{Environment, SettingError};
 use breaker::{Level, Policy};
 
@@ -54,12 +54,14 @@ impl<T> PerLevel<T> {
 
 impl Settings {
     /// Reads the settings; what is not set has its default. Requests are served whatever `BREAKER_CONFIG` says: a
-    /// setting that is invalid is logged and has its default, an invalid policy is replaced by its preset.
+    /// setting that is invalid is logged and has its default, an invalid policy is replaced as [`PolicyInUse`] says.
     ///
     /// # Errors
     /// Names the variable that is missing.
     pub fn from_environment(environment: &Environment) -> Result<Self, SettingError> {
-        let config = or_logged(Config::from_environment(environment), Config::default);
+        let config = Config::from_environment(environment);
+        let policy = *PolicyInUse::new(&config).policy();
+        let config = config.unwrap_or_default();
         let service_timeout = timeout(&config, "service", 5_000);
         let timeout_of = |service: &str| Duration::from_millis(timeout(&config, service, service_timeout));
         let cache = config.number("request_path.state_cache_milliseconds", 1_000, 0..=60_000);
@@ -72,19 +74,19 @@ impl Settings {
                 degraded: environment.text("DEGRADED_SERVICE_FUNCTION", "degraded-service"),
                 maintenance: environment.text("MAINTENANCE_SERVICE_FUNCTION", "maintenance-service"),
             },
-            state_cache_ttl: Duration::from_millis(or_logged(cache, || 1_000)),
+            state_cache_ttl: Duration::from_millis(or_logged(cache, 1_000)),
             service_timeouts: PerLevel {
                 full: timeout_of("full"),
                 degraded: timeout_of("degraded"),
                 maintenance: timeout_of("maintenance"),
             },
-            fallback_level: match or_logged(fallback_level, || 3) {
+            fallback_level: match or_logged(fallback_level, 3) {
                 1 => Level::Full,
                 2 => Level::Degraded,
                 _ => Level::Maintenance,
             },
-            request_fallback: or_logged(config.switch("request_path.fallback", true), || true),
-            policy: or_logged(config.policy(), || config.preset_policy()),
+            request_fallback: or_logged(config.switch("request_path.fallback", true), true),
+            policy,
         })
     }
 }
@@ -92,15 +94,7 @@ impl Settings {
 /// Returns the timeout of a service in milliseconds.
 fn timeout(config: &Config, service: &str, default: u64) -> u64 {
     let key = format!("request_path.{service}_timeout_milliseconds");
-    or_logged(config.number(&key, default, 100..=LONGEST_SERVICE_TIMEOUT_MS), || default)
-}
-
-/// Logs a setting that is invalid and returns what is used instead.
-fn or_logged<T>(setting: Result<T, SettingError>, instead: impl FnOnce() -> T) -> T {
-    setting.unwrap_or_else(|error| {
-        tracing::error!(error.message = %error, "invalid setting replaced by its default");
-        instead()
-    })
+    or_logged(config.number(&key, default, 100..=LONGEST_SERVICE_TIMEOUT_MS), default)
 }
 
 #[cfg(test)]

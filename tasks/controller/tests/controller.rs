@@ -87,7 +87,7 @@ async fn a_declined_request_succeeds_without_its_marker() {
 
 #[tokio::test]
 async fn the_last_known_level_serves_while_the_table_fails() {
-    for trouble in [Err(StoreError("no answer".into())), Ok(StoredLevel::Lost), Ok(StoredLevel::Nothing)] {
+    for trouble in [Err(StoreError::Invalid("no answer".into())), Ok(StoredLevel::Lost), Ok(StoredLevel::Nothing)] {
         let table = common::table(Ok(stored(2)));
         let controller = TestController {
             states: controller::StateCache::new(table, std::time::Duration::ZERO, breaker::Level::Maintenance),
@@ -104,9 +104,11 @@ async fn the_last_known_level_serves_while_the_table_fails() {
 
 #[tokio::test]
 async fn the_fallback_level_answers_if_no_state_was_ever_read() {
-    for (stored, level) in
-        [(Err(StoreError("no answer".into())), "3"), (Ok(StoredLevel::Lost), "3"), (Ok(StoredLevel::Nothing), "1")]
-    {
+    for (stored, level) in [
+        (Err(StoreError::Invalid("no answer".into())), "3"),
+        (Ok(StoredLevel::Lost), "3"),
+        (Ok(StoredLevel::Nothing), "1"),
+    ] {
         let controller = controller(stored, answer(200));
         assert_eq!(ask(&controller, &event("GET", "/account/1")).await["headers"]["X-Circuit-Breaker-Level"], level);
     }
@@ -190,7 +192,7 @@ async fn an_event_that_is_no_request_tells_where_the_level_is_from() {
     for (stored, level, source) in [
         (Ok(stored(2)), "2", "table"),
         (Ok(StoredLevel::Nothing), "1", "firstStart"),
-        (Err(StoreError("no answer".into())), "3", "fallback"),
+        (Err(StoreError::Invalid("no answer".into())), "3", "fallback"),
     ] {
         let headers = ask(&controller(stored, answer(200)), &json!({})).await["headers"].take();
         let told = (&headers["X-Circuit-Breaker-Level"], &headers["X-Circuit-Breaker-State-Source"]);

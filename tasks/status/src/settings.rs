@@ -1,6 +1,6 @@
 //! The status function's settings, from environment variables.
 
-use aws_edge::config::Config;
+use aws_edge::config::{Config, PolicyInUse};
 use aws_edge::settings::{Environment, SettingError};
 use breaker::Policy;
 
@@ -18,15 +18,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the settings. An invalid policy is logged and replaced by its preset, as in the controller, because the
-    /// status matters most when something is wrong.
+    /// Reads the settings. An invalid policy is logged and replaced as [`PolicyInUse`] says, as in the controller, because
+    /// the status matters most when something is wrong.
     ///
     /// # Errors
     /// Names the variable that is missing.
     pub fn from_environment(environment: &Environment) -> Result<Self, SettingError> {
-        let logged = |error: &SettingError| tracing::error!(error.message = %error, "invalid setting replaced");
-        let config = Config::from_environment(environment).inspect_err(logged).unwrap_or_default();
-        let policy = config.policy().inspect_err(logged).unwrap_or_else(|_| config.preset_policy());
+        let policy = *PolicyInUse::new(&Config::from_environment(environment)).policy();
         Ok(Self {
             state_table: environment.text("STATE_TABLE", "circuit-breaker-state"),
             policy,

@@ -39,7 +39,7 @@ async fn a_level_of_1_does_not_make_callers_healthy() {
 
 #[tokio::test]
 async fn without_the_table_the_level_is_the_controllers() {
-    let bank = Bank { stored: Err(StoreError("no answer".into())), ..Bank::at_level(Level::Degraded) };
+    let bank = Bank { stored: Err(StoreError::Invalid("no answer".to_owned())), ..Bank::at_level(Level::Degraded) };
     let bank = bank.failing(Level::Degraded, 0, 50);
     let body = bank.json("history=3").await;
     let breaker = &body["circuitBreaker"];

@@ -46,7 +46,7 @@ impl Table {
     }
 
     pub fn fails(&self) {
-        self.answers(Err(StoreError("no answer".to_owned())));
+        self.answers(Err(StoreError::Invalid("no answer".to_owned())));
     }
 
     pub fn takes(&self, delay: Duration) {

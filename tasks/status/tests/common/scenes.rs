@@ -121,7 +121,7 @@ pub fn scenes() -> Vec<(&'static str, Bank)> {
         (
             "without-table",
             Bank {
-                stored: Err(StoreError("x".to_owned())),
+                stored: Err(StoreError::Invalid("x".to_owned())),
                 records: None,
                 ..eventful(Level::Degraded).failing(Level::Degraded, 0, 80)
             },

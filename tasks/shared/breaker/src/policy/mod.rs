@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::level::Level;
 
 pub(crate) use settings::{LONGEST_SECONDS, MAX_OUTCOMES};
-pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen, UnknownWord};
 
 /// An environment's pause after a probe, as a multiple of the probe's duration.
 pub const PROBE_REST_FACTOR: u32 = 9;
