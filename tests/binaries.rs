@@ -12,9 +12,11 @@ use tokio::process::Command;
 /// Maximum time for a binary to refuse. A binary that starts by mistake would wait for events for ever.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The variables that every binary needs.
-const COMPLETE: [(&str, &str); 3] = [
+/// What every binary needs.
+const COMPLETE: [(&str, &str); 5] = [
     ("DEPLOYMENT", "bank-test"),
+    ("PROJECT", "bank"),
+    ("ENVIRONMENT", "test"),
     ("STATE_MACHINE_ARN", "arn:aws:states:us-east-1:000000000000:stateMachine:level-transition"),
     ("AWS_REGION", "us-east-1"),
 ];
@@ -44,6 +46,8 @@ async fn every_binary_names_the_invalid_variable_and_exits() {
         ("alarm-processor", "DEPLOYMENT", ""),
         ("evaluate-thresholds", "DEPLOYMENT", ""),
         ("emit-metrics", "DEPLOYMENT", ""),
+        ("status", "PROJECT", ""),
+        ("status", "STATE_MACHINE_ARN", ""),
     ];
     let everywhere = FUNCTIONS.map(|binary| (binary, "LOG_LEVEL", "loud"));
     for (binary, variable, value) in absurd.into_iter().chain(everywhere) {

@@ -124,14 +124,21 @@ impl System {
         self.client.get(url).send().await.unwrap().json().await.unwrap()
     }
 
-    /// Waits until the controller routes to `level` with a state from `source`. Returns the status.
+    /// Waits until the controller routes to `level` by a state from `source`, and returns the status. An event that is
+    /// no request tells it: no service is asked, so nothing is counted.
     pub async fn routed(&self, level: u8, source: &str) -> Value {
+        let controller = self.deployment.output("ControllerFunctionName");
+        let lambda = aws_sdk_lambda::Client::new(self.stack.sdk());
         eventually(&format!("routing to level {level} from {source}"), async || {
-            let status = self.status().await;
-            let (is, from) = (&status["circuitBreaker"]["currentLevel"], &status["metadata"]["stateSource"]);
-            (*is == level && *from == source).then_some(status)
+            let call = lambda.invoke().function_name(controller).qualifier("live").payload(b"{}".to_vec().into());
+            let answer = call.send().await.ok()?;
+            let answer: Value = serde_json::from_slice(answer.payload()?.as_ref()).ok()?;
+            let headers = &answer["headers"];
+            let told = (&headers["X-Circuit-Breaker-Level"], &headers["X-Circuit-Breaker-State-Source"]);
+            (told == (&json!(level.to_string()), &json!(source))).then_some(())
         })
-        .await
+        .await;
+        self.status().await
     }
 
     /// Runs the state machine to its end.

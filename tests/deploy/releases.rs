@@ -60,6 +60,8 @@ fn a_release_is_deployed_updated_and_rolled_back() {
         assert_eq!(bench.release().await, first.release);
         let elsewhere = reqwest::get(format!("{}/circuit-breaker/", bench.api().await)).await.unwrap();
         assert_eq!(elsewhere.status(), 404, "the status is shown past its own route");
+        let description = reqwest::get(format!("{}/openapi.json", bench.api().await)).await.unwrap();
+        assert_eq!(description.status(), 200);
 
         let again = bench.deploy(&[], CHECKED).await.unwrap();
         assert_eq!((again.outcome, again.check), (Outcome::Unchanged, None));

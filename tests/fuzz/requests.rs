@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_edge::config::BasePath;
 use aws_edge::metrics::{MetricLog, MetricSet};
-use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
+use aws_edge::stores::state::StoreError;
 use breaker::Level;
-use controller::{
-    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
-};
+use controller::{Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel};
 use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -26,12 +23,6 @@ struct FirstStart;
 impl LevelReader for FirstStart {
     async fn read(&self) -> Result<StoredLevel, StoreError> {
         Ok(StoredLevel::Nothing)
-    }
-}
-
-impl HistoryReader for FirstStart {
-    async fn transitions(&self, _: u64, _: u64) -> Result<Transitions, StoreError> {
-        Ok(Transitions::default())
     }
 }
 
@@ -92,7 +83,6 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Told, TestCaseError> {
     let five = Duration::from_secs(5);
     let controller = Controller {
         states: StateCache::new(FirstStart, Duration::from_secs(1), Level::Maintenance),
-        history: FirstStart,
         services: Service(answer),
         service_timeouts: PerLevel { full: five, degraded: five, maintenance: five },
         request_fallback: false,
@@ -100,8 +90,6 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Told, TestCaseError> {
         metrics: Unrecorded,
         deployment: "bank-test".to_owned(),
         policy: Some(states::policy()),
-        commands: CommandTarget::default(),
-        base_path: BasePath::default(),
     };
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let told = runtime.block_on(controller.handle(event, Instant::now() + five));
@@ -110,9 +98,8 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Told, TestCaseError> {
 }
 
 fn event(method: &str, path: &str) -> Value {
-    let route = if (method, path) == ("GET", "/circuit-breaker") { "GET /circuit-breaker" } else { "$default" };
     json!({
-        "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": "history=20",
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "history=20",
         "headers": { "content-type": "application/json" }, "body": "{\"amount\":\"10.50\"}", "isBase64Encoded": false,
         "requestContext": { "http": { "method": method, "path": path }, "stage": "$default" }
     })
@@ -120,7 +107,7 @@ fn event(method: &str, path: &str) -> Value {
 
 fn good_events() -> Vec<Value> {
     let least = json!({ "rawPath": "/account/12345", "requestContext": { "http": { "method": "GET" } } });
-    vec![event("GET", "/account/12345"), event("POST", "/transfer"), event("GET", "/circuit-breaker"), least]
+    vec![event("GET", "/account/12345"), event("POST", "/transfer"), least]
 }
 
 fn good_answers() -> Vec<Value> {

@@ -6,6 +6,7 @@ use controller::ErrorCode as BreakerCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 use services::ErrorCode as ServiceCode;
+use status::ErrorCode as StatusCode;
 
 /// What API Gateway answers itself, whatever the operation.
 const OF_THE_GATEWAY: [(&str, &str); 7] = [
@@ -13,9 +14,9 @@ const OF_THE_GATEWAY: [(&str, &str); 7] = [
     ("403", "The signature is missing, or its principal may not call the route."),
     ("413", "The request is larger than API Gateway or Lambda accepts."),
     ("429", "More requests than the API's limit."),
-    ("500", "The controller failed or was not allowed to be asked."),
-    ("503", "The controller is throttled, or gave no answer within the API's limit of 30 s."),
-    ("504", "The API did not get the controller's answer in time."),
+    ("500", "The function failed or was not allowed to be asked."),
+    ("503", "The function is throttled, or gave no answer within the API's limit of 30 s."),
+    ("504", "The API did not get the function's answer in time."),
 ];
 
 /// The errors of one operation, by status: for each the schema of its body and the codes in it.
@@ -25,6 +26,8 @@ pub struct Answers {
     descriptions: BTreeMap<u16, Vec<String>>,
     /// Another document than JSON, for the same status.
     page: Option<u16>,
+    /// Whether the status function answers: then no service is named, and the level only if it is known.
+    of_the_status: bool,
 }
 
 impl Answers {
@@ -42,6 +45,15 @@ impl Answers {
     /// The answer of this status may be a page instead.
     pub fn or_page(self, status: u16) -> Self {
         Self { page: Some(status), ..self }
+    }
+
+    /// These are answers of the status function.
+    pub fn of_the_status(self) -> Self {
+        Self { of_the_status: true, ..self }
+    }
+
+    pub fn status_error(self, status: u16, code: StatusCode, description: &str) -> Self {
+        self.with(status, error("StatusError", code), description)
     }
 
     pub fn service_error(self, status: u16, code: ServiceCode, description: &str) -> Self {
@@ -76,11 +88,15 @@ impl Answers {
             if self.page == Some(status) {
                 content["text/html"] = json!({ "schema": { "type": "string" } });
             }
-            let mut headers = json!({
-                "X-Circuit-Breaker-Level": { "$ref": "#/components/headers/Level" },
-                "X-Routed-To": { "$ref": "#/components/headers/RoutedTo" },
-                "X-Fallback-From": { "$ref": "#/components/headers/FallbackFrom" },
-            });
+            let mut headers = if self.of_the_status {
+                json!({ "X-Circuit-Breaker-Level": { "$ref": "#/components/headers/LevelOfTheBreaker" } })
+            } else {
+                json!({
+                    "X-Circuit-Breaker-Level": { "$ref": "#/components/headers/Level" },
+                    "X-Routed-To": { "$ref": "#/components/headers/RoutedTo" },
+                    "X-Fallback-From": { "$ref": "#/components/headers/FallbackFrom" },
+                })
+            };
             match status {
                 503 => headers["Retry-After"] = json!({ "$ref": "#/components/headers/RetryAfter" }),
                 405 => headers["Allow"] = json!({ "$ref": "#/components/headers/Allow" }),

@@ -1,6 +1,6 @@
 //! The description of the API: routes by hand, bodies from the types.
 
-use controller::{CONTROLLER, ErrorBody as BreakerError, ErrorCode as BreakerCode, PROBE_MARK, Status};
+use controller::{CONTROLLER, ErrorBody as BreakerError, ErrorCode as BreakerCode, PROBE_MARK};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
@@ -8,6 +8,7 @@ use services::{
     Account, AccountId, ErrorBody as ServiceError, ErrorCode as ServiceCode, Receipt, TestBody, TestResult,
     Transactions, TransferBody,
 };
+use status::{ErrorBody as StatusError, ErrorCode as StatusCode, Status};
 
 use crate::answers::Answers;
 
@@ -37,6 +38,7 @@ pub fn description() -> Value {
     types.of::<GatewayError>();
     types.of::<ServiceError>();
     types.of::<BreakerError>();
+    types.of::<StatusError>();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -48,7 +50,7 @@ pub fn description() -> Value {
         "servers": [{ "url": "/" }],
         "tags": [
             { "name": "bank", "description": "Answered by the service of the current level." },
-            { "name": "breaker", "description": "Answered by the controller, whatever the level." },
+            { "name": "breaker", "description": "Answered by the status function, whatever the level." },
         ],
         "paths": paths,
         "components": {
@@ -58,11 +60,9 @@ pub fn description() -> Value {
             "responses": {
                 "NotFound": Answers::default()
                     .service_error(404, ServiceCode::NotFound, "Nothing is at this path.")
-                    .breaker_error(404, BreakerCode::NotFound, "The status is not at this path, but at one like it.")
                     .described()["404"],
                 "MethodNotAllowed": Answers::default()
                     .service_error(405, ServiceCode::MethodNotAllowed, "The route does not take this method.")
-                    .breaker_error(405, BreakerCode::MethodNotAllowed, "Nor does a route of the breaker's own.")
                     .described()["405"],
             },
             "parameters": {
@@ -145,20 +145,29 @@ fn paths(types: &mut Types) -> Value {
         "/circuit-breaker": {
             "get": operation(
                 "getStatus", "breaker", "The breaker's own status: a page where `Accept` prefers `text/html`.",
-                &json!({ "parameters": [{
-                    "name": "history", "in": "query", "required": false,
-                    "description": "How many of the newest transitions to list. The page lists 20, whatever this says.",
-                    "schema": { "type": "integer", "minimum": 0, "maximum": aws_edge::stores::state::MAX_TRANSITIONS },
-                }] }),
+                &json!({ "parameters": [
+                    {
+                        "name": "history", "in": "query", "required": false,
+                        "description": "How many of the newest transitions the JSON lists. The page lists 15.",
+                        "schema": { "type": "integer", "minimum": 0, "maximum": aws_edge::stores::state::MAX_TRANSITIONS },
+                    },
+                    {
+                        "name": "hours", "in": "query", "required": false,
+                        "description": "The time range of the page's picture.",
+                        "schema": { "type": "integer", "enum": [1, 6, 24] },
+                    },
+                ] }),
                 Answers::ok(types.of::<Status<'static>>(), "The status.")
+                    .of_the_status()
                     .or_page(200)
-                    .breaker_error(400, BreakerCode::BadHistory, "`history` is no number from 0 to 100."),
+                    .status_error(400, StatusCode::BadHistory, "`history` is no number from 0 to 100.")
+                    .status_error(400, StatusCode::BadHours, "`hours` is not 1, 6 or 24."),
             ),
         },
         "/openapi.json": {
             "get": operation(
                 "getDescription", "breaker", "This description.", &json!({}),
-                Answers::ok(json!({ "type": "object", "required": ["openapi"] }), "The description, OpenAPI 3.1."),
+                Answers::ok(json!({ "type": "object", "required": ["openapi"] }), "The description, OpenAPI 3.1.").of_the_status(),
             ),
         },
     })

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use controller::ErrorCode as BreakerCode;
 use serde_json::{Value, json};
 use services::ErrorCode as ServiceCode;
+use status::ErrorCode as StatusCode;
 
 use description::description;
 
@@ -83,6 +84,7 @@ fn all_codes<T: schemars::JsonSchema>(inside: impl serde::Serialize) -> BTreeSet
 fn every_error_that_a_caller_can_get_is_described() {
     // An HTTP API sends nothing but its own events.
     assert_eq!(described_codes("BreakerError"), all_codes::<BreakerCode>(BreakerCode::BadEvent));
+    assert_eq!(described_codes("StatusError"), all_codes::<StatusCode>(StatusCode::BadEvent));
     assert_eq!(described_codes("ServiceError"), all_codes::<ServiceCode>(ServiceCode::BadEvent));
 }
 
@@ -101,6 +103,9 @@ fn the_gateways_own_answers_are_described() {
                 let header = description.pointer(header["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap();
                 assert_eq!(header.get("required"), None, "{id} {status} {name}");
             }
+        }
+        if operation["tags"][0] == "breaker" {
+            continue;
         }
         let ok = operation["responses"]["200"]["headers"]["X-Routed-To"]["$ref"].as_str().unwrap();
         let ok = description.pointer(ok.trim_start_matches('#')).unwrap();

@@ -44,7 +44,9 @@ pub fn of_function(recorded: &Recorded, deployed: &Deployed) -> Vec<Call> {
                 .with("kms:EncryptionContext:aws:states:stateMachineArn", &[machine]);
             vec![call("states:StartSyncExecution", machine), key]
         }
-        ("monitoring", "GetMetricData") => vec![call("cloudwatch:GetMetricData", &anything("cloudwatch"))],
+        ("monitoring", "GetMetricData" | "DescribeAlarms" | "DescribeAlarmHistory") => {
+            vec![call(&format!("cloudwatch:{}", read.operation), &anything("cloudwatch"))]
+        }
         ("monitoring", "PutMetricData") => {
             vec![
                 call("cloudwatch:PutMetricData", &anything("cloudwatch"))
@@ -66,9 +68,10 @@ fn of_table(caller: Caller, operation: &str, params: &Value, why: &str, deployed
     let (action, table, keys): (&str, String, Option<Vec<String>>) = match operation {
         "GetItem" => ("GetItem", named(&params["TableName"]), Some(vec![key(&params["Key"])])),
         "Scan" => ("Scan", named(&params["TableName"]), None),
-        "BatchGetItem" => {
-            let (table, asked) = params["RequestItems"].as_object().unwrap().iter().next().unwrap();
-            ("BatchGetItem", table.clone(), Some(asked["Keys"].as_array().unwrap().iter().map(key).collect()))
+        "Query" => {
+            let index = params["IndexName"].as_str().unwrap();
+            let indexed = format!("{}/index/{index}", named(&params["TableName"]));
+            ("Query", indexed, None)
         }
         "TransactWriteItems" => {
             let items = params["TransactItems"].as_array().unwrap();
@@ -109,7 +112,7 @@ fn on_items(
     let why = format!("the key of the table, for {why}");
     let decrypt = Call::new(caller, "kms:Decrypt", &deployed.arn("EncryptionKey"), &why)
         .with("kms:ViaService", &[&format!("dynamodb.{REGION}.amazonaws.com")])
-        .with("kms:EncryptionContext:aws:dynamodb:tableName", &[table])
+        .with("kms:EncryptionContext:aws:dynamodb:tableName", &[table.split('/').next().unwrap()])
         .with("kms:EncryptionContext:aws:dynamodb:subscriberId", &[ACCOUNT]);
     vec![call, decrypt]
 }

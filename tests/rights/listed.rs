@@ -44,13 +44,11 @@ fn recorded(deployed: &Deployed) -> Vec<Recorded> {
     let put = |key: &str| json!({"Put": {"TableName": table, "Item": item(key)}});
     let update = |key: &str| json!({"Update": {"TableName": table, "Key": item(key)}});
     let mut list = vec![
-        // The history, which the status shows.
-        one(
-            "ControllerRole",
-            "dynamodb",
-            "BatchGetItem",
-            json!({"RequestItems": {table.as_str().unwrap(): {"Keys": [item("transition#1")]}}}),
-        ),
+        // What the status shows beside the state.
+        one("StatusRole", "dynamodb", "Query", json!({"TableName": table, "IndexName": "by-time"})),
+        one("StatusRole", "monitoring", "GetMetricData", json!({})),
+        one("StatusRole", "monitoring", "DescribeAlarms", json!({})),
+        one("StatusRole", "monitoring", "DescribeAlarmHistory", json!({})),
         one(
             "AlarmProcessorRole",
             "states",
@@ -79,6 +77,7 @@ fn recorded(deployed: &Deployed) -> Vec<Recorded> {
     for (role, keys) in [
         // The state, and record 0 if the state is missing.
         ("ControllerRole", &["system-state", "transition#0"][..]),
+        ("StatusRole", &["system-state", "transition#0"]),
         // The same, and the record of a command that is repeated.
         ("EvaluateThresholdsRole", &["system-state", "transition#0", "command#1"]),
         // After a refusal: the item that proves who wrote, and the state.

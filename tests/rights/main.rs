@@ -53,6 +53,7 @@ async fn every_call_of_the_chain_is_allowed() {
         "EmitMetricsRole",
         "EvaluateThresholdsRole",
         "LevelTransitionRole",
+        "StatusRole",
         "WriteStateRole",
     ];
     assert_eq!(callers, expected.map(str::to_owned).into(), "who calls");
@@ -132,7 +133,7 @@ async fn an_action_that_nothing_needs_is_found() {
     calls.extend(calls_of(&services::rows(deployed)));
     let read =
         policies.statements.iter_mut().find(|one| one.holder == "ControllerRole" && one.sid == "ReadState").unwrap();
-    read.body["Action"] = serde_json::json!(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]);
+    read.body["Action"] = serde_json::json!(["dynamodb:GetItem", "dynamodb:Query"]);
     let idle: Vec<String> = necessity::each_left_out(&policies)
         .into_iter()
         .filter(|without| necessity::needing(without, &calls).is_empty())

@@ -21,11 +21,13 @@ async fn requests_keep_to_awss_service_models() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     let operations: BTreeSet<&str> = recording.calls.iter().map(|call| call.read.operation.as_str()).collect();
     let expected = [
-        "BatchGetItem",
+        "DescribeAlarmHistory",
+        "DescribeAlarms",
         "GetItem",
         "GetMetricData",
         "Invoke",
         "PutMetricData",
+        "Query",
         "Scan",
         "StartSyncExecution",
         "TransactWriteItems",

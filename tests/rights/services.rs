@@ -200,18 +200,25 @@ fn machine(deployed: &Deployed) -> Vec<Row> {
     ]
 }
 
-/// API Gateway invokes the alias, and `CodeDeploy` moves it.
+/// API Gateway invokes the functions, and `CodeDeploy` moves aliases.
 fn requests(deployed: &Deployed) -> Vec<Row> {
-    let invokes = "API Gateway invokes the live version";
+    let invokes = "API Gateway invokes a function";
     let (moves, reads, watches) =
         ("CodeDeploy moves an alias", "CodeDeploy reads provisioned concurrency", "CodeDeploy watches the alarms");
     let alias = deployed.arn("ControllerFunctionAliaslive");
     let gateway = service("apigateway");
     let deployment = role("DeploymentRole");
     let mut gateway_calls = Vec::new();
-    for route in ["$default", "GET/circuit-breaker"] {
+    let status = deployed.arn("StatusFunction");
+    for (route, function) in [
+        ("$default", &alias),
+        ("GET/circuit-breaker", &status),
+        ("HEAD/circuit-breaker", &status),
+        ("GET/openapi.json", &status),
+        ("HEAD/openapi.json", &status),
+    ] {
         let source = format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:Api/$default/{route}");
-        let calls = each(&gateway, &["lambda:InvokeFunction"], &alias, invokes);
+        let calls = each(&gateway, &["lambda:InvokeFunction"], function, invokes);
         gateway_calls.extend(with(calls, &[("aws:SourceArn", &source), ("aws:SourceAccount", ACCOUNT)]));
     }
     let (mut alias_calls, mut setting_calls) = (Vec::new(), Vec::new());

@@ -3,21 +3,33 @@
 use serde_json::json;
 use stacks::Role;
 
-use crate::Template;
 use crate::stacks::stack;
+use crate::{Template, names};
 
 #[tokio::test]
-async fn both_routes_are_closed_by_default_and_can_differ() {
+async fn every_route_is_closed_by_default_and_they_can_differ() {
     let template = Template::plain().await;
     let routes = template.of_type("AWS::ApiGatewayV2::Route");
-    assert_eq!(routes.len(), 3);
-    for (name, parameter) in [("ApiRoute", "ApiAuthorization"), ("StatusRoute", "StatusAuthorization")] {
-        assert_eq!(routes[name]["Properties"]["AuthorizationType"], json!({"Ref": parameter}));
+    assert_eq!(routes.len(), 6);
+    for (name, key, parameter, integration) in [
+        ("ApiRoute", "$default", "ApiAuthorization", "ApiIntegration"),
+        ("StatusRoute", "GET /circuit-breaker", "StatusAuthorization", "StatusIntegration"),
+        ("StatusHeadRoute", "HEAD /circuit-breaker", "StatusAuthorization", "StatusIntegration"),
+        ("DescriptionRoute", "GET /openapi.json", "ApiAuthorization", "StatusIntegration"),
+        ("DescriptionHeadRoute", "HEAD /openapi.json", "ApiAuthorization", "StatusIntegration"),
+    ] {
+        let properties = &routes[name]["Properties"];
+        assert_eq!(
+            (&properties["RouteKey"], &properties["AuthorizationType"]),
+            (&json!(key), &json!({"Ref": parameter}))
+        );
+        assert_eq!(properties["Target"]["Fn::Sub"], format!("integrations/${{{integration}}}"), "{name}");
+        let uses_tokens = parameter.replace("Authorization", "UsesTokens");
+        assert_eq!(properties["AuthorizerId"]["Fn::If"][0], uses_tokens, "{name}");
         let parameter = template.section("Parameters")[parameter];
         assert_eq!(parameter["Default"], "AWS_IAM");
         assert_eq!(parameter["AllowedValues"], json!(["NONE", "AWS_IAM", "JWT"]));
     }
-    assert_eq!(routes["StatusRoute"]["Properties"]["RouteKey"], "GET /circuit-breaker");
     assert!(template.section("Rules").contains_key("TokensHaveAnIssuer"));
 }
 
@@ -29,6 +41,7 @@ async fn each_route_has_a_limit() {
     for (settings, expected) in [
         (&stage["DefaultRouteSettings"], (limit(0), limit(1))),
         (&stage["RouteSettings"]["GET /circuit-breaker"], (limit(2), limit(3))),
+        (&stage["RouteSettings"]["HEAD /circuit-breaker"], (limit(2), limit(3))),
     ] {
         assert_eq!((settings["ThrottlingRateLimit"].clone(), settings["ThrottlingBurstLimit"].clone()), expected);
     }
@@ -47,19 +60,22 @@ async fn the_access_log_holds_neither_paths_nor_bodies() {
 }
 
 #[tokio::test]
-async fn the_gateway_may_call_the_controller_through_the_routes_alone() {
+async fn the_gateway_calls_each_function_through_its_routes_alone() {
     let template = Template::plain().await;
-    let mut sources: Vec<&str> = template
-        .of_type("AWS::Lambda::Permission")
-        .values()
-        .map(|permission| {
-            assert_eq!(permission["Properties"]["FunctionName"], json!({"Ref": "ControllerFunctionAliaslive"}));
-            permission["Properties"]["SourceArn"]["Fn::Sub"].as_str().unwrap()
-        })
-        .collect();
-    sources.sort_unstable();
-    let routes = ["${Api}/*/$default", "${Api}/*/GET/circuit-breaker", "${Api}/*/OPTIONS/*"];
-    assert!(sources.len() == 3 && sources.iter().zip(routes).all(|(source, route)| source.ends_with(route)));
+    let permissions = template.of_type("AWS::Lambda::Permission");
+    let expected = [
+        ("ApiPermission", "ControllerFunctionAliaslive", "/*/$default"),
+        ("DescriptionPermission", "StatusFunction", "/*/*/openapi.json"),
+        ("PreflightPermission", "ControllerFunctionAliaslive", "/*/OPTIONS/*"),
+        ("StatusPermission", "StatusFunction", "/*/*/circuit-breaker"),
+    ];
+    assert_eq!(permissions.len(), expected.len());
+    for (name, function, route) in expected {
+        let properties = &permissions[name]["Properties"];
+        assert!(names(&properties["FunctionName"], function), "{name}");
+        let source = properties["SourceArn"]["Fn::Sub"].as_str().unwrap();
+        assert!(source.ends_with(&format!("${{Api}}{route}")), "{name}: {source}");
+    }
 }
 
 const CORS: &str = "[api.cors]\norigins = [\"https://www.bank.example\", \"https://m.bank.example\"]\nmethods = [\"GET\"]\n\

@@ -21,7 +21,7 @@ async fn every_function_has_a_role_and_a_log_group_of_its_own() {
     let template = Template::plain().await;
     let mut roles = BTreeSet::new();
     let functions = template.of_type("AWS::Lambda::Function");
-    assert_eq!(functions.len(), 8);
+    assert_eq!(functions.len(), 9);
     for (name, function) in functions {
         let properties = &function["Properties"];
         let stem = name.strip_suffix("Function").unwrap();
@@ -59,11 +59,13 @@ async fn the_state_machine_logs_everything_and_takes_part_in_traces() {
 async fn the_controller_does_not_depend_on_the_state_machine() {
     let template = Template::plain().await;
     let name = template.resource("LevelTransitionStateMachine")["Properties"]["StateMachineName"]["Fn::Sub"].as_str();
-    let controller = template.resource("ControllerFunction");
-    let arn = &controller["Properties"]["Environment"]["Variables"]["STATE_MACHINE_ARN"]["Fn::Sub"];
+    let status = template.resource("StatusFunction");
+    let arn = &status["Properties"]["Environment"]["Variables"]["STATE_MACHINE_ARN"]["Fn::Sub"];
     let prefix = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:";
     assert_eq!(arn, &json!([prefix, name.unwrap()].concat()));
-    assert!(!names(controller, "LevelTransitionStateMachine"), "the request path would wait for the control plane");
+    for function in [template.resource("ControllerFunction"), status] {
+        assert!(!names(function, "LevelTransitionStateMachine"), "it would wait for the control plane");
+    }
 }
 
 #[tokio::test]

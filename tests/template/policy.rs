@@ -130,8 +130,11 @@ async fn functions_have_no_other_settings() {
     let known = [
         "BREAKER_CONFIG",
         "DEPLOYMENT",
+        "ENVIRONMENT",
         "LOG_LEVEL",
+        "PROJECT",
         "RELEASE_ID",
+        "RUNBOOK_URL",
         "STATE_MACHINE_ARN",
         "STATE_TABLE",
         "FULL_SERVICE_FUNCTION",

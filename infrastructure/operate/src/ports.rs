@@ -96,7 +96,7 @@ pub trait Alarms {
     fn alarms(&self) -> impl Future<Output = Result<Vec<Alarm>, CallError>> + Send;
 }
 
-/// Asks the controller for the status through its alias, as the API does. That asks no service, so it makes no
+/// Asks the controller where its level is from, through its alias, as the API does. That asks no service, so it makes no
 /// outcome.
 pub trait AsksStatus {
     /// The controller's answer.

@@ -9,7 +9,7 @@ use crate::stack::unreleased;
 use crate::{Names, Stack};
 
 /// The functions of a release, in the order of the parameter `CodeKeys`.
-pub const FUNCTIONS: [&str; 8] = [
+pub const FUNCTIONS: [&str; 9] = [
     "controller",
     "full-service",
     "degraded-service",
@@ -18,6 +18,7 @@ pub const FUNCTIONS: [&str; 8] = [
     "evaluate-thresholds",
     "write-state",
     "emit-metrics",
+    "status",
 ];
 
 /// The definition of the state machine in the Amazon States Language.

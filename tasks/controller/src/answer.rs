@@ -39,12 +39,6 @@ const CHECK_FIRST: &str =
 pub enum ErrorCode {
     /// The function was not invoked with an HTTP API event.
     BadEvent,
-    /// The query's `history` is invalid.
-    BadHistory,
-    /// The path is unknown. It resembles the path of the status.
-    NotFound,
-    /// The route does not allow the method.
-    MethodNotAllowed,
     /// The request is larger than Lambda accepts.
     RequestTooLarge,
     /// The service's answer is larger than Lambda returns.
@@ -182,18 +176,6 @@ const fn told_of(problem: &InvokeError) -> Told {
     }
 }
 
-/// Returns an answer with a JSON body.
-///
-/// # Errors
-/// Never in practice.
-pub fn json_answer(
-    status: u16,
-    headers: BTreeMap<&'static str, String>,
-    body: &impl Serialize,
-) -> Result<Box<RawValue>, serde_json::Error> {
-    text_answer(status, headers, "application/json", &serde_json::to_string(body)?)
-}
-
 /// Returns an answer without a body.
 ///
 /// # Errors
@@ -202,16 +184,12 @@ pub fn empty_answer(status: u16, headers: &BTreeMap<&'static str, String>) -> Re
     to_raw_value(&json!({ "statusCode": status, "headers": headers }))
 }
 
-/// Returns an answer with a text as its body.
-///
-/// # Errors
-/// Never in practice.
-pub fn text_answer(
+fn json_answer(
     status: u16,
     mut headers: BTreeMap<&'static str, String>,
-    content_type: &str,
-    body: &str,
+    body: &impl Serialize,
 ) -> Result<Box<RawValue>, serde_json::Error> {
-    headers.insert("Content-Type", content_type.to_owned());
+    headers.insert("Content-Type", "application/json".to_owned());
+    let body = serde_json::to_string(body)?;
     to_raw_value(&json!({ "statusCode": status, "headers": headers, "body": body, "isBase64Encoded": false }))
 }

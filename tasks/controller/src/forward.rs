@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aws_edge::metrics::{Metric, MetricLog, MetricSet, namespace};
-use aws_edge::stores::state::HistoryReader;
 use breaker::{Level, route};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
@@ -62,7 +61,7 @@ struct Errand<'a> {
     retryable: bool,
 }
 
-impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controller<R, I, M, H> {
+impl<R: LevelReader, I: ServiceInvoker, M: MetricLog> Controller<R, I, M> {
     /// Invokes the service that the request is routed to and, if that fails a retryable request, the next level's
     /// service. If a probe fails or is slow, the current level's service answers as if there had been no probe.
     pub(crate) async fn forward(
@@ -176,7 +175,8 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         let level = context.level;
         let (answered, taken) = self.invoke(errand, context, time).await?;
         let outcome = ServiceOutcome::of(&answered);
-        self.record_outcome(context, outcome, taken);
+        let declined = answered.as_ref().is_ok_and(|answer| answer.declined);
+        self.record_outcome(context, outcome, declined, taken);
         if let Err(error) = &answered {
             tracing::warn!(
                 error.message = %error,
@@ -231,7 +231,9 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
 
     /// Writes one log line with the metrics of a call. A slow call has one metric more. A refused probe has a metric of
     /// its own, because without one it would look as if the better level had not been probed.
-    fn record_outcome(&self, context: &BreakerContext<'_>, outcome: ServiceOutcome, taken: Duration) {
+    /// What a caller notices beside failures has a metric too: an answer that the level declined by design, and an answer
+    /// in place of another level's.
+    fn record_outcome(&self, context: &BreakerContext<'_>, outcome: ServiceOutcome, declined: bool, taken: Duration) {
         if outcome == ServiceOutcome::Unknown {
             return;
         }
@@ -241,6 +243,11 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
             ServiceOutcome::Failure => metrics.push(Metric::count("Error", 1)),
             ServiceOutcome::Neutral if context.probe => metrics.push(Metric::count("ProbeRefused", 1)),
             ServiceOutcome::Neutral | ServiceOutcome::Unknown => {}
+        }
+        if context.fallback_from.is_some() && outcome != ServiceOutcome::Failure {
+            metrics.push(Metric::count("Fallback", 1));
+        } else if declined && outcome == ServiceOutcome::Success {
+            metrics.push(Metric::count("Declined", 1));
         }
         if outcome != ServiceOutcome::Neutral && self.slow_call().is_some_and(|slow| taken >= slow) {
             metrics.push(Metric::count("SlowCall", 1));

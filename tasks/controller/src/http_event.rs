@@ -1,9 +1,7 @@
 //! HTTP API events, payload format 2.0. The controller reads as little as possible and passes on the rest unchanged.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use aws_edge::config::BasePath;
 use breaker::validation::object;
 use breaker::{DRAWS, Level, draw};
 use serde::de::{Error, IgnoredAny};
@@ -23,15 +21,9 @@ pub struct Request<'a> {
     /// The API Gateway route that matched the request; empty if the event names none.
     #[serde(default, borrow)]
     pub route_key: Cow<'a, str>,
-    /// The path, without the stage, and perhaps with the base path of a custom domain.
-    #[serde(borrow)]
-    pub raw_path: Cow<'a, str>,
-    /// The query string, without its question mark.
-    #[serde(default, borrow)]
-    pub raw_query_string: Cow<'a, str>,
-    /// The headers, parsed only if one of them is read.
-    #[serde(default, borrow)]
-    headers: Option<&'a RawValue>,
+    /// The path, without the stage. Nothing reads it, but an event without it is no request.
+    #[serde(rename = "rawPath", borrow)]
+    _raw_path: Cow<'a, str>,
     #[serde(rename = "requestContext", borrow)]
     context: Context<'a>,
     /// Whether the event has the controller's member already, which is refused: a service would see two.
@@ -52,10 +44,6 @@ struct Http<'a> {
     #[serde(borrow)]
     method: Cow<'a, str>,
 }
-
-/// A text that is borrowed if it has no escapes, also in a map.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn presence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| true)
@@ -80,23 +68,10 @@ impl<'a> Request<'a> {
         &self.context.http.method
     }
 
-    /// The path as the API's routes have it, without the base path of a custom domain.
-    #[must_use]
-    pub fn path(&self, base_path: &BasePath) -> &str {
-        base_path.strip(&self.raw_path)
-    }
-
     /// Whether API Gateway asked for no credentials, because the request may be a preflight of CORS.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.route_key == OPEN_ROUTE
-    }
-
-    /// A header's value, several of them joined by commas; names are compared without case.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<Cow<'a, str>> {
-        let headers: BTreeMap<Cow<'a, str>, Text<'a>> = serde_json::from_str(self.headers?.get()).ok()?;
-        headers.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, Text(value))| value)
     }
 
     /// Whether the method is safe by RFC 9110, 9.2.1 (GET, HEAD, OPTIONS): an unknown outcome does no harm.
@@ -108,12 +83,6 @@ impl<'a> Request<'a> {
     /// Whether the request is retryable (GET, HEAD): another service may answer if one has failed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.is_read()
-    }
-
-    /// Whether the method is allowed on a read-only route (GET, HEAD).
-    #[must_use]
-    pub fn is_read(&self) -> bool {
         matches!(self.method(), "GET" | "HEAD")
     }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use aws_edge::clients::{
-    ROUTING_TIMEOUTS, connect_to_lambda, dynamodb_for_history, dynamodb_for_routing, lambda_without_retries, sdk_config,
+    ROUTING_TIMEOUTS, connect_to_lambda, dynamodb_for_routing, lambda_without_retries, sdk_config,
 };
 use aws_edge::connections::AgeClock;
 use aws_edge::embedded_metrics::EmbeddedMetricLog;
@@ -24,21 +24,17 @@ async fn main() -> ExitCode {
         let settings = Settings::from_environment(&environment)?;
         let config = sdk_config(&environment, ROUTING_TIMEOUTS)?;
         let client = lambda_without_retries(&config);
-        let history = StateTable::new(dynamodb_for_history(&config), settings.state_table.clone());
         let table = StateTable::new(dynamodb_for_routing(&config), settings.state_table).eventually_consistent();
         let controller = Controller {
-            history: history.eventually_consistent(),
             states: StateCache::new(table, settings.state_cache_ttl, settings.fallback_level)
                 .with_clock(AgeClock::of_system()),
             services: LambdaServices { client: client.clone(), functions: settings.functions },
             service_timeouts: settings.service_timeouts,
             request_fallback: settings.request_fallback,
-            base_path: settings.base_path,
             probe_limit: ProbeLimit::of(Some(&settings.policy)).with_clock(AgeClock::of_system()),
             metrics: EmbeddedMetricLog::default(),
             deployment: settings.deployment,
             policy: Some(settings.policy),
-            commands: settings.commands,
         };
         let ahead = async { tokio::join!(controller.states.prime(), connect_to_lambda(&client)) };
         let handler = |event: LambdaEvent<Box<RawValue>>| {

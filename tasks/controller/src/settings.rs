@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use aws_edge::config::{BasePath, Config, PolicyInUse, or_logged};
+use aws_edge::config::{Config, PolicyInUse, or_logged};
 use aws_edge::settings::{Environment, SettingError};
 use breaker::{Level, Policy};
 
 use crate::deadline::LONGEST_SERVICE_TIMEOUT_MS;
-use crate::page::CommandTarget;
 
 /// The controller's settings.
 #[derive(Clone, Debug)]
@@ -27,12 +26,8 @@ pub struct Settings {
     pub fallback_level: Level,
     /// `request_path.fallback`: whether a failed GET or HEAD is answered by the next level's service.
     pub request_fallback: bool,
-    /// `api.base_path`: the path that a custom domain's mapping puts before the API's own.
-    pub base_path: BasePath,
-    /// When a call is slow and how many probes may be sent; the rules, for the status.
+    /// When a call is slow and how many probes may be sent.
     pub policy: Policy,
-    /// `STATE_MACHINE_ARN` and `AWS_ENDPOINT_URL`, for the commands that the status page offers.
-    pub commands: CommandTarget,
 }
 
 /// One value for each level.
@@ -91,12 +86,7 @@ impl Settings {
                 _ => Level::Maintenance,
             },
             request_fallback: or_logged(config.switch("request_path.fallback", true), true),
-            base_path: or_logged(config.base_path(), BasePath::default()),
             policy,
-            commands: CommandTarget {
-                state_machine_arn: environment.optional("STATE_MACHINE_ARN"),
-                endpoint_url: environment.optional("AWS_ENDPOINT_URL"),
-            },
         })
     }
 }

@@ -26,14 +26,13 @@
 //! a failed read no request reads again before a back-off is over: 250 ms, doubled by each further failure up to 5 s,
 //! ± 20 %. Until then requests go to the last known level.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_edge::connections::AgeClock;
 use aws_edge::stores::state::StoreError;
 use breaker::{Level, SystemState};
-use schemars::JsonSchema;
-use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::state_reader::{LevelReader, StoredLevel};
@@ -50,8 +49,7 @@ const FIRST_BACK_OFF: Duration = Duration::from_millis(250);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 
 /// The source of a level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Read from the table, and not older than the time to live and its jitter.
     Table,
@@ -61,6 +59,17 @@ pub enum Source {
     LastKnown,
     /// No state was ever read: the fallback level.
     Fallback,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Table => "table",
+            Self::FirstStart => "firstStart",
+            Self::LastKnown => "lastKnown",
+            Self::Fallback => "fallback",
+        })
+    }
 }
 
 /// The level or state that requests are routed by.

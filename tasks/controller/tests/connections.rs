@@ -10,23 +10,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_edge::clients::lambda_without_retries;
-use aws_edge::config::BasePath;
 use aws_edge::connections::{Connections, tls};
-use aws_edge::stores::state::StoreError;
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use breaker::{Level, PolicySettings, Probing, SystemState};
-use common::{Recorded, Records, Table, TestController, answer, ask, event, five_seconds, no_hurry, policy, stored};
-use controller::{
-    CommandTarget, Controller, InvokeError, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel,
-};
+use common::{Recorded, Table, TestController, answer, ask, event, five_seconds, no_hurry, policy, stored};
+use controller::{Controller, InvokeError, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
 use front_end::{BOTH, FrontEnd, Reply};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-type Real = Controller<&'static Table, LambdaServices, Recorded, Records>;
+type Real = Controller<&'static Table, LambdaServices, Recorded>;
 
 fn well() -> Reply {
     Reply::answer(r#"{"statusCode":200,"body":"hello"}"#)
@@ -41,7 +37,6 @@ fn real(script: impl IntoIterator<Item = Reply>) -> (FrontEnd, Real) {
     let config = config.http_client(http_client_fn(move |_, _| connector.clone())).build();
     let functions = PerLevel { full: "full".to_owned(), degraded: "degraded".to_owned(), maintenance: "m".to_owned() };
     let controller = Controller {
-        history: Records(Err(StoreError::Invalid("no answer".to_owned()))),
         states: StateCache::new(common::table(Ok(stored(1))), Duration::ZERO, Level::Maintenance),
         services: LambdaServices { client: lambda_without_retries(&config), functions },
         service_timeouts: five_seconds(),
@@ -50,8 +45,6 @@ fn real(script: impl IntoIterator<Item = Reply>) -> (FrontEnd, Real) {
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
         policy: Some(policy()),
-        commands: CommandTarget::default(),
-        base_path: BasePath::default(),
     };
     (front_end, controller)
 }

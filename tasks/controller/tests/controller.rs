@@ -122,53 +122,8 @@ async fn a_state_with_only_a_valid_level_is_routed_by_it() {
 }
 
 #[tokio::test]
-async fn the_status_shows_the_state_and_invokes_no_service() {
-    let controller = controller(Ok(stored(2)), answer(200));
-    let answer = ask(&controller, &event("GET", "/circuit-breaker")).await;
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    let breaker = &body["circuitBreaker"];
-    assert_eq!(breaker["currentLevel"], 2);
-    assert_eq!((&breaker["status"], &breaker["activeService"]), (&json!("degraded"), &json!("degraded-service")));
-    assert_eq!(breaker["state"]["transitionReason"], "Initial state");
-    assert_eq!(breaker["thresholds"]["level1To2Failures"], 5);
-    assert_eq!(body["metadata"]["deployment"], "bank-test");
-    assert_eq!(body["metadata"]["stateSource"], "table");
-    assert!(body["metadata"]["stateAgeSeconds"].as_f64().unwrap() < 1.0);
-    assert!(controller.services.asked().is_empty());
-}
-
-#[tokio::test]
-async fn the_status_is_shown_through_its_own_route_alone() {
-    let controller = controller(Ok(stored(2)), answer(200));
-    // What the gateway lets in through the other route has other callers, and another limit.
-    for path in ["/circuit-breaker", "/circuit-breaker/", "/circuit-breaker//", "//circuit-breaker"] {
-        let mut event = event("GET", path);
-        event["routeKey"] = json!("$default");
-        let answer = ask(&controller, &event).await;
-        assert_eq!(answer["statusCode"], 404, "{path}");
-        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-        assert_eq!(body["error"], "notFound");
-        assert!(body["message"].as_str().unwrap().contains("GET /circuit-breaker"), "{body}");
-    }
-    assert!(controller.services.asked().is_empty());
-}
-
-#[tokio::test]
-async fn the_breaker_cannot_be_changed_over_http() {
-    let controller = controller(Ok(stored(2)), answer(200));
-    for method in ["POST", "PUT", "DELETE", "HEAD"] {
-        let answer = ask(&controller, &event(method, "/circuit-breaker")).await;
-        assert_eq!((&answer["statusCode"], &answer["headers"]["Allow"]), (&json!(405), &json!("GET")), "{method}");
-    }
-}
-
-#[tokio::test]
 async fn without_a_valid_policy_requests_are_served() {
     let controller = TestController { policy: None, ..controller(Ok(stored(2)), answer(200)) };
-    let status = ask(&controller, &event("GET", "/circuit-breaker")).await;
-    let body: Value = serde_json::from_str(status["body"].as_str().unwrap()).unwrap();
-    assert_eq!((&status["statusCode"], &body["circuitBreaker"]["thresholds"]), (&json!(200), &Value::Null));
-    assert_eq!(body["circuitBreaker"]["currentLevel"], 2);
     assert_eq!(ask(&controller, &event("GET", "/account/1")).await["statusCode"], 200);
 }
 
@@ -217,66 +172,11 @@ fn the_lambda_refuses_to_start_without_a_deployment_and_says_so() {
 }
 
 #[tokio::test]
-async fn the_history_lists_the_newest_transitions() {
-    let policy = common::policy();
-    let state = breaker::SystemState {
-        epoch: 2,
-        version: 9,
-        current_level: breaker::Level::Degraded,
-        ..breaker::SystemState::initial(&policy, jiff::Timestamp::UNIX_EPOCH)
-    };
-    let record = |epoch| {
-        let first = breaker::TransitionRecord::first_start(jiff::Timestamp::UNIX_EPOCH, "arn:execution");
-        breaker::TransitionRecord { epoch, ..first }
-    };
-    let known = controller::StoredLevel::Known(state.current_level, Some(std::sync::Arc::new(state)));
-    let mut controller = controller(Ok(known), answer(200));
-    let mut event = event("GET", "/circuit-breaker");
-    event["rawQueryString"] = json!("history=2");
-    let asked = async |controller: &common::TestController, event: &Value| {
-        let answer = ask(controller, event).await;
-        (answer["statusCode"].clone(), serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap())
-    };
-
-    let (status, body) = asked(&controller, &event).await;
-    assert_eq!((status, &body["historyError"]), (json!(200), &json!("the records cannot be read now")));
-
-    controller.history = common::Records::of((0..=2).rev().map(record).collect());
-    let (_, body) = asked(&controller, &event).await;
-    let epochs: Vec<_> = body["history"].as_array().unwrap().iter().map(|record| record["epoch"].clone()).collect();
-    assert_eq!(epochs, [2, 1]);
-    assert_eq!(body["circuitBreaker"]["state"]["nextRecoveryNotBefore"], "1970-01-01T00:00:30Z");
-
-    event["rawQueryString"] = json!("history=all");
-    let (status, body) = asked(&controller, &event).await;
-    assert_eq!((status, body["message"].as_str().unwrap().contains("`history`")), (json!(400), true));
-}
-
-#[tokio::test]
-async fn the_description_of_the_api_is_read_and_cannot_be_changed() {
-    let controller = controller(Ok(stored(2)), answer(200));
-    let read = ask(&controller, &event("GET", "/openapi.json")).await;
-    assert_eq!((&read["statusCode"], &read["headers"]["Content-Type"]), (&json!(200), &json!("application/json")));
-    let description: Value = serde_json::from_str(read["body"].as_str().unwrap()).unwrap();
-    assert_eq!(description["openapi"], "3.1.0");
-    let written = ask(&controller, &event("PUT", "/openapi.json")).await;
-    assert_eq!((&written["statusCode"], &written["headers"]["Allow"]), (&json!(405), &json!("GET, HEAD")));
-    assert!(controller.services.asked().is_empty());
-}
-
-#[tokio::test]
 async fn the_controllers_own_answers_name_no_service() {
     let mut too_large = event("POST", "/transfer");
     too_large["body"] = json!("x".repeat(controller::PAYLOAD_LIMIT));
     let controller = controller(Ok(stored(3)), answer(200));
-    for (event, status) in [
-        (event("GET", "/circuit-breaker"), 200),
-        (event("GET", "/openapi.json"), 200),
-        (event("PUT", "/openapi.json"), 405),
-        (event("GET", "/circuit-breaker/"), 404),
-        (event("POST", "/circuit-breaker"), 405),
-        (too_large, 413),
-    ] {
+    for (event, status) in [(json!({}), 400), (too_large, 413)] {
         let answer = ask(&controller, &event).await;
         assert_eq!((&answer["statusCode"], &answer["headers"]["X-Routed-To"]), (&json!(status), &json!("controller")));
         assert_eq!(answer["headers"]["X-Circuit-Breaker-Level"], "3");
@@ -286,23 +186,17 @@ async fn the_controllers_own_answers_name_no_service() {
     assert!(controller.services.asked().is_empty());
 }
 
+/// A check of a deployment asks so, because no service is invoked and no outcome made up.
 #[tokio::test]
-async fn a_history_request_gets_records_or_the_reason_for_none() {
-    let mut event = event("GET", "/circuit-breaker");
-    event["rawQueryString"] = json!("history=5");
-    let asked = async |stored| {
-        let answer = ask(&controller(stored, answer(200)), &event).await;
-        serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap()
-    };
-    let first = asked(Ok(controller::StoredLevel::Nothing)).await;
-    assert_eq!((&first["history"], &first["historyError"]), (&json!([]), &Value::Null));
-    let newer = controller::StoredLevel::Known(breaker::Level::Degraded, None);
-    for stored in
-        [Ok(newer), Ok(controller::StoredLevel::Lost), Err(aws_edge::stores::state::StoreError::Invalid("x".into()))]
-    {
-        let body = asked(stored).await;
-        assert_eq!(body["history"], Value::Null);
-        assert!(body["historyError"].as_str().unwrap().contains("the state is not known"), "{body}");
+async fn an_event_that_is_no_request_tells_where_the_level_is_from() {
+    for (stored, level, source) in [
+        (Ok(stored(2)), "2", "table"),
+        (Ok(StoredLevel::Nothing), "1", "firstStart"),
+        (Err(StoreError::Invalid("no answer".into())), "3", "fallback"),
+    ] {
+        let headers = ask(&controller(stored, answer(200)), &json!({})).await["headers"].take();
+        let told = (&headers["X-Circuit-Breaker-Level"], &headers["X-Circuit-Breaker-State-Source"]);
+        assert_eq!(told, (&json!(level), &json!(source)));
     }
 }
 

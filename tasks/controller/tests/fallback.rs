@@ -41,6 +41,21 @@ fn outcomes(expected: &[(u8, Option<&'static str>)]) -> Vec<(String, Option<&'st
 }
 
 #[tokio::test]
+async fn fallback_and_declined_answers_have_metrics_of_their_own() {
+    let told = async |answers: [Answer; 3]| {
+        let controller = at_level(1, answers);
+        ask(&controller, &event("GET", "/account/1")).await;
+        let sets = controller.metrics.sets("CircuitBreaker/Service");
+        sets.iter().map(|set| set.metrics.iter().map(|metric| metric.name).next_back().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(told([answer(200), answer(200), answer(200)]).await, ["Success"]);
+    assert_eq!(told([declined(), answer(200), answer(200)]).await, ["Declined"]);
+    assert_eq!(told([answer(500), answer(200), answer(200)]).await, ["Error", "Fallback"]);
+    assert_eq!(told([answer(500), declined(), answer(200)]).await, ["Error", "Fallback"], "one request counts once");
+    assert_eq!(told([answer(500), answer(500), answer(200)]).await, ["Error", "Error"], "it answered nothing");
+}
+
+#[tokio::test]
 async fn a_failed_get_or_head_is_answered_by_the_next_levels_service() {
     for (failure, why) in failures() {
         for (method, level, from, by) in [

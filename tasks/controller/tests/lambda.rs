@@ -80,8 +80,6 @@ async fn an_invalid_policy_is_logged_once_and_replaced_by_its_preset() {
     for _ in 0..2 {
         assert_eq!(environment.invoke(&event("GET", "/account/1"), DEADLINE).await.unwrap()["statusCode"], 200);
     }
-    let status = environment.invoke(&event("GET", "/circuit-breaker"), DEADLINE).await.unwrap();
-    assert!(status["body"].as_str().unwrap().contains("\"level1To2Failures\":5"), "{status}");
     let logged = problems(&environment).await;
     assert!(logged.len() == 1 && logged[0].contains("policy.counts.level_2_failures"), "{logged:?}");
 }

@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breaker::{Hold, Level, Policy, PolicySettings, Probing, Refusing, SystemState};
+use breaker::{Level, Policy, PolicySettings, Probing, SystemState};
 use common::{Answer, TestController, answer, ask, at_once, event, with_answers};
 use controller::{InvokeError, PerLevel, ProbeLimit, StoredLevel};
 use jiff::{SignedDuration, Timestamp};
@@ -149,42 +149,4 @@ async fn a_probe_that_is_given_up_stops_no_later_one() {
     tokio::time::advance(Duration::from_secs(9)).await;
     controller.services.delays = at_once();
     assert_eq!(ask(&controller, &get()).await["headers"]["X-Routed-To"], "full-service; probe");
-}
-
-async fn told(state: SystemState) -> Value {
-    let controller = controller(state, [answer(200), answer(200), answer(200)]);
-    let answer = ask(&controller, &event("GET", "/circuit-breaker")).await;
-    let status: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    status["circuitBreaker"]["state"]["probing"].clone()
-}
-
-fn refused() -> SystemState {
-    let since: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
-    let refusing = Some(Refusing { since, alarm_from: since + SignedDuration::from_mins(15) });
-    let state = probing(2);
-    SystemState { probing: state.probing.map(|probing| Probing { refusing, ..probing }), ..state }
-}
-
-#[tokio::test]
-async fn the_status_tells_of_refusals_and_what_to_do() {
-    let told = told(refused()).await;
-    assert_eq!((&told["refusedSince"], &told["idleSince"]), (&json!("2026-01-02T03:04:05Z"), &Value::Null));
-    let note = told["note"].as_str().unwrap();
-    for expected in ["level 1 refuses most probes since 2026-01-02T03:04:05Z", "authorization", "force level 1"] {
-        assert!(note.contains(expected), "{note}");
-    }
-}
-
-#[tokio::test]
-async fn during_a_hold_the_status_tells_of_no_refusals() {
-    let expires_at = Timestamp::now() + SignedDuration::from_mins(5);
-    let hold = Hold {
-        level: Level::Degraded,
-        reason: "a drill".into(),
-        requested_by: "alice".into(),
-        expires_at,
-        execution: None,
-    };
-    let told = told(SystemState { hold: Some(hold), ..refused() }).await;
-    assert_eq!((&told["active"], &told["refusedSince"], &told["note"]), (&json!(false), &Value::Null, &Value::Null));
 }

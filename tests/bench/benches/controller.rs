@@ -5,14 +5,12 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use anyhow::Result;
-use aws_edge::config::BasePath;
 use aws_edge::embedded_metrics::EmbeddedMetricLog;
 use aws_edge::metrics::{MetricLog, MetricSet};
-use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
+use aws_edge::stores::state::StoreError;
 use breaker::{Level, Policy, PolicySettings, Stored, SystemState};
 use controller::{
-    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
-    level_of,
+    Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel, level_of,
 };
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
@@ -31,15 +29,6 @@ struct State(SystemState);
 impl LevelReader for State {
     async fn read(&self) -> Result<StoredLevel, StoreError> {
         level_of(Stored::State(Box::new(self.0.clone())))
-    }
-}
-
-/// No request of the bank reads the history.
-struct NoHistory;
-
-impl HistoryReader for NoHistory {
-    async fn transitions(&self, _: u64, _: u64) -> Result<Transitions, StoreError> {
-        Ok(Transitions::default())
     }
 }
 
@@ -85,7 +74,6 @@ fn main() -> Result<()> {
         let answer = json!({ "statusCode": 200, "headers": { "Content-Type": "text/plain" }, "body": body });
         let controller = Controller {
             states: StateCache::new(State(state.clone()), Duration::from_hours(1), Level::Maintenance),
-            history: NoHistory,
             service_timeouts: PerLevel { full: TIME, degraded: TIME, maintenance: TIME },
             request_fallback: true,
             probe_limit: ProbeLimit::of(Some(&policy)),
@@ -93,8 +81,6 @@ fn main() -> Result<()> {
             metrics: Lines(EmbeddedMetricLog::default()),
             deployment: "bank-bench".to_owned(),
             policy: Some(policy),
-            commands: CommandTarget::default(),
-            base_path: BasePath::default(),
         };
         let event = event(&body)?;
         group.throughput(Throughput::Bytes(event.get().len() as u64));

@@ -1,7 +1,5 @@
 //! What `check` tries, in AWS.
 
-use std::sync::LazyLock;
-
 use aws_config::SdkConfig;
 use aws_edge::stores::state::StateTable;
 use aws_sdk_cloudwatch::primitives::DateTime;
@@ -12,7 +10,6 @@ use aws_sdk_cloudwatch::types::{
 use aws_sdk_lambda::primitives::Blob;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::errors::call_error;
 use super::{AlarmsOf, Machine};
@@ -28,20 +25,9 @@ const ARN: &str = "arn:";
 /// How `CloudWatch` begins the summary of an action that failed.
 const FAILED: &str = "Failed";
 
-/// A request for the status, as API Gateway sends it.
-static STATUS: LazyLock<String> = LazyLock::new(|| {
-    let path = "/circuit-breaker";
-    json!({
-        "version": "2.0",
-        "routeKey": format!("GET {path}"),
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"accept": "application/json"},
-        "requestContext": {"http": {"method": "GET", "path": path}},
-        "isBase64Encoded": false,
-    })
-    .to_string()
-});
+/// An event that is no request. The controller refuses it without asking a service, so that it makes no outcome, and says
+/// where its level is from.
+const NO_REQUEST: &str = "{}";
 
 /// An answer of a Lambda proxy integration.
 #[derive(Deserialize)]
@@ -49,18 +35,13 @@ static STATUS: LazyLock<String> = LazyLock::new(|| {
 struct Proxied {
     status_code: u16,
     #[serde(default)]
-    body: String,
+    headers: Headers,
 }
 
-/// What matters here of the status.
+/// What matters here of the headers.
 #[derive(Default, Deserialize)]
-struct Shown {
-    metadata: Metadata,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
+struct Headers {
+    #[serde(rename = "X-Circuit-Breaker-State-Source", default)]
     state_source: String,
 }
 
@@ -130,18 +111,17 @@ fn time(of: Timestamp) -> DateTime {
 impl AsksStatus for Probe {
     async fn status(&self) -> Result<StatusAnswer, CallError> {
         let call = self.lambda.invoke().function_name(&self.controller).qualifier(LIVE);
-        let answer = call.payload(Blob::new(STATUS.as_bytes())).send().await;
+        let answer = call.payload(Blob::new(NO_REQUEST.as_bytes())).send().await;
         let answer = answer.map_err(|error| call_error("the controller cannot be invoked", &error))?;
         let payload = answer.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned());
         let payload = payload.unwrap_or_default();
         if let Some(error) = answer.function_error() {
             return Err(odd(format!("the controller ended with an error ({error}): {payload}")));
         }
-        let Ok(Proxied { status_code: status, body }) = serde_json::from_str(&payload) else {
+        let Ok(Proxied { status_code: status, headers }) = serde_json::from_str(&payload) else {
             return Err(odd(format!("the controller's answer has no status: {payload}")));
         };
-        let shown: Shown = serde_json::from_str(&body).unwrap_or_default();
-        Ok(StatusAnswer { status, state_source: shown.metadata.state_source })
+        Ok(StatusAnswer { status, state_source: headers.state_source })
     }
 }
 

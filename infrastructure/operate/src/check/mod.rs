@@ -22,7 +22,7 @@ pub use report::{Check, CheckReport, Finding, Verdict};
 pub struct StatusAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// Where the controller had the state from, as the status says it.
+    /// Where the controller has its level from; empty if it does not say.
     pub state_source: String,
 }
 

@@ -12,7 +12,7 @@ use crate::terminal::{Line, Tone};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Check {
-    /// The controller answers a request for the status through its alias, with a state that it read from the table.
+    /// The controller answers through its alias, with a level that it read from the table.
     Request,
     /// A dry run of the state machine succeeds: evaluate-thresholds reads the state and the metrics.
     DryRun,

@@ -36,9 +36,10 @@ where
     pub(super) async fn request(&self) -> Finding {
         let check = Check::Request;
         match self.probe.status().await {
-            Ok(answer) if answer.status != 200 => {
-                Finding::failed(check, format!("the controller answers {} to the status", answer.status))
-            }
+            Ok(answer) if answer.state_source.is_empty() => Finding::failed(
+                check,
+                format!("the controller answers {} and not where its level is from", answer.status),
+            ),
             Ok(answer) if ["table", "firstStart"].contains(&answer.state_source.as_str()) => Finding::passed(
                 check,
                 format!("the controller answers through its alias; its state is from: {}", answer.state_source),

@@ -100,7 +100,7 @@ fn working() -> TestChecks {
         },
         alarms: TestAlarms(Ok(vec![alarm("a", true), alarm("b", true)])),
         probe: TestProbe {
-            status: Ok(StatusAnswer { status: 200, state_source: "table".to_owned() }),
+            status: Ok(StatusAnswer { status: 400, state_source: "table".to_owned() }),
             alarm: "OK",
             logs_executions: true,
             processed: Some(r#"{"RecoveryAlarmProcessed": 1}"#.to_owned()),
@@ -149,10 +149,10 @@ async fn each_part_that_does_not_work_fails_its_check() {
     let cases: [(Check, Break); 12] = [
         (Check::Request, |checks| checks.probe.status = Err(refused("no such alias"))),
         (Check::Request, |checks| {
-            checks.probe.status = Ok(StatusAnswer { status: 500, state_source: "table".to_owned() });
+            checks.probe.status = Ok(StatusAnswer { status: 500, state_source: String::new() });
         }),
         (Check::Request, |checks| {
-            checks.probe.status = Ok(StatusAnswer { status: 200, state_source: "fallback".to_owned() });
+            checks.probe.status = Ok(StatusAnswer { status: 400, state_source: "fallback".to_owned() });
         }),
         (Check::DryRun, |checks| {
             let (error, cause) = ("MetricsUnavailable".to_owned(), "denied".to_owned());

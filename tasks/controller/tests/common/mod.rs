@@ -10,13 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_edge::config::BasePath;
 use aws_edge::metrics::{MetricLog, MetricSet};
-use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
-use breaker::{Level, Policy, PolicySettings, SystemState, TransitionRecord};
-use controller::{
-    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
-};
+use aws_edge::stores::state::StoreError;
+use breaker::{Level, Policy, PolicySettings, SystemState};
+use controller::{Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -69,26 +66,6 @@ impl LevelReader for &Table {
             tokio::time::sleep(delay).await;
         }
         answer
-    }
-}
-
-/// The transitions of the past.
-#[derive(Clone, Debug)]
-pub struct Records(pub Result<Transitions, StoreError>);
-
-impl Records {
-    /// These valid records, newest first.
-    pub fn of(records: Vec<TransitionRecord>) -> Self {
-        Self(Ok(Transitions { records, left_out: 0 }))
-    }
-}
-
-impl HistoryReader for Records {
-    async fn transitions(&self, epoch: u64, count: u64) -> Result<Transitions, StoreError> {
-        let wanted = |record: &TransitionRecord| record.epoch <= epoch && record.epoch + count > epoch;
-        let mut found = self.0.clone()?;
-        found.records.retain(wanted);
-        Ok(found)
     }
 }
 
@@ -180,7 +157,7 @@ impl Recorded {
     }
 }
 
-pub type TestController = Controller<&'static Table, Services, Recorded, Records>;
+pub type TestController = Controller<&'static Table, Services, Recorded>;
 
 pub fn policy() -> Policy {
     Policy::new(PolicySettings::default()).unwrap()
@@ -208,18 +185,8 @@ pub fn controller(stored: Result<StoredLevel, StoreError>, answer: Answer) -> Te
 
 /// Returns a test controller with an answer for each level.
 pub fn with_answers(stored: Result<StoredLevel, StoreError>, answers: [Answer; 3]) -> TestController {
-    with_history(Records(Err(StoreError::Invalid("no answer".to_owned()))), stored, answers)
-}
-
-/// Returns a test controller with another history.
-pub fn with_history<H: HistoryReader>(
-    history: H,
-    stored: Result<StoredLevel, StoreError>,
-    answers: [Answer; 3],
-) -> Controller<&'static Table, Services, Recorded, H> {
     let [full, degraded, maintenance] = answers;
     Controller {
-        history,
         states: StateCache::new(table(stored), Duration::ZERO, Level::Maintenance),
         services: Services {
             answers: PerLevel { full, degraded, maintenance },
@@ -232,8 +199,6 @@ pub fn with_history<H: HistoryReader>(
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
         policy: Some(policy()),
-        commands: CommandTarget::default(),
-        base_path: BasePath::default(),
     }
 }
 
@@ -254,11 +219,10 @@ pub fn answer(status: u16) -> Answer {
         .into_bytes())
 }
 
-/// A request as the gateway hands it over, through one of its two routes.
+/// A request as the gateway hands it over.
 pub fn event(method: &str, path: &str) -> Value {
-    let route = if (method, path) == ("GET", "/circuit-breaker") { "GET /circuit-breaker" } else { "$default" };
     json!({
-        "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": "a=1&a=2", "cookies": ["c=1"],
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "a=1&a=2", "cookies": ["c=1"],
         "headers": { "x-custom": "kept" }, "body": "AAEC", "isBase64Encoded": true,
         "requestContext": { "http": { "method": method, "path": path }, "requestId": "r" }
     })
@@ -269,17 +233,11 @@ pub fn no_hurry() -> Instant {
     Instant::now() + Duration::from_secs(28)
 }
 
-pub async fn ask<R: LevelReader, I: ServiceInvoker, H: HistoryReader>(
-    controller: &Controller<R, I, Recorded, H>,
-    event: &Value,
-) -> Value {
+pub async fn ask<R: LevelReader, I: ServiceInvoker>(controller: &Controller<R, I, Recorded>, event: &Value) -> Value {
     ask_raw(controller, &event.to_string()).await
 }
 
-pub async fn ask_raw<R: LevelReader, I: ServiceInvoker, H: HistoryReader>(
-    controller: &Controller<R, I, Recorded, H>,
-    event: &str,
-) -> Value {
+pub async fn ask_raw<R: LevelReader, I: ServiceInvoker>(controller: &Controller<R, I, Recorded>, event: &str) -> Value {
     let event = RawValue::from_string(event.to_owned()).unwrap();
     serde_json::from_str(controller.handle(&event, no_hurry()).await.unwrap().get()).unwrap()
 }

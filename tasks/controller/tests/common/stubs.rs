@@ -6,10 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_edge::clients::{
-    ROUTING_TIMEOUTS, dynamodb_for_history, dynamodb_for_routing, lambda_without_retries, sdk_config,
-};
-use aws_edge::config::BasePath;
+use aws_edge::clients::{ROUTING_TIMEOUTS, dynamodb_for_routing, lambda_without_retries, sdk_config};
 use aws_edge::settings::Environment;
 use aws_edge::stores::state::StateTable;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -21,7 +18,7 @@ use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use axum::serve::ListenerExt;
 use breaker::Level;
-use controller::{CommandTarget, Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
+use controller::{Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket};
@@ -276,12 +273,7 @@ pub fn state_table(url: &str) -> StateTable {
     StateTable::new(dynamodb_for_routing(&config(url)), "state".to_owned()).eventually_consistent()
 }
 
-/// The records behind the endpoint at `url`, as the controller's `main` has them.
-pub fn history_table(url: &str) -> StateTable {
-    StateTable::new(dynamodb_for_history(&config(url)), "state".to_owned()).eventually_consistent()
-}
-
-pub type RealController = Controller<StateTable, LambdaServices, Recorded, StateTable>;
+pub type RealController = Controller<StateTable, LambdaServices, Recorded>;
 
 /// The controller with the clients that its `main` gives it, of these endpoints.
 pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
@@ -292,7 +284,6 @@ pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
     };
     let table = state_table(dynamodb_url);
     Controller {
-        history: history_table(dynamodb_url),
         states: StateCache::new(table, TTL, Level::Maintenance),
         services: LambdaServices { client: lambda_without_retries(&config(lambda_url)), functions },
         service_timeouts: five_seconds(),
@@ -301,7 +292,5 @@ pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
         policy: Some(policy()),
-        commands: CommandTarget::default(),
-        base_path: BasePath::default(),
     }
 }

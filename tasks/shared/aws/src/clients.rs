@@ -52,10 +52,6 @@ pub const EVIDENCE_TIMEOUTS: Timeouts =
 pub const ROUTING_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(150), operation: Duration::from_millis(300) };
 
-/// Timeouts for reading the history within a request. One attempt may take the whole time, because a slow answer is
-/// useful. A second attempt happens only if the first one is refused at once.
-pub const HISTORY_TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(1), operation: Duration::from_secs(1) };
-
 /// Returns the configuration from Lambda's environment, with these timeouts and the SDK's standard retries. All clients
 /// that are made from it share one HTTPS client.
 ///
@@ -122,14 +118,6 @@ pub fn lambda_without_retries(config: &SdkConfig) -> aws_sdk_lambda::Client {
 #[must_use]
 pub fn dynamodb_for_routing(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     dynamodb_within(config, ROUTING_TIMEOUTS)
-}
-
-/// Returns a DynamoDB client for reading the history within [`HISTORY_TIMEOUTS`]. It shares its connections with the
-/// client of the same configuration that reads the state.
-#[cfg(feature = "dynamodb")]
-#[must_use]
-pub fn dynamodb_for_history(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    dynamodb_within(config, HISTORY_TIMEOUTS)
 }
 
 #[cfg(feature = "dynamodb")]

@@ -16,7 +16,7 @@ const EACH_MINUTE: Row = Row {
     advice: "",
 };
 
-pub(super) const ROWS: [Row; 28] = [
+pub(super) const ROWS: [Row; 30] = [
     Row {
         name: "alarm-processor-errors",
         anchor: "alarm-processor-errors",
@@ -141,6 +141,14 @@ pub(super) const ROWS: [Row; 28] = [
         ..EACH_MINUTE
     },
     Row {
+        name: "status-errors",
+        anchor: "function-errors",
+        source: Source::Function("status", "Errors"),
+        advice: "The status page and its JSON fail. Requests are served and the level moves all the same. Look into \
+                 the log; `breaker status` shows the level meanwhile.",
+        ..EACH_MINUTE
+    },
+    Row {
         name: "controller-throttles",
         anchor: "function-throttles",
         source: Source::Function("circuit-breaker-controller", "Throttles"),
@@ -202,6 +210,14 @@ pub(super) const ROWS: [Row; 28] = [
         source: Source::Function("emit-metrics", "Throttles"),
         advice: "Lambda throttles emit-metrics. Raise its concurrency limit or the quota of the account, or find \
                  which functions use the concurrency.",
+        ..EACH_MINUTE
+    },
+    Row {
+        name: "status-throttles",
+        anchor: "function-throttles",
+        source: Source::Function("status", "Throttles"),
+        advice: "Lambda throttles the status function. Raise the quota of the account, or find what takes the \
+                 concurrency. `breaker status` shows the level meanwhile.",
         ..EACH_MINUTE
     },
     // Watches the state, not the change: it calls people even if the message about the change was lost, and sends a

@@ -1,17 +1,18 @@
-//! The status as a page for people: drawn here, with nothing to fetch but itself.
+//! The status as a page for people. It loads no other file.
 //!
-//! A pure function of what is shown. The policy in [`policy`] admits the one style and the one script that the
-//! page carries, by their hashes, and nothing else: a text that got past the escaping could still run nothing.
+//! A pure function of what is shown. The policy in [`POLICY`] admits the page's one style and one script by their
+//! hashes, and nothing else: a text that got past the escaping could still run nothing.
 
+mod chart;
 mod commands;
-mod counts;
-mod level;
+mod facts;
+mod headline;
+mod live;
 mod negotiation;
-mod policy_rules;
+mod rules;
 mod text;
-mod timeline;
+mod transitions;
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use base64::Engine;
@@ -19,16 +20,16 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-pub use commands::CommandTarget;
 pub use negotiation::prefers_html;
 
-use crate::status::View;
-
-/// How many transitions the page shows.
-pub const TRANSITIONS: u64 = 20;
+use crate::answer::Headers;
+use crate::view::View;
+use headline::Headline;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
+/// Environments whose badge says that customers are there.
+const LIVE: [&str; 3] = ["prod", "production", "live"];
 
 /// What the page itself may do. A saved page obeys it too, so it is in the page as well as in a header.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
@@ -41,9 +42,9 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The headers that go with the page.
-pub fn headers() -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
+/// Returns the headers of the page.
+pub fn headers() -> Headers {
+    Headers::from([
         // Only a header can say who may frame the page.
         ("Content-Security-Policy", format!("{}; frame-ancestors 'none'", *POLICY)),
         ("X-Content-Type-Options", "nosniff".to_owned()),
@@ -51,9 +52,11 @@ pub fn headers() -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// The page.
+/// Returns the page.
 pub fn page(view: &View<'_>) -> Markup {
-    let level = view.current.level;
+    let headline = Headline::of(view);
+    let level = view.level().0.map_or_else(|| "?".to_owned(), |level| level.to_string());
+    let place = view.place;
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -64,13 +67,17 @@ pub fn page(view: &View<'_>) -> Markup {
                 meta name="color-scheme" content="light dark";
                 // Or browsers would ask the bank's services for one.
                 link rel="icon" href="data:,";
-                title { "Level " (level) " " (level.service_type()) " – " (view.deployment) }
+                title { (level) ": " (headline.text) " – " (place.deployment()) }
                 style { (PreEscaped(STYLE)) }
             }
             body data-level=(level) {
                 a.skip href="#content" { "To the content" }
                 header {
-                    p { strong { (view.deployment) } " circuit breaker" }
+                    p {
+                        span.badge.live[LIVE.contains(&place.environment.as_str())] { (place.environment) }
+                        " " strong { (place.project) } " "
+                        span.soft { (place.account()) " " (place.region) }
+                    }
                     div.controls {
                         p #now data-live { "As of " (text::moment(view.now)) }
                         button #pause type="button" hidden { "Pause refreshing" }
@@ -80,14 +87,24 @@ pub fn page(view: &View<'_>) -> Markup {
                 p #trouble role="alert" {}
                 noscript { p { "Without scripts the page does not refresh by itself: load it again." } }
                 main #content tabindex="-1" {
-                    (level::level(view))
-                    (counts::counts(view))
-                    (timeline::transitions(view.history))
-                    (commands::commands(view.commands, level))
+                    (headline::hero(view))
+                    (facts::facts(view))
+                    (chart::chart(view))
+                    div.pair {
+                        (live::live(view))
+                        (rules::rules(view))
+                    }
+                    (transitions::transitions(view))
+                    (commands::commands(view))
                 }
                 footer {
                     p {
-                        "The same as JSON: " code { "curl" } " this address; with " code { "?history=100" }
+                        @if let Some(address) = place.dashboard() { a href=(address) rel="noreferrer" { "Dashboard" } ", " }
+                        @match place.runbook_address() {
+                            Some(address) => { a href=(address) rel="noreferrer" { "runbook" } },
+                            None => { "runbook: " code { (place.runbook) } },
+                        }
+                        ". The same as JSON: " code { "curl" } " this address; with " code { "?history=100" }
                         " and the whole records."
                     }
                 }

@@ -1,7 +1,6 @@
 //! Times, spans and long texts, as people read them.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -22,23 +21,34 @@ pub fn moment_and_distance(at: Timestamp, now: Timestamp) -> Markup {
     }
 }
 
-/// A length of time in its two largest units.
-pub fn span(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+/// A time of day to the second, for places where the day is clear.
+pub fn clock(at: Timestamp) -> Markup {
+    html! { time datetime=(at) { (at.strftime("%H:%M:%S")) } }
+}
+
+/// A time of today as a time of day, another one with its date.
+pub fn when(at: Timestamp, now: Timestamp) -> Markup {
+    let day = |at: Timestamp| at.strftime("%F").to_string();
+    if day(at) == day(now) {
+        clock(at)
+    } else {
+        html! { time datetime=(at) { (at.strftime("%b %-d %H:%M:%S")) } }
     }
 }
 
-/// An age, to the tenth while that matters.
-pub fn age(age: Duration) -> String {
-    if age < Duration::from_secs(10) { format!("{:.1} s", age.as_secs_f64()) } else { span(age.as_secs()) }
+/// A length of time in its two largest units.
+pub fn span(seconds: u64) -> String {
+    let (large, unit, small, smaller) = match seconds {
+        0..60 => (seconds, "s", 0, ""),
+        60..3_600 => (seconds / 60, "min", seconds % 60, "s"),
+        3_600..86_400 => (seconds / 3_600, "h", seconds / 60 % 60, "min"),
+        _ => (seconds / 86_400, "d", seconds / 3_600 % 24, "h"),
+    };
+    if small == 0 { format!("{large} {unit}") } else { format!("{large} {unit} {small} {smaller}") }
 }
 
-/// As much of `text` as takes at most `budget` bytes once it is escaped, and an ellipsis where more was there.
-/// In bytes, because the size of the page is what is limited.
+/// Returns as much of `text` as takes at most `budget` bytes once it is escaped, with an ellipsis if that is not all.
+/// In bytes, because the size of the page is limited.
 pub fn clipped(text: &str, budget: usize) -> Cow<'_, str> {
     let mut left = budget;
     let end = text.char_indices().find_map(|(at, character)| {
@@ -73,16 +83,14 @@ mod tests {
         for (seconds, expected) in [
             (0, "0 s"),
             (59, "59 s"),
-            (60, "1 min 0 s"),
+            (60, "1 min"),
             (3_599, "59 min 59 s"),
-            (3_600, "1 h 0 min"),
+            (3_600, "1 h"),
             (86_399, "23 h 59 min"),
             (90_000, "1 d 1 h"),
         ] {
             assert_eq!(span(seconds), expected);
         }
-        assert_eq!(age(Duration::from_millis(420)), "0.4 s");
-        assert_eq!(age(Duration::from_secs(75)), "1 min 15 s");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use mediatype::MediaType;
 use mediatype::names::{APPLICATION, HTML, JSON, TEXT};
 
 const PAGE: MediaType<'_> = MediaType::new(TEXT, HTML);
-/// What whoever asks for nothing in particular gets: programs do, browsers do not.
+/// The answer to a request without a preference: programs have none, browsers do.
 const DATA: MediaType<'_> = MediaType::new(APPLICATION, JSON);
 
 /// Whether the value of the header `Accept` puts a page above JSON (RFC 9110, 12.5.1).
@@ -34,7 +34,7 @@ mod tests {
             ("text/html;q=0, */*", false),
             ("image/png", false),
             ("", false),
-            ("nonsense", false),
+            ("text", false),
         ] {
             assert_eq!(prefers_html(accept), page, "{accept}");
         }

@@ -8,7 +8,7 @@
     // The same words again would be read out again.
     if (place.textContent !== text) place.textContent = text;
   };
-  // Read out even where it is what was said last: somebody did it again.
+  // Read out even if it is what was said last: the reader did it again.
   const tell = (text) => {
     const again = find("news").textContent === text;
     say(find("news"), again ? "" : text);
@@ -51,15 +51,19 @@
       const next = fresh.getElementById(part.id);
       if (!next || next.outerHTML === sent.get(part.id)) continue;
       const scrolled = [...part.querySelectorAll("[tabindex][id]")].map((each) => [each.id, each.scrollLeft]);
+      const open = [...part.querySelectorAll("details[open]")].map((each) => each.id);
+      const chosen = part.querySelector("input:checked");
       sent.set(part.id, next.outerHTML);
       part.replaceWith(next);
       for (const [id, left] of scrolled) if (find(id)) find(id).scrollLeft = left;
+      for (const id of open) if (find(id)) find(id).open = true;
+      if (chosen && find(chosen.id)) find(chosen.id).checked = true;
     }
     show();
     if (focused && find(focused)) find(focused).focus({ preventScroll: true });
     document.title = fresh.title;
     document.body.dataset.level = fresh.body.dataset.level;
-    if (fresh.body.dataset.level !== level) tell("Now " + document.querySelector("h1").textContent);
+    if (fresh.body.dataset.level !== level) tell("Now level " + fresh.body.dataset.level);
   };
 
   let paused = false;
