@@ -13,6 +13,8 @@ use simulator::{BUILT_IN, Contender, Report, Scenario, chart, simulate, table};
 const WORDS: [&str; 3] = ["policy.mode", "policy.recovery_evidence", "policy.trip_when"];
 /// The controller's setting for fallback within the request.
 const REQUEST_FALLBACK: &str = "request_path.fallback";
+/// The key of the time budget of a GET or HEAD.
+const READ_TIMEOUT: &str = \"request_path.read_timeout_milliseconds\";
 /// The contender that is no breaker at all.
 const NONE: &str = "none";
 
@@ -105,7 +107,7 @@ fn read(scenario: &str) -> Result<Scenario> {
 }
 
 fn contenders(args: &SimulateArgs) -> Result<Vec<Contender>> {
-    let is_played = |key: &str| key.starts_with("policy.") && key != "policy.preset" || key == REQUEST_FALLBACK;
+    let is_played = |key: &str| key.starts_with("policy.") && key != "policy.preset" || [REQUEST_FALLBACK, READ_TIMEOUT].contains(&key);
     if let Some(one) = args.settings.iter().find(|one| !is_played(&one.key)) {
         bail!("--set: {} is no setting of a policy; --list names them", one.key);
     }
@@ -115,7 +117,12 @@ fn contenders(args: &SimulateArgs) -> Result<Vec<Contender>> {
 
 fn contender(preset: &str, settings: &[Override]) -> Result<Contender> {
     if preset == NONE {
-        return Ok(Contender { name: "no breaker".to_owned(), policy: None, request_fallback: false });
+        return Ok(Contender {
+            name: "no breaker".to_owned(),
+            policy: None,
+            request_fallback: false,
+            read_timeout: None,
+        });
     }
     let known: Preset = match preset.parse() {
         Ok(known) => known,
@@ -124,7 +131,12 @@ fn contender(preset: &str, settings: &[Override]) -> Result<Contender> {
     let text = format!("policy.preset = \"{}\"", known.word());
     let effective = Effective::read(&format!("preset {preset}"), &text, settings)?;
     let request_fallback = effective.file.request_path.fallback;
-    Ok(Contender { name: preset.to_owned(), policy: Some(effective.policy), request_fallback })
+    Ok(Contender {
+        name: preset.to_owned(),
+        policy: Some(effective.policy),
+        request_fallback,
+        read_timeout: effective.read_timeout(),
+    })
 }
 
 fn list() -> String {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
-use breaker::Level;
+use breaker::{Level, PerLevel, RequestRules};
 use controller::{
-    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
+    CommandTarget, Controller, InvokeError, LevelReader, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
 };
 use jiff::Timestamp;
 use proptest::collection::vec;
@@ -93,18 +93,16 @@ fn answered(event: &RawValue, answer: &[u8]) -> Result<Told, TestCaseError> {
         states: StateCache::new(FirstStart, Duration::from_secs(1), Level::Maintenance),
         history: FirstStart,
         services: Service(answer),
-        service_timeouts: PerLevel { full: five, degraded: five, maintenance: five },
-        request_fallback: false,
+        rules: RequestRules { fallback: false, ..RequestRules::new(&states::policy(), PerLevel::same(five)) },
         probe_limit: ProbeLimit::new(5),
         metrics: Unrecorded,
         deployment: "bank-test".to_owned(),
-        policy: Some(states::policy()),
+        policy: states::policy(),
         commands: CommandTarget::default(),
     };
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let told = runtime.block_on(controller.handle(event, Instant::now() + five));
-    prop_assert!(told.is_ok(), "{told:?}");
-    Ok(Told::read(&told.unwrap()))
+    Ok(Told::read(&told))
 }
 
 fn event(method: &str, path: &str) -> Value {

@@ -9,6 +9,8 @@ use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::json;
+
 /// The member of the event that the controller adds.
 const CONTEXT_MEMBER: &str = "circuitBreaker";
 
@@ -129,12 +131,9 @@ pub struct BreakerContext<'a> {
     pub probe: bool,
 }
 
-/// Returns the event with the breaker's context at its end. All other bytes are unchanged.
-///
-/// # Errors
-/// Never in practice: [`Request::read`] accepted the event, so it is an object with members.
-pub fn with_breaker_context(event: &RawValue, context: &BreakerContext<'_>) -> Result<Vec<u8>, serde_json::Error> {
-    let context = serde_json::to_string(context)?;
-    let members = event.get().strip_suffix('}').ok_or_else(|| Error::custom("the event is no JSON object"))?;
-    Ok([members, ",\"", CONTEXT_MEMBER, "\":", &context, "}"].concat().into_bytes())
+/// Returns the event with the breaker's context at its end. All other bytes are unchanged. [`Request::read`] accepted
+/// the event, so it is an object with members.
+pub fn with_breaker_context(event: &RawValue, context: &BreakerContext<'_>) -> Vec<u8> {
+    let members = event.get().strip_suffix('}').unwrap_or_default();
+    [members, ",\"", CONTEXT_MEMBER, "\":", &json::text(context), "}"].concat().into_bytes()
 }

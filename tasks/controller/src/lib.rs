@@ -5,9 +5,13 @@ mod deadline;
 mod forward;
 mod http_event;
 mod invoke;
+mod json;
 mod outcome;
 mod page;
 mod probe_limit;
+mod recording;
+mod retry_after;
+mod route_headers;
 mod rules;
 mod service_answer;
 mod settings;
@@ -19,22 +23,23 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_edge::clients::HISTORY_TIMEOUTS;
-use aws_edge::metrics::{Metric, MetricLog, MetricSet, namespace};
+use aws_edge::metrics::MetricLog;
 use aws_edge::stores::state::{HistoryReader, Transitions};
-use breaker::{Policy, place_of_error};
+use breaker::{Policy, RequestRules, place_of_error};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-pub use answer::{CONTROLLER, ErrorBody, ErrorCode, PROBE_MARK};
-use answer::{Route, error_answer, json_answer, text_answer};
-pub use deadline::{LONGEST_SERVICE_TIMEOUT_MS, answer_by};
+pub use answer::{ErrorBody, ErrorCode};
+use answer::{error_answer, json_answer, text_answer};
+pub use deadline::answer_by;
 use http_event::Request;
 pub use invoke::{InvokeError, LambdaServices, PAYLOAD_LIMIT, ServiceInvoker};
-pub use outcome::ServiceOutcome;
 pub use page::CommandTarget;
 pub use probe_limit::{ProbeLimit, ProbeUnderWay};
-pub use settings::{PerLevel, Settings};
+use route_headers::RouteHeaders;
+pub use route_headers::{CONTROLLER, PROBE_MARK};
+pub use settings::Settings;
 pub use state_cache::{Current, Routing, Source, StateCache};
 pub use state_reader::{LevelReader, StoredLevel, level_of};
 pub use status::Status;
@@ -62,29 +67,25 @@ pub struct Controller<R, I, M, H> {
     pub history: H,
     /// The services.
     pub services: I,
-    /// How long each service may take.
-    pub service_timeouts: PerLevel<Duration>,
-    /// Whether a failed GET or HEAD is answered by the next level's service.
-    pub request_fallback: bool,
+    /// The rules for requests: timeouts, fallback, outcomes.
+    pub rules: RequestRules,
     /// How many probes this environment may send.
     pub probe_limit: ProbeLimit,
     /// The metric log.
     pub metrics: M,
     /// The deployment whose metrics they are.
     pub deployment: String,
-    /// The policy: when a call is slow, and the rules for the status. `None` if it is invalid; then no call is slow.
-    pub policy: Option<Policy>,
+    /// The policy, for the status.
+    pub policy: Policy,
     /// The target of operators' commands, for the status.
     pub commands: CommandTarget,
 }
 
 impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controller<R, I, M, H> {
     /// Answers one request, before `answer_by`.
-    ///
-    /// # Errors
-    /// Never in practice: every answer can be written as JSON.
-    pub async fn handle(&self, event: &RawValue, answer_by: Instant) -> Result<Box<RawValue>, serde_json::Error> {
+    pub async fn handle(&self, event: &RawValue, answer_by: Instant) -> Box<RawValue> {
         let begun = Instant::now();
+        self.metrics.request(Timestamp::now());
         let routing = self.states.routing().await;
         let refresh = async {
             if routing.refresh_due {
@@ -92,16 +93,13 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
             }
         };
         let (answer, ()) = tokio::join!(self.answer(event, &routing.current, answer_by), refresh);
-        self.record_request(&routing, begun);
+        let read_errors = self.states.take_read_errors();
+        let set = recording::of_request(&self.deployment, &routing, read_errors, begun.elapsed());
+        self.metrics.record_soon(Timestamp::now(), &set);
         answer
     }
 
-    async fn answer(
-        &self,
-        event: &RawValue,
-        current: &Current,
-        answer_by: Instant,
-    ) -> Result<Box<RawValue>, serde_json::Error> {
+    async fn answer(&self, event: &RawValue, current: &Current, answer_by: Instant) -> Box<RawValue> {
         match Request::read(event) {
             Err(error) => {
                 tracing::warn!(error.message = place_of_error(&error), "not an HTTP API event of payload format 2.0");
@@ -117,13 +115,8 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         }
     }
 
-    async fn status(
-        &self,
-        request: &Request<'_>,
-        current: &Current,
-        answer_by: Instant,
-    ) -> Result<Box<RawValue>, serde_json::Error> {
-        let mut headers = Route::own(current.level).headers();
+    async fn status(&self, request: &Request<'_>, current: &Current, answer_by: Instant) -> Box<RawValue> {
+        let mut headers = RouteHeaders::own(current.level).headers();
         headers.insert("Cache-Control", "no-store".to_owned());
         let count = match history_count(&request.raw_query_string) {
             Ok(count) => count,
@@ -137,7 +130,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         let view = View {
             current,
             history: history.as_ref(),
-            policy: self.policy.as_ref(),
+            policy: Some(&self.policy),
             deployment: &self.deployment,
             commands: &self.commands,
             now: Timestamp::now(),
@@ -172,35 +165,11 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
         tracing::warn!(error.message = problem, "the history cannot be read");
         Some(Err("the records cannot be read now".to_owned()))
     }
-
-    fn record_request(&self, routing: &Routing, begun: Instant) {
-        let current = &routing.current;
-        let counted = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        let mut metrics = vec![
-            Metric::count("Invocation", 1),
-            Metric::level("CurrentLevel", current.level),
-            Metric::milliseconds("ResponseTime", milliseconds(begun.elapsed())),
-        ];
-        if let Some(state) = &current.state {
-            metrics.push(Metric::count("FailureCount", counted(state.failure_count)));
-            metrics.push(Metric::count("SuccessCount", counted(state.success_count)));
-        }
-        // Log lines are billed by the byte, and the age of a fresh state tells nothing.
-        if let Some(age) = current.age.filter(|_| !routing.fresh) {
-            metrics.push(Metric::seconds("StateAgeSeconds", age.as_secs_f64()));
-        }
-        let errors = self.states.take_read_errors();
-        if errors > 0 {
-            metrics.push(Metric::count("StateReadErrors", errors));
-        }
-        let set = MetricSet::of_deployment(namespace::CONTROLLER, &self.deployment, metrics);
-        self.metrics.record(Timestamp::now(), &set);
-    }
 }
 
 /// Returns the API's description.
-fn description(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
-    let mut headers = Route::own(current.level).headers();
+fn description(request: &Request<'_>, current: &Current) -> Box<RawValue> {
+    let mut headers = RouteHeaders::own(current.level).headers();
     if !request.is_read() {
         headers.insert("Allow", "GET, HEAD".to_owned());
         let message = "The description of the API can only be read.";
@@ -210,8 +179,8 @@ fn description(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>
 }
 
 /// Answers requests whose path resembles the status route but does not match it.
-fn no_status(request: &Request<'_>, current: &Current) -> Result<Box<RawValue>, serde_json::Error> {
-    let mut headers = Route::own(current.level).headers();
+fn no_status(request: &Request<'_>, current: &Current) -> Box<RawValue> {
+    let mut headers = RouteHeaders::own(current.level).headers();
     if request.method() == "GET" {
         let message = "There is nothing here; the breaker's status is at GET /circuit-breaker, spelled exactly so.";
         return error_answer(404, headers, ErrorCode::NotFound, message);

@@ -161,16 +161,6 @@ async fn the_breaker_cannot_be_changed_over_http() {
 }
 
 #[tokio::test]
-async fn without_a_valid_policy_requests_are_served() {
-    let controller = TestController { policy: None, ..controller(Ok(stored(2)), answer(200)) };
-    let status = ask(&controller, &event("GET", "/circuit-breaker")).await;
-    let body: Value = serde_json::from_str(status["body"].as_str().unwrap()).unwrap();
-    assert_eq!((&status["statusCode"], &body["circuitBreaker"]["thresholds"]), (&json!(200), &Value::Null));
-    assert_eq!(body["circuitBreaker"]["currentLevel"], 2);
-    assert_eq!(ask(&controller, &event("GET", "/account/1")).await["statusCode"], 200);
-}
-
-#[tokio::test]
 async fn something_that_is_no_http_event_is_a_400() {
     let controller = controller(Ok(stored(1)), answer(200));
     let with_context = |context: Value| {

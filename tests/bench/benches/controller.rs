@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use aws_edge::embedded_metrics::EmbeddedMetricLog;
-use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
-use breaker::{Level, Policy, PolicySettings, Stored, SystemState};
+use breaker::{Level, PerLevel, Policy, PolicySettings, RequestRules, Stored, SystemState};
 use controller::{
-    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
-    level_of,
+    CommandTarget, Controller, InvokeError, LevelReader, ProbeLimit, ServiceInvoker, StateCache, StoredLevel, level_of,
 };
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
@@ -51,15 +49,6 @@ impl ServiceInvoker for Service {
     }
 }
 
-/// Writes the line as the real one does, and drops it.
-struct Lines(EmbeddedMetricLog);
-
-impl MetricLog for Lines {
-    fn record(&self, now: Timestamp, metrics: &MetricSet) {
-        drop(black_box(self.0.line(now, metrics)));
-    }
-}
-
 fn event(body: &str) -> Result<Box<RawValue>> {
     Ok(to_raw_value(&json!({
         "version": "2.0",
@@ -85,13 +74,12 @@ fn main() -> Result<()> {
         let controller = Controller {
             states: StateCache::new(State(state.clone()), Duration::from_hours(1), Level::Maintenance),
             history: NoHistory,
-            service_timeouts: PerLevel { full: TIME, degraded: TIME, maintenance: TIME },
-            request_fallback: true,
-            probe_limit: ProbeLimit::of(Some(&policy)),
+            rules: RequestRules::new(&policy, PerLevel::same(TIME)),
+            probe_limit: ProbeLimit::from(&policy),
             services: Service(answer.to_string().into_bytes()),
-            metrics: Lines(EmbeddedMetricLog::default()),
+            metrics: EmbeddedMetricLog::new(std::io::sink()),
             deployment: "bank-bench".to_owned(),
-            policy: Some(policy),
+            policy,
             commands: CommandTarget::default(),
         };
         let event = event(&body)?;

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
-use breaker::{Level, Policy, PolicySettings, SystemState, TransitionRecord};
+use breaker::{Level, PerLevel, Policy, PolicySettings, RequestRules, SystemState, TransitionRecord};
 use controller::{
-    CommandTarget, Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
+    CommandTarget, Controller, InvokeError, LevelReader, ProbeLimit, ServiceInvoker, StateCache, StoredLevel,
 };
 use jiff::Timestamp;
 use serde_json::value::RawValue;
@@ -225,14 +225,24 @@ pub fn with_history<H: HistoryReader>(
             delays: at_once(),
             sent: Mutex::default(),
         },
-        service_timeouts: five_seconds(),
-        request_fallback: true,
+        rules: RequestRules::new(&policy(), five_seconds()),
         probe_limit: ProbeLimit::new(policy().probe_limit_per_second()),
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
-        policy: Some(policy()),
+        policy: policy(),
         commands: CommandTarget::default(),
     }
+}
+
+/// The controller under another policy.
+pub fn under(policy: Policy, controller: TestController) -> TestController {
+    TestController { rules: RequestRules::new(&policy, five_seconds()), policy, ..controller }
+}
+
+/// Whether a caller is told to wait as long as at level 1.
+pub fn waits(answer: &Value) -> bool {
+    let seconds = answer["headers"]["Retry-After"].as_str().and_then(|text| text.parse::<u32>().ok());
+    seconds.is_some_and(|seconds| (5..=10).contains(&seconds))
 }
 
 /// No service takes any time.
@@ -279,5 +289,5 @@ pub async fn ask_raw<R: LevelReader, I: ServiceInvoker, H: HistoryReader>(
     event: &str,
 ) -> Value {
     let event = RawValue::from_string(event.to_owned()).unwrap();
-    serde_json::from_str(controller.handle(&event, no_hurry()).await.unwrap().get()).unwrap()
+    serde_json::from_str(controller.handle(&event, no_hurry()).await.get()).unwrap()
 }

@@ -19,8 +19,8 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use axum::serve::ListenerExt;
-use breaker::Level;
-use controller::{CommandTarget, Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
+use breaker::{Level, PerLevel, RequestRules};
+use controller::{CommandTarget, Controller, LambdaServices, ProbeLimit, StateCache, StoredLevel};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket};
@@ -294,12 +294,11 @@ pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
         history: history_table(dynamodb_url),
         states: StateCache::new(table, TTL, Level::Maintenance),
         services: LambdaServices { client: lambda_without_retries(&config(lambda_url)), functions },
-        service_timeouts: five_seconds(),
-        request_fallback: true,
+        rules: RequestRules::new(&policy(), five_seconds()),
         probe_limit: ProbeLimit::new(policy().probe_limit_per_second()),
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
-        policy: Some(policy()),
+        policy: policy(),
         commands: CommandTarget::default(),
     }
 }

@@ -314,20 +314,12 @@ async fn the_page_stays_below_30_kilobytes_whatever_people_write() {
             ..state(Level::Degraded)
         };
         let policy = breaker::Policy::new(breaker::PolicySettings::production()).unwrap();
-        let controller = TestController { policy: Some(policy), ..showing(state, records) };
+        let controller = common::under(policy, showing(state, records));
         let bytes = browse(&controller).await["body"].as_str().unwrap().len();
         println!("{bytes} bytes with {character:?} in every text");
         assert!(bytes < 30_000, "{bytes} bytes of {character}");
         assert_eq!(Page::of(&controller).await.texts("#transitions tbody tr").len(), 20);
     }
-}
-
-#[tokio::test]
-async fn without_a_valid_policy_the_page_shows_bare_counts() {
-    let page = Page::of(&TestController { policy: None, ..showing(state(Level::Degraded), Vec::new()) }).await;
-    let counts = page.text("#counts");
-    assert!(counts.contains("make no sense") && counts.contains("Failures: 4; successes in a row: 2."), "{counts}");
-    assert!(page.texts("meter").is_empty() && !counts.contains("Recovery"), "{counts}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use breaker::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::common::TestController;
+use crate::common;
 use crate::{Page, browse, showing, state};
 
 fn ago(seconds: i64) -> Timestamp {
@@ -19,8 +19,7 @@ fn production() -> PolicySettings {
 
 /// The page for a state and these records, under a policy.
 async fn page(settings: PolicySettings, state: SystemState, records: Vec<TransitionRecord>) -> Page {
-    let policy = Some(Policy::new(settings).unwrap());
-    Page::of(&TestController { policy, ..showing(state, records) }).await
+    Page::of(&common::under(Policy::new(settings).unwrap(), showing(state, records))).await
 }
 
 /// The record of the transition that led to a state of [`state`], with numbers.
@@ -236,8 +235,7 @@ async fn the_page_stays_below_30_kilobytes() {
             hold: hold.map(|()| held(level)),
             ..state(level)
         };
-        let policy = Some(Policy::new(production()).unwrap());
-        let controller = TestController { policy, ..showing(state, records) };
+        let controller = common::under(Policy::new(production()).unwrap(), showing(state, records));
         let bytes = browse(&controller).await["body"].as_str().unwrap().len();
         println!("level {level}, held: {}: {bytes} bytes", hold.is_some());
         assert!(bytes < 30_000, "{bytes} bytes");

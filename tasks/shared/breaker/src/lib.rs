@@ -11,6 +11,8 @@ mod function_keys;
 mod hints;
 mod level;
 mod look_again;
+mod per_level;
+mod plan;
 mod policy;
 mod probing;
 mod records;
@@ -32,9 +34,13 @@ pub use hints::{
 };
 pub use level::{Level, NotALevel};
 pub use look_again::{FallRule, SECONDS_BETWEEN_ALARM_LOOKS, SECONDS_OF_LOOKS, half_fulfilled, looks_again};
-pub use policy::{
-    Mode, NUMBERS, Number, PROBE_REST_FACTOR, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen,
+pub use per_level::PerLevel;
+pub use plan::{
+    Call, LONGEST_SERVICE_TIMEOUT_MS, MIN_CALL_TIME, OutcomeCounts, Plan, Purpose, RequestRules, SERVICE_TIMEOUT_MS,
+    SHORTEST_SERVICE_TIMEOUT_MS, ServiceOutcome, Step,
 };
+pub use policy::{Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+pub use probing::ProbeAllowance;
 pub use records::{
     COMMAND_PREFIX, CommandRecord, LastKnown, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
     transition_key,

@@ -16,7 +16,7 @@ const EACH_MINUTE: Row = Row {
     advice: "",
 };
 
-pub(super) const ROWS: [Row; 28] = [
+pub(super) const ROWS: [Row; 29] = [
     Row {
         name: "alarm-processor-errors",
         anchor: "alarm-processor-errors",
@@ -246,6 +246,14 @@ pub(super) const ROWS: [Row; 28] = [
         threshold: Threshold::StaleState,
         advice: "A controller cannot read the state and serves at the level that it read last. Look whether \
                  DynamoDB and the key answer. A forced level does not reach it until then.",
+        ..EACH_MINUTE
+    },
+    Row {
+        name: "state-unknown",
+        anchor: "state-unknown",
+        source: Source::Own("CircuitBreaker/Controller", "StateUnknown"),
+        advice: "Callers got the fallback level, because a controller that started could not read the state. Look \
+                 whether DynamoDB and the key answer. Environments that had read the state before serve on.",
         ..EACH_MINUTE
     },
     Row {

@@ -12,9 +12,6 @@ use crate::recovery::BAD_PROBES_COUNT;
 pub(crate) use settings::{LONGEST_SECONDS, MAX_OUTCOMES};
 pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
 
-/// An environment's pause after a probe, as a multiple of the probe's duration.
-pub const PROBE_REST_FACTOR: u32 = 9;
-
 /// An invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}: {problem}")]
