@@ -14,7 +14,7 @@ const WORDS: [&str; 3] = ["policy.mode", "policy.recovery_evidence", "policy.tri
 /// The controller's setting for fallback within the request.
 const REQUEST_FALLBACK: &str = "request_path.fallback";
 /// The key of the time budget of a GET or HEAD.
-const READ_TIMEOUT: &str = \"request_path.read_timeout_milliseconds\";
+const READ_TIMEOUT: &str = "request_path.read_timeout_milliseconds";
 /// The contender that is no breaker at all.
 const NONE: &str = "none";
 
@@ -107,7 +107,9 @@ fn read(scenario: &str) -> Result<Scenario> {
 }
 
 fn contenders(args: &SimulateArgs) -> Result<Vec<Contender>> {
-    let is_played = |key: &str| key.starts_with("policy.") && key != "policy.preset" || [REQUEST_FALLBACK, READ_TIMEOUT].contains(&key);
+    let is_played = |key: &str| {
+        key.starts_with("policy.") && key != "policy.preset" || [REQUEST_FALLBACK, READ_TIMEOUT].contains(&key)
+    };
     if let Some(one) = args.settings.iter().find(|one| !is_played(&one.key)) {
         bail!("--set: {} is no setting of a policy; --list names them", one.key);
     }

@@ -40,7 +40,8 @@ impl ProbeLimit {
     /// ended or dropped.
     pub fn begin(&self) -> Option<ProbeUnderWay<'_>> {
         let begun = self.now();
-        self.allowance().begin(begun).then_some(ProbeUnderWay { limit: self, begun, has_ended: false })
+        let is_allowed = self.allowance().begin(begun);
+        is_allowed.then(|| ProbeUnderWay { limit: self, begun, has_ended: false })
     }
 
     fn end(&self, begun: Duration, outcome: ServiceOutcome) {

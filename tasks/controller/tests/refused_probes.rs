@@ -115,7 +115,7 @@ async fn after_a_probe_an_environment_rests_nine_times_as_long() {
         probes.extend((asked[0].level == 1).then_some(before.as_secs()));
         tokio::time::advance(Duration::from_millis(500)).await;
     }
-    assert_eq!(probes, [0, 30, 60], "3 s of each 30");
+    assert_eq!(probes, [0, 15, 30, 45, 60], "1.5 s of each 15");
 }
 
 #[tokio::test(start_paused = true)]

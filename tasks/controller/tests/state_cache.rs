@@ -234,41 +234,6 @@ async fn the_first_request_retries_a_failed_first_read() {
     assert_eq!(route(&cache).await, 2);
 }
 
-/// The table hangs while an environment starts. The start has waited long enough, so its first request waits for no
-/// read.
-#[tokio::test(start_paused = true)]
-async fn a_start_waits_for_its_first_read_and_its_request_for_none() {
-    let table = Table::at_level(2);
-    table.takes(Duration::from_hours(1));
-    let cache = cache(&table);
-    let begun = Instant::now();
-    cache.prime().await;
-    assert_eq!(route(&cache).await, 3);
-    assert_eq!((begun.elapsed(), table.reads()), (Duration::from_millis(1_500), 1));
-}
-
-/// On a busy machine 13 of 3,000 callers got level 3, because the first reads of new environments took 600 ms.
-#[tokio::test(start_paused = true)]
-async fn a_first_read_that_comes_late_is_waited_for() {
-    let table = Table::at_level(1);
-    table.takes(Duration::from_millis(1_400));
-    let cache = cache(&table);
-    cache.prime().await;
-    assert_eq!(route(&cache).await, 1);
-    assert_eq!(cache.routing().await.unknown_for, None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unknown_state_has_an_age() {
-    let table = Table::at_level(1);
-    table.fails();
-    let cache = cache(&table);
-    cache.prime().await;
-    advance(Duration::from_mins(2)).await;
-    assert_eq!(route(&cache).await, 3);
-    assert_eq!(cache.routing().await.unknown_for, Some(Duration::from_mins(2)));
-}
-
 /// A single older read comes from a replica that lags. A second one means that an operator restored an old item.
 #[tokio::test(start_paused = true)]
 async fn a_lagging_replica_is_ignored_until_it_persists() {

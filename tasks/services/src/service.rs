@@ -116,7 +116,9 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     fn route(&self, request: &Request) -> Response {
         let path: Vec<_> = request.raw_path.trim_matches('/').split('/').collect();
         match (request.method(), path.as_slice()) {
-            ("GET", ["account", id]) => with_account(id, |id| self.aged(Response::json(200, &json!(account(id, self.level))))),
+            ("GET", ["account", id]) => {
+                with_account(id, |id| self.aged(Response::json(200, &json!(account(id, self.level)))))
+            }
             ("GET", ["account", id, "transactions"]) => with_account(id, |id| match transactions(id, self.level) {
                 Some(transactions) => self.aged(Response::json(200, &json!(transactions))),
                 None => Response::declined(self.level, "Transactions are"),

@@ -51,12 +51,11 @@ impl Environment {
         Self::start_where(true, dynamodb, lambda, variables)
     }
 
-    /// Starts the controller where a runtime API takes extensions, or takes none.
+    /// Starts the controller where the runtime API takes extensions, or fails to.
     pub fn start_where(takes_extensions: bool, dynamodb: &str, lambda: &str, variables: &[(&str, &str)]) -> Self {
         let (events, receiver) = mpsc::unbounded_channel();
         let api = Arc::new(RuntimeApi { events: tokio::sync::Mutex::new(receiver), answers: Mutex::default() });
-        let router = runtime_api(Arc::clone(&api));
-        let stub = Stub::serve(if takes_extensions { router.merge(extensions()) } else { router });
+        let stub = Stub::serve(runtime_api(Arc::clone(&api)).merge(extensions(takes_extensions)));
         let mut command = Command::new(env!("CARGO_BIN_EXE_controller"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("AWS_") {
@@ -185,8 +184,11 @@ fn runtime_api(api: Arc<RuntimeApi>) -> Router {
         .with_state(api)
 }
 
-fn extensions() -> Router {
-    let register = async || {
+fn extensions(are_taken: bool) -> Router {
+    let register = async move || {
+        if !are_taken {
+            return Response::builder().status(StatusCode::INTERNAL_SERVER_ERROR).body(Body::empty()).unwrap();
+        }
         let identifier = ("Lambda-Extension-Identifier", "00000000-0000-4000-8000-000000000000");
         Response::builder().header(identifier.0, identifier.1).body(Body::from("{}")).unwrap()
     };

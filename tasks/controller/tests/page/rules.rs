@@ -61,7 +61,7 @@ fn held(level: Level) -> Hold {
 async fn each_active_rule_shows_what_it_needs_and_saw() {
     let rate = "10 % failures among at least 25 calls within 40 s";
     let run = "the newest 10 calls failed, none succeeded";
-    let slow = "50 % take 3000 ms or longer among at least 25 calls within 40 s";
+    let slow = "50 % take 1500 ms or longer among at least 25 calls within 40 s";
     let probes = |better: &str| format!("20 probes of level {better}, less than 10 % failed or slow");
     for (level, expected) in [
         (

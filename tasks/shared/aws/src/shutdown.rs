@@ -7,7 +7,7 @@
 use std::future::pending;
 use std::time::Duration;
 
-use http::{Method, Request, Uri};
+use http::{Method, Request, StatusCode, Uri};
 use lambda_runtime::Error;
 use lambda_runtime_api_client::PooledClient;
 use lambda_runtime_api_client::body::Body;
@@ -40,7 +40,7 @@ impl Shutdown {
     pub async fn register(environment: &Environment) -> Self {
         let registered = timeout(REGISTRATION_LIMIT, Registered::new(environment)).await;
         let problem = match registered {
-            Ok(Ok(registered)) => return Self(Some(registered)),
+            Ok(Ok(registered)) => return Self(registered),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the runtime API does not answer in time".to_owned(),
         };
@@ -68,18 +68,23 @@ impl Shutdown {
 }
 
 impl Registered {
-    async fn new(environment: &Environment) -> Result<Self, Error> {
+    /// Registers the extension. Returns `None` if the runtime API takes no extensions, as that of an emulator.
+    async fn new(environment: &Environment) -> Result<Option<Self>, Error> {
         let endpoint: Uri = environment.required("AWS_LAMBDA_RUNTIME_API")?.parse()?;
         let client = PooledClient::builder().with_endpoint(endpoint).build();
         // Before Lambda may send it.
         let signal = signal(SignalKind::terminate())?;
         let body = Body::from(r#"{"events":[]}"#);
         let answer = client.call(request(Method::POST, REGISTER, ("Lambda-Extension-Name", NAME), body)?).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            tracing::info!("the runtime API takes no extensions: no signal of the environment's end");
+            return Ok(None);
+        }
         if !answer.status().is_success() {
             return Err(format!("the registration is answered {}", answer.status()).into());
         }
         let id = answer.headers().get("Lambda-Extension-Identifier").ok_or("the registration has no identifier")?;
-        Ok(Self { client, id: id.to_str()?.to_owned(), signal })
+        Ok(Some(Self { client, id: id.to_str()?.to_owned(), signal }))
     }
 }
 
