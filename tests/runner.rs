@@ -8,28 +8,26 @@
     reason = "a test may fail where it stands"
 )]
 
-use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{ChildStdout, Command};
 
 /// Longer than the set-up takes on a busy machine.
 const DEADLINE: Duration = Duration::from_mins(5);
 
-/// The process that runs the local AWS for this one.
-fn server_of(runner: u32) -> String {
-    let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-    let mut servers = processes.filter(|process| {
-        let parent = fs::read_to_string(process.join("stat")).ok().and_then(|stat| {
-            let (_, fields) = stat.rsplit_once(") ")?;
-            fields.split(' ').nth(1)?.parse().ok()
-        });
-        let command = fs::read(process.join("cmdline")).unwrap_or_default();
-        parent == Some(runner) && String::from_utf8_lossy(&command).contains("launcher.py")
+/// Kills the process that runs the local AWS for this one.
+fn kill_server_of(runner: u32) {
+    let mut system = System::new();
+    let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always);
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
+    let mut servers = system.processes().values().filter(|process| {
+        process.parent() == Some(Pid::from_u32(runner))
+            && process.cmd().iter().any(|argument| argument.to_string_lossy().ends_with("launcher.py"))
     });
-    servers.next().expect("a local AWS").file_name().unwrap().to_string_lossy().into_owned()
+    assert!(servers.next().expect("a local AWS").kill());
 }
 
 type Output = Lines<BufReader<ChildStdout>>;
@@ -99,8 +97,7 @@ async fn the_runner_ignores_proxies_and_explains_its_exit() {
         traffic_finds_the_bank().await;
         let told = tokio::time::timeout(DEADLINE, falls(&mut output, address)).await.expect("a transition in time");
         assert!(told.contains("level 1 -> 2"), "{told}");
-        let server = server_of(runner.id().unwrap());
-        assert!(Command::new("kill").args(["-KILL", &server]).status().await.unwrap().success());
+        kill_server_of(runner.id().unwrap());
     }
     let ended = tokio::time::timeout(DEADLINE, runner.wait()).await.expect("an end").unwrap();
     let mut said = String::new();

@@ -5,6 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
@@ -46,14 +47,14 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // None when it has ended and was waited for.
-        let Some(group) = self.0.id() else { return };
-        let group = format!("-{group}");
-        signal("TERM", &[&group]);
+        let Some(group) = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed())) else { return };
+        // Fails only if the whole group has ended.
+        let _ = kill_process_group(group, Signal::TERM);
         let begun = Instant::now();
         while matches!(self.0.try_wait(), Ok(None)) && begun.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(20));
         }
-        signal("KILL", &[&group]);
+        let _ = kill_process_group(group, Signal::KILL);
     }
 }
 
@@ -63,13 +64,6 @@ async fn text(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<String>
         stream.read_to_end(&mut bytes).await?;
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Signals processes, or a process group by its number with a minus. The shell does it, because the
-/// standard library cannot without unsafe code.
-pub(crate) fn signal(name: &str, processes: &[&str]) {
-    let script = format!("kill -s {name} -- {}", processes.join(" "));
-    let _ = std::process::Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status();
 }
 
 #[cfg(test)]

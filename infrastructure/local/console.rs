@@ -12,11 +12,11 @@ use jiff::Timestamp;
 use serde_json::json;
 use stacks::Names;
 
-use crate::cloudwatch::AlarmStatus;
-use crate::cloudwatch::alarm::{AlarmDefinition, AlarmState, MissingData};
 use crate::progress::Progress;
 use crate::tally::{Count, Counts, Rates};
 use crate::watch::line;
+use cloudwatch_stand_in::AlarmStatus;
+use cloudwatch_stand_in::definition::{AlarmDefinition, AlarmState, MissingData};
 
 /// Columns of a terminal that every user has.
 const LINE: usize = 80;
@@ -265,6 +265,9 @@ fn about(state: &SystemState, now: Timestamp) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use breaker::{Hold, Level, Policy, PolicySettings};
+    use cloudwatch_stand_in::definition::{Actions, Comparison};
+    use cloudwatch_stand_in::series::{Metric, SeriesKey, Statistic};
+    use cloudwatch_stand_in::watched::Watched;
     use jiff::SignedDuration;
 
     use super::*;
@@ -295,7 +298,21 @@ mod tests {
     }
 
     fn alarm(name: &str, state: AlarmState) -> AlarmStatus {
-        let (name, definition) = (format!("bank-{name}-dev"), crate::cloudwatch::alarm_tests::alarm());
+        let name = format!("bank-{name}-dev");
+        let metric = Metric { namespace: "Bank".to_owned(), name: "Error".to_owned(), dimensions: BTreeMap::new() };
+        let definition = AlarmDefinition {
+            name: name.clone(),
+            arn: format!("arn:aws:cloudwatch:us-east-1:000000000000:alarm:{name}"),
+            description: None,
+            watched: Watched::Metric(SeriesKey { metric, statistic: Statistic::Sum, period_seconds: 10 }),
+            evaluation_periods: 3,
+            datapoints_to_alarm: None,
+            threshold: 5.0,
+            comparison: Comparison::GreaterThanOrEqualToThreshold,
+            missing_data: MissingData::Missing,
+            actions: Actions::default(),
+            configured_at: None,
+        };
         AlarmStatus { name, state, reason: String::new(), since: Timestamp::UNIX_EPOCH, definition }
     }
 

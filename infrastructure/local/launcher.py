@@ -27,8 +27,9 @@ threading.Thread(target=die_with_starter, daemon=True).start()
 # The server's Lambda runtime API waits on Nagle's algorithm otherwise: 40 ms an invocation.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
+import worker_logs  # noqa: E402, F401
 from ministack.app import main  # noqa: E402
-from ministack.services import apigateway, lambda_svc  # noqa: E402
+from ministack.services import apigateway, cloudwatch, lambda_svc  # noqa: E402
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # noqa: E402
 
 # The emulator decodes the body of a text type and replaces what is not UTF-8. AWS documents no such
@@ -53,6 +54,10 @@ def is_text(content_type):
 
 apigateway._invoke_lambda_proxy = invoke_with_body
 apigateway._v2_request_body_is_text = is_text
+
+# The runner evaluates the alarms and sends their messages, as CloudWatch documents it.
+cloudwatch._evaluate_alarm = lambda alarm: None
+cloudwatch._dispatch_alarm_actions = lambda alarm, old_state, new_state, reason: None
 
 record_of_metric_alarm = provisioners._cw_metric_alarm_record
 

@@ -3,7 +3,6 @@
 
 pub mod advice;
 pub mod artifacts;
-pub mod cloudwatch;
 pub mod command;
 pub mod console;
 pub mod demo;

@@ -85,6 +85,8 @@ impl Server {
             .current_dir(folder.path())
             .env("AWS_ENDPOINT_URL", seen_at.unwrap_or(&endpoint))
             .env("LOCAL_AWS_NAMED_FUNCTIONS", named.to_string())
+            // The launcher's modules lie beside it, in the source folder.
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
@@ -101,9 +103,9 @@ impl Server {
         let mut process = command.spawn().context(
             "the local AWS cannot be started: remove the folder `local` in the target folder, and it is set up anew",
         )?;
-        let group = process.id().ok_or_else(|| anyhow!("the local AWS ended before it began"))?;
+        let id = process.id().ok_or_else(|| anyhow!("the local AWS ended before it began"))?;
         let lifeline = process.stdin.take();
-        Ok(Self { process, lifeline, endpoint, lambdas: Lambdas::of_group(group), folder })
+        Ok(Self { process, lifeline, endpoint, lambdas: Lambdas::of_server(id), folder })
     }
 
     /// `None` once it answers; how it ended where it ended before.

@@ -6,12 +6,12 @@ use anyhow::{Error, Result, anyhow};
 use aws_config::SdkConfig;
 
 use crate::artifacts;
-use crate::cloudwatch::{AlarmStatus, StandIn};
 use crate::deployment::{DeployOptions, Deployment, deploy};
 use crate::lambdas::Lambdas;
 use crate::progress::Progress;
 use crate::python::Python;
 use crate::server::Server;
+use cloudwatch_stand_in::{AlarmStatus, StandIn};
 
 /// A local AWS with replacements for its missing parts. Deploy into it as often as you like.
 /// Dropping it ends everything that it started.

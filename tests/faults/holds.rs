@@ -1,6 +1,6 @@
 //! An operator pins a level, and lets go of it.
 
-use breaker::{Level, Outcome, TransitionRequest};
+use breaker::{Cause, Level, Outcome, TransitionRequest};
 use serde_json::json;
 
 use crate::common::{eventually, force_to, with};
@@ -28,9 +28,9 @@ fn after_a_hold_only_fresh_evidence_counts() {
         system.fail_until_seen(6).await;
         let evaluated = system.evaluate().await.unwrap();
         assert_ne!(evaluated["outcome"], "transition");
-        let reason = evaluated["reason"].as_str().unwrap();
-        assert!(reason.starts_with("held at level 1 until"), "{reason}");
-        assert!(reason.contains("would have gone to level 2"), "{reason}");
+        let cause = &evaluated["cause"];
+        assert_eq!((&cause["kind"], &cause["to"]), (&json!("prevented"), &json!(2)), "{cause}");
+        assert_eq!((&cause["prevented"]["by"], &cause["prevented"]["level"]), (&json!("hold"), &json!(1)), "{cause}");
         // The alarm that those failures raised looks too, and moves nothing either.
         system.queue_is_empty().await;
         assert_eq!(system.epoch().await, epoch);
@@ -53,13 +53,14 @@ fn after_a_hold_only_fresh_evidence_counts() {
         for (command, name, who) in [(&hold, &name, "alice"), (&release, &released, "bob")] {
             assert_eq!((&command.name, command.outcome, command.epoch), (name, Outcome::Record, epoch));
             assert_eq!((command.from, command.to), (Level::Full, Level::Full));
-            assert!(command.reason.contains(who), "{}", command.reason);
+            let cause = command.cause.as_ref().unwrap().known();
+            assert!(matches!(cause, Some(Cause::Command(cause)) if cause.requested_by == who), "{cause:?}");
             assert!(command.execution.ends_with(name.as_str()));
         }
         assert!(hold.version < release.version);
         assert!(matches!(&hold.request, TransitionRequest::Force(force) if force.hold_minutes == Some(60)));
         let again = system.execute(&release_again()).await.unwrap();
-        assert_eq!((&again["outcome"], &again["reason"]), (&json!("none"), &json!("no hold to end at level 2")));
+        assert_eq!(again["cause"], json!({"kind": "noEffect", "because": "noHold", "level": 2}));
     });
 }
 

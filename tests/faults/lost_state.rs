@@ -1,5 +1,6 @@
 //! The state item is deleted, corrupt, or replaced by an old copy.
 
+use breaker::{Cause, Level};
 use serde_json::json;
 
 use crate::common::{Executed, STATE, System, force_to, with};
@@ -40,7 +41,9 @@ async fn is_repaired(system: &System, damaged: impl AsyncFnOnce(), problem: &str
     system.routed(1, "table").await;
     let record = system.history().await.pop().unwrap();
     assert_eq!(record.epoch, before + 1);
-    assert!(record.reason.starts_with("repaired at level 1 (last known level 2) by an operator"), "{}", record.reason);
+    let Some(Cause::Repair(repair)) = record.cause.as_ref().unwrap().known() else { panic!("{record:?}") };
+    assert_eq!((repair.last_known, repair.level), (Level::Degraded, Level::Full));
+    assert_eq!(repair.requested_by, "an operator");
     system.evaluate().await.unwrap();
 }
 
@@ -68,7 +71,7 @@ fn an_old_copy_of_the_same_epoch_is_found_out_by_a_repair() {
         system.put_item(old).await;
 
         let repaired = system.execute(&with(force_to(1), json!({"repair": true, "holdMinutes": 30}))).await.unwrap();
-        assert!(repaired["reason"].as_str().unwrap().starts_with("repaired at level 1"), "{repaired}");
+        assert_eq!((&repaired["cause"]["kind"], &repaired["cause"]["level"]), (&json!("repair"), &json!(1)));
         assert_eq!(repaired["newState"]["epoch"], before + 1);
         assert_eq!(system.epoch().await, before + 1);
     });

@@ -145,7 +145,7 @@ fn decides(state: &SystemState) -> Result<(), TestCaseError> {
         }
         let _ = state.recovery_allowed_at(&policy(), now());
         if let Ok(decision) = decide(state, &policy(), &request, &Evidence::default(), now()) {
-            prop_assert!(decision.next.is_none_or(|next| next.version == state.version + 1));
+            prop_assert!(decision.next().is_none_or(|next| next.version == state.version + 1));
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What is told of a transition; nothing here fails the execution.
 
+use breaker::TransitionRequest;
 use breaker::contract::{EMIT_METRICS_ERRORS, Evaluation};
 use serde_json::{Value, json};
 
@@ -129,6 +130,10 @@ async fn the_notification_says_what_happened_and_sns_takes_it() {
         let state = &evaluation.write.as_ref().unwrap().state;
         assert_eq!(message["deployment"], "${Deployment}");
         assert_eq!(message["reason"], evaluation.reason);
+        assert_eq!(message["cause"], json(&evaluation.cause));
+        let parsed = TransitionRequest::parse(request.clone()).unwrap();
+        assert_eq!(message["requestedBy"], parsed.requested_by());
+        assert_eq!(message.get("wokenBy"), parsed.woken_by().map(Value::from).as_ref());
         assert_eq!(message["epoch"], state.epoch);
         assert_eq!(message["at"], json(&state.last_updated));
         assert_eq!((&message["trigger"], &message["request"]), (&request["trigger"], &request));

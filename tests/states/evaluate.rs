@@ -69,5 +69,5 @@ async fn an_evaluation_is_retried_caught_and_decided_on() {
     assert!(execution["arn"].as_str().unwrap().ends_with(execution["name"].as_str().unwrap()), "{execution}");
     assert_eq!(run.output_of(TASK), &json(&nothing()), "the metadata of the call go no further");
     let [metrics] = run.arguments_of("EmitMetrics")[..] else { panic!("{:?}", run.calls) };
-    assert_eq!(metrics["Payload"], json!({"outcome": "none", "state": nothing().new_state}));
+    assert_eq!(metrics["Payload"], json!({"outcome": "none", "state": nothing().new_state, "cause": nothing().cause}));
 }

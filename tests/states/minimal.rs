@@ -25,6 +25,7 @@ fn bare(evaluation: Evaluation) -> Evaluation {
     write.state = SystemState { current_level, version, epoch, ..bare_state() };
     if let Some(record) = &mut write.transition {
         (record.request, record.evidence, record.policy) = (None, None, None);
+        (record.cause, record.woken_by) = (None, None);
     }
     write.command = None;
     let new_state = write.state.clone();

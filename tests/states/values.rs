@@ -159,7 +159,7 @@ pub fn breaks(error: &str) -> Value {
 
 /// Returns what the execution answers from an evaluation.
 pub fn done(evaluation: &Value) -> Value {
-    let always = ["outcome", "dryRun", "from", "to", "reason", "evidence", "policy", "oldState", "newState"];
+    let always = ["outcome", "dryRun", "from", "to", "reason", "cause", "evidence", "policy", "oldState", "newState"];
     let member = |name| (name, evaluation.get(name).cloned().unwrap_or_else(|| json!({})));
     let sometimes = ["prevented", "endedHold", "recoveryAllowedAt"];
     let present = sometimes.into_iter().filter_map(|name| Some((name, evaluation.get(name)?.clone())));

@@ -122,7 +122,8 @@ async fn a_write_is_retried_repeated_after_a_race_and_announced() {
     let [write] = run.arguments_of(TASK)[..] else { panic!("{:?}", run.calls) };
     assert_eq!(write["Payload"], json(&transition().write));
     let [metrics] = run.arguments_of("EmitTransitionMetrics")[..] else { panic!("{:?}", run.calls) };
-    assert_eq!(metrics["Payload"], json!({"outcome": "transition", "state": transition().new_state}));
+    let Evaluation { new_state, cause, .. } = transition();
+    assert_eq!(metrics["Payload"], json!({"outcome": "transition", "state": new_state, "cause": cause}));
     let [metrics] = runs["prevented for the first time"].arguments_of("EmitTransitionMetrics")[..] else {
         panic!("{run:?}")
     };

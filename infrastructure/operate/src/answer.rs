@@ -1,6 +1,6 @@
 //! The answer of the state machine.
 
-use breaker::{EvidenceSummary, Hold, Level, Outcome, Policy, SystemState};
+use breaker::{EvidenceSummary, Hold, Level, Outcome, Policy, RecordedCause, SystemState};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -30,8 +30,12 @@ pub struct Answer {
     /// The policy in force, if this release can read it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "readable")]
     pub policy: Option<Policy>,
-    /// The reason as a sentence with the numbers.
+    /// The reason as a sentence with the numbers: the text of the cause.
     pub reason: String,
+    /// The cause as data. Deployments of older releases answer without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "RecordedCause")]
+    pub cause: Option<RecordedCause>,
     /// The evidence in numbers; absent for operators' commands.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
     pub evidence: Option<EvidenceSummary>,

@@ -182,19 +182,20 @@ impl<'a> ControlPlane<'a> {
         // Only operators' commands can be refused.
         let Ok(decision) = decide(state, &self.policy, request, &evidence, now) else { return false };
         (self.watch)(&Look { state, policy: &self.policy, request, evidence: &evidence, now, decision: &decision });
-        let again = looks_again(request, &decision, decision.next.as_ref().unwrap_or(state), &self.policy, now);
+        let again = looks_again(request, &decision, decision.next().unwrap_or(state), &self.policy, now);
         self.looks += 1;
         let written = now + seconds(self.timing.execution_seconds);
         self.free_at = written;
-        if decision.outcome == Outcome::Transition {
+        if decision.outcome() == Outcome::Transition {
             self.moves.push(Move {
                 second: written.duration_since(self.start).as_secs_f64(),
-                from: decision.from,
-                to: decision.to,
-                reason: decision.reason,
+                from: decision.from(),
+                to: decision.to(),
+                reason: decision.cause().to_string(),
+                cause: decision.cause(),
             });
         }
-        if let Some(next) = decision.next {
+        if let Some(next) = decision.into_next() {
             self.states.push((written, next));
         }
         again

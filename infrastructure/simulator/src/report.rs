@@ -1,6 +1,6 @@
 //! The report of a run: the effect of a policy on callers.
 
-use breaker::{DRAWS, Level, PerLevel};
+use breaker::{Cause, DRAWS, Level, PerLevel};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -24,8 +24,10 @@ pub struct Move {
     pub from: Level,
     /// The level after.
     pub to: Level,
-    /// The reason, as the rules give it.
+    /// The reason: the text of the cause.
     pub reason: String,
+    /// The cause, as the rules give it.
+    pub cause: Cause,
 }
 
 /// The results of the requests in a span of time.

@@ -98,7 +98,7 @@ fn holds(policy: &Policy, level: Level, seconds: &[PeriodSums]) -> Vec<bool> {
                 usize::try_from(range.start.duration_since(at(0)).max(SignedDuration::ZERO).as_secs()).unwrap()
             });
             let evidence = Evidence::new((from..now).map(bucket).filter(|bucket| bucket.calls() > 0).collect());
-            decide(&state, policy, &request, &evidence, at(now)).unwrap().to > level
+            decide(&state, policy, &request, &evidence, at(now)).unwrap().to() > level
         })
         .collect()
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use breaker::{Level, PolicySettings, TransitionRequest, decide};
+use breaker::{Cause, Fall, Level, PolicySettings, TransitionRequest, TripCause, decide};
 use common::{contender, contenders, no_breaker, outage};
 use proptest::prelude::*;
 use simulator::{BUILT_IN, Event, Report, Scenario, chart, simulate, simulate_watched, table};
@@ -94,7 +94,7 @@ fn each_evaluation_is_what_decide_makes_of_what_it_read() {
             // What the state machine would store and read again.
             assert_eq!(look.state.epoch, epoch);
             look.state.check_at(look.now).unwrap();
-            if let Some(next) = &look.decision.next {
+            if let Some(next) = look.decision.next() {
                 next.check().unwrap();
                 epoch = next.epoch;
             }
@@ -193,7 +193,7 @@ fn a_call_that_takes_exactly_the_limit_is_slow() {
     scenario.level1.latency_milliseconds = [1_500.0, 1_500.0];
     let report = simulate(&scenario, &contender(PolicySettings::production()), 1);
     let fall = report.moves.first().unwrap();
-    assert!(fall.reason.starts_with("rate of calls of 1500 ms or longer"), "{fall:?}");
+    assert!(matches!(fall.cause, Cause::Fall(Fall { trip: TripCause::SlowCalls(_), .. })), "{fall:?}");
 }
 
 #[test]

@@ -31,6 +31,9 @@ impl<M: MetricWriter> EmitMetrics<M> {
         if input.notification_missing {
             return self.put(vec![Metric::count("NotificationMissing", 1)], now).await;
         }
+        if let Some(cause) = &input.cause {
+            tracing::info!(evaluation.reason = %cause, "metrics of an evaluation");
+        }
         let level = input.state.current_level;
         let mut values = vec![Metric::count("Evaluation", 1), Metric::level("CurrentLevel", level)];
         if input.outcome == Outcome::Transition {

@@ -120,6 +120,17 @@ async fn in_observe_only_each_evaluation_reports_its_move() {
     assert_eq!(values(&task), [("Evaluation", 1.0), ("CurrentLevel", 1.0)], "it would stay");
 }
 
+/// The state machine may be of a newer release than this task.
+#[tokio::test]
+async fn what_a_newer_release_sends_as_well_is_ignored() {
+    let task = task(false);
+    let mut input = input("transition", 2);
+    input["cause"] = json!({"kind": "sequentialTest", "errors": 7});
+    input["newer"] = json!(1);
+    task.handle(input, NOW).await.unwrap();
+    assert_eq!(values(&task), [("Evaluation", 1.0), ("CurrentLevel", 2.0), ("Transition", 1.0)]);
+}
+
 #[tokio::test]
 async fn unstored_metrics_and_bad_input_fail_under_their_names() {
     assert_eq!(task(true).handle(input("none", 1), NOW).await.unwrap_err().name, ErrorName::MetricsNotEmitted);

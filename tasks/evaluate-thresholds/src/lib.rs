@@ -43,10 +43,12 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
             None => self.decide(&base, &request, now).await?,
         };
         tracing::info!(
-            evaluation.outcome = ?decision.outcome,
-            level.from = decision.from.number(),
-            level.to = decision.to.number(),
-            evaluation.reason = decision.reason,
+            evaluation.outcome = ?decision.outcome(),
+            level.from = decision.from().number(),
+            level.to = decision.to().number(),
+            evaluation.reason = %decision.cause(),
+            request.by = request.requested_by(),
+            request.woken_by = request.woken_by(),
             state.version = base.state.version,
             "evaluated"
         );

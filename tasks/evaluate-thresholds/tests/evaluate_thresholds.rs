@@ -10,8 +10,8 @@ use aws_edge::stores::state::{CommandReader, LastKnownReader, StateReader, Store
 use aws_edge::task_error::TaskError;
 use breaker::contract::{ErrorName, Evaluation};
 use breaker::{
-    Bucket, CommandRecord, Evidence, EvidenceQuery, Expected, LastKnown, Level, NewerState, Outcome, Policy,
-    PolicySettings, Probing, SystemState, TransitionRequest,
+    Bucket, Cause, CommandRecord, Evidence, EvidenceQuery, Expected, LastKnown, Level, NewerState, NoEffect, Outcome,
+    Policy, PolicySettings, Probing, SystemState, TransitionRequest,
 };
 use evaluate_thresholds::EvaluateThresholds;
 use jiff::Timestamp;
@@ -273,7 +273,7 @@ async fn a_command_whose_execution_is_run_twice_is_carried_out_once() {
     task.states.command = first.write.unwrap().command;
     let second = task.handle(input(&force(&json!({"holdMinutes": 5}))), now()).await.unwrap();
     assert_eq!((second.outcome, second.write), (Outcome::None, None));
-    assert!(second.reason.contains("carried out its command already"), "{}", second.reason);
+    assert!(matches!(second.cause, Cause::NoEffect(NoEffect::CarriedOut { .. })), "{}", second.reason);
     let dry_run = task.handle(input(&force(&json!({"holdMinutes": 5, "dryRun": true}))), now()).await.unwrap();
     assert_eq!(dry_run.outcome, Outcome::None);
     let request = TransitionRequest::parse(json!({"trigger": "schedule"})).unwrap();

@@ -130,6 +130,7 @@ pub fn metrics() -> Result<Value> {
     Ok(to_value(MetricsInput {
         outcome: Outcome::None,
         state: state()?,
+        cause: None,
         prevented: None,
         notification_missing: false,
     })?)

@@ -1,5 +1,5 @@
 use aws_edge::stores::state::StoreError;
-use breaker::{LastKnown, Level, Outcome, ReleaseRequest, TransitionRequest};
+use breaker::{AlarmHint, AlarmRequest, LastKnown, Level, Outcome, ReleaseRequest, ScheduleRequest, TransitionRequest};
 
 use super::*;
 use crate::doubles::{TestTable, TestTrail, at, hold, place, record, refused, state};
@@ -97,6 +97,19 @@ async fn lines_name_what_was_done_and_which_hold_ended() {
     assert_eq!(lines[1], "2026-09-10 14:00:05 UTC  epoch 5    level 2       hold of level 2 ended by alice: over");
     assert!(lines[2].starts_with("    This ended the hold of level 3 by bob until "), "{lines:#?}");
     assert_eq!(lines[3], "2026-09-10 13:59:50 UTC  epoch 5    level 3 -> 2  transition 5");
+}
+
+#[tokio::test]
+async fn the_alarm_of_an_evaluation_is_named_apart() {
+    let mut table = table();
+    table.commands.clear();
+    table.transitions[4].request = Some(TransitionRequest::Schedule(ScheduleRequest::default()));
+    let alarm = AlarmHint { name: "level-2-recovery".to_owned(), arn: None, state_change_time: None };
+    table.transitions[5].request = Some(TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false }));
+    let report = read(place(), &table, &table, Selection { count: 2, ..ALL }).await.unwrap();
+    let lines: Vec<_> = report.lines().iter().map(crate::terminal::Line::text).collect();
+    assert_eq!(lines[2], "    By automation, woken by the alarm level-2-recovery.");
+    assert_eq!(lines[4], "    By automation.");
 }
 
 /// A start of the execution called release-1, by this principal.

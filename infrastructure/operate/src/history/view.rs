@@ -29,6 +29,14 @@ impl HistoryReport {
     }
 }
 
+/// Returns who moved the level, for a transition that no operator asked for. The alarm that asked for the evaluation is
+/// a hint and not the cause.
+fn by_automation(record: &TransitionRecord) -> Option<Line> {
+    let request = record.request.as_ref()?;
+    let woken = request.woken_by().map(|alarm| format!(", woken by the alarm {alarm}")).unwrap_or_default();
+    Some(Line::from("    ").and(Tone::Faint, format!("By {}{woken}.", request.requested_by())))
+}
+
 fn lines_of(entry: &Entry) -> Vec<Line> {
     let ((Some(TransitionRecord { from, to, reason, .. }), _) | (None, Some(CommandRecord { from, to, reason, .. }))) =
         (&entry.transition, &entry.command)
@@ -44,7 +52,10 @@ fn lines_of(entry: &Entry) -> Vec<Line> {
     let at = entry.at.strftime("%F %H:%M:%S UTC");
     let head = Line::toned(Tone::Faint, format!("{at}  epoch {:<4} ", entry.epoch));
     let mut lines = vec![head.and(tone, format!("{moved}  ")).and(Tone::Plain, reason.as_str())];
-    let Some(command) = &entry.command else { return lines };
+    let Some(command) = &entry.command else {
+        lines.extend(entry.transition.as_ref().and_then(by_automation));
+        return lines;
+    };
     let mut detail = |tone, text: String| lines.push(Line::from("    ").and(tone, text));
     if let TransitionRequest::Force(force) = &command.request
         && let Some(minutes) = force.hold_minutes

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Policy;
+use crate::policy::Policy;
 
 /// Maximum number of doublings: from one second it reaches far more than a day, and nothing overflows.
 const MAX_DOUBLINGS: u32 = 20;

@@ -8,10 +8,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    CommandRecord, Decision, EvidenceSummary, Expected, ForceRequest, Hold, Level, Outcome, Policy, StateWrite,
-    SystemState, TransitionRecord, TransitionRequest, looks_again,
-};
+use crate::cause::{Cause, RecordedCause};
+use crate::decision::{Decision, Outcome};
+use crate::level::Level;
+use crate::look_again::looks_again;
+use crate::policy::Policy;
+use crate::records::{CommandRecord, TransitionRecord};
+use crate::request::{ForceRequest, TransitionRequest};
+use crate::state::{Hold, SystemState};
+use crate::summary::EvidenceSummary;
+use crate::validation::object::tagged;
+use crate::write::{Expected, StateWrite};
 
 /// The names under which tasks fail; the state machine matches them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,8 +121,11 @@ pub struct Evaluation {
     pub recovery_allowed_at: Option<Timestamp>,
     /// The policy in force.
     pub policy: Policy,
-    /// The reason as a sentence with the numbers.
+    /// The reason as a sentence with the numbers: the text of the cause.
     pub reason: String,
+    /// The cause as data.
+    #[serde(deserialize_with = "tagged")]
+    pub cause: Cause,
     /// The evidence in numbers; absent for operators' commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceSummary>,
@@ -144,9 +154,11 @@ impl Evaluation {
         execution: &Execution,
         now: Timestamp,
     ) -> Self {
-        let look_again = looks_again(request, &decision, decision.next.as_ref().unwrap_or(&old_state), policy, now);
-        let Decision { outcome, from, to, prevented, ended_hold, reason, evidence, next } = decision;
-        let write = next.map(|next| {
+        let look_again = looks_again(request, &decision, decision.next().unwrap_or(&old_state), policy, now);
+        let (outcome, from, to, cause) = (decision.outcome(), decision.from(), decision.to(), decision.cause());
+        let (reason, prevented) = (cause.to_string(), decision.prevented());
+        let (ended_hold, evidence) = (decision.ended_hold().cloned(), decision.evidence().copied());
+        let write = decision.into_next().map(|next| {
             let state = SystemState { execution: execution.arn.clone(), ..next.held_by(request, execution) };
             let transition = (outcome == Outcome::Transition).then(|| TransitionRecord {
                 epoch: state.epoch,
@@ -155,7 +167,10 @@ impl Evaluation {
                 to,
                 at: now,
                 reason: reason.clone(),
+                cause: Some(cause.clone().into()),
                 request: Some(request.clone().as_recorded()),
+                requested_by: Some(request.requested_by().to_owned()),
+                woken_by: request.woken_by().map(str::to_owned),
                 evidence,
                 policy: Some(*policy.settings()),
                 ended_hold: ended_hold.clone(),
@@ -170,6 +185,7 @@ impl Evaluation {
                 at: now,
                 outcome,
                 reason: reason.clone(),
+                cause: Some(cause.clone().into()),
                 request: request.clone().as_recorded(),
                 ended_hold: ended_hold.clone(),
                 recovery_allowed_at: recovery_allowed_at(&state, policy, now),
@@ -189,6 +205,7 @@ impl Evaluation {
             recovery_allowed_at: recovery_allowed_at(&new_state, policy, now),
             policy: *policy,
             reason,
+            cause,
             evidence,
             old_state,
             new_state,
@@ -223,13 +240,18 @@ pub struct StateWritten {
 }
 
 /// Input of `emit-metrics`.
+// Unknown members are ignored: a state machine of a newer release may send more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct MetricsInput {
     /// The kind of the decision.
     pub outcome: Outcome,
     /// The state after it.
     pub state: SystemState,
+    /// The cause of the decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "RecordedCause")]
+    pub cause: Option<RecordedCause>,
     /// The level to which automation would have moved but for a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,

@@ -1,7 +1,11 @@
 //! The evidence: outcomes in buckets, which do not show the order of outcomes within them.
 
-use crate::{Level, Policy, SystemState};
 use jiff::{SignedDuration, Timestamp};
+
+use crate::level::Level;
+use crate::policy::Policy;
+use crate::state::SystemState;
+use crate::time::{ceiling, earlier, floor, later};
 
 /// `CloudWatch` keeps one-second data for three hours and answers an older start with nothing at all;
 /// ten minutes of margin cover the time between asking and being answered.
@@ -106,7 +110,7 @@ impl Bucket {
     }
 
     pub(crate) fn end(&self) -> Timestamp {
-        self.start.checked_add(SignedDuration::from_secs(self.period_seconds.into())).unwrap_or(Timestamp::MAX)
+        later(self.start, SignedDuration::from_secs(self.period_seconds.into()))
     }
 }
 
@@ -134,19 +138,4 @@ impl Evidence {
 fn sorted(mut buckets: Vec<Bucket>) -> Vec<Bucket> {
     buckets.sort_by_key(|bucket| bucket.start);
     buckets
-}
-
-pub(crate) fn earlier(time: Timestamp, by: SignedDuration) -> Timestamp {
-    time.checked_sub(by).unwrap_or(Timestamp::MIN)
-}
-
-fn floor(time: Timestamp, seconds: i64) -> Timestamp {
-    let whole = time.as_nanosecond().div_euclid(1_000_000_000);
-    let second = i64::try_from(whole).unwrap_or(i64::MIN);
-    Timestamp::from_second(second.div_euclid(seconds).saturating_mul(seconds)).unwrap_or(Timestamp::MIN)
-}
-
-pub(crate) fn ceiling(time: Timestamp, seconds: i64) -> Timestamp {
-    let down = floor(time, seconds);
-    if down == time { down } else { down.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX) }
 }

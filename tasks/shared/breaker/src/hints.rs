@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use crate::{Level, Policy};
+use crate::level::Level;
+use crate::policy::Policy;
 
 /// N of "M out of N": the outcomes of one period arrive in parts, so the newest period alone would be judged by a
 /// part of its sums.

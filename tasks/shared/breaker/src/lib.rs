@@ -3,14 +3,19 @@
 //! Nothing here talks to anything: no AWS, no async, no clock. The time is an argument. What decides
 //! is [`decide`]; everything else in this crate is what it reads and what it says.
 
+mod automation;
 mod backoff;
+mod cause;
+mod command;
 pub mod contract;
+mod decide;
 mod decision;
 mod evidence;
 mod function_keys;
 mod hints;
 mod level;
 mod look_again;
+mod next_state;
 mod per_level;
 mod plan;
 mod policy;
@@ -21,12 +26,20 @@ mod request;
 mod route;
 mod state;
 mod summary;
+mod time;
 mod trip;
 pub mod validation;
 mod write;
 
 pub use backoff::RecoveryBackoff;
-pub use decision::{Decision, Outcome, decide, repair};
+pub use cause::{
+    AutomaticMove, CallRate, Calm, Cause, CommandEffect, ConsecutiveFailures, FailureCount, Fall, NoEffect,
+    OperatorCommand, Prevented, PreventedMove, ProbeCounts, RecentFailures, RecordedCause, RecoveryCause, Repair,
+    SlowCalls, StayCause, Streak, StreakInstead, TripCause, Unproven,
+};
+pub use command::repair;
+pub use decide::decide;
+pub use decision::{Decision, Outcome};
 pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
 pub use function_keys::FUNCTION_KEYS;
 pub use hints::{
@@ -46,11 +59,11 @@ pub use records::{
     transition_key,
 };
 pub use request::{
-    AlarmHint, AlarmRequest, ForceRequest, HOLD_MINUTES, InvalidRequest, LOOKS, NO_HOLD, ReleaseRequest,
+    AUTOMATION, AlarmHint, AlarmRequest, ForceRequest, HOLD_MINUTES, LOOKS, NO_HOLD, ReleaseRequest,
     SECONDS_BETWEEN_LOOKS, ScheduleRequest, TransitionRequest,
 };
 pub use route::{DRAWS, Route, draw, route};
 pub use state::{Hold, NewerState, Probing, Ramp, Refusing, SCHEMA_VERSION, Stored, SystemState};
 pub use summary::{CallCounts, EvidenceSummary, NewestProbes, ProbeSeries};
-pub use validation::{place_of_error, without_content};
+pub use validation::{InvalidRequest, place_of_error, without_content};
 pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

@@ -7,10 +7,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    AlarmRequest, Decision, EvidenceSummary, Level, Policy, SECONDS_BETWEEN_LOOKS, ScheduleRequest, SystemState,
-    TransitionRequest, trip,
-};
+use crate::decision::Decision;
+use crate::level::Level;
+use crate::policy::Policy;
+use crate::request::{AlarmRequest, SECONDS_BETWEEN_LOOKS, ScheduleRequest, TransitionRequest};
+use crate::state::SystemState;
+use crate::summary::EvidenceSummary;
+use crate::trip;
 
 /// Seconds between two evaluations of an execution that an alarm started: the time that outcomes need to reach
 /// CloudWatch, so that each evaluation sees something new.
@@ -100,8 +103,8 @@ pub fn looks_again(
         _ if request.dry_run() => false,
         TransitionRequest::Schedule(_) => state.awaits_proof(now),
         TransitionRequest::Alarm(alarm) => {
-            let can_fall = decision.prevented.is_none() && state.active_hold(now).is_none();
-            let evidence = decision.evidence.as_ref().filter(|evidence| evidence.level == state.current_level);
+            let can_fall = decision.prevented().is_none() && state.active_hold(now).is_none();
+            let evidence = decision.evidence().filter(|evidence| evidence.level == state.current_level);
             let half = || evidence.and_then(|evidence| half_fulfilled(state, policy, evidence, now)).is_some();
             can_fall && is_new(alarm, now) && (fell_lately(state, now) || half())
         }

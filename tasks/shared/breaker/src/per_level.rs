@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::Level;
+use crate::level::Level;
 
 /// One value for each level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

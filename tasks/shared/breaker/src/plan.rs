@@ -11,7 +11,10 @@
 
 use std::time::Duration;
 
-use crate::{Level, PerLevel, Policy, Preset, Route};
+use crate::level::Level;
+use crate::per_level::PerLevel;
+use crate::policy::{Policy, Preset};
+use crate::route::Route;
 
 /// Minimum time for a call. With less time left, no service is called.
 pub const MIN_CALL_TIME: Duration = Duration::from_millis(50);

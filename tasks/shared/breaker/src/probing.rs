@@ -20,11 +20,12 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use limit::ProbeAllowance;
 
-use crate::decision::later;
-use crate::evidence::earlier;
-use crate::recovery::{BAD_PROBES_COUNT, is_idle};
-use crate::summary::from;
-use crate::{Bucket, CallCounts, Evidence, EvidenceSummary, Policy, Probing, Refusing, SystemState};
+use crate::evidence::{Bucket, Evidence};
+use crate::policy::{BAD_PROBES_COUNT, Policy};
+use crate::recovery::is_idle;
+use crate::state::{Probing, Refusing, SystemState};
+use crate::summary::{CallCounts, EvidenceSummary, from};
+use crate::time::{earlier, later};
 
 /// The time over which traffic is measured, and the time that a proof should take.
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);

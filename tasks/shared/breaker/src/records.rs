@@ -4,12 +4,15 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::state::HIGHEST_VERSION;
+use crate::cause::{Cause, NoEffect, RecordedCause};
+use crate::decision::{Decision, Outcome};
+use crate::level::Level;
+use crate::policy::{Policy, PolicySettings};
+use crate::request::TransitionRequest;
+use crate::state::{HIGHEST_VERSION, Hold, SystemState};
+use crate::summary::EvidenceSummary;
+use crate::validation::InvalidRequest;
 use crate::validation::object::{tagged, tagged_or_none};
-use crate::{
-    Decision, EvidenceSummary, Hold, InvalidRequest, Level, Outcome, Policy, PolicySettings, SystemState,
-    TransitionRequest,
-};
 
 /// Prefix of the keys of transition records.
 pub const TRANSITION_PREFIX: &str = "transition#";
@@ -49,11 +52,25 @@ pub struct TransitionRecord {
     pub to: Level,
     /// Time of the transition (UTC).
     pub at: Timestamp,
-    /// The reason as a sentence with the numbers.
+    /// The reason as a sentence with the numbers: the text of the cause.
     pub reason: String,
+    /// The cause as data. Records that were written before this attribute existed lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "RecordedCause")]
+    pub cause: Option<RecordedCause>,
     /// The request that caused the transition; absent for the first start.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tagged_or_none")]
     pub request: Option<TransitionRequest>,
+    /// Who asked for the transition: an operator's name, which is a claim, or `automation`. Records that were written
+    /// before this attribute existed lack it, and so does the first start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub requested_by: Option<String>,
+    /// Name of the alarm whose message asked for the evaluation. A hint, and not the cause: an alarm of another rule may
+    /// come first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub woken_by: Option<String>,
     /// The evidence in numbers; absent for operators' commands and the first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceSummary>,
@@ -79,8 +96,11 @@ impl TransitionRecord {
             from: Level::Full,
             to: Level::Full,
             at,
-            reason: "First start".to_owned(),
+            reason: Cause::FirstStart.to_string(),
+            cause: Some(Cause::FirstStart.into()),
             request: None,
+            requested_by: None,
+            woken_by: None,
             evidence: None,
             policy: None,
             ended_hold: None,
@@ -107,8 +127,12 @@ pub struct CommandRecord {
     pub at: Timestamp,
     /// Whether the level moved, or only the hold changed.
     pub outcome: Outcome,
-    /// The effect as a sentence.
+    /// The effect as a sentence: the text of the cause.
     pub reason: String,
+    /// The effect as data. Records that were written before this attribute existed lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "RecordedCause")]
+    pub cause: Option<RecordedCause>,
     /// The command, with `requestedBy` and `reason`.
     #[serde(deserialize_with = "tagged")]
     pub request: TransitionRequest,
@@ -139,11 +163,7 @@ impl CommandRecord {
                  its own"
             )));
         }
-        let reason = format!(
-            "an execution of this name has carried out its command already, at {at} ({reason}); another command needs \
-             another name"
-        );
-        Ok(Decision::nothing(level, reason))
+        Ok(Decision::NoEffect(NoEffect::CarriedOut { level, at: *at, reason: reason.clone() }))
     }
 }
 

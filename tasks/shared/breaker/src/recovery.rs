@@ -2,43 +2,60 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{CallCounts, EvidenceSummary, Level, NewestProbes, Policy, ProbeSeries, SystemState};
+use crate::cause::{
+    AutomaticMove, Prevented, PreventedMove, ProbeCounts, RecoveryCause, StayCause, Streak, StreakInstead, Unproven,
+};
+use crate::level::Level;
+use crate::policy::{BAD_PROBES_COUNT, Policy};
+use crate::state::SystemState;
+use crate::summary::{CallCounts, EvidenceSummary, NewestProbes, ProbeSeries};
+use crate::time::{later, seconds_until};
+use crate::trip;
 
 /// Maximum silence of the current level, in addition to the settling time. Longer silence means that metrics are
 /// missing or that there is no traffic; neither supports a recovery.
 const SILENCE: SignedDuration = SignedDuration::from_secs(60);
-/// A probe that failed counts this many times as long as one that succeeded: in multiples of `probes.idle_seconds`
-/// without any probe. People are alarmed after refusals of the same time.
-pub(crate) const BAD_PROBES_COUNT: i32 = 3;
 
-/// Whether a recovery may happen, with the reason as a sentence with the numbers.
-pub(crate) enum Proof {
-    /// The recovery may happen.
-    Given(String),
-    /// The recovery may not happen yet.
-    Missing(String),
+/// What the evidence leads to.
+pub(crate) enum Finding {
+    /// The level moves to this level.
+    Move(Level, AutomaticMove),
+    /// The level stays.
+    Stay(StayCause),
 }
 
-/// Returns whether `state` may recover by this evidence; `None` at level 1, which has no better level.
-pub(crate) fn proof(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<Proof> {
-    let better = state.current_level.better()?;
-    let proof = match evidence.probes {
-        Some(_) if state.active_hold(now).is_some() => {
-            Proof::Missing(format!("nothing probes level {better} in a hold"))
-        }
+/// Returns whether `state` may recover.
+pub(crate) fn recovery(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Finding {
+    let Some(better) = state.current_level.better() else {
+        return Finding::Stay(StayCause::Calm(trip::calm(policy, evidence)));
+    };
+    let cause = match proof(state, policy, evidence, better, now) {
+        Ok(cause) => AutomaticMove::Recovery(cause),
+        Err(unproven) => return Finding::Stay(StayCause::Unproven(unproven)),
+    };
+    match waiting(state, policy, now) {
+        Some(prevented) => Finding::Stay(StayCause::Prevented(PreventedMove { prevented, to: better, cause })),
+        None => Finding::Move(better, cause),
+    }
+}
+
+/// Returns the proof that the level `better` works, or what it still lacks.
+fn proof(
+    state: &SystemState,
+    policy: &Policy,
+    evidence: &EvidenceSummary,
+    better: Level,
+    now: Timestamp,
+) -> Result<RecoveryCause, Unproven> {
+    match evidence.probes {
+        Some(_) if state.active_hold(now).is_some() => Err(Unproven::ProbingInHold { level: better }),
         Some(series) if !is_idle(policy, &series, now) => by_probes(policy, better, &series),
         Some(series) => without_probes(state, policy, evidence, &series, now),
-        None if !policy.recovers_by_probes() => by_streak(state, policy, evidence, ""),
-        None if policy.observes_only() => {
-            by_streak(state, policy, evidence, ", because nothing probes while automation only observes")
-        }
+        None if !policy.recovers_by_probes() => by_streak(state, policy, evidence, None),
+        None if policy.observes_only() => by_streak(state, policy, evidence, Some(StreakInstead::ObserveOnly)),
         // The state was written when recoveries did not rest on probes. This evaluation begins to probe.
-        None => Proof::Missing(format!("probes of level {better} have yet to begin")),
-    };
-    Some(match proof {
-        Proof::Given(text) => cooled(state, policy, text, now),
-        missing @ Proof::Missing(_) => missing,
-    })
+        None => Err(Unproven::Probing { level: better }),
+    }
 }
 
 /// Whether probes are idle: none was answered or refused for so long that recoveries rest on the current level.
@@ -58,61 +75,50 @@ fn without_probes(
     evidence: &EvidenceSummary,
     series: &ProbeSeries,
     now: Timestamp,
-) -> Proof {
+) -> Result<RecoveryCause, Unproven> {
     let seconds = now.duration_since(series.last_seen).as_secs();
-    let note = format!(", because no probe was seen for {seconds} s");
     let seen = |last_call| now.duration_since(last_call) <= policy.settle().saturating_add(SILENCE);
     if series.last_call.is_some_and(seen) {
-        return by_streak(state, policy, evidence, &note);
+        return by_streak(state, policy, evidence, Some(StreakInstead::NoProbeSeen { seconds }));
     }
-    Proof::Missing(format!("no call of level {} was seen lately{note}", state.current_level))
+    Err(Unproven::Calls { level: state.current_level, seconds_without_probe: seconds })
 }
 
-fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Proof {
+fn by_probes(policy: &Policy, better: Level, series: &ProbeSeries) -> Result<RecoveryCause, Unproven> {
     let ProbeSeries { calls, failed, newest, .. } = *series;
-    let (minimum, percent) = (policy.probe_calls(), policy.failure_rate_percent().unwrap_or_default());
-    let text = format!(
-        "{calls} probes of level {better} of which {failed} failed (threshold {minimum} with less than {percent} %)"
-    );
     let NewestProbes { answered, refused } = newest;
-    if newest.mostly_refused() {
-        let total = answered.saturating_add(refused);
-        return Proof::Missing(format!(
-            "{text}, but level {better} refused {refused} of the newest {total} probes (4xx): check its \
-             authorization and its routing, or force level {better} if they are right to be refused"
-        ));
-    }
-    let text = if refused > 0 { format!("{text}, and {refused} were refused") } else { text };
+    let (minimum_calls, below_percent) = (policy.probe_calls(), policy.failure_rate_percent().unwrap_or_default());
+    let probes = ProbeCounts { level: better, calls, failed, refused, minimum_calls, below_percent };
     let counts = CallCounts { calls, failed, slow: 0 };
-    if calls >= minimum.into() && !counts.reaches(failed, percent, 0) {
-        Proof::Given(text)
+    if newest.mostly_refused() {
+        Err(Unproven::ProbesAccepted { probes, newest: answered.saturating_add(refused) })
+    } else if calls >= minimum_calls.into() && !counts.reaches(failed, below_percent, 0) {
+        Ok(RecoveryCause::Probes(probes))
     } else {
-        Proof::Missing(text)
+        Err(Unproven::Probes(probes))
     }
 }
 
-fn by_streak(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, note: &str) -> Proof {
+fn by_streak(
+    state: &SystemState,
+    policy: &Policy,
+    evidence: &EvidenceSummary,
+    instead_of_probes: Option<StreakInstead>,
+) -> Result<RecoveryCause, Unproven> {
     let threshold = match state.current_level {
         Level::Maintenance => policy.level_3_successes(),
         Level::Degraded | Level::Full => policy.level_2_successes(),
     };
-    let streak = evidence.success_streak;
-    let text = format!("{streak} consecutive successes at level {} (threshold {threshold}){note}", state.current_level);
-    if streak >= threshold.into() { Proof::Given(text) } else { Proof::Missing(text) }
+    let (level, successes) = (state.current_level, evidence.success_streak);
+    let streak = Streak { level, successes, threshold, instead_of_probes };
+    if streak.suffices() { Ok(RecoveryCause::Streak(streak)) } else { Err(Unproven::Streak(streak)) }
 }
 
-fn cooled(state: &SystemState, policy: &Policy, text: String, now: Timestamp) -> Proof {
-    let since_transition = now.duration_since(state.last_transition);
-    let cooldown = state.backoff.cooldown(policy);
-    if since_transition < cooldown {
-        let left = (cooldown - since_transition).as_secs_f64().ceil();
-        return Proof::Missing(format!("{text}, but the cooldown lasts another {left} s"));
+/// Returns what every recovery has to wait for at `now`.
+fn waiting(state: &SystemState, policy: &Policy, now: Timestamp) -> Option<Prevented> {
+    let cooled = later(state.last_transition, state.backoff.cooldown(policy));
+    if now < cooled {
+        return Some(Prevented::Cooldown { seconds_left: seconds_until(cooled, now) });
     }
-    match state.active_ramp(now) {
-        Some(ramp) => {
-            let left = ramp.until.duration_since(now).as_secs_f64().ceil();
-            Proof::Missing(format!("{text}, but the ramp lasts another {left} s"))
-        }
-        None => Proof::Given(text),
-    }
+    state.active_ramp(now).map(|ramp| Prevented::Ramp { seconds_left: seconds_until(ramp.until, now) })
 }

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Level;
+use crate::level::Level;
 use crate::validation::fields::{self, Field, quoted};
-use crate::validation::{object, text};
+use crate::validation::{InvalidRequest, object, text};
 
 /// Allowed length of a reason, in characters.
 pub const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;
@@ -26,6 +26,8 @@ pub const LOOKS: RangeInclusive<u8> = 1..=4;
 /// Time between two evaluations of one execution. The maximum of [`LOOKS`] fits in the schedule's minute and in the
 /// state machine's timeout.
 pub const SECONDS_BETWEEN_LOOKS: u32 = 15;
+/// The requester of evaluations, as records and messages name it.
+pub const AUTOMATION: &str = "automation";
 /// Value of `expectedHold` that means no hold.
 pub const NO_HOLD: &str = "none";
 const ALARM_FIELDS: &[Field] = &[
@@ -178,11 +180,6 @@ pub struct ReleaseRequest {
     pub dry_run: bool,
 }
 
-/// A request that cannot be carried out. The message names the field and the fix.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidRequest(pub String);
-
 impl AlarmHint {
     /// Checks that the state machine accepts the alarm. The arguments are the sender's names of its fields.
     ///
@@ -253,6 +250,25 @@ impl TransitionRequest {
     #[must_use]
     pub const fn is_command(&self) -> bool {
         matches!(self, Self::Force(_) | Self::Release(_))
+    }
+
+    /// Who asked for it: the operator's name, which is a claim, or [`AUTOMATION`].
+    #[must_use]
+    pub fn requested_by(&self) -> &str {
+        match self {
+            Self::Alarm(_) | Self::Schedule(_) => AUTOMATION,
+            Self::Force(request) => &request.requested_by,
+            Self::Release(request) => &request.requested_by,
+        }
+    }
+
+    /// Name of the alarm that asked for the evaluation. A hint, and not the cause of what the evaluation decides.
+    #[must_use]
+    pub fn woken_by(&self) -> Option<&str> {
+        match self {
+            Self::Alarm(request) => Some(&request.alarm.name),
+            Self::Schedule(_) | Self::Force(_) | Self::Release(_) => None,
+        }
     }
 
     /// Whether it may continue after the newest record if the state is missing or corrupt.

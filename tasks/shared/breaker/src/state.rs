@@ -4,10 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::backoff::RecoveryBackoff;
+use crate::level::Level;
+use crate::policy::Policy;
 use crate::policy::{LONGEST_SECONDS, MAX_OUTCOMES};
 use crate::request::{ARN_CHARACTERS, HOLD_MINUTES, REASON_CHARACTERS, REQUESTER_CHARACTERS};
 use crate::route::{DRAWS, draws};
-use crate::{Level, Policy, RecoveryBackoff};
 
 /// The layout of the state item that this code writes. Readers ignore attributes that they do not
 /// know; a writer refuses an item with a newer layout.

@@ -4,8 +4,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{ceiling, earlier};
-use crate::{Bucket, Evidence, Level, Policy, SystemState};
+use crate::evidence::{Bucket, Evidence};
+use crate::level::Level;
+use crate::policy::Policy;
+use crate::state::SystemState;
+use crate::time::{ceiling, earlier};
 
 /// The evidence in numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

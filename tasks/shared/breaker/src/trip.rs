@@ -4,37 +4,40 @@
 
 use jiff::Timestamp;
 
-use crate::{EvidenceSummary, Level, Policy, SystemState};
+use crate::cause::{CallRate, Calm, ConsecutiveFailures, FailureCount, RecentFailures, SlowCalls, TripCause};
+use crate::level::Level;
+use crate::policy::Policy;
+use crate::state::SystemState;
+use crate::summary::EvidenceSummary;
 
-/// Why the level falls, in words with the numbers; `None` where it does not.
-pub(crate) fn reason(
+/// Returns the rule by which the level falls; `None` if no rule holds.
+pub(crate) fn cause(
     state: &SystemState,
     policy: &Policy,
     evidence: &EvidenceSummary,
     now: Timestamp,
-) -> Option<String> {
+) -> Option<TripCause> {
     evidence.level.worse()?;
-    let count = by_count(policy, evidence);
-    let rate = by_failure_rate(state, policy, evidence, now);
+    let count = count(policy, evidence).filter(|count| evidence.failures() >= count.threshold.into());
+    let rate = failure_rate(state, policy, evidence, now);
     let failures = if needs_count_and_rate(state, policy, now) {
-        count.zip(rate).map(|(count, rate)| format!("{count}, and {rate}"))
+        count.zip(rate).map(|(count, rate)| TripCause::CountAndRate { count, rate })
     } else {
-        count.or(rate)
+        count.map(TripCause::FailureCount).or_else(|| rate.map(TripCause::FailureRate))
     };
     failures
-        .or_else(|| by_consecutive_failures(policy, evidence))
-        .or_else(|| by_slow_calls(state, policy, evidence, now))
+        .or_else(|| consecutive_failures(policy, evidence).map(TripCause::ConsecutiveFailures))
+        .or_else(|| slow_calls(state, policy, evidence, now).map(TripCause::SlowCalls))
 }
 
-/// The failures seen, for people, where none of the rules holds.
-pub(crate) fn calm(policy: &Policy, evidence: &EvidenceSummary) -> String {
-    match count_threshold(policy, evidence.level) {
-        0 => {
-            let (rate, failed) = (evidence.rate, evidence.rate.failed);
-            format!("{failed} of {} calls failed at level {}{}", rate.calls, evidence.level, within_rate_window(policy))
-        }
-        threshold => count_text(policy, evidence, threshold),
-    }
+/// Returns the failures seen, for people, if no rule holds.
+pub(crate) fn calm(policy: &Policy, evidence: &EvidenceSummary) -> Calm {
+    let EvidenceSummary { level, rate, .. } = *evidence;
+    let window_seconds = policy.rate_reach().as_secs();
+    count(policy, evidence).map_or(
+        Calm::RecentFailures(RecentFailures { level, failed: rate.failed, calls: rate.calls, window_seconds }),
+        Calm::FailureCount,
+    )
 }
 
 /// Whether count and rate trip only together: during a ramp the rate does alone, because counts are slow.
@@ -47,7 +50,7 @@ pub(crate) fn minimum_calls(state: &SystemState, policy: &Policy, now: Timestamp
     if state.active_ramp(now).is_some() { policy.ramp_minimum_calls() } else { policy.minimum_calls() }
 }
 
-/// Failures that lead from `level` to the next; 0 where the rule is off.
+/// Failures that lead from `level` to the next; 0 if the rule is off.
 pub(crate) fn count_threshold(policy: &Policy, level: Level) -> u32 {
     match level {
         Level::Full => policy.level_1_failures(),
@@ -56,70 +59,49 @@ pub(crate) fn count_threshold(policy: &Policy, level: Level) -> u32 {
     }
 }
 
-fn by_count(policy: &Policy, evidence: &EvidenceSummary) -> Option<String> {
-    let threshold = count_threshold(policy, evidence.level);
-    (threshold > 0 && evidence.failures() >= threshold.into()).then(|| count_text(policy, evidence, threshold))
+/// Returns the count of failures; `None` if its rule is off.
+fn count(policy: &Policy, evidence: &EvidenceSummary) -> Option<FailureCount> {
+    let EvidenceSummary { level, errors, carried_failures: carried, .. } = *evidence;
+    let threshold = Some(count_threshold(policy, level)).filter(|threshold| *threshold > 0)?;
+    let window_seconds = policy.window().map(|window| window.as_secs());
+    Some(FailureCount { level, errors, carried, window_seconds, threshold })
 }
 
-fn count_text(policy: &Policy, evidence: &EvidenceSummary, threshold: u32) -> String {
-    let EvidenceSummary { level, errors, carried_failures, .. } = evidence;
-    let window = policy.window().map_or_else(String::new, |window| format!(" within {} s", window.as_secs()));
-    let total = evidence.failures();
-    if *carried_failures > 0 {
-        format!(
-            "{total} failures in total ({errors} at level {level}{window}, {carried_failures} carried from level 1; \
-             threshold {threshold})"
-        )
-    } else {
-        format!("{total} failures at level {level}{window} (threshold {threshold})")
-    }
-}
-
-fn by_consecutive_failures(policy: &Policy, evidence: &EvidenceSummary) -> Option<String> {
+fn consecutive_failures(policy: &Policy, evidence: &EvidenceSummary) -> Option<ConsecutiveFailures> {
     let threshold = policy.consecutive_failures()?;
-    let failures = evidence.consecutive_failures;
-    (failures >= threshold.into())
-        .then(|| format!("{failures} consecutive failures at level {} (threshold {threshold})", evidence.level))
+    let EvidenceSummary { level, consecutive_failures: failures, .. } = *evidence;
+    (failures >= threshold.into()).then_some(ConsecutiveFailures { level, failures, threshold })
 }
 
-fn by_failure_rate(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<String> {
+fn failure_rate(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<CallRate> {
     let percent = policy.failure_rate_percent()?;
-    rate_text(state, policy, evidence, now, Rate { name: "failure rate", part: evidence.rate.failed, percent })
+    call_rate(state, policy, evidence, (evidence.rate.failed, percent), now)
 }
 
-fn by_slow_calls(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<String> {
+fn slow_calls(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Option<SlowCalls> {
     let (percent, slow) = (policy.slow_call_rate_percent()?, policy.slow_call()?);
-    let name = &format!("rate of calls of {} ms or longer", slow.as_millis());
-    rate_text(state, policy, evidence, now, Rate { name, part: evidence.rate.slow, percent })
+    let rate = call_rate(state, policy, evidence, (evidence.rate.slow, percent), now)?;
+    Some(SlowCalls { slow_milliseconds: i64::try_from(slow.as_millis()).unwrap_or(i64::MAX), rate })
 }
 
-struct Rate<'a> {
-    name: &'a str,
-    part: u64,
-    percent: u32,
-}
-
-fn rate_text(
+/// Returns the rate of the `counted` calls if it reaches its threshold.
+fn call_rate(
     state: &SystemState,
     policy: &Policy,
     evidence: &EvidenceSummary,
+    (counted, threshold_percent): (u64, u32),
     now: Timestamp,
-    Rate { name, part, percent }: Rate<'_>,
-) -> Option<String> {
-    let minimum = minimum_calls(state, policy, now);
-    let ramp = if state.active_ramp(now).is_some() { " during the ramp" } else { "" };
+) -> Option<CallRate> {
+    let minimum_calls = minimum_calls(state, policy, now);
     let rate = evidence.rate;
-    rate.reaches(part, percent, minimum).then(|| {
-        format!(
-            "{name} {} % at level {}{}{ramp} ({part} of {} calls; threshold {percent} % of at least {minimum})",
-            rate.percent(part),
-            evidence.level,
-            within_rate_window(policy),
-            rate.calls,
-        )
+    rate.reaches(counted, threshold_percent, minimum_calls).then(|| CallRate {
+        level: evidence.level,
+        window_seconds: policy.rate_reach().as_secs(),
+        in_ramp: state.active_ramp(now).is_some(),
+        counted,
+        calls: rate.calls,
+        percent: rate.percent(counted),
+        threshold_percent,
+        minimum_calls,
     })
-}
-
-fn within_rate_window(policy: &Policy) -> String {
-    format!(" within {} s", policy.rate_reach().as_secs())
 }

@@ -6,8 +6,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::records::{CommandRecord, TransitionRecord, command_key, transition_key};
+use crate::state::SystemState;
 use crate::validation::object::tagged;
-use crate::{CommandRecord, SystemState, TransitionRecord, command_key, transition_key};
 
 /// The key of the state item.
 pub const STATE_KEY: &str = "system-state";

@@ -4,7 +4,7 @@
 
 mod common;
 
-use breaker::{Level, Policy, PolicySettings, RecoveryBackoff, SystemState, decide};
+use breaker::{Cause, Level, Policy, PolicySettings, RecoveryBackoff, SystemState, decide};
 use common::{at, bare_policy, evidence, force, policy, schedule, state_at};
 use jiff::SignedDuration;
 
@@ -23,16 +23,16 @@ fn waits(settings: PolicySettings, gaps: &[i64]) -> Vec<i64> {
     for gap in gaps {
         now += gap;
         let fallen = decide(&state, &policy, &schedule(), &evidence(&[(now, 0, 5)]), at(now)).unwrap();
-        state = fallen.next.unwrap();
+        state = fallen.into_next().unwrap();
         let allowed = state.recovery_allowed_at(&policy, at(now)).unwrap();
         let wait = allowed.as_second() - at(now).as_second();
         let successes = evidence(&[(now + 1, 9, 0)]);
         let early = decide(&state, &policy, &schedule(), &successes, allowed - SignedDuration::from_millis(1)).unwrap();
-        assert!(wait == 0 || early.to == Level::Degraded, "before it is allowed");
+        assert!(wait == 0 || early.to() == Level::Degraded, "before it is allowed");
         now += wait.max(2);
         let recovered = decide(&state, &policy, &schedule(), &successes, at(now)).unwrap();
-        assert_eq!(recovered.to, Level::Full, "{}", recovered.reason);
-        state = recovered.next.unwrap();
+        assert_eq!(recovered.to(), Level::Full, "{}", recovered.cause());
+        state = recovered.into_next().unwrap();
         waits.push(wait);
     }
     waits
@@ -57,21 +57,22 @@ fn zero_switches_each_part_off() {
 }
 
 #[test]
-fn the_reason_of_a_relapse_tells_the_wait() {
+fn the_cause_of_a_relapse_has_the_wait() {
     let backoff = RecoveryBackoff { doublings: 1, recovered_at: Some(at(150)) };
     let state = SystemState { backoff, ..state_at(Level::Full) };
     let decision = decide(&state, &policy(), &schedule(), &evidence(&[(160, 0, 5)]), at(200)).unwrap();
-    let expected =
-        "5 failures at level 1 within 300 s (threshold 5); soon after a recovery, so the next one waits 120 s";
-    assert_eq!(decision.reason, expected);
+    let Cause::Fall(fall) = decision.cause() else { panic!("{decision:?}") };
+    assert_eq!(fall.relapse_cooldown_seconds, Some(120));
 }
 
 #[test]
 fn a_slide_over_two_levels_is_one_relapse() {
     let backoff = RecoveryBackoff { doublings: 0, recovered_at: Some(at(150)) };
     let state = SystemState { backoff, ..state_at(Level::Full) };
-    let first = decide(&state, &policy(), &schedule(), &evidence(&[(160, 0, 5)]), at(200)).unwrap().next.unwrap();
-    let second = decide(&first, &policy(), &schedule(), &evidence(&[(201, 0, 5)]), at(202)).unwrap().next.unwrap();
+    let first =
+        decide(&state, &policy(), &schedule(), &evidence(&[(160, 0, 5)]), at(200)).unwrap().into_next().unwrap();
+    let second =
+        decide(&first, &policy(), &schedule(), &evidence(&[(201, 0, 5)]), at(202)).unwrap().into_next().unwrap();
     assert_eq!((second.current_level, second.backoff.doublings), (Level::Maintenance, 1));
 }
 
@@ -80,14 +81,14 @@ fn a_fall_is_never_delayed() {
     let backoff = RecoveryBackoff { doublings: 9, recovered_at: Some(at(199)) };
     let state = SystemState { backoff, last_transition: at(199), evidence_since: at(199), ..state_at(Level::Full) };
     let decision = decide(&state, &policy(), &schedule(), &evidence(&[(199, 0, 5)]), at(200)).unwrap();
-    assert_eq!(decision.to, Level::Degraded);
+    assert_eq!(decision.to(), Level::Degraded);
 }
 
 #[test]
 fn an_operators_move_starts_from_the_base() {
     let backoff = RecoveryBackoff { doublings: 4, recovered_at: None };
     let state = SystemState { backoff, ..state_at(Level::Degraded) };
-    let next = decide(&state, &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap().next.unwrap();
+    let next = decide(&state, &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap().into_next().unwrap();
     assert_eq!(next.backoff, RecoveryBackoff::default());
 }
 
@@ -96,7 +97,7 @@ fn a_recovery_waits_for_cooldown_and_hold() {
     let state = state_at(Level::Degraded);
     assert_eq!(state.recovery_allowed_at(&policy(), at(101)), Some(at(130)));
     assert_eq!(state.recovery_allowed_at(&bare_policy(), at(101)), Some(at(100)));
-    let held = decide(&state, &policy(), &force(2, Some(1)), &evidence(&[]), at(110)).unwrap().next.unwrap();
+    let held = decide(&state, &policy(), &force(2, Some(1)), &evidence(&[]), at(110)).unwrap().into_next().unwrap();
     assert_eq!(held.recovery_allowed_at(&policy(), at(111)), Some(at(170)));
     assert_eq!(state_at(Level::Full).recovery_allowed_at(&policy(), at(101)), None);
 }

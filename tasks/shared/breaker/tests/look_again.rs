@@ -118,8 +118,8 @@ fn again_at(
     now: Timestamp,
 ) -> (Outcome, bool) {
     let decision = decide(state, policy, request, seen, now).unwrap();
-    let after = decision.next.as_ref().unwrap_or(state);
-    (decision.outcome, looks_again(request, &decision, after, policy, now))
+    let after = decision.next().unwrap_or(state);
+    (decision.outcome(), looks_again(request, &decision, after, policy, now))
 }
 
 #[test]
@@ -241,7 +241,7 @@ proptest! {
     fn what_is_fulfilled_is_half_fulfilled((state, policy) in any_state(), buckets in any_buckets()) {
         let seen = Evidence::new(buckets);
         let decision = decide(&state, &policy, &alarm(), &seen, at(NOW)).unwrap();
-        prop_assert!(decision.to <= decision.from || half_of(&state, &policy, &seen).is_some());
+        prop_assert!(decision.to() <= decision.from() || half_of(&state, &policy, &seen).is_some());
     }
 
     #[test]

@@ -5,8 +5,8 @@
 mod common;
 
 use breaker::{
-    Decision, Evidence, ForceRequest, Hold, Level, Outcome, ReleaseRequest, SystemState, TransitionRequest, decide,
-    repair,
+    Cause, CommandEffect, Decision, Evidence, ForceRequest, Hold, Level, NoEffect, OperatorCommand, Outcome, Prevented,
+    ReleaseRequest, SystemState, TransitionRequest, decide, repair,
 };
 use common::{at, evidence, force, force_request, policy, release, schedule, state_at};
 
@@ -19,22 +19,34 @@ fn command(state: &SystemState, request: &TransitionRequest, now: i64) -> Decisi
     decide(state, &policy(), request, &Evidence::default(), at(now)).unwrap()
 }
 
+fn effect(decision: &Decision) -> Option<CommandEffect> {
+    match decision {
+        Decision::Command { cause, .. } => Some(cause.effect),
+        _ => None,
+    }
+}
+
 fn moved(decision: &Decision) -> (u8, u8) {
-    (decision.from.number(), decision.to.number())
+    (decision.from().number(), decision.to().number())
 }
 
 /// Level 1, held by a force at second 200 for a minute.
 fn held() -> SystemState {
-    command(&state_at(Level::Full), &force(1, Some(1)), 200).next.unwrap()
+    command(&state_at(Level::Full), &force(1, Some(1)), 200).into_next().unwrap()
 }
 
 #[test]
 fn a_force_crosses_two_levels_and_resets_the_counts() {
     let state = SystemState { failure_count: 9, success_count: 2, ..state_at(Level::Maintenance) };
     let decision = decide(&state, &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap();
-    assert_eq!((decision.outcome, moved(&decision)), (Outcome::Transition, (3, 1)));
-    assert_eq!(decision.reason, "forced from level 3 to level 1 by alice: back end is repaired");
-    let next = decision.next.unwrap();
+    assert_eq!((decision.outcome(), moved(&decision)), (Outcome::Transition, (3, 1)));
+    let expected = OperatorCommand {
+        effect: CommandEffect::Moved { from: Level::Maintenance, to: Level::Full },
+        requested_by: "alice".to_owned(),
+        reason: "back end is repaired".to_owned(),
+    };
+    assert_eq!(decision.cause(), Cause::Command(expected));
+    let next = decision.into_next().unwrap();
     assert_eq!((next.failure_count, next.success_count, next.carried_failures), (0, 0, 0));
     assert_eq!((next.evidence_since, next.epoch), (at(200), state.epoch + 1));
 }
@@ -42,27 +54,27 @@ fn a_force_crosses_two_levels_and_resets_the_counts() {
 #[test]
 fn a_force_to_the_current_level_changes_nothing_and_says_so() {
     let decision = decide(&state_at(Level::Full), &policy(), &force(1, None), &evidence(&[]), at(200)).unwrap();
-    assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::None, "already at level 1"));
+    assert_eq!(decision, Decision::NoEffect(NoEffect::AlreadyThere { level: Level::Full }));
 }
 
 #[test]
 fn a_force_as_the_first_write_names_no_hold() {
     let decision = command(&SystemState::initial(&policy(), at(0)), &force(1, None), 200);
-    let expected = "already at level 1, written for the first time, by alice: back end is repaired";
-    assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::Record, expected));
+    let expected = Some(CommandEffect::FirstWrite { level: Level::Full });
+    assert_eq!((decision.outcome(), effect(&decision)), (Outcome::Record, expected));
 }
 
 #[test]
 fn evidence_after_a_hold_counts_from_its_expiry() {
     let forced = decide(&state_at(Level::Full), &policy(), &force(1, Some(1)), &evidence(&[]), at(200)).unwrap();
-    let held = forced.next.unwrap();
+    let held = forced.into_next().unwrap();
     let failing = evidence(&[(210, 0, 50)]);
     let during = decide(&held, &policy(), &schedule(), &failing, at(259)).unwrap();
-    assert_eq!(during.to, Level::Full);
-    assert!(during.reason.contains("would have gone to level 2"), "{}", during.reason);
-    assert_eq!(decide(&held, &policy(), &schedule(), &failing, at(260)).unwrap().to, Level::Full);
+    assert_eq!(during.to(), Level::Full);
+    assert_eq!(during.prevented(), Some(Level::Degraded));
+    assert_eq!(decide(&held, &policy(), &schedule(), &failing, at(260)).unwrap().to(), Level::Full);
     let failing_after = evidence(&[(260, 0, 5)]);
-    assert_eq!(decide(&held, &policy(), &schedule(), &failing_after, at(261)).unwrap().to, Level::Degraded);
+    assert_eq!(decide(&held, &policy(), &schedule(), &failing_after, at(261)).unwrap().to(), Level::Degraded);
 }
 
 #[test]
@@ -78,8 +90,10 @@ fn an_expected_epoch_that_is_not_the_states_is_refused_by_name() {
 #[test]
 fn a_held_level_stays_and_tells_what_was_prevented() {
     let during = decide(&held(), &policy(), &schedule(), &evidence(&[(210, 0, 50)]), at(259)).unwrap();
-    assert_eq!((moved(&during), during.prevented), ((1, 1), Some(Level::Degraded)));
-    assert_eq!(during.evidence.unwrap().errors, 50);
+    assert_eq!((moved(&during), during.prevented()), ((1, 1), Some(Level::Degraded)));
+    let Cause::Prevented(prevented) = during.cause() else { panic!("{during:?}") };
+    assert_eq!(prevented.prevented, Prevented::Hold { level: Level::Full, until: at(260) });
+    assert_eq!(during.evidence().unwrap().errors, 50);
 }
 
 #[test]
@@ -87,37 +101,37 @@ fn a_force_to_the_current_level_sets_replaces_and_ends_a_hold() {
     let set = held().hold.unwrap();
     assert_eq!((set.level, set.expires_at, set.requested_by.as_str()), (Level::Full, at(260), "alice"));
     let replaced = command(&held(), &force(1, Some(10)), 210);
-    assert_eq!((replaced.outcome, moved(&replaced)), (Outcome::Record, (1, 1)));
-    assert_eq!(replaced.next.unwrap().hold.unwrap().expires_at, at(810));
+    assert_eq!((replaced.outcome(), moved(&replaced)), (Outcome::Record, (1, 1)));
+    assert_eq!(replaced.into_next().unwrap().hold.unwrap().expires_at, at(810));
     let ended = command(&held(), &force(1, None), 210);
-    assert_eq!(ended.reason, "already at level 1, not held any more, by alice: back end is repaired");
-    assert_eq!(ended.next.unwrap().hold, None);
+    assert_eq!(effect(&ended), Some(CommandEffect::HoldEnded { level: Level::Full }));
+    assert_eq!(ended.into_next().unwrap().hold, None);
 }
 
 #[test]
 fn a_force_to_another_level_without_a_hold_ends_the_old_one() {
-    let next = command(&held(), &force(3, None), 210).next.unwrap();
+    let next = command(&held(), &force(3, None), 210).into_next().unwrap();
     assert_eq!((next.current_level, next.hold), (Level::Maintenance, None));
 }
 
 #[test]
 fn a_release_ignores_what_happened_during_the_hold() {
     let released = command(&held(), &release(), 240);
-    assert_eq!(released.outcome, Outcome::Record);
-    assert_eq!(released.reason, "hold of level 1 ended by bob: watched it for a while");
-    let next = released.next.unwrap();
+    assert_eq!(released.outcome(), Outcome::Record);
+    assert_eq!(effect(&released), Some(CommandEffect::Released { level: Level::Full }));
+    let next = released.into_next().unwrap();
     assert_eq!((next.hold.as_ref(), next.evidence_since, next.epoch), (None, at(240), held().epoch));
     let during = evidence(&[(210, 0, 50), (239, 0, 50)]);
-    assert_eq!(decide(&next, &policy(), &schedule(), &during, at(241)).unwrap().to, Level::Full);
+    assert_eq!(decide(&next, &policy(), &schedule(), &during, at(241)).unwrap().to(), Level::Full);
     let after = evidence(&[(240, 0, 5)]);
-    assert_eq!(decide(&next, &policy(), &schedule(), &after, at(241)).unwrap().to, Level::Degraded);
+    assert_eq!(decide(&next, &policy(), &schedule(), &after, at(241)).unwrap().to(), Level::Degraded);
 }
 
 #[test]
 fn a_release_without_a_hold_changes_nothing_and_says_so() {
     for (state, now) in [(state_at(Level::Full), 200), (held(), 260)] {
         let decision = command(&state, &release(), now);
-        assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::None, "no hold to end at level 1"));
+        assert_eq!(decision, Decision::NoEffect(NoEffect::NoHold { level: Level::Full }));
     }
 }
 
@@ -131,8 +145,8 @@ fn a_repair_begins_an_epoch_even_at_the_last_known_level() {
     let request = ForceRequest { repair: true, ..force_request(2, None) };
     let last_known = SystemState { hold: None, ..state_at(Level::Degraded) };
     let decision = repair(&last_known, &policy(), &request, at(200)).unwrap();
-    assert_eq!((decision.outcome, moved(&decision)), (Outcome::Transition, (2, 2)));
-    let next = decision.next.unwrap();
+    assert_eq!((decision.outcome(), moved(&decision)), (Outcome::Transition, (2, 2)));
+    let next = decision.into_next().unwrap();
     assert_eq!((next.epoch, next.version), (last_known.epoch + 1, last_known.version + 1));
     assert_eq!((next.evidence_since, next.carried_failures), (at(200), 0));
 }
@@ -142,7 +156,7 @@ fn an_expired_hold_does_not_outlive_the_next_transition() {
     let (reason, requested_by) = ("x".to_owned(), "y".to_owned());
     let hold = Hold { level: Level::Full, reason, requested_by, expires_at: at(100), execution: None };
     let state = SystemState { hold: Some(hold), ..state_at(Level::Full) };
-    assert_eq!(evaluate(&state, &[(150, 0, 5)]).next.unwrap().hold, None);
+    assert_eq!(evaluate(&state, &[(150, 0, 5)]).into_next().unwrap().hold, None);
 }
 
 /// The execution that set the hold of [`held_by`].
@@ -150,7 +164,7 @@ const HOLDER: &str = "arn:aws:states:us-east-1:1:express:bank:force-1:1";
 
 /// Level 3, held by alice as [`HOLDER`].
 fn held_by(execution: Option<&str>) -> SystemState {
-    let mut state = command(&state_at(Level::Full), &force(3, Some(1)), 200).next.unwrap();
+    let mut state = command(&state_at(Level::Full), &force(3, Some(1)), 200).into_next().unwrap();
     state.hold.as_mut().unwrap().execution = execution.map(str::to_owned);
     state
 }
@@ -195,7 +209,7 @@ fn a_command_that_knows_the_hold_ends_it_and_says_so() {
     let state = held_by(Some(HOLDER));
     for request in [force(2, None), force(2, Some(5)), force(3, None), force(3, Some(5)), release()] {
         let known = command(&state, &knowing(HOLDER, request.clone()), 210);
-        assert_eq!(known.ended_hold, state.hold, "{}", known.reason);
+        assert_eq!(known.ended_hold(), state.hold.as_ref(), "{}", known.cause());
         // A command by hand, without `expectedHold`.
         assert_eq!(command(&state, &request, 210), known);
     }
@@ -206,7 +220,7 @@ fn a_hold_that_is_over_refuses_no_command_and_is_not_ended() {
     let state = held_by(Some(HOLDER));
     for expected in ["none", HOLDER, "another"] {
         let decision = command(&state, &knowing(expected, force(2, None)), 260);
-        assert_eq!((moved(&decision), decision.ended_hold), ((3, 2), None), "{expected}");
+        assert_eq!((moved(&decision), decision.ended_hold()), ((3, 2), None), "{expected}");
     }
-    assert_eq!(command(&state, &knowing(HOLDER, release()), 260).outcome, Outcome::None);
+    assert_eq!(command(&state, &knowing(HOLDER, release()), 260).outcome(), Outcome::None);
 }

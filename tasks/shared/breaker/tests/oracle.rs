@@ -17,12 +17,12 @@ fn replay(failures: impl Fn(i64) -> bool, requests: i64) -> Vec<(i64, u8, u8)> {
         let failed = failures(request);
         outcomes.push((request, u64::from(!failed), u64::from(failed)));
         let decision = decide(&state, &policy, &schedule(), &evidence(&outcomes), at(request + 1)).unwrap();
-        if decision.from != decision.to {
-            moves.push((request, decision.from.number(), decision.to.number()));
+        if decision.from() != decision.to() {
+            moves.push((request, decision.from().number(), decision.to().number()));
             // Each level has metrics of its own.
             outcomes.clear();
         }
-        state = decision.next.unwrap_or(state);
+        state = decision.into_next().unwrap_or(state);
     }
     moves
 }

@@ -9,7 +9,9 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use breaker::{Bucket, Evidence, EvidenceQuery, Level, Policy, PolicySettings, Probing, SystemState, decide};
+use breaker::{
+    Bucket, Cause, Evidence, EvidenceQuery, Level, Policy, PolicySettings, Probing, RecoveryCause, SystemState, decide,
+};
 use common::{at, bucket, schedule, state_at};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -116,11 +118,11 @@ fn told(seen: &[Seen], settings: PolicySettings, now: i64) -> Finding {
     let current = (BEGIN..now).map(|second| bucket(second, 1, 0)).collect();
     let evidence = Evidence::new(current).with_probes(buckets.collect());
     let decision = decide(&state, &policy, &schedule(), &evidence, at(now)).unwrap();
-    let next = decision.next.clone().unwrap_or_else(|| state.clone());
+    let next = decision.next().cloned().unwrap_or_else(|| state.clone());
     assert_eq!(next.check(), Ok(()));
-    let streak = decision.reason.contains("because no probe was seen");
+    let streak = matches!(decision.cause(), Cause::Recovery(RecoveryCause::Streak(_)));
     let probing = next.probing.unwrap_or(probing);
-    match decision.to {
+    match decision.to() {
         Level::Full if streak => Finding::Idle,
         Level::Full => Finding::Proven,
         _ if probing.refusing.is_some() => Finding::Refused,

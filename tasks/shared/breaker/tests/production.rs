@@ -5,8 +5,9 @@
 mod common;
 
 use breaker::{
-    Bucket, DRAWS, Decision, Evidence, EvidenceQuery, Hold, Level, Mode, Outcome, Policy, PolicySettings, Probing,
-    Ramp, Route, SystemState, TransitionRecord, TripWhen, decide, route,
+    AutomaticMove, Bucket, CallRate, Cause, ConsecutiveFailures, DRAWS, Decision, Evidence, EvidenceQuery, Hold, Level,
+    Mode, Outcome, Policy, PolicySettings, Prevented, PreventedMove, ProbeCounts, Probing, Ramp, RecoveryCause, Route,
+    SlowCalls, Streak, StreakInstead, SystemState, TransitionRecord, TripCause, TripWhen, Unproven, decide, route,
 };
 use common::{at, bucket, evidence, force, schedule, state_at};
 use jiff::{SignedDuration, Timestamp};
@@ -31,8 +32,15 @@ fn plain() -> Policy {
 
 fn look(state: &SystemState, policy: &Policy, evidence: &Evidence, now: Timestamp) -> Decision {
     let decision = decide(state, policy, &schedule(), evidence, now).unwrap();
-    assert!(decision.next.iter().all(|next| next.check().is_ok()), "{:?}", decision.next.map(|next| next.check()));
+    assert_eq!(decision.next().map_or(Ok(()), SystemState::check), Ok(()));
     decision
+}
+
+fn trip(decision: &Decision) -> Option<TripCause> {
+    match decision {
+        Decision::Move { cause: AutomaticMove::Fall(fall), .. } => Some(fall.trip),
+        _ => None,
+    }
 }
 
 /// At level 2 since second 100, probing level 1 since second 130.
@@ -58,45 +66,58 @@ fn probed(outcomes: &[(i64, u64, u64)]) -> Evidence {
 #[test]
 fn the_rate_trips_at_its_threshold_and_volume() {
     let trips = |successes, errors| {
-        look(&state_at(Level::Full), &plain(), &evidence(&[(190, successes, errors)]), at(200)).to == Level::Degraded
+        look(&state_at(Level::Full), &plain(), &evidence(&[(190, successes, errors)]), at(200)).to() == Level::Degraded
     };
     assert!(trips(16, 4), "20 calls, 20 %");
     assert!(trips(15, 5), "20 calls, 25 %");
     assert!(trips(17, 5), "22 calls, 22 %");
     assert!(!trips(15, 4), "19 calls");
     assert!(!trips(17, 4), "19 %");
-    let reason = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 16, 4)]), at(200)).reason;
-    assert_eq!(reason, "failure rate 20 % at level 1 within 70 s (4 of 20 calls; threshold 20 % of at least 20)");
+    let fallen = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 16, 4)]), at(200));
+    let rate = CallRate {
+        level: Level::Full,
+        window_seconds: 70,
+        in_ramp: false,
+        counted: 4,
+        calls: 20,
+        percent: 20,
+        threshold_percent: 20,
+        minimum_calls: 20,
+    };
+    assert_eq!(trip(&fallen), Some(TripCause::FailureRate(rate)));
 }
 
 #[test]
 fn a_success_in_the_newest_second_ends_consecutive_failures() {
     let rule = production(|settings| settings.failure_rate_percent = 100);
-    let reason =
-        |outcomes: &[(i64, u64, u64)]| look(&state_at(Level::Full), &rule, &evidence(outcomes), at(200)).reason;
-    assert_eq!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 6)]), "10 consecutive failures at level 1 (threshold 10)");
-    assert!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 7)]).starts_with("11 consecutive failures"));
-    assert!(reason(&[(150, 90, 0), (160, 0, 4), (170, 0, 5)]).starts_with("no reason"));
-    assert!(reason(&[(150, 90, 0), (170, 1, 12)]).starts_with("no reason"));
+    let trip = |outcomes: &[(i64, u64, u64)]| trip(&look(&state_at(Level::Full), &rule, &evidence(outcomes), at(200)));
+    let failures = |failures| {
+        Some(TripCause::ConsecutiveFailures(ConsecutiveFailures { level: Level::Full, failures, threshold: 10 }))
+    };
+    assert_eq!(trip(&[(150, 90, 0), (160, 0, 4), (170, 0, 6)]), failures(10));
+    assert_eq!(trip(&[(150, 90, 0), (160, 0, 4), (170, 0, 7)]), failures(11));
+    assert_eq!(trip(&[(150, 90, 0), (160, 0, 4), (170, 0, 5)]), None);
+    assert_eq!(trip(&[(150, 90, 0), (170, 1, 12)]), None);
 }
 
 #[test]
 fn slow_calls_trip_at_their_share() {
     let slow = |slow_calls| Evidence::new(vec![Bucket { slow_calls, ..bucket(190, 20, 0) }]);
-    let reason = look(&state_at(Level::Full), &plain(), &slow(10), at(200)).reason;
-    assert!(reason.starts_with("rate of calls of 3000 ms or longer 50 % at level 1"), "{reason}");
-    assert_eq!(look(&state_at(Level::Full), &plain(), &slow(11), at(200)).to, Level::Degraded);
-    assert_eq!(look(&state_at(Level::Full), &plain(), &slow(9), at(200)).to, Level::Full);
+    let fallen = trip(&look(&state_at(Level::Full), &plain(), &slow(10), at(200)));
+    let Some(TripCause::SlowCalls(SlowCalls { slow_milliseconds: 3_000, rate })) = fallen else { panic!("{fallen:?}") };
+    assert_eq!((rate.level, rate.percent), (Level::Full, 50));
+    assert_eq!(look(&state_at(Level::Full), &plain(), &slow(11), at(200)).to(), Level::Degraded);
+    assert_eq!(look(&state_at(Level::Full), &plain(), &slow(9), at(200)).to(), Level::Full);
     let few = Evidence::new(vec![Bucket { slow_calls: 19, ..bucket(190, 19, 0) }]);
-    assert_eq!(look(&state_at(Level::Full), &plain(), &few, at(200)).to, Level::Full, "19 calls");
+    assert_eq!(look(&state_at(Level::Full), &plain(), &few, at(200)).to(), Level::Full, "19 calls");
     let off = production(|settings| settings.slow_call_milliseconds = 0);
-    assert_eq!(look(&state_at(Level::Full), &off, &slow(20), at(200)).to, Level::Full, "nothing is slow");
+    assert_eq!(look(&state_at(Level::Full), &off, &slow(20), at(200)).to(), Level::Full, "nothing is slow");
 }
 
 /// The newest outcomes may be missing, so the window reaches further back by the settling time.
 #[test]
 fn the_rates_window_holds_settled_outcomes() {
-    let to = |second| look(&state_at(Level::Full), &plain(), &evidence(&[(second, 16, 4)]), at(200)).to;
+    let to = |second| look(&state_at(Level::Full), &plain(), &evidence(&[(second, 16, 4)]), at(200)).to();
     assert_eq!((to(130), to(129)), (Level::Degraded, Level::Full), "60 s, and 10 s in which outcomes settle");
 }
 
@@ -107,7 +128,7 @@ fn count_and_rate_trip_together_except_in_a_ramp() {
         (settings.level_1_failures, settings.level_2_failures) = (5, 10);
     });
     let trips = |state: &SystemState, successes, errors| {
-        look(state, &both, &evidence(&[(140, successes, errors)]), at(150)).to == Level::Degraded
+        look(state, &both, &evidence(&[(140, successes, errors)]), at(150)).to() == Level::Degraded
     };
     assert!(trips(&state_at(Level::Full), 20, 5));
     assert!(!trips(&state_at(Level::Full), 21, 5), "19 %");
@@ -120,15 +141,15 @@ fn a_ramp_trips_at_its_own_minimum_of_calls() {
     let mut state = ramping();
     state.backoff = state.backoff.after_recovery(at(100));
     let fallen = look(&state, &plain(), &evidence(&[(140, 8, 2)]), at(150));
-    assert_eq!((fallen.to, fallen.next.as_ref().unwrap().ramp), (Level::Degraded, None));
-    assert_eq!(fallen.next.unwrap().probing.unwrap().from, at(210), "60 s after the fall");
-    assert_eq!(look(&state, &plain(), &evidence(&[(140, 7, 2)]), at(150)).to, Level::Full);
-    assert_eq!(look(&state, &plain(), &evidence(&[(140, 8, 2)]), at(160)).to, Level::Full, "the ramp is over");
+    assert_eq!((fallen.to(), fallen.next().unwrap().ramp), (Level::Degraded, None));
+    assert_eq!(fallen.into_next().unwrap().probing.unwrap().from, at(210), "60 s after the fall");
+    assert_eq!(look(&state, &plain(), &evidence(&[(140, 7, 2)]), at(150)).to(), Level::Full);
+    assert_eq!(look(&state, &plain(), &evidence(&[(140, 8, 2)]), at(160)).to(), Level::Full, "the ramp is over");
 }
 
 #[test]
 fn twenty_probes_below_the_trip_rate_prove_the_level() {
-    let to = |outcomes: &[(i64, u64, u64)]| look(&probing(), &plain(), &probed(outcomes), at(200)).to.number();
+    let to = |outcomes: &[(i64, u64, u64)]| look(&probing(), &plain(), &probed(outcomes), at(200)).to().number();
     assert_eq!(to(&[(140, 17, 3)]), 1);
     assert_eq!(to(&[(140, 16, 3)]), 2, "19 probes");
     assert_eq!(to(&[(140, 16, 4)]), 2, "20 % failed");
@@ -137,30 +158,34 @@ fn twenty_probes_below_the_trip_rate_prove_the_level() {
     assert_eq!(to(&[(190, 20, 0)]), 2, "not settled");
     assert_eq!(to(&[(140, 0, 300), (150, 20, 0)]), 1, "a failed series starts the proof again");
     let recovered = look(&probing(), &plain(), &probed(&[(140, 17, 3)]), at(200));
-    assert_eq!(recovered.reason, "20 probes of level 1 of which 3 failed (threshold 20 with less than 20 %)",);
-    let ramp = recovered.next.unwrap().ramp.unwrap();
+    let probes =
+        ProbeCounts { level: Level::Full, calls: 20, failed: 3, refused: 0, minimum_calls: 20, below_percent: 20 };
+    assert_eq!(recovered.cause(), Cause::Recovery(RecoveryCause::Probes(probes)));
+    let ramp = recovered.into_next().unwrap().ramp.unwrap();
     assert_eq!((ramp.from, ramp.until), (at(200), at(260)));
 }
 
 #[test]
 fn current_level_successes_prove_nothing_until_probes_stop() {
     let streak = evidence(&[(150, 900, 0), (400, 900, 0)]);
-    assert_eq!(look(&probing(), &plain(), &streak, at(429)).to, Level::Degraded);
+    assert_eq!(look(&probing(), &plain(), &streak, at(429)).to(), Level::Degraded);
     let idle = look(&probing(), &plain(), &streak, at(430));
-    assert_eq!(idle.to, Level::Full);
-    assert!(idle.reason.ends_with("because no probe was seen for 300 s"), "{}", idle.reason);
+    assert_eq!(idle.to(), Level::Full);
+    let Cause::Recovery(RecoveryCause::Streak(streak)) = idle.cause() else { panic!("{idle:?}") };
+    assert_eq!(streak.instead_of_probes, Some(StreakInstead::NoProbeSeen { seconds: 300 }));
     let blind = look(&probing(), &plain(), &evidence(&[(150, 900, 0)]), at(430));
-    assert_eq!(blind.to, Level::Degraded, "metrics that are missing are no proof");
-    assert!(blind.reason.contains("no call of level 2 was seen lately"), "{}", blind.reason);
+    assert_eq!(blind.to(), Level::Degraded, "metrics that are missing are no proof");
+    let lacks = Unproven::Calls { level: Level::Degraded, seconds_without_probe: 300 };
+    assert_eq!(blind.cause(), Cause::Unproven(lacks));
     let failed = |now| {
         let seen = evidence(&[(now - 20, 900, 0)]).with_probes(buckets(&[(140, 1, 1)]));
-        look(&probing(), &plain(), &seen, at(now)).to
+        look(&probing(), &plain(), &seen, at(now)).to()
     };
     assert_eq!((failed(460), failed(1_039), failed(1_040)), (Level::Degraded, Level::Degraded, Level::Full));
-    let quiet = look(&probing(), &plain(), &evidence(&[]), at(430)).next.unwrap();
+    let quiet = look(&probing(), &plain(), &evidence(&[]), at(430)).into_next().unwrap();
     assert_eq!(quiet.probing.unwrap().idle_since, Some(at(130)));
     let probes = Evidence::default().with_probes(buckets(&[(440, 1, 0)]));
-    assert_eq!(look(&quiet, &plain(), &probes, at(460)).next.unwrap().probing.unwrap().idle_since, None);
+    assert_eq!(look(&quiet, &plain(), &probes, at(460)).into_next().unwrap().probing.unwrap().idle_since, None);
 }
 
 #[test]
@@ -168,7 +193,7 @@ fn the_probe_share_follows_the_number_of_probes() {
     let percent = |answered, probes| {
         let seen = evidence(&[(150, answered, 0)]).with_probes(buckets(&[(160, probes, 0)]));
         let decision = look(&SystemState { last_updated: at(199), ..probing() }, &plain(), &seen, at(200));
-        decision.next.map_or(5, |next| next.probing.unwrap().percent)
+        decision.into_next().map_or(5, |next| next.probing.unwrap().percent)
     };
     assert_eq!(percent(60, 3), 64, "63 a minute, and all of them safe for all that is known");
     assert_eq!(percent(2_000, 4), 10, "few of them are safe");
@@ -178,7 +203,7 @@ fn the_probe_share_follows_the_number_of_probes() {
     let high = Probing { percent: 100, ..probing().probing.unwrap() };
     let state = SystemState { probing: Some(high), last_updated: at(199), ..probing() };
     let seen = Evidence::default().with_probes(buckets(&[(160, 0, 400)]));
-    assert_eq!(look(&state, &plain(), &seen, at(200)).next.unwrap().probing.unwrap().percent, 10);
+    assert_eq!(look(&state, &plain(), &seen, at(200)).into_next().unwrap().probing.unwrap().percent, 10);
 }
 
 #[test]
@@ -188,8 +213,8 @@ fn a_hold_says_nothing_about_what_probes_would_have_proven() {
     let hold = Some(Hold { level: Level::Degraded, reason, requested_by, expires_at: until, execution: None });
     let pinned = SystemState { hold, ..probing() };
     let decision = look(&pinned, &plain(), &evidence(&[(420, 900, 0)]), at(431));
-    assert_eq!(decision.prevented, None, "{}", decision.reason);
-    assert!(decision.reason.contains("nothing probes level 1 in a hold"), "{}", decision.reason);
+    assert_eq!(decision.prevented(), None);
+    assert_eq!(decision.cause(), Cause::Unproven(Unproven::ProbingInHold { level: Level::Full }));
 }
 
 #[test]
@@ -200,7 +225,7 @@ fn a_state_that_probes_or_ramps_awaits_proof() {
 
 #[test]
 fn a_fall_begins_probing_at_the_end_of_the_cooldown() {
-    let fallen = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 50, 50)]), at(200)).next.unwrap();
+    let fallen = look(&state_at(Level::Full), &plain(), &evidence(&[(190, 50, 50)]), at(200)).into_next().unwrap();
     let probing = Probing { from: at(230), percent: 40, percent_since: at(230), idle_since: None, refusing: None };
     assert_eq!(fallen.probing, Some(probing));
     assert_eq!(EvidenceQuery::new(&fallen, &plain(), at(229)).probed, None);
@@ -209,30 +234,32 @@ fn a_fall_begins_probing_at_the_end_of_the_cooldown() {
 
 #[test]
 fn a_change_of_policy_begins_and_ends_probing_at_the_next_look() {
-    let begun = look(&state_at(Level::Degraded), &plain(), &evidence(&[]), at(200)).next.unwrap();
+    let begun = look(&state_at(Level::Degraded), &plain(), &evidence(&[]), at(200)).into_next().unwrap();
     assert_eq!(begun.probing.unwrap().from, at(200));
     let classic = Policy::new(PolicySettings::classic()).unwrap();
     let ended = look(&probing(), &classic, &probed(&[(140, 20, 0)]), at(200));
-    assert_eq!((ended.to, ended.reason.as_str()), (Level::Full, "400 consecutive successes at level 2 (threshold 5)"));
+    let streak = Streak { level: Level::Degraded, successes: 400, threshold: 5, instead_of_probes: None };
+    assert_eq!(ended.cause(), Cause::Recovery(RecoveryCause::Streak(streak)));
     let observing = production(|settings| settings.mode = Mode::ObserveOnly);
-    assert_eq!(look(&probing(), &observing, &evidence(&[]), at(200)).next.unwrap().probing, None);
+    assert_eq!(look(&probing(), &observing, &evidence(&[]), at(200)).into_next().unwrap().probing, None);
 }
 
 #[test]
 fn observe_only_reports_and_leaves_moves_to_operators() {
     let observing = production(|settings| settings.mode = Mode::ObserveOnly);
     let decision = look(&state_at(Level::Full), &observing, &evidence(&[(190, 0, 50)]), at(200));
-    assert_eq!((decision.outcome, decision.to), (Outcome::Record, Level::Full));
-    assert_eq!(decision.prevented, Some(Level::Degraded));
-    assert!(decision.reason.starts_with("observing only; would have gone to level 2: "), "{}", decision.reason);
-    let next = decision.next.unwrap();
+    assert_eq!((decision.outcome(), decision.to()), (Outcome::Record, Level::Full));
+    assert_eq!(decision.prevented(), Some(Level::Degraded));
+    let Cause::Prevented(PreventedMove { prevented, to, .. }) = decision.cause() else { panic!("{decision:?}") };
+    assert_eq!((prevented, to), (Prevented::ObserveOnly, Level::Degraded));
+    let next = decision.into_next().unwrap();
     assert_eq!(next.prevented, Some(Level::Degraded), "so that it is announced once");
     let again = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(201));
-    assert_eq!((again.outcome, again.prevented), (Outcome::None, Some(Level::Degraded)));
+    assert_eq!((again.outcome(), again.prevented()), (Outcome::None, Some(Level::Degraded)));
     let over = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(500));
-    assert_eq!((over.prevented, over.next.unwrap().prevented), (None, None), "the next time is news again");
+    assert_eq!((over.prevented(), over.into_next().unwrap().prevented), (None, None), "the next time is news again");
     let forced = decide(&state_at(Level::Full), &observing, &force(3, None), &evidence(&[]), at(200)).unwrap();
-    assert_eq!((forced.to, forced.next.unwrap().probing), (Level::Maintenance, None));
+    assert_eq!((forced.to(), forced.into_next().unwrap().probing), (Level::Maintenance, None));
 }
 
 #[test]
@@ -254,7 +281,7 @@ fn a_ramp_shares_all_requests_and_probes_are_of_safe_ones() {
 #[test]
 fn a_force_of_a_ramping_level_ends_the_ramp() {
     let decision = decide(&ramping(), &plain(), &force(1, None), &evidence(&[]), at(120)).unwrap();
-    assert_eq!((decision.outcome, decision.next.unwrap().ramp), (Outcome::Record, None));
+    assert_eq!((decision.outcome(), decision.into_next().unwrap().ramp), (Outcome::Record, None));
 }
 
 #[test]

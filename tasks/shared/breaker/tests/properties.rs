@@ -4,7 +4,7 @@
 
 mod common;
 
-use breaker::{Level, Outcome, SystemState, decide};
+use breaker::{Cause, Fall, Level, Outcome, RecoveryCause, SystemState, TripCause, decide};
 use common::{at, bare_policy, evidence, policy, schedule, state_at};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -40,16 +40,16 @@ proptest! {
     fn an_evaluation_moves_at_most_one_level(level in any_level(), outcomes in any_outcomes(), carried in 0_u64..6) {
         let state = SystemState { carried_failures: carried, ..state_at(level) };
         let decision = decide(&state, &policy(), &schedule(), &evidence(&outcomes), at(200)).unwrap();
-        prop_assert!(decision.from.number().abs_diff(decision.to.number()) <= 1);
-        prop_assert_eq!(decision.outcome == Outcome::Transition, decision.from != decision.to);
+        prop_assert!(decision.from().number().abs_diff(decision.to().number()) <= 1);
+        prop_assert_eq!(decision.outcome() == Outcome::Transition, decision.from() != decision.to());
     }
 
     #[test]
     fn no_transition_without_its_threshold(level in any_level(), outcomes in any_outcomes(), carried in 0_u64..6) {
         let state = SystemState { carried_failures: carried, ..state_at(level) };
         let decision = decide(&state, &policy(), &schedule(), &evidence(&outcomes), at(200)).unwrap();
-        let counted = decision.evidence.unwrap();
-        let reached = match (decision.from.number(), decision.to.number()) {
+        let counted = decision.evidence().unwrap();
+        let reached = match (decision.from().number(), decision.to().number()) {
             (1, 2) => counted.failures() >= 5,
             (2, 3) => counted.failures() >= 10,
             (3, 2) => counted.success_streak >= 3,
@@ -60,12 +60,17 @@ proptest! {
     }
 
     #[test]
-    fn the_reasons_numbers_are_the_evidences(level in any_level(), outcomes in any_outcomes()) {
+    fn the_causes_numbers_are_the_evidences(level in any_level(), outcomes in any_outcomes()) {
         let decision = decide(&state_at(level), &policy(), &schedule(), &evidence(&outcomes), at(200)).unwrap();
-        let counted = decision.evidence.unwrap();
-        if decision.outcome == Outcome::Transition {
-            let number = if decision.to > decision.from { counted.failures() } else { counted.success_streak };
-            prop_assert!(decision.reason.starts_with(&format!("{number} ")), "{}", decision.reason);
+        let counted = decision.evidence().unwrap();
+        match decision.cause() {
+            Cause::Fall(Fall { trip: TripCause::FailureCount(count), .. }) => {
+                prop_assert_eq!((count.errors, count.carried), (counted.errors, counted.carried_failures));
+            }
+            Cause::Recovery(RecoveryCause::Streak(streak)) => {
+                prop_assert_eq!(streak.successes, counted.success_streak);
+            }
+            other => prop_assert!(decision.outcome() != Outcome::Transition, "{}", other),
         }
     }
 

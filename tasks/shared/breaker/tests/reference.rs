@@ -227,7 +227,7 @@ impl Rules {
         let now = at(0) + SignedDuration::from_millis(now);
         let evidence = if request.is_command() { Evidence::default() } else { self.evidence(now) };
         let decision = decide(&self.state, &self.policy, request, &evidence, now).unwrap();
-        if let Some(next) = decision.next {
+        if let Some(next) = decision.into_next() {
             self.state = next;
         }
     }

@@ -6,11 +6,14 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Level;
-use crate::recovery::BAD_PROBES_COUNT;
+use crate::level::Level;
 
 pub(crate) use settings::{LONGEST_SECONDS, MAX_OUTCOMES};
 pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+
+/// A probe that failed counts this many times as long as one that succeeded: in multiples of `probes.idle_seconds`
+/// without any probe. People are alarmed after refusals of the same time.
+pub(crate) const BAD_PROBES_COUNT: i32 = 3;
 
 /// An invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

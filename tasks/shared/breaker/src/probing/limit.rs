@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::{Policy, ServiceOutcome};
+use crate::plan::ServiceOutcome;
+use crate::policy::Policy;
 
 /// An environment's pause after a probe, as a multiple of the probe's duration.
 const REST_FACTOR: u32 = 9;

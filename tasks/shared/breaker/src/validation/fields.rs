@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::validation::object::Objects;
-use crate::{InvalidRequest, place_of_error};
+use super::input_error::place_of_error;
+use super::invalid_request::InvalidRequest;
+use super::object::Objects;
 
 /// Maximum number of characters that an error message quotes from input.
 const QUOTED_CHARACTERS: usize = 60;

@@ -38,7 +38,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::Level;
+    use crate::level::Level;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

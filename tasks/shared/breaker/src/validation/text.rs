@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-use crate::InvalidRequest;
+use super::invalid_request::InvalidRequest;
 
 /// Zero width non-joiner and joiner: scripts and emoji need them.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];

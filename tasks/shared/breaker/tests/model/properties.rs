@@ -1,6 +1,8 @@
 //! The properties, computed without the code under test: from the history of writes and from the real outcomes.
 
-use breaker::{Bucket, DRAWS, Level, StateWrite, TransitionRequest, route};
+use breaker::{
+    Bucket, Cause, DRAWS, Fall, Level, RecoveryCause, StateWrite, StreakInstead, TransitionRequest, TripCause, route,
+};
 use jiff::{SignedDuration, Timestamp};
 use stateright::{Model, Property};
 
@@ -55,17 +57,19 @@ pub const REFUSED: Sight = ("most probes are refused", |_, state| {
 pub const PREVENTS: Sight = ("a move is prevented", |_, state| {
     state.runs.iter().any(|run| matches!(&run.phase, Phase::Decided(evaluation) if evaluation.prevented.is_some()))
 });
-pub const PROBED: Sight = ("probes let automation recover", |_, state| {
-    recovered(state, |reason| reason.contains("probes of level") && !reason.contains("no probe"))
-});
+pub const PROBED: Sight =
+    ("probes let automation recover", |_, state| recovered(state, |cause| matches!(cause, RecoveryCause::Probes(_))));
 pub const IDLE: Sight = ("without probes the current level does", |_, state| {
-    recovered(state, |reason| reason.contains("because no probe was seen"))
+    recovered(state, |cause| match cause {
+        RecoveryCause::Streak(streak) => matches!(streak.instead_of_probes, Some(StreakInstead::NoProbeSeen { .. })),
+        RecoveryCause::Probes(_) => false,
+    })
 });
 pub const FALLS_IN_RAMP: Sight = ("a level falls during its ramp", |_, state| {
-    state
-        .history
-        .iter()
-        .any(|one| one.write.transition.as_ref().is_some_and(|record| record.reason.contains("during the ramp")))
+    causes(state).any(|cause| match cause {
+        Cause::Fall(Fall { trip: TripCause::FailureRate(rate), .. }) => rate.in_ramp,
+        _ => false,
+    })
 });
 pub const RELEASES: Sight = ("a hold is released", |_, state| any_command(state, "release"));
 pub const MEETS_HOLD: Sight = ("the expected hold is met", |_, state| any_command(state, "bob-1"));
@@ -78,9 +82,14 @@ pub const FAILS_WHILE_LOST: Sight = ("an evaluation fails while the state is los
     state.runs.iter().any(|run| matches!(run.phase, Phase::Ended(End::Failed("StateUnavailable"))))
 });
 
-fn recovered(state: &State, by: fn(&str) -> bool) -> bool {
-    let mut moves = state.history.iter().filter_map(|one| one.write.transition.as_ref());
-    moves.any(|record| record.to < record.from && by(&record.reason))
+/// The causes of the transitions.
+fn causes(state: &State) -> impl Iterator<Item = &Cause> {
+    let records = state.history.iter().filter_map(|one| one.write.transition.as_ref());
+    records.filter_map(|record| record.cause.as_ref()?.known())
+}
+
+fn recovered(state: &State, by: fn(&RecoveryCause) -> bool) -> bool {
+    causes(state).any(|cause| matches!(cause, Cause::Recovery(recovery) if by(recovery)))
 }
 
 fn any_wrote(state: &State, wanted: fn(&Run) -> bool) -> bool {

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use breaker::{
-    Bucket, Condition, Content, Decision, Evidence, EvidenceQuery, Expected, InvalidRequest, Level, Mode, Policy,
-    PolicySettings, RecoveryEvidence, StateWrite, SystemState, TransitionRequest, command_key, decide,
+    AutomaticMove, Bucket, Condition, Content, Decision, Evidence, EvidenceQuery, Expected, InvalidRequest, Level,
+    Mode, NoEffect, Policy, PolicySettings, RecoveryEvidence, StateWrite, SystemState, TransitionRequest, command_key,
+    decide,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -103,33 +104,22 @@ pub fn decide_as(
         _ => {}
     }
     let mut decision = decide(&state, policy, &request, evidence, now)?;
-    let moves = |from, to| decision.from == from && decision.to == to && !request.is_command();
-    match mutant {
-        Some(Mutant::NeverRecovers) if decision.to < decision.from && !request.is_command() => {
-            decision = Decision::nothing(state.current_level, "never".to_owned());
-        }
-        Some(Mutant::NeverGivesUp) if moves(Level::Degraded, Level::Maintenance) => {
-            decision = Decision::nothing(state.current_level, "never".to_owned());
-        }
-        Some(Mutant::FallsTwoLevels) if moves(Level::Full, Level::Degraded) => {
-            decision.to = Level::Maintenance;
-            if let Some(next) = &mut decision.next {
-                next.current_level = Level::Maintenance;
-            }
-        }
-        Some(Mutant::ForgetsRamp) if decision.to < decision.from => {
-            if let Some(next) = &mut decision.next {
-                next.ramp = None;
-            }
-        }
-        Some(Mutant::KeepsRamp) if decision.to > decision.from => {
-            if let Some(next) = &mut decision.next {
-                next.ramp = before.ramp;
-            }
-        }
+    let from = decision.from();
+    let Decision::Move { cause, next, .. } = &mut decision else { return Ok(decision) };
+    match (mutant, cause) {
+        (Some(Mutant::NeverRecovers), AutomaticMove::Recovery(_)) => return Ok(nothing(from)),
+        (Some(Mutant::NeverGivesUp), AutomaticMove::Fall(_)) if from == Level::Degraded => return Ok(nothing(from)),
+        (Some(Mutant::FallsTwoLevels), AutomaticMove::Fall(_)) => next.current_level = Level::Maintenance,
+        (Some(Mutant::ForgetsRamp), AutomaticMove::Recovery(_)) => next.ramp = None,
+        (Some(Mutant::KeepsRamp), AutomaticMove::Fall(_)) => next.ramp = before.ramp,
         _ => {}
     }
     Ok(decision)
+}
+
+/// A decision that changes nothing.
+const fn nothing(level: Level) -> Decision {
+    Decision::NoEffect(NoEffect::AlreadyThere { level })
 }
 
 fn policy_as(mutant: Option<Mutant>, policy: &Policy) -> Policy {

@@ -1,7 +1,9 @@
 use jiff::Timestamp;
 
-use super::alarm::*;
-use super::watched::{MetricMath, Watched};
+use crate::definition::*;
+use crate::evaluation::*;
+use crate::series::*;
+use crate::watched::{MetricMath, Watched};
 
 /// Well inside a period, so that rounding shows.
 const NOW: i64 = 1_000_003;
@@ -15,7 +17,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 /// The sums of one metric of level 1 over 10 s.
-pub(super) fn series(name: &str) -> SeriesKey {
+pub(crate) fn series(name: &str) -> SeriesKey {
     let dimensions = [("Deployment", "bank-dev"), ("ServiceLevel", "1")];
     let dimensions = dimensions.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let metric = Metric { namespace: "CircuitBreaker/Service".to_owned(), name: name.to_owned(), dimensions };
@@ -23,7 +25,7 @@ pub(super) fn series(name: &str) -> SeriesKey {
 }
 
 /// Half of the calls failed.
-pub(super) fn math() -> MetricMath {
+pub(crate) fn math() -> MetricMath {
     let text = "IF(2 * FILL(errors, 0) >= FILL(errors, 0) + FILL(successes, 0), 1, 0)";
     let operands = [("errors", "Error"), ("successes", "Success")];
     let operands = operands.into_iter().map(|(id, name)| (id.to_owned(), series(name))).collect();

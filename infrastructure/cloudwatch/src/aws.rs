@@ -10,13 +10,12 @@ use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::alarm::{
-    Actions, AlarmDefinition, AlarmState, Comparison, Datapoint, Metric, MissingData, Readings, SeriesKey, Statistic,
-};
-use super::embedded::EmbeddedDatum;
-use super::logs::{LogEvent, LogGroup, LogSource, MetricSink};
-use super::watch::{AlarmService, Described, MetricSource, Notice, Publisher};
-use super::watched::{MetricMath, Watched};
+use crate::definition::{Actions, AlarmDefinition, AlarmState, Comparison, MissingData};
+use crate::embedded::EmbeddedDatum;
+use crate::logs::{LogEvent, LogGroup, LogSource, MetricSink};
+use crate::series::{Datapoint, Metric, Readings, SeriesKey, Statistic};
+use crate::watch::{AlarmService, Described, Known, MetricSource, Notice, Publisher};
+use crate::watched::{MetricMath, Watched};
 
 /// The most events of one `FilterLogEvents` answer.
 const EVENTS: usize = 10_000;
@@ -32,14 +31,14 @@ const EMBEDDED: &str = "CloudWatchMetrics";
 
 /// The server.
 #[derive(Clone, Debug)]
-pub(super) struct Aws {
+pub(crate) struct Aws {
     metrics: aws_sdk_cloudwatch::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     topics: aws_sdk_sns::Client,
 }
 
 impl Aws {
-    pub(super) fn new(config: &SdkConfig) -> Self {
+    pub(crate) fn new(config: &SdkConfig) -> Self {
         Self {
             metrics: aws_sdk_cloudwatch::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
@@ -148,29 +147,6 @@ impl AlarmService for Aws {
         }
     }
 
-    async fn hollow_out(&self, alarm: &AlarmDefinition) -> Result<()> {
-        // A deployment may have deleted it since it was described, and to put it would bring it back.
-        let call = self.metrics.describe_alarms().alarm_types(cw::AlarmType::MetricAlarm).alarm_names(&alarm.name);
-        let found = call.send().await.map_err(|error| told("DescribeAlarms", &error))?;
-        if found.metric_alarms().is_empty() {
-            return Ok(());
-        }
-        // An expression that is never computed: the local server evaluates only alarms with a metric.
-        let query = cw::MetricDataQuery::builder().id("m1").expression("m1").build();
-        let call = self
-            .metrics
-            .put_metric_alarm()
-            .alarm_name(&alarm.name)
-            .set_alarm_description(alarm.description.clone())
-            .actions_enabled(alarm.actions.enabled)
-            .metrics(query)
-            .evaluation_periods(i32::try_from(alarm.evaluation_periods).unwrap_or(i32::MAX))
-            .threshold(alarm.threshold)
-            .comparison_operator(cw::ComparisonOperator::from(alarm.comparison.name()))
-            .treat_missing_data(alarm.missing_data.name());
-        call.send().await.map(drop).map_err(|error| told("PutMetricAlarm", &error))
-    }
-
     async fn show(&self, name: &str, state: AlarmState, reason: &str) -> Result<()> {
         let call =
             self.metrics.set_alarm_state().alarm_name(name).state_value(state.name().into()).state_reason(reason);
@@ -197,27 +173,23 @@ fn state(value: &cw::StateValue) -> AlarmState {
     }
 }
 
-/// `None` for an alarm that the stand-in leaves to the server (a percentile).
 fn described(alarm: &cw::MetricAlarm) -> Option<Described> {
     let name = alarm.alarm_name()?.to_owned();
-    if alarm.metric_name().is_some_and(|name| !name.is_empty()) {
-        return definition(alarm, Watched::Metric(series(alarm)?)).map(|alarm| Described::Deployed(Box::new(alarm)));
-    }
-    if alarm.metrics().iter().any(|query| query.metric_stat().is_some()) {
-        let math = math(alarm).and_then(|math| {
-            definition(alarm, Watched::Math(math))
-                .context("its definition has a member that the stand-in does not know")
-        });
-        return Some(match math {
-            Ok(definition) => Described::Deployed(Box::new(definition)),
-            Err(error) => Described::Refused { name, problem: format!("{error:#}") },
-        });
-    }
-    Some(Described::Shell {
-        name,
-        state: state(alarm.state_value()?),
-        reason: alarm.state_reason().unwrap_or_default().to_owned(),
-        actions_enabled: alarm.actions_enabled().unwrap_or(true),
+    let watched = if alarm.metric_name().is_some_and(|name| !name.is_empty()) {
+        series(alarm).map(Watched::Metric).context("its statistic is not known here")
+    } else {
+        math(alarm).map(Watched::Math)
+    };
+    let known = watched.and_then(|watched| {
+        let unknown = "its definition has a member that the stand-in does not know";
+        let definition = definition(alarm, watched).context(unknown)?;
+        let shown = alarm.state_value().context("it has no state")?;
+        let reason = alarm.state_reason().unwrap_or_default().to_owned();
+        Ok(Known { definition, state: state(shown), reason })
+    });
+    Some(match known {
+        Ok(known) => Described::Known(Box::new(known)),
+        Err(error) => Described::Refused { name, problem: format!("{error:#}") },
     })
 }
 

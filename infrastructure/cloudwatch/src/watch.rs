@@ -5,17 +5,22 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use anyhow::{Context, Result, anyhow};
 use jiff::{SignedDuration, Timestamp};
 
-use super::alarm::{self, AlarmDefinition, AlarmState, EvaluationSettings, Readings, SeriesKey};
-use super::notification::{self, StateChange};
+use crate::definition::{AlarmDefinition, AlarmState};
+use crate::evaluation::{self, EvaluationSettings};
+use crate::notification::{self, StateChange};
+use crate::series::{Readings, SeriesKey};
 
 /// A message that could not be delivered for this long is given up, as CloudWatch does.
 const DELIVERY: SignedDuration = SignedDuration::from_secs(60);
 
+/// The reason that an alarm has before its first evaluation.
+const NEVER_EVALUATED: &str = "Unchecked: Initial alarm creation";
+
 /// How the server describes an alarm.
 #[derive(Clone, Debug)]
-pub(super) enum Described {
-    /// One with metrics: the stand-in has not taken it over since it was last deployed.
-    Deployed(Box<AlarmDefinition>),
+pub(crate) enum Described {
+    /// One that the stand-in evaluates.
+    Known(Box<Known>),
     /// One that the stand-in cannot evaluate.
     Refused {
         /// The alarm's name.
@@ -23,31 +28,31 @@ pub(super) enum Described {
         /// Why it cannot be evaluated.
         problem: String,
     },
-    /// One without: it may be one of ours.
-    Shell {
-        /// The alarm's name.
-        name: String,
-        /// The state that the server shows.
-        state: AlarmState,
-        /// The reason that the server shows.
-        reason: String,
-        /// Whether the alarm's actions are on.
-        actions_enabled: bool,
-    },
+}
+
+/// An alarm, with the state that the server shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// The alarm as it was deployed.
+    pub definition: AlarmDefinition,
+    /// The state that the server shows.
+    pub state: AlarmState,
+    /// The reason that the server shows.
+    pub reason: String,
 }
 
 impl Described {
     fn name(&self) -> &str {
         match self {
-            Self::Deployed(definition) => &definition.name,
-            Self::Refused { name, .. } | Self::Shell { name, .. } => name,
+            Self::Known(known) => &known.definition.name,
+            Self::Refused { name, .. } => name,
         }
     }
 }
 
 /// A message for a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Notice {
+pub(crate) struct Notice {
     /// The topic's ARN.
     pub topic: String,
     /// The subject.
@@ -59,11 +64,9 @@ pub(super) struct Notice {
 }
 
 /// The alarms on the server.
-pub(super) trait AlarmService {
+pub(crate) trait AlarmService {
     /// All metric alarms.
     fn describe(&self) -> impl Future<Output = Result<Vec<Described>>> + Send;
-    /// Puts the alarm without metric and actions, so that the server leaves it alone.
-    fn hollow_out(&self, alarm: &AlarmDefinition) -> impl Future<Output = Result<()>> + Send;
     /// Shows this state.
     fn show(&self, name: &str, state: AlarmState, reason: &str) -> impl Future<Output = Result<()>> + Send;
     /// The state before the newest change of the alarm's state that was made for this reason; `None` if there was none.
@@ -71,7 +74,7 @@ pub(super) trait AlarmService {
 }
 
 /// The metrics on the server.
-pub(super) trait MetricSource {
+pub(crate) trait MetricSource {
     /// The datapoints of these series from `from` on.
     fn read(
         &self,
@@ -82,7 +85,7 @@ pub(super) trait MetricSource {
 }
 
 /// The topics on the server.
-pub(super) trait Publisher {
+pub(crate) trait Publisher {
     /// Delivers one message.
     fn publish(&self, notice: &Notice) -> impl Future<Output = Result<()>> + Send;
 }
@@ -114,13 +117,12 @@ struct Adopted {
 
 impl Adopted {
     fn new(definition: AlarmDefinition, now: Timestamp) -> Self {
-        let reason = "Unchecked: Initial alarm creation".to_owned();
         Self {
             definition,
             state: AlarmState::InsufficientData,
-            reason,
+            reason: NEVER_EVALUATED.to_owned(),
             since: now,
-            shown: false,
+            shown: true,
             outbox: VecDeque::new(),
         }
     }
@@ -171,19 +173,19 @@ async fn set_by_hand(
 }
 
 /// Takes alarms over and evaluates them, a look at a time.
-pub(super) struct Watch<C> {
+pub(crate) struct Watch<C> {
     cloud: C,
     settings: EvaluationSettings,
     alarms: BTreeMap<String, Adopted>,
 }
 
 impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
-    pub(super) fn new(cloud: C, settings: EvaluationSettings) -> Self {
+    pub(crate) fn new(cloud: C, settings: EvaluationSettings) -> Self {
         Self { cloud, settings, alarms: BTreeMap::new() }
     }
 
     /// What is known of the alarms now.
-    pub(super) fn statuses(&self) -> Vec<AlarmStatus> {
+    pub(crate) fn statuses(&self) -> Vec<AlarmStatus> {
         let status = |(name, adopted): (&String, &Adopted)| AlarmStatus {
             name: name.clone(),
             state: adopted.state,
@@ -196,7 +198,7 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
 
     /// One look: new, changed and deleted alarms; new states; messages. A step that fails is tried
     /// again at the next look, and does not hold up the other steps.
-    pub(super) async fn look(&mut self, now: Timestamp) -> Result<()> {
+    pub(crate) async fn look(&mut self, now: Timestamp) -> Result<()> {
         let adopted = self.adopt(now).await;
         let evaluated = self.evaluate(now).await;
         let shown = self.show().await;
@@ -211,41 +213,36 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
         let mut outcome = Ok(());
         for alarm in described {
             let step = match alarm {
-                Described::Deployed(definition) => self.take_over(*definition, now).await,
+                Described::Known(known) => self.take_over(*known, now).await,
                 Described::Refused { name, problem } => Err(anyhow!("the alarm {name} cannot be evaluated: {problem}")),
-                Described::Shell { name, state, reason, actions_enabled } => match self.alarms.get_mut(&name) {
-                    Some(ours) => {
-                        ours.definition.actions.enabled = actions_enabled;
-                        if ours.shown { set_by_hand(&self.cloud, ours, state, reason, now).await } else { Ok(()) }
-                    }
-                    None => Ok(()),
-                },
             };
             outcome = outcome.and(step);
         }
         outcome
     }
 
-    async fn take_over(&mut self, definition: AlarmDefinition, now: Timestamp) -> Result<()> {
-        // Kept before the call: when its answer is lost, the server no longer has the definition.
-        let ours = self
-            .alarms
-            .entry(definition.name.clone())
-            .and_modify(|known| known.definition = definition.clone())
-            .or_insert_with(|| Adopted::new(definition, now));
-        ours.shown = false;
-        self.cloud.hollow_out(&ours.definition).await
+    async fn take_over(&mut self, known: Known, now: Timestamp) -> Result<()> {
+        let Known { definition, state, reason } = known;
+        let is_new = reason == NEVER_EVALUATED;
+        let ours = self.alarms.entry(definition.name.clone()).or_insert_with(|| Adopted::new(definition.clone(), now));
+        if is_new && ours.reason != NEVER_EVALUATED && ours.shown {
+            // It was deleted and made again since the last look.
+            *ours = Adopted::new(definition, now);
+            return Ok(());
+        }
+        ours.definition = definition;
+        if ours.shown { set_by_hand(&self.cloud, ours, state, reason, now).await } else { Ok(()) }
     }
 
     async fn evaluate(&mut self, now: Timestamp) -> Result<()> {
         let wanted: BTreeSet<&SeriesKey> =
             self.alarms.values().flat_map(|ours| ours.definition.watched.series()).collect();
-        let starts = self.alarms.values().map(|ours| alarm::range_start(&ours.definition, now, self.settings));
+        let starts = self.alarms.values().map(|ours| evaluation::range_start(&ours.definition, now, self.settings));
         let Some(from) = starts.min() else { return Ok(()) };
         let series: Vec<SeriesKey> = wanted.into_iter().cloned().collect();
         let readings = self.cloud.read(&series, from, now).await?;
         for ours in self.alarms.values_mut() {
-            let verdict = alarm::evaluate(&ours.definition, &readings, ours.state, now, self.settings);
+            let verdict = evaluation::evaluate(&ours.definition, &readings, ours.state, now, self.settings);
             if verdict.state != ours.state {
                 ours.change(verdict.state, verdict.reason, now)?;
             }

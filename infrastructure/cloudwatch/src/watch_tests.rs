@@ -1,8 +1,9 @@
 use std::sync::Mutex;
 
-use super::super::alarm::{Datapoint, MissingData};
-use super::super::alarm_tests::alarm;
 use super::*;
+use crate::definition::MissingData;
+use crate::evaluation_tests::alarm;
+use crate::series::Datapoint;
 
 /// A server in memory: alarms as they are described, the value of the running period, and what was
 /// asked of it.
@@ -19,23 +20,34 @@ struct Server {
 }
 
 impl Server {
+    /// Puts an alarm as `CloudFormation` does: one that is there keeps its state.
     fn deploy(&self, definition: AlarmDefinition) {
         let mut alarms = self.alarms.lock().unwrap();
-        alarms.retain(|alarm| alarm.name() != definition.name);
-        alarms.push(Described::Deployed(Box::new(definition)));
+        let (mut state, mut reason) = (AlarmState::InsufficientData, NEVER_EVALUATED.to_owned());
+        alarms.retain(|alarm| match alarm {
+            Described::Known(known) if known.definition.name == definition.name => {
+                (state, reason) = (known.state, known.reason.clone());
+                false
+            }
+            _ => true,
+        });
+        alarms.push(Described::Known(Box::new(Known { definition, state, reason })));
     }
 
     fn state(&self) -> AlarmState {
         match &self.alarms.lock().unwrap()[0] {
-            Described::Shell { state, .. } => *state,
+            Described::Known(known) => known.state,
             other => panic!("{other:?}"),
         }
     }
 
     fn replace(&self, name: &str, new: AlarmState, why: &str) {
-        for alarm in self.alarms.lock().unwrap().iter_mut().filter(|alarm| alarm.name() == name) {
-            let (name, reason) = (name.to_owned(), why.to_owned());
-            *alarm = Described::Shell { name, state: new, reason, actions_enabled: true };
+        for alarm in self.alarms.lock().unwrap().iter_mut() {
+            if let Described::Known(known) = alarm
+                && known.definition.name == name
+            {
+                (known.state, known.reason) = (new, why.to_owned());
+            }
         }
     }
 
@@ -48,12 +60,6 @@ impl AlarmService for &Server {
     async fn describe(&self) -> Result<Vec<Described>> {
         anyhow::ensure!(!*self.away.lock().unwrap(), "away");
         Ok(self.alarms.lock().unwrap().clone())
-    }
-
-    async fn hollow_out(&self, alarm: &AlarmDefinition) -> Result<()> {
-        // The server's own evaluator may have been wrong already.
-        self.replace(&alarm.name, AlarmState::Alarm, "false");
-        Ok(())
     }
 
     async fn show(&self, name: &str, state: AlarmState, reason: &str) -> Result<()> {
@@ -127,15 +133,34 @@ async fn a_redeployed_alarm_keeps_its_state() {
 }
 
 #[tokio::test]
-async fn an_alarm_that_is_gone_or_not_ours_is_dropped() {
+async fn an_alarm_that_is_gone_is_dropped() {
     let server = deployed();
     let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
-    let (name, reason) = ("math".to_owned(), String::new());
-    let other = Described::Shell { name, state: AlarmState::Ok, reason, actions_enabled: true };
-    *server.alarms.lock().unwrap() = vec![other];
+    server.alarms.lock().unwrap().clear();
     watch.look(second(1)).await.unwrap();
     assert!(watch.statuses().is_empty());
+    assert!(server.alarms.lock().unwrap().is_empty(), "it does not come back");
+}
+
+#[tokio::test]
+async fn an_alarm_made_anew_begins_without_a_state() {
+    let server = deployed();
+    let mut watch = Watch::new(&server, PROMPT);
+    *server.value.lock().unwrap() = Some(7.0);
+    watch.look(second(0)).await.unwrap();
+    server.replace("level-1-error-rate", AlarmState::InsufficientData, NEVER_EVALUATED);
+    watch.look(second(1)).await.unwrap();
+    assert_eq!(server.subjects(), ["ALARM:", "ALARM:"]);
+}
+
+#[tokio::test]
+async fn a_state_set_before_the_first_look_is_told() {
+    let server = deployed();
+    server.replace("level-1-error-rate", AlarmState::Alarm, "a test");
+    let mut watch = Watch::new(&server, PROMPT);
+    watch.look(second(0)).await.unwrap();
+    assert_eq!(server.subjects(), ["ALARM:", "OK:"]);
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 use breaker::{Hint, HintedRule, Level, OutcomeMetric, PeriodSums, Policy, PolicySettings, hints};
 use jiff::Timestamp;
 
-use super::alarm::*;
-use super::alarm_tests::{alarm, math, series};
-use super::math::Formula;
-use super::watched::{MetricMath, Watched};
+use crate::definition::*;
+use crate::evaluation::*;
+use crate::evaluation_tests::{alarm, math, series};
+use crate::math::Formula;
+use crate::series::*;
+use crate::watched::{MetricMath, Watched};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + second).unwrap()

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::alarm::{AlarmDefinition, AlarmState, Metric, SeriesKey, Statistic};
-use super::watched::{MetricMath, Watched};
+use crate::definition::{AlarmDefinition, AlarmState};
+use crate::series::{Metric, SeriesKey, Statistic};
+use crate::watched::{MetricMath, Watched};
 
 /// SNS takes no longer subject.
 const SUBJECT_LENGTH: usize = 100;
@@ -234,8 +235,8 @@ fn region_name(code: &str) -> &str {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::alarm_tests::{alarm, math};
     use super::*;
+    use crate::evaluation_tests::{alarm, math};
 
     fn change() -> StateChange {
         StateChange {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Result, ensure};
 
-use super::alarm::{Readings, SeriesKey, period_of};
-use super::math::Formula;
+use crate::math::Formula;
+use crate::series::{Readings, SeriesKey, period_of};
 
 /// The most metrics that one math alarm takes.
 const OPERANDS: usize = 10;
@@ -81,7 +81,7 @@ impl Watched {
     }
 
     /// Returns the value of each of these periods that has one, by the period's start.
-    pub(super) fn values(&self, readings: &Readings, starts: &[i64]) -> HashMap<i64, f64> {
+    pub(crate) fn values(&self, readings: &Readings, starts: &[i64]) -> HashMap<i64, f64> {
         match self {
             Self::Metric(series) => by_period(readings, series),
             Self::Math(math) => {

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::alarm::{AlarmDefinition, AlarmState, MissingData};
+use crate::definition::{AlarmDefinition, AlarmState, MissingData};
 
 /// The reason for a state that was found with these datapoints (start of period and value, oldest
 /// first) and so many filled in.
-pub(super) fn of(alarm: &AlarmDefinition, state: AlarmState, used: &[(i64, f64)], filled: usize) -> String {
+pub(crate) fn of(alarm: &AlarmDefinition, state: AlarmState, used: &[(i64, f64)], filled: usize) -> String {
     let missing = match filled {
         1 => "1 missing datapoint was".to_owned(),
         several => format!("{several} missing datapoints were"),

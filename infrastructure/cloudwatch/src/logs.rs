@@ -8,10 +8,10 @@ use anyhow::Result;
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use super::embedded::{self, EmbeddedDatum};
+use crate::embedded::{self, EmbeddedDatum};
 
 /// The log groups of Lambda functions.
-pub(super) const GROUP_PREFIX: &str = "/aws/lambda/";
+pub(crate) const GROUP_PREFIX: &str = "/aws/lambda/";
 
 /// How far back each read begins again: an event with an older time that turns up later is missed.
 const REREAD: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ const WAITING: usize = 100_000;
 
 /// A log line where and when it was written. Together this is not unique: two lines can be equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct LogEvent {
+pub(crate) struct LogEvent {
     /// The log stream.
     pub stream: String,
     /// Milliseconds since 1970.
@@ -38,7 +38,7 @@ pub(super) struct LogEvent {
 
 /// A log group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LogGroup {
+pub(crate) struct LogGroup {
     /// The name.
     pub name: String,
     /// The bytes in it. AWS updates the number late; the local server counts at each answer.
@@ -47,7 +47,7 @@ pub(super) struct LogGroup {
 
 /// What a look at the logs found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Logs {
+pub(crate) enum Logs {
     /// Lines were added to a group.
     Changed,
     /// No group changed.
@@ -55,7 +55,7 @@ pub(super) enum Logs {
 }
 
 /// Where log lines are read.
-pub(super) trait LogSource {
+pub(crate) trait LogSource {
     /// The groups whose names begin with this.
     fn groups(&self, prefix: &str) -> impl Future<Output = Result<Vec<LogGroup>>> + Send;
     /// All events of the group from this time (milliseconds) on that may hold embedded metrics.
@@ -63,7 +63,7 @@ pub(super) trait LogSource {
 }
 
 /// Where metrics are put.
-pub(super) trait MetricSink {
+pub(crate) trait MetricSink {
     /// Puts data of one namespace.
     fn put(&self, namespace: &str, data: &[EmbeddedDatum]) -> impl Future<Output = Result<()>> + Send;
 }
@@ -73,7 +73,7 @@ pub(super) trait MetricSink {
 /// The server gives events no ids, and two equal lines in one millisecond are two events: hence
 /// how often each was seen.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     times: HashMap<LogEvent, usize>,
     /// When the group was last read, in milliseconds.
     read_at: Option<i64>,
@@ -84,7 +84,7 @@ pub(super) struct Seen {
 impl Seen {
     /// The events that were not there at the last read; those before `from` are forgotten, because
     /// no later read will show them again.
-    pub(super) fn fresh(&mut self, events: Vec<LogEvent>, from: i64) -> Vec<LogEvent> {
+    pub(crate) fn fresh(&mut self, events: Vec<LogEvent>, from: i64) -> Vec<LogEvent> {
         self.times.retain(|event, _| event.at >= from);
         let mut read: HashMap<LogEvent, usize> = HashMap::new();
         let mut fresh = Vec::new();
@@ -102,7 +102,7 @@ impl Seen {
 }
 
 /// Reads logs and puts metrics, a look at a time.
-pub(super) struct Extraction<C> {
+pub(crate) struct Extraction<C> {
     cloud: C,
     /// Time from which on events are read (UTC). Older events belong to another run.
     since: Timestamp,
@@ -111,12 +111,12 @@ pub(super) struct Extraction<C> {
 }
 
 impl<C: LogSource + MetricSink> Extraction<C> {
-    pub(super) fn new(cloud: C, since: Timestamp) -> Self {
+    pub(crate) fn new(cloud: C, since: Timestamp) -> Self {
         Self { cloud, since, groups: BTreeMap::new(), waiting: VecDeque::new() }
     }
 
     /// One look at every group that changed. Data that could not be put wait for the next look.
-    pub(super) async fn look(&mut self, now: Timestamp) -> Result<Logs> {
+    pub(crate) async fn look(&mut self, now: Timestamp) -> Result<Logs> {
         let found = self.find_changed().await;
         let (changed, found) = match found {
             Ok(changed) => (changed, Ok(())),

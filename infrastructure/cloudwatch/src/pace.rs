@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The time between two looks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// While something happens.
     pub busy: Duration,
     /// While nothing does: looks for nothing would take a tenth of a processor.
@@ -22,14 +22,14 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The time until the next look, if the last thing happened so long ago.
-    pub(super) fn pause(self, quiet: Duration) -> Duration {
+    pub(crate) fn pause(self, quiet: Duration) -> Duration {
         if quiet < BUSY { self.busy } else { self.idle }
     }
 }
 
 /// What there is to tell about a part of the stand-in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(crate) enum News {
     /// It fails, with this error.
     Fails(String),
     /// It works again.
@@ -38,13 +38,13 @@ pub(super) enum News {
 
 /// Tells an error that lasts, and tells it once.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
+pub(crate) struct Trouble {
     since: Option<Instant>,
     told: Option<String>,
 }
 
 impl Trouble {
-    pub(super) fn news(&mut self, outcome: Result<()>, now: Instant) -> Option<News> {
+    pub(crate) fn news(&mut self, outcome: Result<()>, now: Instant) -> Option<News> {
         let Err(error) = outcome else {
             self.since = None;
             return self.told.take().map(|_| News::Works);

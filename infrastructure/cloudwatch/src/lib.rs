@@ -2,15 +2,17 @@
 //! taken out of the Lambdas' logs, and alarms, metric math included, are evaluated as `CloudWatch` documents it,
 //! every second while something happens and every five seconds while nothing does.
 
-pub mod alarm;
+pub mod definition;
 pub mod embedded;
+pub mod evaluation;
 pub mod math;
 pub mod notification;
+pub mod series;
 pub mod watched;
 
-#[cfg(test)]
-pub(crate) mod alarm_tests;
 mod aws;
+#[cfg(test)]
+mod evaluation_tests;
 #[cfg(test)]
 mod hint_tests;
 mod logs;
@@ -27,13 +29,13 @@ use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant};
 
-use self::alarm::EvaluationSettings;
-use self::aws::Aws;
-use self::logs::{Extraction, Logs};
-use self::pace::{News, Pace, Trouble};
-use self::watch::Watch;
+use crate::aws::Aws;
+use crate::evaluation::EvaluationSettings;
+use crate::logs::{Extraction, Logs};
+use crate::pace::{News, Pace, Trouble};
+use crate::watch::Watch;
 
-pub use self::watch::AlarmStatus;
+pub use crate::watch::AlarmStatus;
 
 const LOGS: Pace = Pace { busy: Duration::from_millis(150), idle: Duration::from_secs(1) };
 const ALARMS: Pace = Pace { busy: Duration::from_secs(1), idle: Duration::from_secs(5) };

@@ -1,0 +1,34 @@
+//! Decides what a request does to the state.
+
+use jiff::Timestamp;
+
+use crate::automation::evaluate;
+use crate::command::{force, release};
+use crate::decision::Decision;
+use crate::evidence::Evidence;
+use crate::policy::Policy;
+use crate::request::TransitionRequest;
+use crate::state::SystemState;
+use crate::validation::InvalidRequest;
+
+/// Decides what `request` does to `state` at `now`.
+///
+/// The level moves by at most one level an evaluation. If a fall and a recovery both hold, the fall wins. A fall
+/// happens at once, a recovery only after the cooldown, and neither during a hold. Version 0 is a state that was never
+/// written, so its first evaluation always records it.
+///
+/// # Errors
+/// A command that the state refuses (`expectedEpoch`, `expectedHold`), naming the field.
+pub fn decide(
+    state: &SystemState,
+    policy: &Policy,
+    request: &TransitionRequest,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> Result<Decision, InvalidRequest> {
+    match request {
+        TransitionRequest::Alarm(_) | TransitionRequest::Schedule(_) => Ok(evaluate(state, policy, evidence, now)),
+        TransitionRequest::Force(request) => force(state, policy, request, now),
+        TransitionRequest::Release(request) => release(state, request, now),
+    }
+}
