@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_mins(5);
 
 /// Kills the process that runs the local AWS for this one.
 fn kill_server_of(runner: u32) {
-    let mut system = System::new();
+    let mut system = System::new().unwrap();
     let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
     let mut servers = system.processes().values().filter(|process| {

@@ -73,7 +73,11 @@ impl FileArgs {
 pub fn read(args: &FileArgs) -> Result<(String, Effective)> {
     let path = match (&args.file, &args.environment) {
         (Some(file), _) => file.clone(),
-        (None, Some(environment)) => folders::project().join(format!("infrastructure/environments/{environment}.toml")),
+        (None, Some(environment)) => {
+            let project =
+                folders::existing_project().context("--environment needs the folder of the files; or give --file")?;
+            project.join(folders::ENVIRONMENTS).join(format!("{environment}.toml"))
+        }
         (None, None) => bail!("neither --environment nor --file is given"),
     };
     let place = path.strip_prefix(folders::project()).unwrap_or(&path).display().to_string();

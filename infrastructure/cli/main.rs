@@ -4,6 +4,8 @@ mod bank;
 mod config;
 mod deploying;
 mod operators;
+#[cfg(test)]
+mod pages;
 mod render;
 
 use std::ffi::OsString;

@@ -26,7 +26,8 @@ pub async fn build() -> Result<PathBuf> {
     } else {
         command.args(["--exclude", "bench", "--exclude", "floor"]);
     }
-    let messages = run(command.current_dir(folders::project())).await.context("the Lambdas cannot be built")?;
+    command.current_dir(folders::existing_project().context("the Lambdas cannot be built")?);
+    let messages = run(&mut command).await.context("the Lambdas cannot be built")?;
     let built = executables(&messages);
     let lock = folders::lock("artifacts.lock").await?;
     let folder = folders::local().join("artifacts");

@@ -84,10 +84,11 @@ impl DeployOptions {
 /// The file of an environment: how messages name it, and its text, None if there is no such file.
 ///
 /// # Errors
-/// It is there and cannot be read.
+/// It is there and cannot be read, or the folder in which it could be is not there.
 pub fn environment_file(environment: &str) -> Result<(String, Option<String>)> {
-    let place = format!("infrastructure/environments/{environment}.toml");
-    match std::fs::read_to_string(folders::project().join(&place)) {
+    let place = format!("{}/{environment}.toml", folders::ENVIRONMENTS);
+    let project = folders::existing_project().with_context(|| format!("{place} cannot be read without --file FILE"))?;
+    match std::fs::read_to_string(project.join(&place)) {
         Ok(text) => Ok((place, Some(text))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((place, None)),
         Err(error) => Err(error).with_context(|| format!("{place} cannot be read")),

@@ -2,20 +2,50 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tempfile::TempDir;
 
+/// The folder of the files that describe deployments, in the project's folder.
+pub const ENVIRONMENTS: &str = "infrastructure/environments";
 /// What the names of the folders of single runs begin with.
 const RUN: &str = "aws-";
 /// The file in a run's folder that its runner holds locked while it lives.
 const OWNED: &str = "runner.lock";
 
-/// The project's folder.
+/// The project's folder: that of `cargo run`, or the one that the working folder is in, or else the one that this program
+/// was built from, which may be gone.
 #[must_use]
 pub fn project() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    static PROJECT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let of_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let working = std::env::current_dir().unwrap_or_default();
+        let mut folders = of_cargo.iter().map(PathBuf::as_path).chain(working.ancestors());
+        folders.find(|folder| is_project(folder)).unwrap_or(Path::new(env!("CARGO_MANIFEST_DIR"))).to_owned()
+    });
+    &PROJECT
+}
+
+/// The project's folder.
+///
+/// # Errors
+/// There is none: says from where the command is to be started.
+pub fn existing_project() -> Result<&'static Path> {
+    let folder = project();
+    if is_project(folder) {
+        return Ok(folder);
+    }
+    bail!(
+        "the project's folder is needed, and is neither here nor at {}, where this program was built: start the command \
+         in the project's folder",
+        folder.display()
+    )
+}
+
+fn is_project(folder: &Path) -> bool {
+    folder.join("Cargo.toml").is_file() && folder.join(ENVIRONMENTS).is_dir()
 }
 
 /// The build's target folder.

@@ -14,11 +14,11 @@ impl Lambdas {
         Self { server: Pid::from_u32(id) }
     }
 
-    /// Kills every environment of a function, whatever it is doing. Returns how many there were.
+    /// Kills every environment of a function, whatever it is doing. Returns how many there were; 0 if the processes cannot be listed.
     #[must_use]
     pub fn kill(self, function: &str) -> usize {
         let wanted = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
-        let mut system = System::new();
+        let Ok(mut system) = System::new() else { return 0 };
         let kind = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always).without_tasks();
         system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
         let ours = system.processes().values().filter(|process| process.parent() == Some(self.server));

@@ -34,7 +34,7 @@ async fn breaker(bench: &Bench, command: &str, arguments: &[&str]) -> Ended {
 }
 
 async fn deploy(bench: &Bench, artifacts: &Path, more: &[&str]) -> Ended {
-    let usual = ["--artifacts", artifacts.to_str().unwrap(), "--architecture", "arm64", "--skip-canary"];
+    let usual = ["--artifacts", artifacts.to_str().unwrap(), "--architecture", "arm64", "--skip-check"];
     breaker(bench, "deploy", &[&usual[..], more].concat()).await
 }
 
@@ -64,7 +64,7 @@ fn a_pipeline_deploys_rolls_back_and_destroys() {
             second.output
         );
 
-        let back = breaker(&bench, "rollback", &["--yes", "--json", "--skip-canary"]).await.json();
+        let back = breaker(&bench, "rollback", &["--yes", "--json", "--skip-check"]).await.json();
         assert_eq!(back["release"], report["release"]);
         let gone = breaker(&bench, "destroy", &["--yes", "--json", "--delete-data"]).await.json();
         assert_eq!(gone["kept"], Value::Array(Vec::new()), "{gone}");

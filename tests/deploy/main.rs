@@ -5,11 +5,12 @@
 mod build;
 mod command;
 mod data;
+mod earlier;
 mod options;
 mod releases;
 mod removal;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -17,19 +18,21 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use deploy::artifacts::Binary;
-use deploy::aws::{AwsAccount, AwsData, CloudFormation, S3Bucket, parts};
-use deploy::canary::Canary;
+use deploy::aws::{AwsAccount, AwsData, CloudFormation, DeployedSystem, S3Bucket, parts};
 use deploy::engine::{Engine, Manner};
 use deploy::names::DataNames;
 use deploy::ports::{Check, Parts, StackService, StackView, Step, Talk};
 use deploy::report::DeployReport;
 use deployment_file::{Architecture, Effective};
+use jiff::Timestamp;
 use local::demo::options;
 use local::deployment::{ACCOUNT, DeployOptions};
 use local::folders;
 use local::progress::Progress;
 use local::server::REGION;
 use local::stack::LocalStack;
+use operate::check::{Check as Checked, CheckReport, Verdict};
+use operate::deployment::Deployment;
 use operate::exit::Failure;
 use operate::ports::Confirmation;
 use operate::terminal::Line;
@@ -77,25 +80,25 @@ impl Talk for Listener {
     }
 }
 
-/// The canary, once the stand-in for `CloudWatch` has taken over the deployment's alarms: it would not tell of an alarm
+/// The check, once the stand-in for `CloudWatch` has taken over the deployment's alarms: it would not tell of an alarm
 /// that was set by hand before.
 struct Tried {
-    canary: Canary,
+    system: DeployedSystem,
     stack: &'static LocalStack,
 }
 
 impl Check for Tried {
     async fn check(
         &self,
-        outputs: &BTreeMap<String, String>,
-        release: &str,
+        deployment: &Deployment,
+        since: Timestamp,
         talk: &(impl Talk + Sync),
-    ) -> Result<(), Failure> {
-        let alarm = &outputs["CanaryAlarmName"];
+    ) -> Result<CheckReport, Failure> {
+        let alarm = &deployment.outputs["CanaryAlarmName"];
         while !self.stack.alarms().iter().any(|known| known.name == *alarm) {
             tokio::time::sleep(QUIETLY.pause).await;
         }
-        self.canary.check(outputs, release, talk).await
+        self.system.check(deployment, since, talk).await
     }
 }
 
@@ -129,7 +132,7 @@ impl Bench {
         let bucket = S3Bucket::new(self.stack.sdk(), &self.bucket(), ACCOUNT, REGION);
         let Parts { stacks, bucket, account, data, check, talk } =
             parts(self.stack.sdk(), bucket, self.listener.clone());
-        let check = Tried { canary: check, stack: self.stack };
+        let check = Tried { system: check, stack: self.stack };
         let parts = Parts { stacks, bucket, account, data, check, talk };
         Engine::new(parts, self.names.clone(), ACCOUNT, REGION, manner)
     }
@@ -211,12 +214,25 @@ impl Bench {
         call.item("pk", AttributeValue::S(MARKER.to_owned())).send().await.unwrap();
     }
 
+    /// The versions of a function.
+    async fn versions(&self, function: &str) -> Vec<String> {
+        let call = self.functions().list_versions_by_function().function_name(self.names.resource(function));
+        let versions = call.send().await.unwrap().versions.unwrap_or_default();
+        versions.into_iter().filter_map(|version| version.version).collect()
+    }
+
     /// The digest of a function's code behind its alias.
     async fn code(&self, function: &str) -> String {
         let name = self.names.resource(function);
         let call = self.functions().get_function_configuration().function_name(name).qualifier("live");
         call.send().await.unwrap().code_sha256.unwrap()
     }
+}
+
+/// How these checks ended.
+fn verdicts(report: &DeployReport, checks: &[Checked]) -> Vec<Verdict> {
+    let found = &report.check.as_ref().unwrap().findings;
+    checks.iter().map(|check| found.iter().find(|finding| finding.check == *check).unwrap().verdict).collect()
 }
 
 const MARKER: &str = "transition#0000000042";

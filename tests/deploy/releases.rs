@@ -8,11 +8,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use deploy::artifacts::Binary;
 use deploy::release::Release;
 use deploy::report::Outcome;
+use operate::check::{Check, Verdict};
 use serde_json::json;
 use stacks::{FUNCTIONS, Role};
 use tempfile::TempDir;
 
-use crate::{Bench, CHECKED, DRY_RUN, QUIETLY, hollow_artifacts, run};
+use crate::{Bench, CHECKED, DRY_RUN, QUIETLY, hollow_artifacts, run, verdicts};
 
 /// The binaries, some of them as another build would have made them.
 fn rebuilt(bench: &Bench, names: &[&str]) -> TempDir {
@@ -50,9 +51,9 @@ fn a_release_is_deployed_updated_and_rolled_back() {
         );
 
         let first = bench.deploy(&[], CHECKED).await.unwrap();
-        assert_eq!((first.outcome, first.checked), (Outcome::Changed, true));
+        assert_eq!((first.outcome, first.failure()), (Outcome::Changed, None));
         let said = bench.said();
-        for expected in ["this first deployment is active", "is deployed", "Canary: all is well"] {
+        for expected in ["this first deployment is active", "is deployed", "alarm path", ", 0 failed, "] {
             assert!(said.contains(expected), "no {expected:?} in:\n{said}");
         }
         assert_eq!(bench.threshold().await, 5);
@@ -61,7 +62,7 @@ fn a_release_is_deployed_updated_and_rolled_back() {
         assert_eq!(elsewhere.status(), 404, "the status is shown past its own route");
 
         let again = bench.deploy(&[], CHECKED).await.unwrap();
-        assert_eq!((again.outcome, again.checked), (Outcome::Unchanged, false));
+        assert_eq!((again.outcome, again.check), (Outcome::Unchanged, None));
 
         let seven = [("policy.counts.level_1_failures", "7")];
         let shown = bench.deploy(&seven, DRY_RUN).await.unwrap();
@@ -78,10 +79,11 @@ fn a_release_is_deployed_updated_and_rolled_back() {
         assert_ne!(second.release, first.release);
 
         let engine = bench.engine(CHECKED);
-        let back = engine.rollback(&bench.effective(&[])).await.unwrap();
-        assert_eq!((back.release.as_str(), back.checked), (first.release.as_str(), true));
+        let back = engine.rollback().await.unwrap();
+        assert_eq!((back.release.as_str(), back.failure()), (first.release.as_str(), None));
+        assert_eq!(verdicts(&back, &[Check::Request, Check::DryRun, Check::AlarmPath]), [Verdict::Passed; 3]);
         assert_eq!((bench.threshold().await, bench.release().await), (json!(5), first.release));
-        let further = engine.rollback(&bench.effective(&[])).await.unwrap_err().sentence;
+        let further = engine.rollback().await.unwrap_err().sentence;
         assert!(further.contains("there is no release before"), "{further}");
     });
 }
@@ -143,14 +145,19 @@ fn a_broken_update_is_rolled_back_and_says_what_failed() {
         let values = [own, ("policy.counts.level_1_failures", "7")];
         let second = bench.deploy_from(artifacts.path(), &values, QUIETLY).await.unwrap().release;
 
+        let published = bench.versions("degraded-service").await;
+        assert_eq!(published.len(), 3, "two releases and the latest code: {published:?}");
+
         // The archive of the release before is lost, so it cannot be deployed again.
         let stacks = recorded(&bench, &first).await.stacks();
         let main = stacks.iter().find(|stack| stack.role == Role::Main).unwrap();
         let archive = main.parameters["CodeKeys"].split(',').next().unwrap();
         bench.objects().delete_object().bucket(bench.bucket()).key(archive).send().await.unwrap();
-        let failed = bench.engine(QUIETLY).rollback(&bench.effective(&[])).await.unwrap_err().sentence;
+        let failed = bench.engine(QUIETLY).rollback().await.unwrap_err().sentence;
         assert!(failed.contains("failed and was rolled back") && failed.contains("ControllerFunction"), "{failed}");
         assert_eq!((bench.threshold().await, bench.release().await), (json!(7), second), "as it was before");
+        // What the attempt published is gone, or a second try would find it and publish nothing.
+        assert_eq!(bench.versions("degraded-service").await, published);
     });
 }
 
@@ -158,7 +165,7 @@ fn a_broken_update_is_rolled_back_and_says_what_failed() {
 fn one_functions_code_can_be_updated_alone() {
     run(async {
         let bench = Bench::open("only").await;
-        let early = bench.engine(QUIETLY).begin_only(&bench.effective(&[])).await.unwrap_err().sentence;
+        let early = bench.engine(QUIETLY).begin_only().await.unwrap_err().sentence;
         assert!(early.contains("deploy all of it first"), "{early}");
         bench.deploy(&[], QUIETLY).await.unwrap();
         let before = [bench.code("full-service").await, bench.code("circuit-breaker-controller").await];
@@ -166,7 +173,7 @@ fn one_functions_code_can_be_updated_alone() {
         let artifacts = rebuilt(&bench, &["full-service", "controller"]);
         let binaries = Binary::read_all(artifacts.path(), &["full-service"]).unwrap();
         let engine = bench.engine(QUIETLY);
-        let only = engine.begin_only(&bench.effective(&[])).await.unwrap();
+        let only = engine.begin_only().await.unwrap();
         engine.only(only, &binaries[0]).await.unwrap();
         assert_ne!(bench.code("full-service").await, before[0]);
         assert_eq!(bench.code("circuit-breaker-controller").await, before[1]);
@@ -183,12 +190,13 @@ fn a_control_plane_that_does_not_work_fails_the_check() {
         let call = bench.tables().put_item().table_name(deploy::names::DataNames::table(&bench.names));
         let call = call.item("pk", AttributeValue::S("system-state".to_owned()));
         call.item("currentLevel", AttributeValue::S("first".to_owned())).send().await.unwrap();
-        let failed = bench.deploy(&[("policy.counts.level_1_failures", "7")], CHECKED).await.unwrap_err().sentence;
-        assert!(
-            failed.contains("a dry run of the state machine failed") && failed.contains("StateUnavailable"),
-            "{failed}"
+        let report = bench.deploy(&[("policy.counts.level_1_failures", "7")], CHECKED).await.unwrap();
+        assert_eq!(
+            verdicts(&report, &[Check::DryRun, Check::AlarmPath, Check::WrittenState]),
+            [Verdict::Failed, Verdict::NotTried, Verdict::Failed]
         );
-        assert!(failed.contains("breaker rollback"), "{failed}");
+        let failed = report.failure().unwrap().sentence;
+        assert!(failed.contains("StateUnavailable") && failed.contains("breaker rollback"), "{failed}");
     });
 }
 
@@ -197,9 +205,9 @@ fn a_controller_that_does_not_answer_fails_the_check() {
     run(async {
         let bench = Bench::open("hollow").await;
         let hollow = hollow_artifacts();
-        let failed = bench.deploy_from(hollow.path(), &[], CHECKED).await.unwrap_err().sentence;
-        assert!(failed.contains("the controller does not answer"), "{failed}");
-        assert!(failed.ends_with("(back: breaker rollback)"), "{failed}");
+        let report = bench.deploy_from(hollow.path(), &[], CHECKED).await.unwrap();
+        assert_eq!(verdicts(&report, &[Check::Request, Check::DryRun]), [Verdict::Failed; 2]);
+        assert_eq!(report.outputs["ReleaseId"], report.release);
     });
 }
 
@@ -221,7 +229,7 @@ fn a_gradual_release_is_rolled_back_all_at_once() {
         assert_eq!(brakes().await, 3);
         deploy(&[gradual, ("policy.counts.level_1_failures", "7")]).await;
 
-        bench.engine(QUIETLY).rollback(&bench.effective(&[])).await.unwrap();
+        bench.engine(QUIETLY).rollback().await.unwrap();
         let view = bench.view().await;
         assert_eq!(
             (view.outputs["ReleaseId"].clone(), view.parameters["GradualDeployment"].as_str()),

@@ -19,7 +19,7 @@ async fn is_there(bench: &Bench, stack: &str) -> bool {
 fn a_removed_deployment_leaves_its_data_to_the_next_one() {
     run(async {
         let bench = Bench::open("removal").await;
-        let nothing = bench.engine(QUIETLY).destroy(&bench.effective(&[]), false).await.unwrap();
+        let nothing = bench.engine(QUIETLY).destroy(false).await.unwrap();
         assert!(nothing.removed.is_empty() && bench.said().contains("There is no stack"), "{nothing:?}");
 
         bench.deploy(&[("limits.table_deletion_protection", "true")], QUIETLY).await.unwrap();
@@ -28,7 +28,7 @@ fn a_removed_deployment_leaves_its_data_to_the_next_one() {
         let data = CloudFormation::new(bench.stack.sdk()).stack("removal-dev-data").await.unwrap().unwrap();
         assert!(data.protected, "the data stack is not protected against deletion");
 
-        let gone = bench.engine(QUIETLY).destroy(&bench.effective(&[]), false).await.unwrap();
+        let gone = bench.engine(QUIETLY).destroy(false).await.unwrap();
         assert_eq!(gone.removed, ["removal-dev-monitoring", "removal-dev"]);
         assert_eq!(gone.kept.len(), 3, "{gone:?}");
         let said = bench.said();
@@ -52,7 +52,7 @@ fn a_removed_deployment_leaves_its_data_to_the_next_one() {
         assert_eq!(bench.threshold().await, 5);
 
         bench.said();
-        let gone = bench.engine(QUIETLY).destroy(&bench.effective(&[]), true).await.unwrap();
+        let gone = bench.engine(QUIETLY).destroy(true).await.unwrap();
         let said = bench.said();
         assert!(said.contains("is deleted") && said.contains("goes in 30 days") && gone.kept.is_empty(), "{said}");
         let tables = bench.tables().list_tables().send().await.unwrap();

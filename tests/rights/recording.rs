@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 
-use deploy::ports::Check;
-use local::deployment::Quiet;
+use local::deployment::ACCOUNT;
 use local::folders;
 use local::progress::Progress;
 use local::python::Python;
+use local::server::REGION;
 use local::stack::LocalStack;
+use operate::deployment::Place;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use stacks::Names;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
@@ -129,11 +131,15 @@ async fn chain(system: &System, recorder: &Recorder, roles: &BTreeMap<String, St
     // Lost state, and its repair.
     system.delete_state().await;
     system.execute(&with(force_to(1), json!({"repair": true}))).await.unwrap();
-    // Another configuration, and the canary of a deployment.
+    // Another configuration, and the check of a deployment.
     let options = quick().with("deployment.log_level", "debug");
     let deployed = system.stack.deploy(&Progress::quiet(), &options).await.unwrap();
-    let canary = deploy::canary::Canary::new(system.stack.sdk());
-    canary.check(deployed.outputs(), "recorded", &Quiet).await.unwrap();
+    let place = Place { stack: deployed.name.clone(), account: ACCOUNT.to_owned(), region: REGION.to_owned() };
+    let Names { project, environment } = deployed.names.clone();
+    let deployment =
+        operate::deployment::Deployment { place, project, environment, outputs: deployed.outputs().clone() };
+    let checks = operate::aws::checks(system.stack.sdk(), &deployment).unwrap();
+    assert!(operate::check::run(&checks, deployment.place.clone(), |_| {}).await.passed());
 }
 
 /// Reads requests with the service models.

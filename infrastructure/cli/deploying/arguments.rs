@@ -14,7 +14,20 @@ use crate::operators::text;
 /// An environment's name is the last part of every resource's name.
 const LONGEST_ENVIRONMENT: usize = 8;
 
-// No doc comment: it would become the help of each command that these arguments are part of.
+// No doc comments on the two types: they would become the help of each command that these arguments are part of.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RunOptions {
+    /// Shows what would change: uploads no function and changes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Asks nothing: for pipelines
+    #[arg(long)]
+    pub yes: bool,
+    /// Prints what was done as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which deployment")]
 pub struct Target {

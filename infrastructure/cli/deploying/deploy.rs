@@ -15,10 +15,10 @@ use operate::exit::Failure;
 use operate::terminal::Line;
 use stacks::FUNCTIONS;
 
-use super::arguments::{Target, usage};
-use super::report::{self, ended};
+use super::arguments::{RunOptions, Target, usage};
+use super::report::{self, Deployed};
 use super::talk::Terminal;
-use super::{Aws, Connected, Restraint, connect};
+use super::{Aws, Connected, connect};
 
 /// Deploys what the file of an environment describes
 ///
@@ -26,7 +26,6 @@ use super::{Aws, Connected, Restraint, connect};
 /// tries the deployment and records the release. Run it as often as you like: it changes what differs and nothing
 /// else. Exit status: 0 done, 1 refused or failed, 2 wrong arguments, 3 goes on without this command.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct DeployArgs {
     /// Folder of functions that are built already, FOLDER/<name>/bootstrap; without it they are built here
     #[arg(long, value_name = "FOLDER")]
@@ -34,56 +33,46 @@ pub struct DeployArgs {
     /// Updates one function's code; all else stays as it is
     #[arg(long, value_name = "FUNCTION", value_parser = PossibleValuesParser::new(FUNCTIONS), conflicts_with = "overrides")]
     only: Option<String>,
-    /// Shows what would change: uploads no function and changes nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Asks nothing: for pipelines
-    #[arg(long)]
-    yes: bool,
-    /// Does not try the deployment at the end
-    #[arg(long)]
-    skip_canary: bool,
+    /// Does not try the deployment at the end, as `breaker check` does
+    #[arg(long, alias = "skip-canary")]
+    skip_check: bool,
     /// Also writes the main stack's outputs to FILE, as one JSON object
     #[arg(long, value_name = "FILE")]
     outputs: Option<PathBuf>,
-    /// Prints what was done as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    run: RunOptions,
     #[command(flatten)]
     target: Target,
 }
 
 /// Deploys.
 pub async fn deploy(args: DeployArgs) -> ExitCode {
-    let as_json = args.json;
-    let result = Box::pin(run(&args)).await;
-    ended(result, as_json)
+    let as_json = args.run.json;
+    report::concluded(Box::pin(run(&args)).await, as_json)
 }
 
-async fn run(args: &DeployArgs) -> Result<(), Failure> {
+async fn run(args: &DeployArgs) -> Result<Option<Deployed>, Failure> {
     if let Some(file) = &args.outputs {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         if folder.is_some_and(|folder| !folder.is_dir()) {
             return Err(usage(format!("--outputs {}: there is no such folder", file.display())));
         }
     }
-    let effective = args.target.read(|text| Terminal::new(args.json).say(Line::from(text)))?;
+    let effective = args.target.read(|text| Terminal::new(args.run.json).say(Line::from(text)))?;
     // Before anything is asked of AWS.
     let functions = selection(args)?;
     let ready = args.artifacts.as_deref().map(|folder| Binary::read_all(folder, &functions)).transpose()?;
-    let restraint = Restraint { yes: args.yes, dry_run: args.dry_run, skip_canary: args.skip_canary, json: args.json };
-    let Connected { engine, config } = connect(&args.target, &effective, restraint).await?;
+    let Connected { engine, config } = connect(&args.target, &effective, args.run, !args.skip_check).await?;
     let done = if args.only.is_some() {
-        only(args, &engine, &effective, ready).await?
+        only(args, &engine, ready).await?
     } else {
-        let Some(done) = whole(args, &engine, effective, ready).await? else { return Ok(()) };
+        let Some(done) = whole(args, &engine, effective, ready).await? else { return Ok(None) };
         done
     };
-    if let Some(file) = args.outputs.as_deref().filter(|_| !args.dry_run) {
+    if let Some(file) = args.outputs.as_deref().filter(|_| !args.run.dry_run) {
         write_outputs(file, &done)?;
     }
-    report::show(&done, &config, args.json);
-    Ok(())
+    Ok(Some(Deployed { report: done, config }))
 }
 
 async fn whole(
@@ -110,13 +99,8 @@ async fn whole(
     engine.deploy(begun, &binaries, architecture).await.map(Some)
 }
 
-async fn only(
-    args: &DeployArgs,
-    engine: &Aws,
-    effective: &Effective,
-    ready: Option<Vec<Binary>>,
-) -> Result<DeployReport, Failure> {
-    let only = engine.begin_only(effective).await?;
+async fn only(args: &DeployArgs, engine: &Aws, ready: Option<Vec<Binary>>) -> Result<DeployReport, Failure> {
+    let only = engine.begin_only().await?;
     let deployed = only.current.architecture;
     let binaries = match ready {
         Some(binaries) => binaries,
@@ -144,11 +128,29 @@ async fn build(args: &DeployArgs, engine: &Aws, architecture: Architecture) -> R
     let functions = selection(args)?;
     let name = artifacts::word(architecture);
     engine.ports().talk().say(Line::from(format!("Building the functions for {name} ...")));
-    let builder = CargoLambda::new(Programs::default(), folders::project().to_owned(), folders::target());
+    let project = folders::existing_project().map_err(|error| {
+        Failure::failed(format!("the functions cannot be built without --artifacts FOLDER: {error}"))
+    })?;
+    refuse_other_templates(project)?;
+    let builder = CargoLambda::new(Programs::default(), project.to_owned(), folders::target());
     let folder = builder.build(&functions, architecture).await?;
     let binaries = Binary::read_all(&folder, &functions)?;
     artifacts::architecture(&binaries, Some(architecture))?;
     Ok(binaries)
+}
+
+/// Refuses to build functions from sources that this program was not built from, because its templates would be of
+/// another release than the functions.
+fn refuse_other_templates(project: &Path) -> Result<(), Failure> {
+    let template = std::fs::read_to_string(project.join(stacks::MAIN_FILE));
+    if template.is_ok_and(|template| template == stacks::MAIN) {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "this command was built from other sources than those in {}: install it again (cargo install --path {0}), use \
+         cargo run -- in that folder, or give ready functions with --artifacts",
+        project.display()
+    )))
 }
 
 fn write_outputs(file: &Path, done: &DeployReport) -> Result<(), Failure> {

@@ -12,18 +12,18 @@ mod talk;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use ::deploy::aws::{AwsAccount, AwsData, CloudFormation, S3Bucket, parts};
-use ::deploy::canary::Canary;
+use ::deploy::aws::{AwsAccount, AwsData, CloudFormation, DeployedSystem, S3Bucket, parts};
 use ::deploy::engine::{Engine, Manner};
 use ::deploy::names::DataNames;
 use ::deploy::ports::{Account as _, Parts};
+use ::deploy::settings::check_place;
 use aws_config::SdkConfig;
 use deployment_file::Effective;
 use operate::aws::Connection;
 use operate::exit::Failure;
 use stacks::Names;
 
-use self::arguments::Target;
+use self::arguments::{RunOptions, Target};
 use self::talk::Terminal;
 
 pub use self::deploy::{DeployArgs, deploy};
@@ -36,17 +36,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 const LOCAL_PAUSE: Duration = Duration::from_millis(300);
 
 /// The engine on AWS.
-type Aws = Engine<Parts<CloudFormation, S3Bucket, AwsAccount, AwsData, Canary, Terminal>>;
-
-/// What one run does not do.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-struct Restraint {
-    yes: bool,
-    dry_run: bool,
-    skip_canary: bool,
-    json: bool,
-}
+type Aws = Engine<Parts<CloudFormation, S3Bucket, AwsAccount, AwsData, DeployedSystem, Terminal>>;
 
 /// Whether a person can see progress.
 fn is_watched() -> bool {
@@ -59,8 +49,9 @@ struct Connected {
     config: SdkConfig,
 }
 
-/// Connects to the deployment that the file describes.
-async fn connect(target: &Target, effective: &Effective, restraint: Restraint) -> Result<Connected, Failure> {
+/// Connects to the deployment that the file describes. An account or a region that the file does not name is refused
+/// here, before any other call. With `check` a deployment is tried at its end.
+async fn connect(target: &Target, effective: &Effective, run: RunOptions, check: bool) -> Result<Connected, Failure> {
     let names =
         Names { project: effective.file.deployment.project.clone(), environment: target.environment()?.to_owned() };
     let connection = Connection {
@@ -71,13 +62,14 @@ async fn connect(target: &Target, effective: &Effective, restraint: Restraint) -
     let (config, region) = connection.sdk_config().await?;
     let identity = AwsAccount::new(&config).identity().await.map_err(|error| Failure::failed(error.message))?;
     let account = identity.account;
+    check_place(effective, &account, &region)?;
     let bucket = match &target.bucket {
         Some(name) => S3Bucket::new(&config, name, &account, &region).of_user(),
         None => S3Bucket::new(&config, &names.bucket(&account, &region), &account, &region),
     };
     let pause = if config.endpoint_url().is_some() { LOCAL_PAUSE } else { PAUSE };
-    let Restraint { yes, dry_run, skip_canary, json } = restraint;
-    let manner = Manner { yes, dry_run, check: !skip_canary, pause };
+    let RunOptions { yes, dry_run, json } = run;
+    let manner = Manner { yes, dry_run, check, pause };
     let engine = Engine::new(parts(&config, bucket, Terminal::new(json)), names, &account, &region, manner);
     Ok(Connected { engine, config })
 }

@@ -15,8 +15,25 @@ pub fn ended(result: Result<(), Failure>, as_json: bool) -> ExitCode {
     end(result.map(|()| Exit::Done), as_json)
 }
 
-/// Shows what was done.
-pub fn show(report: &DeployReport, config: &SdkConfig, as_json: bool) {
+/// What was deployed, and the clients' configuration.
+pub struct Deployed {
+    pub report: DeployReport,
+    pub config: SdkConfig,
+}
+
+/// Ends a deployment: shows what was done, and what of it does not work. None if a dry run ended early.
+pub fn concluded(result: Result<Option<Deployed>, Failure>, as_json: bool) -> ExitCode {
+    let Deployed { report, config } = match result {
+        Ok(Some(deployed)) => deployed,
+        Ok(None) => return Exit::Done.into(),
+        Err(failure) => return end(Err(failure), as_json),
+    };
+    show(&report, &config, as_json);
+    // With --json the report has the findings, and the output stays one document.
+    end(report.failure().map_or(Ok(Exit::Done), Err), false)
+}
+
+fn show(report: &DeployReport, config: &SdkConfig, as_json: bool) {
     if as_json {
         write(&(json(report, true) + "\n"));
     } else if report.outcome != Outcome::DryRun {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use aws_edge::stores::state::StateTable;
 use clap::Args;
 use jiff::Timestamp;
-use operate::aws::{CloudTrail, CommandTable};
+use operate::aws::{CloudTrail, RecordsTable};
 use operate::exit::{Exit, Failure};
 use operate::history::{Selection, read, verify_all};
 
@@ -14,7 +14,8 @@ use super::{Connected, Target, end, show};
 
 /// Shows the records of transitions and commands, newest first
 ///
-/// Commands have no order in the table, so the whole table is read for them.
+/// They come from the table's index by time, in which a record appears some moments after its write. Records that releases
+/// before that index wrote are found by --epoch.
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
     /// Nothing older: so long ago (2h), or a time (2026-09-10T14:00:00Z)
@@ -46,9 +47,9 @@ async fn shown(args: &HistoryArgs) -> Result<Exit, Failure> {
     let Connected { config, deployment, .. } = args.target.connect().await?;
     let table = deployment.output("StateTableName")?;
     let states = StateTable::new(aws_sdk_dynamodb::Client::new(&config), table.to_owned());
-    let commands = CommandTable::new(&config, table);
+    let records = RecordsTable::new(&config, table);
     let selection = Selection { since: args.since, epoch: args.epoch, count: args.count };
-    let mut report = read(deployment.place.clone(), &states, &commands, selection).await?;
+    let mut report = read(deployment.place.clone(), &states, &records, selection).await?;
     if args.verify {
         verify_all(&mut report, &CloudTrail::new(&config), Timestamp::now()).await;
     }

@@ -6,7 +6,6 @@
 pub mod artifacts;
 pub mod aws;
 pub mod build;
-pub mod canary;
 pub mod engine;
 pub mod names;
 pub mod plan;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use deployment_file::Architecture;
-use operate::deployment::Identity;
+use jiff::Timestamp;
+use operate::check::CheckReport;
+use operate::deployment::{Deployment, Identity};
 use operate::exit::Failure;
 use operate::ports::{CallError, Confirmation};
 use operate::terminal::Line;
@@ -50,6 +52,14 @@ pub struct StackResource {
     pub physical: String,
 }
 
+impl StackResource {
+    /// Whether it is a function that was created.
+    #[must_use]
+    pub fn is_function(&self) -> bool {
+        self.kind == "AWS::Lambda::Function" && !self.physical.is_empty() && self.status != "DELETE_COMPLETE"
+    }
+}
+
 /// `CloudFormation`.
 pub trait StackService {
     /// The stack called `name`; None if there is none.
@@ -61,6 +71,9 @@ pub trait StackService {
         stack: &str,
         logical: &str,
     ) -> impl Future<Output = Result<Option<StackResource>, CallError>> + Send;
+
+    /// All resources of a stack; none if there is no such stack.
+    fn resources(&self, stack: &str) -> impl Future<Output = Result<Vec<StackResource>, CallError>> + Send;
 
     /// Computes what a template and its parameters would change; None if nothing would.
     fn propose(&self, proposal: &Proposal) -> impl Future<Output = Result<Option<ChangeSet>, CallError>> + Send;
@@ -130,6 +143,9 @@ pub trait Account {
 
     /// The concurrent executions that no function of the account reserves.
     fn unreserved_concurrency(&self) -> impl Future<Output = Result<u64, CallError>> + Send;
+
+    /// The concurrent executions that a function reserves; 0 if there is no such function.
+    fn reserved_concurrency(&self, function: &str) -> impl Future<Output = Result<u64, CallError>> + Send;
 }
 
 /// A key, as its alias leads to it.
@@ -171,13 +187,14 @@ pub trait Builder {
 
 /// Tries a deployed system.
 pub trait Check {
-    /// Tries the deployment whose main stack has these outputs; says what it tries. The error says what does not work.
+    /// Tries the deployment that was changed at `since` (UTC), and says each finding at once. The error says why nothing
+    /// could be tried.
     fn check(
         &self,
-        outputs: &BTreeMap<String, String>,
-        release: &str,
+        deployment: &Deployment,
+        since: Timestamp,
         talk: &(impl Talk + Sync),
-    ) -> impl Future<Output = Result<(), Failure>> + Send;
+    ) -> impl Future<Output = Result<CheckReport, Failure>> + Send;
 }
 
 /// What a change is doing now.

@@ -27,8 +27,6 @@ pub struct Release {
     pub schema_version: u32,
     /// The processor that its functions are built for.
     pub architecture: Architecture,
-    /// The concurrent executions that its functions reserve.
-    pub reserved_concurrency: u64,
     /// Its stacks, in the order of creation.
     pub stacks: Vec<RecordedStack>,
 }
@@ -140,7 +138,7 @@ impl<'a, B: Bucket + Sync> Releases<'a, B> {
         format!("{}{name}.json", self.prefix())
     }
 
-    /// The releases that were deployed, oldest first.
+    /// The releases that were deployed completely, oldest first.
     ///
     /// # Errors
     /// They cannot be read: that there are none is no error.
@@ -172,24 +170,37 @@ impl<'a, B: Bucket + Sync> Releases<'a, B> {
         self.read(id).await.ok()
     }
 
-    /// Keeps a release as the newest behind `history`.
+    /// Keeps what a release consists of, before its stacks change.
     ///
     /// # Errors
-    /// The deployment is done, and a rollback would not find this release.
-    pub async fn record(&self, release: &Release, mut history: Vec<String>) -> Result<(), Failure> {
-        if history.last() != Some(&release.id) {
-            history.push(release.id.clone());
-        }
+    /// It could not be kept, and nothing was changed.
+    pub async fn keep(&self, release: &Release) -> Result<(), Failure> {
         let failed = |text: String| {
+            let bucket = self.bucket.name();
             Failure::failed(format!(
-                "the stacks are deployed, but the release could not be recorded in {}, so `breaker rollback` would not \
-                 find it: {text}",
-                self.bucket.name()
+                "the release {} cannot be recorded in {bucket}, so nothing was changed: {text}",
+                release.id
             ))
         };
         let text = serde_json::to_vec(release).map_err(|error| failed(error.to_string()))?;
+        self.bucket.put(&self.key(&release.id), text).await.map_err(|error| failed(error.to_string()))
+    }
+
+    /// Records a release that was kept as complete, the newest behind `history`.
+    ///
+    /// # Errors
+    /// The deployment is done, and a rollback would take it for one that stopped half way.
+    pub async fn complete(&self, id: &str, mut history: Vec<String>) -> Result<(), Failure> {
+        if history.last().is_none_or(|newest| newest != id) {
+            history.push(id.to_owned());
+        }
+        let failed = |text: String| {
+            Failure::failed(format!(
+                "the stacks are deployed, but {} does not record that the release is complete: deploy once more. {text}",
+                self.bucket.name()
+            ))
+        };
         let list = serde_json::to_vec(&history).map_err(|error| failed(error.to_string()))?;
-        self.bucket.put(&self.key(&release.id), text).await.map_err(|error| failed(error.to_string()))?;
         self.bucket.put(&self.key("history"), list).await.map_err(|error| failed(error.to_string()))
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use operate::check::{CheckReport, Verdict};
 use operate::deployment::Place;
+use operate::exit::Failure;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -33,7 +35,7 @@ pub struct StackChanges {
 }
 
 /// A deployment or a rollback.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeployReport {
     /// How it ended.
@@ -46,8 +48,27 @@ pub struct DeployReport {
     pub changes: Vec<StackChanges>,
     /// The outputs of the main stack; empty after a dry run.
     pub outputs: BTreeMap<String, String>,
-    /// Whether the deployment was tried at the end.
-    pub checked: bool,
+    /// The findings of the check at the end; absent if nothing was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckReport>,
+}
+
+impl DeployReport {
+    /// Returns what the check at the end found to fail, and how to go back; None if nothing failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        let failed =
+            self.check.iter().flat_map(|check| &check.findings).filter(|found| found.verdict == Verdict::Failed);
+        let failed: Vec<_> = failed.map(|found| format!("\n  {}: {}", found.check.title(), found.text)).collect();
+        if failed.is_empty() {
+            return None;
+        }
+        Some(Failure::failed(format!(
+            "the release {} is deployed, and it does not work (back: breaker rollback). What failed:{}",
+            self.release,
+            failed.concat()
+        )))
+    }
 }
 
 /// A removal.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aws_edge::stores::state::{CommandReader, HistoryReader, LastKnownReader, StateReader, StoreError, Transitions};
+use aws_edge::stores::state::{CommandReader, HistoryReader, StateReader, StoreError, Transitions};
 use breaker::{
-    CommandRecord, Hold, LastKnown, Level, Outcome, Policy, PolicySettings, Stored, SystemState, TransitionRecord,
+    CommandRecord, Hold, Level, Outcome, Policy, PolicySettings, Stored, SystemState, TransitionRecord,
     TransitionRequest,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -15,8 +15,8 @@ use crate::answer::Answer;
 use crate::deployment::{Deployment, Identity, Place};
 use crate::history::StartEvent;
 use crate::ports::{
-    Alarms, CallError, CallErrorKind, CommandsReader, Confirm, Confirmation, Controllers, Executed, Stacks,
-    StateMachine, Trail,
+    Alarms, CallError, CallErrorKind, CommandsOfEpoch, Confirm, Confirmation, Controllers, Executed, Records,
+    RecordsByTime, Stacks, StateMachine, Trail,
 };
 use crate::status::{Alarm, ControllersView};
 use crate::terminal::Line;
@@ -171,6 +171,8 @@ pub struct TestTable {
     pub stored: Result<Stored, StoreError>,
     pub transitions: Vec<TransitionRecord>,
     pub commands: Vec<CommandRecord>,
+    /// Epochs whose records are not in the index by time.
+    pub unindexed: Vec<u64>,
 }
 
 impl StateReader for TestTable {
@@ -189,17 +191,44 @@ impl HistoryReader for TestTable {
     }
 }
 
-impl LastKnownReader for TestTable {
-    async fn last_known(&self) -> Result<Option<LastKnown>, StoreError> {
-        let known =
-            |record: &TransitionRecord| LastKnown { version: record.version, epoch: record.epoch, level: record.to };
-        Ok(self.transitions.iter().map(known).max())
+impl TestTable {
+    /// The records that the index has: those since an epoch.
+    fn indexed<T: Clone>(
+        &self,
+        records: &[T],
+        of: impl Fn(&T) -> (u64, Timestamp),
+        since: Option<Timestamp>,
+        count: usize,
+    ) -> Records<T> {
+        let is_listed = |record: &&T| {
+            let (epoch, at) = of(record);
+            !self.unindexed.contains(&epoch) && since.is_none_or(|since| at >= since)
+        };
+        let mut records: Vec<T> = records.iter().filter(is_listed).cloned().collect();
+        records.sort_by_key(|record| std::cmp::Reverse(of(record).1));
+        records.truncate(count);
+        Records { records, left_out: 0 }
     }
 }
 
-impl CommandsReader for TestTable {
-    async fn commands(&self) -> Result<(Vec<CommandRecord>, u64), CallError> {
-        Ok((self.commands.clone(), 0))
+impl RecordsByTime for TestTable {
+    async fn transitions(
+        &self,
+        since: Option<Timestamp>,
+        count: usize,
+    ) -> Result<Records<TransitionRecord>, CallError> {
+        Ok(self.indexed(&self.transitions, |record| (record.epoch, record.at), since, count))
+    }
+
+    async fn commands(&self, since: Option<Timestamp>, count: usize) -> Result<Records<CommandRecord>, CallError> {
+        Ok(self.indexed(&self.commands, |record| (record.epoch, record.at), since, count))
+    }
+}
+
+impl CommandsOfEpoch for TestTable {
+    async fn commands_of(&self, epoch: u64) -> Result<Records<CommandRecord>, CallError> {
+        let records = self.commands.iter().filter(|record| record.epoch == epoch).cloned().collect();
+        Ok(Records { records, left_out: 0 })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ports through which the commands use AWS, one trait for each need. The state table's ports are those of the
 //! Lambdas: `StateReader`, `CommandReader` and `HistoryReader` of the crate `aws-edge`.
 
-use breaker::{CommandRecord, TransitionRequest};
+use breaker::{CommandRecord, TransitionRecord, TransitionRequest};
 use jiff::Timestamp;
 
 use crate::answer::Answer;
@@ -52,10 +52,36 @@ pub trait StateMachine {
     fn start(&self, name: &str, request: &TransitionRequest) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
-/// Reads the records of all commands.
-pub trait CommandsReader {
-    /// The commands' records, in any order, and the number of those that are invalid.
-    fn commands(&self) -> impl Future<Output = Result<(Vec<CommandRecord>, u64), CallError>> + Send;
+/// Records of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records<T> {
+    /// The valid ones.
+    pub records: Vec<T>,
+    /// Number of records that are invalid and left out.
+    pub left_out: u64,
+}
+
+/// Reads the table's index by time. It has no records that releases before the index wrote.
+pub trait RecordsByTime {
+    /// At most `count` of the transitions, the newest ones, newest first and none before `since`.
+    fn transitions(
+        &self,
+        since: Option<Timestamp>,
+        count: usize,
+    ) -> impl Future<Output = Result<Records<TransitionRecord>, CallError>> + Send;
+
+    /// At most `count` of the commands, the newest ones, newest first and none before `since`.
+    fn commands(
+        &self,
+        since: Option<Timestamp>,
+        count: usize,
+    ) -> impl Future<Output = Result<Records<CommandRecord>, CallError>> + Send;
+}
+
+/// Reads the commands of one epoch, whichever release wrote them.
+pub trait CommandsOfEpoch {
+    /// The commands after which the state had this epoch, in any order.
+    fn commands_of(&self, epoch: u64) -> impl Future<Output = Result<Records<CommandRecord>, CallError>> + Send;
 }
 
 /// Reads the controllers' metrics.

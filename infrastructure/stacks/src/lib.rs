@@ -12,4 +12,4 @@ mod stack;
 
 pub use names::Names;
 pub use release::{Code, FUNCTIONS, STATE_MACHINE, identifier, release};
-pub use stack::{Role, Stack, stacks};
+pub use stack::{MAIN, MAIN_FILE, Role, Stack, stacks};

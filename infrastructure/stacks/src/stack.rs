@@ -8,7 +8,10 @@ use crate::release::identifier;
 use crate::{Code, Names, monitoring, parameters};
 
 const DATA: &str = include_str!("../../circuit-breaker-data.yaml");
-const MAIN: &str = include_str!("../../circuit-breaker-infrastructure.yaml");
+/// The template of the main stack.
+pub const MAIN: &str = include_str!("../../circuit-breaker-infrastructure.yaml");
+/// The file that it comes from, in the project's folder.
+pub const MAIN_FILE: &str = "infrastructure/circuit-breaker-infrastructure.yaml";
 
 /// What a stack is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,7 @@
 //! Who calls, and what the account has left.
 
 use aws_config::SdkConfig;
+use aws_sdk_lambda::operation::get_function_concurrency::GetFunctionConcurrencyError;
 use operate::aws::errors::call_error;
 use operate::deployment::Identity;
 use operate::ports::{CallError, CallErrorKind};
@@ -40,5 +41,24 @@ impl Account for AwsAccount {
             kind: CallErrorKind::Refused,
             message: format!("{what}: Lambda does not name them"),
         })
+    }
+
+    async fn reserved_concurrency(&self, function: &str) -> Result<u64, CallError> {
+        match self.functions.get_function_concurrency().function_name(function).send().await {
+            Ok(answer) => {
+                let reserved = answer.reserved_concurrent_executions().unwrap_or_default();
+                Ok(u64::try_from(reserved).unwrap_or_default())
+            }
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetFunctionConcurrencyError::is_resource_not_found_exception) =>
+            {
+                Ok(0)
+            }
+            Err(error) => {
+                Err(call_error(&format!("the reserved concurrent executions of {function} cannot be read"), &error))
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod bucket;
+mod check;
 mod data;
 mod stacks;
 
@@ -9,10 +10,10 @@ use aws_config::SdkConfig;
 
 pub use account::AwsAccount;
 pub use bucket::S3Bucket;
+pub use check::DeployedSystem;
 pub use data::AwsData;
 pub use stacks::CloudFormation;
 
-use crate::canary::Canary;
 use crate::ports::Parts;
 
 /// The ports of AWS for a deployment whose artefacts are in `bucket`.
@@ -20,13 +21,13 @@ pub fn parts<T>(
     config: &SdkConfig,
     bucket: S3Bucket,
     talk: T,
-) -> Parts<CloudFormation, S3Bucket, AwsAccount, AwsData, Canary, T> {
+) -> Parts<CloudFormation, S3Bucket, AwsAccount, AwsData, DeployedSystem, T> {
     Parts {
         stacks: CloudFormation::new(config),
         bucket,
         account: AwsAccount::new(config),
         data: AwsData::new(config),
-        check: Canary::new(config),
+        check: DeployedSystem::new(config),
         talk,
     }
 }

@@ -111,6 +111,25 @@ impl StackService for CloudFormation {
         }))
     }
 
+    async fn resources(&self, stack: &str) -> Result<Vec<StackResource>, CallError> {
+        let mut resources = Vec::new();
+        let mut pages = self.client.list_stack_resources().stack_name(stack).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) if is_missing(&error) => return Ok(resources),
+                Err(error) => return Err(call_error(&format!("the resources of {stack} cannot be read"), &error)),
+            };
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            resources.extend(page.stack_resource_summaries().iter().map(|resource| StackResource {
+                kind: text(resource.resource_type()),
+                status: text(resource.resource_status().map(ResourceStatus::as_str)),
+                physical: text(resource.physical_resource_id()),
+            }));
+        }
+        Ok(resources)
+    }
+
     async fn propose(&self, proposal: &Proposal) -> Result<Option<ChangeSet>, CallError> {
         let Proposal { stack, new, template_url, parameters } = proposal;
         let name = format!("breaker-{}", jiff::Timestamp::now().as_millisecond());
@@ -149,7 +168,10 @@ impl StackService for CloudFormation {
     }
 
     async fn execute(&self, change_set: &ChangeSet) -> Result<(), CallError> {
-        let sent = self.client.execute_change_set().change_set_name(&change_set.id).send().await;
+        // A rollback removes the versions that the change has published, which their default policy would keep: Lambda
+        // publishes nothing that equals its newest version, so a second try of the same release would fail.
+        let call = self.client.execute_change_set().change_set_name(&change_set.id).retain_except_on_create(true);
+        let sent = call.send().await;
         let what = format!("the change of {} cannot be begun", change_set.stack);
         sent.map(drop).map_err(|error| call_error(&what, &error))
     }

@@ -131,6 +131,13 @@ impl<P: Ports + Sync> Engine<P> {
         self.ports.stacks().propose(&proposal).await.map_err(failed)
     }
 
+    /// Whether a stack that can be updated differs from what it is to be.
+    pub(super) async fn differs(&self, stack: &Stack) -> Result<bool, Failure> {
+        let Some(set) = self.propose(stack, false).await? else { return Ok(false) };
+        self.discard(vec![Step::Now(stack, set)]).await;
+        Ok(true)
+    }
+
     /// Uploads an object unless it is there. Its key is made of its content.
     pub(super) async fn upload_new(&self, key: &str, content: Vec<u8>) -> Result<bool, Failure> {
         if self.ports.bucket().has(key).await.map_err(failed)? {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use breaker::SCHEMA_VERSION;
 use deployment_file::{Architecture, Effective};
+use operate::check::CheckReport;
+use operate::deployment::Deployment;
 use operate::exit::Failure;
 use operate::terminal::Line;
 use stacks::{Code, Role, Stack};
@@ -34,7 +36,6 @@ impl<P: Ports + Sync> Engine<P> {
     /// # Errors
     /// Says what is in the way, and what to do.
     pub async fn begin(&self, effective: Effective) -> Result<Option<Begun>, Failure> {
-        settings::check_place(&effective, &self.account, &self.region)?;
         let stacks = self.describe(&effective, &[]);
         let view = self.ports.stacks().stack(&self.names.deployment()).await.map_err(failed)?;
         let deployed = view.and_then(|view| view.parameters.get(RELEASE_ID).cloned());
@@ -54,7 +55,7 @@ impl<P: Ports + Sync> Engine<P> {
         for warning in settings::warnings(&effective, &self.names.environment, first) {
             self.warn(&warning);
         }
-        self.check_concurrency(&effective, deployed.as_deref()).await?;
+        self.check_concurrency(&effective).await?;
         if !left.is_empty() && !self.remove_left(&left).await? {
             return Ok(None);
         }
@@ -77,7 +78,6 @@ impl<P: Ports + Sync> Engine<P> {
             id: main(&stacks).and_then(|main| main.parameters.get(RELEASE_ID).cloned()).unwrap_or_default(),
             schema_version: SCHEMA_VERSION,
             architecture,
-            reserved_concurrency: settings::reserved_concurrency(&effective),
             stacks: stacks.iter().map(RecordedStack::from).collect(),
         };
         let (data, rest): (Vec<&Stack>, Vec<&Stack>) = stacks.iter().partition(|stack| stack.role == Role::Data);
@@ -97,6 +97,8 @@ impl<P: Ports + Sync> Engine<P> {
         let history = releases.history().await?;
         if !self.manner.dry_run {
             self.upload(binaries).await?;
+            // Before the stacks change, so that a deployment that stops half way can be told and finished.
+            releases.keep(&release).await?;
         }
         if let Some(text) = settings::gradual(&effective).filter(|_| deployed.is_some()) {
             self.say(format!("A gradual deployment: {text}."));
@@ -120,7 +122,7 @@ impl<P: Ports + Sync> Engine<P> {
         self.finish(&stacks, &release, history, report).await
     }
 
-    /// Records the release, tries it and says where it is.
+    /// Records the release as complete, tries it and says where it is.
     pub(super) async fn finish(
         &self,
         stacks: &[Stack],
@@ -129,23 +131,36 @@ impl<P: Ports + Sync> Engine<P> {
         changes: Vec<StackChanges>,
     ) -> Result<DeployReport, Failure> {
         let deployment = self.names.deployment();
-        Releases::new(self.ports.bucket(), &deployment).record(release, history).await?;
+        Releases::new(self.ports.bucket(), &deployment).complete(&release.id, history).await?;
         let differs = changes.iter().any(|stack| !stack.changes.is_empty());
         let outcome = if differs { Outcome::Changed } else { Outcome::Unchanged };
         let mut report = self.report(outcome, release, changes);
         report.outputs = self.outputs(stacks).await?;
         if differs && self.manner.check {
-            let tried = self.ports.check().check(&report.outputs, &release.id, self.ports.talk()).await;
-            tried.map_err(|failure| Failure {
-                sentence: format!(
-                    "the release {} is deployed, but {} (back: breaker rollback)",
-                    release.id, failure.sentence
-                ),
-                ..failure
-            })?;
-            report.checked = true;
+            report.check = Some(self.check(&report).await?);
         }
         Ok(report)
+    }
+
+    /// Tries what was deployed, as `breaker check` does.
+    async fn check(&self, report: &DeployReport) -> Result<CheckReport, Failure> {
+        self.say("Trying the deployment. It takes some minutes at most; --skip-check leaves it out.");
+        let deployment = Deployment {
+            place: self.place(),
+            project: self.names.project.clone(),
+            environment: self.names.environment.clone(),
+            outputs: report.outputs.clone(),
+        };
+        let tried = self.ports.check().check(&deployment, self.begun_at, self.ports.talk()).await;
+        let tried = tried.map_err(|failure| Failure {
+            sentence: format!(
+                "the release {} is deployed, but it cannot be tried: {}",
+                report.release, failure.sentence
+            ),
+            ..failure
+        })?;
+        self.ports.talk().say(tried.summary());
+        Ok(tried)
     }
 
     pub(super) fn report(&self, outcome: Outcome, release: &Release, changes: Vec<StackChanges>) -> DeployReport {
@@ -155,7 +170,7 @@ impl<P: Ports + Sync> Engine<P> {
             release: release.id.clone(),
             changes,
             outputs: BTreeMap::new(),
-            checked: false,
+            check: None,
         }
     }
 
@@ -210,17 +225,17 @@ impl<P: Ports + Sync> Engine<P> {
         )))
     }
 
-    async fn check_concurrency(&self, effective: &Effective, deployed: Option<&str>) -> Result<(), Failure> {
+    /// What the functions reserve is asked of Lambda: a deployment that stopped half way has reserved a part of it.
+    async fn check_concurrency(&self, effective: &Effective) -> Result<(), Failure> {
         let reserved = settings::reserved_concurrency(effective);
         if reserved == 0 {
             return Ok(());
         }
-        let deployment = self.names.deployment();
-        let own = match deployed {
-            Some(id) => Releases::new(self.ports.bucket(), &deployment).find(id).await,
-            None => None,
-        };
-        let own = own.map_or(0, |release| release.reserved_concurrency);
+        let resources = self.ports.stacks().resources(&self.names.deployment()).await.map_err(failed)?;
+        let mut own = 0;
+        for function in resources.iter().filter(|resource| resource.is_function()) {
+            own += self.ports.account().reserved_concurrency(&function.physical).await.map_err(failed)?;
+        }
         let unreserved = self.ports.account().unreserved_concurrency().await.map_err(failed)?;
         settings::check_concurrency(reserved, own, unreserved)
     }

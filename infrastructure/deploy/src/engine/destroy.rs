@@ -1,6 +1,5 @@
 //! Removal: monitoring, then main. The data stays, unless a typed confirmation says otherwise.
 
-use deployment_file::Effective;
 use operate::exit::Failure;
 use stacks::Role;
 
@@ -9,7 +8,6 @@ use crate::names::DataNames;
 use crate::ports::{Bucket as _, BucketState, Data as _, DataKey, Ports, StackService as _};
 use crate::release::Releases;
 use crate::report::DestroyReport;
-use crate::settings;
 
 /// Table and key, as they are now.
 struct Found {
@@ -22,8 +20,7 @@ impl<P: Ports + Sync> Engine<P> {
     ///
     /// # Errors
     /// Says what could not be removed, or not be looked at: then nothing of the data was removed.
-    pub async fn destroy(&self, effective: &Effective, delete_data: bool) -> Result<DestroyReport, Failure> {
-        settings::check_place(effective, &self.account, &self.region)?;
+    pub async fn destroy(&self, delete_data: bool) -> Result<DestroyReport, Failure> {
         let main = self.names.deployment();
         let data = self.names.stack(Role::Data);
         let mut stacks = Vec::new();

@@ -8,6 +8,7 @@ mod stack;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use operate::deployment::Place;
 use operate::exit::{Exit, Failure};
 use operate::ports::{CallError, Confirmation};
@@ -41,13 +42,21 @@ pub struct Engine<P> {
     account: String,
     region: String,
     manner: Manner,
+    begun_at: Timestamp,
 }
 
 impl<P: Ports + Sync> Engine<P> {
     /// The deployment of these names.
     #[must_use]
     pub fn new(ports: P, names: Names, account: &str, region: &str, manner: Manner) -> Self {
-        Self { ports, names, account: account.to_owned(), region: region.to_owned(), manner }
+        Self {
+            ports,
+            names,
+            account: account.to_owned(),
+            region: region.to_owned(),
+            manner,
+            begun_at: Timestamp::now(),
+        }
     }
 
     /// The ports.
@@ -60,6 +69,12 @@ impl<P: Ports + Sync> Engine<P> {
     #[must_use]
     pub fn place(&self) -> Place {
         Place { stack: self.names.deployment(), account: self.account.clone(), region: self.region.clone() }
+    }
+
+    /// A subcommand of `breaker` for this deployment, to be typed.
+    fn command(&self, subcommand: &str) -> String {
+        let Names { project, environment } = &self.names;
+        format!("breaker {subcommand} --environment {environment} --project-name {project} --region {}", self.region)
     }
 
     fn say(&self, text: impl Into<String>) {

@@ -1,18 +1,17 @@
 //! Rollback to the release before, and the update of one function. Neither touches the data stack.
 
-use deployment_file::Effective;
 use operate::exit::Failure;
 use stacks::{Role, Stack};
 
 use super::Engine;
 use super::changes::Batch;
 use super::deploy::has_main;
+use super::stack::Condition;
 use crate::artifacts::Binary;
 use crate::names::DataNames;
 use crate::ports::Ports;
 use crate::release::{GRADUAL, Release, Releases};
 use crate::report::{DeployReport, Outcome};
-use crate::settings;
 
 /// The release that is to get another code of one function.
 #[derive(Clone, Debug)]
@@ -27,8 +26,7 @@ impl<P: Ports + Sync> Engine<P> {
     ///
     /// # Errors
     /// There is none, it cannot be gone back to, or a stack could not be changed.
-    pub async fn rollback(&self, effective: &Effective) -> Result<DeployReport, Failure> {
-        settings::check_place(effective, &self.account, &self.region)?;
+    pub async fn rollback(&self) -> Result<DeployReport, Failure> {
         let deployment = self.names.deployment();
         let Some(current) = self.deployed_release().await? else {
             return Err(Failure::failed(format!(
@@ -59,17 +57,51 @@ impl<P: Ports + Sync> Engine<P> {
     /// Looks at the deployed release before one function is built.
     ///
     /// # Errors
-    /// The file names another account or region, nothing is deployed yet, or its release was not recorded.
-    pub async fn begin_only(&self, effective: &Effective) -> Result<Only, Failure> {
-        settings::check_place(effective, &self.account, &self.region)?;
+    /// Nothing is deployed yet, or its deployment stopped half way: names what is missing, and what finishes it.
+    pub async fn begin_only(&self) -> Result<Only, Failure> {
         let deployment = self.names.deployment();
         let Some(current) = self.deployed_release().await? else {
-            return Err(Failure::failed(format!("there is no stack {deployment} yet: deploy all of it first")));
+            let finish = self.command("deploy");
+            return Err(Failure::failed(format!(
+                "there is no stack {deployment} yet: deploy all of it first: {finish}"
+            )));
         };
         self.ensure_bucket().await?;
         let releases = Releases::new(self.ports().bucket(), &deployment);
         let history = releases.history().await?;
-        Ok(Only { current: releases.read(&current).await?, history })
+        let current = releases.read(&current).await?;
+        if history.last() != Some(&current.id) {
+            return Err(self.half_deployed(&current, history.is_empty()).await?);
+        }
+        Ok(Only { current, history })
+    }
+
+    /// The refusal of a change to a release whose deployment stopped half way.
+    async fn half_deployed(&self, release: &Release, is_first: bool) -> Result<Failure, Failure> {
+        let mut missing = Vec::new();
+        for stack in release.stacks() {
+            let (condition, view) = self.look(&stack.name).await?;
+            match condition {
+                Condition::New => missing.push(format!("there is no stack {}", stack.name)),
+                Condition::FailedStart => {
+                    missing.push(format!("the first deployment of the stack {} failed ({})", stack.name, view.status));
+                }
+                Condition::Ready if self.differs(&stack).await? => {
+                    missing.push(format!("the stack {} is not at this release", stack.name));
+                }
+                Condition::Ready => {}
+            }
+        }
+        if missing.is_empty() {
+            missing.push("all stacks are at this release, but its end is not recorded".to_owned());
+        }
+        let back = if is_first { String::new() } else { format!(", or go back with: {}", self.command("rollback")) };
+        Ok(Failure::failed(format!(
+            "the deployment of release {} stopped half way: {}. Finish it with the same options as then: {}{back}",
+            release.id,
+            missing.join("; "),
+            self.command("deploy"),
+        )))
     }
 
     /// Deploys another code of one function; all else stays as it is.
@@ -100,6 +132,9 @@ impl<P: Ports + Sync> Engine<P> {
         }
         let all: Vec<&Stack> = stacks.iter().collect();
         let batch = self.conditions(&all).await?;
+        if !self.manner.dry_run {
+            Releases::new(self.ports().bucket(), &self.names.deployment()).keep(&release).await?;
+        }
         let otherwise = "nothing was changed".to_owned();
         let changes = self.change(Batch { stacks: batch, question, otherwise }).await?;
         if self.manner.dry_run {

@@ -3,7 +3,7 @@
 use deploy::ports::DataKey;
 use operate::ports::Confirmation;
 
-use crate::world::{ASKING, DRY_RUN, QUIETLY, World, effective};
+use crate::world::{ASKING, DRY_RUN, QUIETLY, World};
 use crate::{ALIAS, TABLE, all};
 
 /// A deployment with its table and key.
@@ -22,13 +22,13 @@ async fn deployed() -> World {
 #[tokio::test]
 async fn a_removal_keeps_the_data_and_the_next_deployment_finds_it() {
     let world = deployed().await;
-    let refused = world.engine(ASKING).destroy(&effective(""), false).await.unwrap_err().sentence;
+    let refused = world.engine(ASKING).destroy(false).await.unwrap_err().sentence;
     assert_eq!(refused, "nothing was changed");
     assert!(world.inner().questions[0].ends_with("[bank-test]"), "{:?}", world.inner().questions);
-    let shown = world.engine(DRY_RUN).destroy(&effective(""), false).await.unwrap();
+    let shown = world.engine(DRY_RUN).destroy(false).await.unwrap();
     assert!(shown.dry_run && world.inner().done.is_empty());
 
-    let gone = world.engine(QUIETLY).destroy(&effective(""), false).await.unwrap();
+    let gone = world.engine(QUIETLY).destroy(false).await.unwrap();
     let mut stacks = all();
     stacks.remove(0);
     stacks.reverse();
@@ -46,7 +46,7 @@ async fn a_removal_keeps_the_data_and_the_next_deployment_finds_it() {
 async fn one_typed_confirmation_removes_the_data_too() {
     let world = deployed().await;
     world.inner().answers.push_back(Confirmation::Yes);
-    let gone = world.engine(ASKING).destroy(&effective(""), true).await.unwrap();
+    let gone = world.engine(ASKING).destroy(true).await.unwrap();
     assert_eq!(world.inner().questions.len(), 1);
     let done = world.inner().done.clone();
     let tail = [
@@ -57,7 +57,7 @@ async fn one_typed_confirmation_removes_the_data_too() {
     ];
     assert!(done.ends_with(&tail), "{done:?}");
     assert!(gone.kept.is_empty() && !world.said().contains("Kept"), "{}", world.said());
-    let nothing = world.engine(ASKING).destroy(&effective(""), true).await.unwrap();
+    let nothing = world.engine(ASKING).destroy(true).await.unwrap();
     assert!(nothing.removed.is_empty() && world.said().contains("There is no stack"), "{}", world.said());
 }
 
@@ -66,7 +66,7 @@ async fn nothing_of_the_data_goes_while_it_is_unknown_what_is_there() {
     for (call, expected) in [("describe table", "whether the table"), ("describe key", "whether the key")] {
         let world = deployed().await;
         world.inner().refused.insert(call);
-        let failed = world.engine(QUIETLY).destroy(&effective(""), true).await.unwrap_err().sentence;
+        let failed = world.engine(QUIETLY).destroy(true).await.unwrap_err().sentence;
         assert!(failed.contains(&format!("it is unknown {expected}")) && failed.contains("not authorized"), "{failed}");
         assert!(world.inner().done.is_empty(), "{call}: {:?}", world.inner().done);
     }
@@ -77,14 +77,14 @@ async fn nothing_of_the_data_goes_while_it_is_unknown_what_is_there() {
 async fn a_stack_that_stays_is_not_called_gone() {
     let world = deployed().await;
     world.inner().imported.insert("bank-test".to_owned());
-    let failed = world.engine(QUIETLY).destroy(&effective(""), true).await.unwrap_err().sentence;
+    let failed = world.engine(QUIETLY).destroy(true).await.unwrap_err().sentence;
     assert!(failed.starts_with("not deleted: the stack bank-test ended as CREATE_COMPLETE"), "{failed}");
     assert!(!world.said().contains("The stack bank-test is gone"), "{}", world.said());
     assert!(world.inner().tables.contains(TABLE) && !world.inner().done.iter().any(|done| done.contains("data")));
     assert!(world.inner().objects.keys().any(|key| key.starts_with("releases/")));
 
     world.inner().imported = [String::from("bank-test-data")].into();
-    world.engine(QUIETLY).destroy(&effective(""), true).await.unwrap_err();
+    world.engine(QUIETLY).destroy(true).await.unwrap_err();
     assert!(world.inner().tables.contains(TABLE) && !world.inner().keys[ALIAS].ends, "{:?}", world.inner().done);
 }
 
@@ -92,7 +92,7 @@ async fn a_stack_that_stays_is_not_called_gone() {
 async fn releases_that_stay_in_the_bucket_are_told() {
     let world = deployed().await;
     world.inner().refused.insert("remove all");
-    world.engine(QUIETLY).destroy(&effective(""), false).await.unwrap();
+    world.engine(QUIETLY).destroy(false).await.unwrap();
     assert!(world.said().contains("the recorded releases are still in the bucket"), "{}", world.said());
 }
 
@@ -100,6 +100,6 @@ async fn releases_that_stay_in_the_bucket_are_told() {
 async fn data_that_no_stack_has_is_not_promised_to_the_next() {
     let world = deployed().await;
     world.inner().stacks.remove("bank-test-data");
-    world.engine(QUIETLY).destroy(&effective(""), false).await.unwrap();
+    world.engine(QUIETLY).destroy(false).await.unwrap();
     assert!(world.said().contains("no later deployment can take it over"), "{}", world.said());
 }

@@ -22,7 +22,7 @@ pub use controllers::ControllersOf;
 pub use machine::Machine;
 pub use probe::{Probe, checks};
 pub use stacks::Account;
-pub use table::CommandTable;
+pub use table::RecordsTable;
 pub use trail::CloudTrail;
 
 /// One attempt of a call, and all attempts together. Dry runs have their own: they run the state machine to its end.

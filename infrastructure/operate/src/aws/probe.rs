@@ -114,6 +114,7 @@ pub fn checks(
         probe: Probe::new(config, deployment)?,
         names: Names::new(deployment)?,
         pace: Pace::new(config.endpoint_url().is_some_and(|url| url.starts_with("http://"))),
+        deployed_at: None,
     })
 }
 

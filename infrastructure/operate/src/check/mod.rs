@@ -105,6 +105,8 @@ pub struct Checks<M, T, A, P> {
     pub names: Names,
     /// How long is waited.
     pub pace: Pace,
+    /// Time of the deployment that this check ends (UTC): earlier results of alarm actions are of the release before.
+    pub deployed_at: Option<Timestamp>,
 }
 
 impl Names {
@@ -131,7 +133,8 @@ impl Pace {
     }
 }
 
-/// Runs all checks, one after the other; `seen` is told each finding at once, because they take minutes.
+/// Runs all checks, one after the other; `seen` is told each finding at once, because they take minutes. Checks that wait
+/// for the result of an execution are left out if a dry run of the state machine fails: none would succeed.
 pub async fn run<M, T, A, P>(checks: &Checks<M, T, A, P>, place: Place, mut seen: impl FnMut(&Finding)) -> CheckReport
 where
     M: StateMachine,
@@ -147,12 +150,19 @@ where
     };
     keep(checks.request().await);
     let (dry_run, settle) = checks.dry_run().await;
+    let executes = dry_run.verdict == Verdict::Passed;
     keep(dry_run);
-    keep(checks.execution_log(at).await);
-    let (alarm_path, counted) = checks.alarm_path().await;
-    keep(alarm_path);
-    keep(checks.metrics_delay(counted, settle).await);
-    keep(checks.evaluations(at).await);
+    if executes {
+        keep(checks.execution_log(at).await);
+        let (alarm_path, counted) = checks.alarm_path().await;
+        keep(alarm_path);
+        keep(checks.metrics_delay(counted, settle).await);
+        keep(checks.evaluations(at).await);
+    } else {
+        for check in [Check::ExecutionLog, Check::AlarmPath, Check::MetricsDelay, Check::Evaluations] {
+            keep(Finding::not_tried(check, "it needs an execution that succeeds, and the dry run failed"));
+        }
+    }
     keep(checks.written_state().await);
     keep(checks.alarm_actions().await);
     keep(checks.action_results(at).await);

@@ -91,7 +91,7 @@ impl Verdict {
             Self::Passed => (Tone::Good, "ok"),
             Self::Warning => (Tone::Warning, "warning"),
             Self::Failed => (Tone::Bad, "failed"),
-            Self::NotTried => (Tone::Faint, "not tried here"),
+            Self::NotTried => (Tone::Faint, "not tried"),
         }
     }
 }

@@ -71,7 +71,7 @@ where
             return Finding::not_tried(check, "a local AWS keeps no log of Express executions");
         }
         let begun = Instant::now();
-        let logged = self.arrived(async || Ok(self.probe.events(group, since, SUCCEEDED).await?.pop())).await;
+        let logged = self.arrived(|| async move { Ok(self.probe.events(group, since, SUCCEEDED).await?.pop()) }).await;
         match logged {
             Ok(Some(_)) => {
                 let seconds = begun.elapsed().as_secs_f64();
@@ -135,7 +135,7 @@ where
         }
         self.probe.set_state(alarm, ALARM).await?;
         let group = &self.names.processor_log;
-        self.arrived(async || {
+        self.arrived(|| async move {
             let events = self.probe.events(group, since, PROCESSED.metric).await?;
             Ok(events.into_iter().find(|event| counts(&event.message)))
         })
@@ -152,7 +152,7 @@ where
         };
         let from = at - SignedDuration::from_secs(1);
         let found = self
-            .arrived(async || {
+            .arrived(|| async move {
                 let now = Timestamp::now();
                 let sum = self.probe.sum(PROCESSED, from, now + SignedDuration::from_secs(1)).await?;
                 Ok((sum >= 1.0).then_some(now))
@@ -181,7 +181,7 @@ where
 
     pub(super) async fn evaluations(&self, began: Timestamp) -> Finding {
         let check = Check::Evaluations;
-        let seen = async || {
+        let seen = || async move {
             let until = Timestamp::now() + SignedDuration::from_secs(1);
             let sum = self.probe.sum(EVALUATED, began - EVALUATIONS_REACH, until).await?;
             Ok((sum >= 1.0).then_some(sum))
@@ -238,7 +238,8 @@ where
         if self.pace.local {
             return Finding::not_tried(check, "a local AWS keeps no history of actions");
         }
-        let actions = match self.probe.actions(now - ACTIONS_REACH).await {
+        let since = self.deployed_at.unwrap_or(now - ACTIONS_REACH);
+        let actions = match self.probe.actions(since).await {
             Ok(actions) => actions,
             Err(error) => return Finding::failed(check, error.to_string()),
         };
@@ -254,7 +255,10 @@ where
             .map(|action| format!("{}: {}", action.alarm, action.summary))
             .collect();
         match (failed.is_empty(), actions.len()) {
-            (true, count) => Finding::passed(check, format!("{count} actions in 24 hours, none of the newest failed")),
+            (true, count) => {
+                let since = self.deployed_at.map_or("in 24 hours", |_| "since the deployment");
+                Finding::passed(check, format!("{count} actions {since}, none of the newest failed"))
+            }
             (false, _) => Finding::failed(check, failed.join("; ")),
         }
     }
@@ -282,10 +286,10 @@ where
     }
 
     /// Looks until something is there, or patience ends.
-    async fn arrived<V>(
-        &self,
-        mut look: impl AsyncFnMut() -> Result<Option<V>, CallError>,
-    ) -> Result<Option<V>, CallError> {
+    async fn arrived<V, F>(&self, mut look: impl FnMut() -> F) -> Result<Option<V>, CallError>
+    where
+        F: Future<Output = Result<Option<V>, CallError>>,
+    {
         let deadline = Instant::now() + self.pace.patience;
         loop {
             let found = look().await?;

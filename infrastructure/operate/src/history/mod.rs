@@ -1,14 +1,14 @@
 //! The history: the records of transitions and of commands, newest first.
 //!
-//! Transitions are read by their epochs, newest first. Commands have no order in the table's key, so the whole table
-//! is read for them; an index by time is to replace that.
+//! The newest ones are read from the table's index by time. Releases before the index wrote records that are not in it:
+//! `--epoch` finds those by their keys.
 
 mod trail;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_edge::stores::state::{HistoryReader, LastKnownReader, MAX_TRANSITIONS, StateReader};
+use aws_edge::stores::state::{HistoryReader, MAX_TRANSITIONS, StateReader};
 use breaker::{CommandRecord, Stored, TransitionRecord};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::deployment::Place;
 use crate::exit::Failure;
-use crate::ports::{CommandsReader, Trail};
+use crate::ports::{CommandsOfEpoch, Records, RecordsByTime, Trail};
 
 pub use trail::{StartEvent, Verification, verify};
 
@@ -62,54 +62,79 @@ pub struct HistoryReport {
     pub entries: Vec<Entry>,
     /// Number of records that are invalid and left out.
     pub left_out: u64,
+    /// Epochs of the list that the index by time does not have, newest first: their transitions were read by their keys,
+    /// and commands that moved no level are not listed for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unindexed: Vec<u64>,
     /// The reason why the trail could not be read, if it was to be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification_error: Option<String>,
 }
 
-/// Reads the history.
+/// Reads the history from the index by time, and from the records' keys what the index does not have: a release before it
+/// may have written, also after a rollback. The commands of one epoch are found whether they are in the index or not.
 ///
 /// # Errors
 /// The table cannot be read.
 pub async fn read(
     place: Place,
-    table: &(impl StateReader + HistoryReader + LastKnownReader),
-    commands: &impl CommandsReader,
+    table: &(impl StateReader + HistoryReader),
+    records: &(impl RecordsByTime + CommandsOfEpoch),
     selection: Selection,
 ) -> Result<HistoryReport, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("the history cannot be read: {error}"));
-    let newest = match table.read().await.map_err(|error| failed(&error))? {
-        Stored::State(state) => Some(state.epoch),
-        Stored::Nothing => None,
-        // The records are what is left.
-        _ => table.last_known().await.map_err(|error| failed(&error))?.map(|known| known.epoch),
+    let Selection { since, epoch, count } = selection;
+    let (transitions, commands) = if let Some(epoch) = epoch {
+        let read = table.transitions(epoch, 1).await.map_err(|error| failed(&error))?;
+        let transitions = Records { records: read.records, left_out: read.left_out };
+        (transitions, records.commands_of(epoch).await.map_err(|error| failed(&error))?)
+    } else {
+        let transitions = records.transitions(since, count).await.map_err(|error| failed(&error))?;
+        (transitions, records.commands(since, count).await.map_err(|error| failed(&error))?)
     };
-    let (mut entries, mut left_out) = (BTreeMap::<u64, Entry>::new(), 0);
-    let mut next = newest.map(|newest| selection.epoch.unwrap_or(newest).min(newest));
-    while let Some(epoch) = next {
-        let count = if selection.epoch.is_some() { 1 } else { MAX_TRANSITIONS };
-        let read = table.transitions(epoch, count).await.map_err(|error| failed(&error))?;
-        left_out += read.left_out;
-        let older = read.records.iter().any(|record| selection.since.is_some_and(|since| record.at < since));
-        for record in read.records {
-            let entry = entry_at(&mut entries, record.version, record.epoch, record.at);
-            entry.transition = Some(record);
+    let mut left_out = transitions.left_out + commands.left_out;
+    let mut listed = transitions.records;
+    let mut unindexed = Vec::new();
+    if epoch.is_none() {
+        let newest = match table.read().await.map_err(|error| failed(&error))? {
+            Stored::State(state) => Some(state.epoch),
+            _ => None,
+        };
+        let missing = missing(&listed, newest, count);
+        for run in missing.chunk_by(|newer, older| newer - older == 1) {
+            let (Some(newest), Ok(length)) = (run.first(), u64::try_from(run.len())) else { continue };
+            // What one call does not give is older than all that it gives.
+            let read = table.transitions(*newest, length.min(MAX_TRANSITIONS)).await.map_err(|error| failed(&error))?;
+            left_out += read.left_out;
+            let is_wanted = |record: &&TransitionRecord| since.is_none_or(|since| record.at >= since);
+            unindexed.extend(read.records.iter().filter(is_wanted).map(|record| record.epoch));
+            listed.extend(read.records);
         }
-        let enough = older || selection.epoch.is_some() || entries.len() >= selection.count;
-        next = epoch.checked_sub(count).filter(|_| !enough);
     }
-    let (records, invalid) = commands.commands().await.map_err(|error| failed(&error))?;
-    left_out += invalid;
-    for record in records {
+    let mut entries = BTreeMap::<u64, Entry>::new();
+    for record in listed {
+        let entry = entry_at(&mut entries, record.version, record.epoch, record.at);
+        entry.transition = Some(record);
+    }
+    for record in commands.records {
         let entry = entry_at(&mut entries, record.version, record.epoch, record.at);
         entry.command = Some(record);
     }
-    let is_wanted = |entry: &Entry| {
-        selection.since.is_none_or(|since| entry.at >= since)
-            && selection.epoch.is_none_or(|epoch| entry.epoch == epoch)
-    };
-    let entries = entries.into_values().rev().filter(is_wanted).take(selection.count).collect();
-    Ok(HistoryReport { deployment: place, entries, left_out, verification_error: None })
+    let is_wanted =
+        |entry: &Entry| since.is_none_or(|since| entry.at >= since) && epoch.is_none_or(|epoch| entry.epoch == epoch);
+    let entries: Vec<_> = entries.into_values().rev().filter(is_wanted).take(count).collect();
+    Ok(HistoryReport { deployment: place, entries, left_out, unindexed, verification_error: None })
+}
+
+/// The epochs, newest first and at most `count`, whose transitions are not among those of the index: a release before
+/// the index wrote them, or they are so new that the index does not have them yet. Epochs have no gaps. What is older
+/// than the index's oldest is among them too, if the index has less than `count`.
+fn missing(listed: &[TransitionRecord], newest: Option<u64>, count: usize) -> Vec<u64> {
+    let known: BTreeSet<u64> = listed.iter().map(|record| record.epoch).collect();
+    let oldest = if listed.len() < count { Some(0) } else { known.first().copied() };
+    let newest = newest.max(known.last().copied());
+    let (Some(oldest), Some(newest)) = (oldest, newest) else { return Vec::new() };
+    (oldest..=newest).rev().filter(|epoch| !known.contains(epoch)).take(count).collect()
 }
 
 fn entry_at(entries: &mut BTreeMap<u64, Entry>, version: u64, epoch: u64, at: Timestamp) -> &mut Entry {

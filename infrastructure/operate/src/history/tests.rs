@@ -1,5 +1,5 @@
 use aws_edge::stores::state::StoreError;
-use breaker::{AlarmHint, AlarmRequest, LastKnown, Level, Outcome, ReleaseRequest, ScheduleRequest, TransitionRequest};
+use breaker::{AlarmHint, AlarmRequest, Level, Outcome, ReleaseRequest, ScheduleRequest, TransitionRequest};
 
 use super::*;
 use crate::doubles::{TestTable, TestTrail, at, hold, place, record, refused, state};
@@ -41,6 +41,7 @@ fn table() -> TestTable {
         stored: Ok(Stored::State(Box::new(breaker::SystemState { epoch: 5, version: 11, ..state(Level::Degraded) }))),
         transitions: std::iter::once(start.clone()).chain(transitions).collect(),
         commands: vec![record("force-1", release(), None), released],
+        unindexed: vec![],
     }
 }
 
@@ -67,25 +68,43 @@ async fn a_selection_takes_a_part() {
 }
 
 #[tokio::test]
-async fn more_transitions_than_one_read_gives_are_all_found() {
+async fn a_list_is_cut_at_its_count() {
     let mut table = table();
     let newest = table.transitions[5].clone();
-    table.transitions = (0..=250).map(|epoch| TransitionRecord { epoch, version: epoch, ..newest.clone() }).collect();
-    table.stored = Ok(Stored::State(Box::new(breaker::SystemState { epoch: 250, ..state(Level::Degraded) })));
+    let at = |epoch: u64| at(i64::try_from(epoch).unwrap());
+    table.transitions =
+        (0..=250).map(|epoch| TransitionRecord { epoch, version: epoch, at: at(epoch), ..newest.clone() }).collect();
     table.commands.clear();
-    let all = versions(&table, Selection { count: 1_000, ..ALL }).await;
-    assert_eq!(all, (0..=250).rev().collect::<Vec<_>>());
+    assert_eq!(versions(&table, Selection { count: 1_000, ..ALL }).await, (0..=250).rev().collect::<Vec<_>>());
+    let cut = read(place(), &table, &table, ALL).await.unwrap();
+    assert_eq!((cut.entries.len(), cut.unindexed.len()), (20, 0));
+}
+
+#[tokio::test]
+async fn records_before_the_index_are_read_by_their_keys() {
+    let mut table = TestTable { unindexed: vec![5, 3, 2, 1, 0], ..table() };
+    let report = read(place(), &table, &table, ALL).await.unwrap();
+    // Without the release, which is a command alone.
+    assert_eq!(report.entries.iter().map(|entry| entry.version).collect::<Vec<_>>(), [10, 8, 6, 4, 2, 0]);
+    assert_eq!(report.unindexed, [5, 3, 2, 1, 0]);
+    assert!(report.lines().pop().unwrap().text().starts_with("The index by time lacks epoch 5, 3, 2, 1, 0:"));
+    assert_eq!(versions(&table, Selection { epoch: Some(5), ..ALL }).await, [11, 10]);
+    let since = read(place(), &table, &table, Selection { since: Some(at(-30)), ..ALL }).await.unwrap();
+    assert_eq!((since.entries.len(), since.unindexed), (3, vec![5, 3]));
+    // What has expired is in neither.
+    table.transitions.retain(|record| record.epoch > 2);
+    let report = read(place(), &table, &table, ALL).await.unwrap();
+    assert_eq!(report.unindexed, [5, 3]);
 }
 
 #[tokio::test]
 async fn a_lost_state_has_a_history_and_a_first_start_none() {
     let lost = TestTable { stored: Ok(Stored::Lost), ..table() };
-    assert_eq!(lost.last_known().await, Ok(Some(LastKnown { version: 10, epoch: 5, level: Level::Degraded })));
     assert_eq!(versions(&lost, ALL).await.len(), 7);
-    let empty = TestTable { stored: Ok(Stored::Nothing), transitions: vec![], commands: vec![] };
+    let empty = TestTable { stored: Ok(Stored::Nothing), transitions: vec![], commands: vec![], unindexed: vec![] };
     let report = read(place(), &empty, &empty, ALL).await.unwrap();
-    assert_eq!(report.lines()[1].text(), "No records.");
-    let down = TestTable { stored: Err(StoreError("the table is down".to_owned())), ..table() };
+    assert_eq!((report.lines()[1].text().as_str(), report.unindexed.len()), ("No records.", 0));
+    let down = TestTable { stored: Err(StoreError("the table is down".to_owned())), ..empty };
     let failure = read(place(), &down, &down, ALL).await.unwrap_err();
     assert_eq!(failure.sentence, "the history cannot be read: the table is down");
 }

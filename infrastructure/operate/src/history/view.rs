@@ -16,6 +16,15 @@ impl HistoryReport {
             lines.push(Line::from("No records."));
         }
         lines.extend(self.entries.iter().flat_map(lines_of));
+        if !self.unindexed.is_empty() {
+            let epochs: Vec<_> = self.unindexed.iter().map(u64::to_string).collect();
+            let told = format!(
+                "The index by time lacks epoch {}: a release before it wrote there, or it is some moments behind. Commands \
+                 that moved no level are missing there; --epoch NUMBER finds them.",
+                epochs.join(", ")
+            );
+            lines.push(Line::toned(Tone::Faint, told));
+        }
         if self.left_out > 0 {
             let told = format!("Number of records that are invalid and left out: {}.", self.left_out);
             lines.push(Line::toned(Tone::Warning, told));

@@ -37,7 +37,7 @@ fn sources(stored: Result<Stored, StoreError>, evaluated: Result<Executed, CallE
     let view = ControllersView { lowest_level: Some(2.0), highest_level: Some(2.0), oldest_state_seconds: Some(1.25) };
     let alarms = vec![alarm("bank-a-prod", true, true), alarm("bank-b-prod", false, false), alarm("c", false, true)];
     Sources {
-        table: TestTable { stored, transitions: vec![fall], commands: Vec::new() },
+        table: TestTable { stored, transitions: vec![fall], commands: Vec::new(), unindexed: Vec::new() },
         machine: TestMachine::answering(vec![evaluated]),
         controllers: TestControllers(Ok(view)),
         alarms: TestAlarms(Ok(alarms)),

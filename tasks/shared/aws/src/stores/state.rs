@@ -22,6 +22,8 @@ use crate::task_error::TaskError;
 
 pub use breaker::Stored;
 
+pub use crate::stores::transaction::{BY_TIME, COMMAND, KIND, TIME, TRANSITION, indexed_time};
+
 type Item = HashMap<String, AttributeValue>;
 
 /// The table did not answer, or its content is corrupt.

@@ -12,9 +12,24 @@ use crate::stores::state::StoreError;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The attributes of the index `by-time`: what a record is of, and the time of it (UTC). The state item has neither.
-const KIND: &str = "kind";
-const TIME: &str = "time";
+/// The index of the records by kind and time. The state item is not in it, and neither are the records of releases
+/// before it.
+pub const BY_TIME: &str = "by-time";
+/// The attribute of the index that says what a record is of.
+pub const KIND: &str = "kind";
+/// The attribute of the index that has the time of the record (UTC), as [`indexed_time`] writes it.
+pub const TIME: &str = "time";
+/// The kind of transition records.
+pub const TRANSITION: &str = "transition";
+/// The kind of command records.
+pub const COMMAND: &str = "command";
+
+/// Returns a time as the index has it: always with three digits after the point, because texts of different lengths
+/// would not sort as times do.
+#[must_use]
+pub fn indexed_time(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
 
 /// Returns one item of the transaction for the table `table`. New records expire after `retention`.
 pub(crate) fn transaction_item(
@@ -27,13 +42,13 @@ pub(crate) fn transaction_item(
     match &content {
         Content::State(_) => {}
         // It marks that there is a history, so it never expires.
-        Content::FirstStart(record) => index(&mut item, "transition", record.at),
+        Content::FirstStart(record) => index(&mut item, TRANSITION, record.at),
         Content::Transition(record) => {
-            index(&mut item, "transition", record.at);
+            index(&mut item, TRANSITION, record.at);
             expire(&mut item, record.at, retention);
         }
         Content::Command(record) => {
-            index(&mut item, "command", record.at);
+            index(&mut item, COMMAND, record.at);
             expire(&mut item, record.at, retention);
         }
     }
@@ -60,8 +75,7 @@ fn item_of(key: &str, content: &impl Serialize) -> Result<Item, StoreError> {
 
 fn index(item: &mut Item, kind: &str, at: Timestamp) {
     item.insert(KIND.to_owned(), AttributeValue::S(kind.to_owned()));
-    // Always three digits after the point: texts of different lengths would not sort as times do.
-    item.insert(TIME.to_owned(), AttributeValue::S(format!("{at:.3}")));
+    item.insert(TIME.to_owned(), AttributeValue::S(indexed_time(at)));
 }
 
 fn expire(item: &mut Item, at: Timestamp, retention: SignedDuration) {
