@@ -78,7 +78,8 @@ fn items_of_the_first_edition_are_read_and_written_on() {
             bench.put(first.state(name)).await;
             let read = state(&table).await;
             assert_eq!(read.check(), Ok(()), "{name}");
-            let has = [("held", read.hold.is_some()), ("probing", read.probing.is_some()), ("ramp", read.ramp.is_some())];
+            let has =
+                [("held", read.hold.is_some()), ("probing", read.probing.is_some()), ("ramp", read.ramp.is_some())];
             for (part, there) in has {
                 assert_eq!(there, name == part || (name == "forced" && part == "held"), "{name}: {part}");
             }
