@@ -31,6 +31,7 @@ fn counted(level: Level) -> TransitionRecord {
         carried_failures: 0,
         success_streak: 0,
         consecutive_failures: 11,
+        unsettled_failures: 11,
         rate: CallCounts { calls: 40, failed: 12, slow: 3 },
         probes: Some(ProbeSeries {
             calls: 17,

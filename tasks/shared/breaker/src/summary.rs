@@ -27,6 +27,10 @@ pub struct EvidenceSummary {
     /// Consecutive failures of the newest calls.
     #[serde(default)]
     pub consecutive_failures: u64,
+    /// The same, with the failures of a newest bucket whose successes may be missing yet. It only decides whether an
+    /// execution evaluates again.
+    #[serde(skip)]
+    pub unsettled_failures: u64,
     /// Calls in the rate's window.
     #[serde(default)]
     pub rate: CallCounts,
@@ -144,18 +148,17 @@ impl Evidence {
         let since = state.evidence_begins(now);
         let of_epoch = || from(&self.buckets, since);
         let counts_from = policy.window().map_or(Timestamp::MIN, |window| earlier(now, window));
+        let of_window = || of_epoch().filter(|bucket| bucket.start >= counts_from);
         let rates_from = earlier(now, policy.rate_reach());
         let settled_at = earlier(now, policy.settle());
         EvidenceSummary {
             level: state.current_level,
             since,
-            errors: of_epoch().filter(|bucket| bucket.start >= counts_from).map(|bucket| bucket.errors).sum(),
+            errors: of_window().map(|bucket| bucket.errors).sum(),
             carried_failures: state.carried_at(policy, now),
             success_streak: streak(of_epoch().filter(|bucket| bucket.end() <= settled_at)),
-            consecutive_failures: consecutive_failures(
-                of_epoch().filter(|bucket| bucket.start >= counts_from),
-                settled_at,
-            ),
+            consecutive_failures: consecutive_failures(of_window(), settled_at),
+            unsettled_failures: consecutive_failures(of_window(), Timestamp::MAX),
             rate: CallCounts::of(of_epoch().filter(|bucket| bucket.start >= rates_from)),
             probes: self.probe_series(state, policy, since, settled_at),
         }
