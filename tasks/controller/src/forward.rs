@@ -171,7 +171,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
                 let level = attempt.call.level;
                 let fallback_from = failure.filter(|_| attempt.call.failed_before.is_some());
                 let probe = purpose == Purpose::Probe;
-                let route = RouteHeaders { fallback_from, probe, ..RouteHeaders::to(current, level) };
+                let route = RouteHeaders { probe, fallback_from, ..RouteHeaders::to(current, level) };
                 return match attempt.answered {
                     Ok(answer) => answer.for_caller(&route),
                     Err(error) => without_service(&error, &route, forwarded.safe, retry_after()),

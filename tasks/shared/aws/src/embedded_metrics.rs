@@ -59,18 +59,18 @@ struct Pending {
 struct Summed {
     namespace: &'static str,
     dimensions: Vec<(&'static str, String)>,
-    metrics: Vec<Values>,
+    metrics: Vec<SummedMetric>,
 }
 
-/// The values of one metric.
+/// One metric with its values of a second.
 #[derive(Debug)]
-struct Values {
+struct SummedMetric {
     name: &'static str,
     unit: Unit,
     values: Vec<f64>,
 }
 
-impl Values {
+impl SummedMetric {
     fn add(&mut self, metric: &Metric) {
         match (self.values.as_mut_slice(), metric.adding) {
             ([one], Adding::Sum) => *one += metric.value,
@@ -81,7 +81,7 @@ impl Values {
     }
 }
 
-impl From<&Metric> for Values {
+impl From<&Metric> for SummedMetric {
     fn from(metric: &Metric) -> Self {
         Self { name: metric.name, unit: metric.unit, values: vec![metric.value] }
     }
@@ -92,7 +92,7 @@ impl From<&MetricSet> for Summed {
         Self {
             namespace: set.namespace,
             dimensions: set.dimensions.clone(),
-            metrics: set.metrics.iter().map(Values::from).collect(),
+            metrics: set.metrics.iter().map(SummedMetric::from).collect(),
         }
     }
 }
@@ -110,7 +110,7 @@ impl Summed {
         for metric in &set.metrics {
             match self.metrics.iter_mut().find(|known| known.name == metric.name && known.unit == metric.unit) {
                 Some(known) => known.add(metric),
-                None => self.metrics.push(Values::from(metric)),
+                None => self.metrics.push(SummedMetric::from(metric)),
             }
         }
     }
@@ -250,7 +250,8 @@ impl<W: Write> EmbeddedMetricLog<W> {
             return Ok(Arc::clone(directive));
         }
         let directive: Arc<RawValue> = to_raw_value(&Directive::from(summed))?.into();
-        let metric = |metric: &Values| Metric { name: metric.name, unit: metric.unit, adding: Adding::Sum, value: 0.0 };
+        let metric =
+            |metric: &SummedMetric| Metric { name: metric.name, unit: metric.unit, adding: Adding::Sum, value: 0.0 };
         let described = MetricSet {
             namespace: summed.namespace,
             dimensions: summed.dimensions.clone(),
@@ -295,7 +296,7 @@ struct Definition<'a> {
 impl<'a> From<&'a Summed> for Directive<'a> {
     fn from(summed: &'a Summed) -> Self {
         let definition =
-            |metric: &'a Values| Definition { name: metric.name, unit: metric.unit, storage_resolution: 1 };
+            |metric: &'a SummedMetric| Definition { name: metric.name, unit: metric.unit, storage_resolution: 1 };
         Self {
             dimensions: [summed.dimensions.iter().map(|(name, _)| *name).collect()],
             metrics: summed.metrics.iter().map(definition).collect(),

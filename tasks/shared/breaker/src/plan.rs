@@ -231,11 +231,10 @@ impl<'a> Plan<'a> {
             (Purpose::Probe, ServiceOutcome::Neutral) => Progress::Probed { failed: !answered },
             (Purpose::Probe, ServiceOutcome::Failure) => Progress::Probed { failed: true },
             (Purpose::Routed, ServiceOutcome::Failure | ServiceOutcome::Unknown) => Progress::Failed,
-            (Purpose::Routed, _) => Progress::Ended(Purpose::Routed),
             (Purpose::Fallback, ServiceOutcome::Success | ServiceOutcome::Neutral) if answered => {
                 Progress::Ended(Purpose::Fallback)
             }
-            (Purpose::Fallback, _) => Progress::Ended(Purpose::Routed),
+            (Purpose::Routed | Purpose::Fallback, _) => Progress::Ended(Purpose::Routed),
         };
     }
 

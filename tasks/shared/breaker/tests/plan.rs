@@ -161,10 +161,10 @@ fn the_longest_timeouts_leave_time_for_two_services() {
     let longest = Duration::from_millis(LONGEST_SERVICE_TIMEOUT_MS);
     let rules = RequestRules { service_timeouts: PerLevel::same(longest), ..classic() };
     let mut plan = Plan::new(&rules, Level::Full, DIRECT, true);
-    let left = LEFT - Duration::from_millis(300);
+    let left = LEFT.saturating_sub(Duration::from_millis(300));
     assert_eq!(call(&plan, left).time, longest);
     plan.ended(Purpose::Routed, ServiceOutcome::Failure, false);
-    assert_eq!(call(&plan, left - longest).time, longest);
+    assert_eq!(call(&plan, left.saturating_sub(longest)).time, longest);
 }
 
 #[test]

@@ -96,7 +96,7 @@ mod tests {
             let mut sent: Vec<Duration> = Vec::new();
             for pause in pauses_ms {
                 now += Duration::from_millis(pause);
-                let recent = sent.iter().filter(|at| now - **at < SECOND).count();
+                let recent = sent.iter().filter(|at| now.saturating_sub(**at) < SECOND).count();
                 let allowed = probes.begin(now);
                 prop_assert_eq!(allowed, recent < limit as usize);
                 if allowed {
@@ -124,9 +124,9 @@ mod tests {
                 if let Some((begun, ends)) = under_way.take_if(|(_, ends)| *ends <= now) {
                     probes.end(begun, ends, ServiceOutcome::Failure);
                 }
-                let recent = sent.iter().filter(|(begun, _)| now - *begun < SECOND).count();
+                let recent = sent.iter().filter(|(begun, _)| now.saturating_sub(*begun) < SECOND).count();
                 let rested = sent.last().is_none_or(|(begun, ended)| {
-                    now >= *ended && now - *ended >= longest_rest.min((*ended - *begun) * 9)
+                    now >= *ended && now.saturating_sub(*ended) >= longest_rest.min(ended.saturating_sub(*begun) * 9)
                 });
                 let allowed = probes.begin(now);
                 prop_assert_eq!(allowed, recent < limit as usize && rested);
@@ -137,9 +137,9 @@ mod tests {
                 }
             }
             let Some((first, _)) = sent.first() else { return Ok(()) };
-            let spent: Duration = sent.iter().map(|(begun, ended)| *ended - *begun).sum();
-            let last = sent.last().map_or(Duration::ZERO, |(begun, ended)| *ended - *begun);
-            let time = now.max(*first) - *first;
+            let spent: Duration = sent.iter().map(|(begun, ended)| ended.saturating_sub(*begun)).sum();
+            let last = sent.last().map_or(Duration::ZERO, |(begun, ended)| ended.saturating_sub(*begun));
+            let time = now.saturating_sub(*first);
             let is_capped = longest_rest_ms != u64::MAX;
             prop_assert!(is_capped || spent <= time / 10 + last, "{spent:?} of {time:?}");
         }
