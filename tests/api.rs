@@ -1,5 +1,5 @@
-//! The local API against its description: schemathesis makes requests of every kind from it, right and wrong ones,
-//! at each level, and no answer may be one that is not described, nor a 500 that was not injected.
+//! Tests the local API against its description. At each level, schemathesis derives valid and invalid requests from the
+//! description. No answer may be one that the description lacks, or a 500 that was not injected.
 //!
 //! Needs schemathesis, which `.ci/api-tester` installs: `cargo test --test api -- --ignored` runs it.
 
@@ -17,8 +17,8 @@ use tokio::process::Command;
 
 use common::{System, force_to, with};
 
-/// Writes the API's own description to a file, without the answers of API Gateway: locally such an answer would be a
-/// failure of the controller, which this test must find.
+/// Writes the API's own description to a file, without the answers of API Gateway. Locally only a defect of the
+/// controller could cause such an answer, and the test must find that.
 async fn description(address: &str) -> PathBuf {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer = client.get(format!("{address}/openapi.json")).send().await.unwrap();
@@ -31,7 +31,8 @@ async fn description(address: &str) -> PathBuf {
     file
 }
 
-/// Which checks are left out, and why, is in `.ci/schemathesis.toml`.
+/// Runs schemathesis. Returns whether it passed, and its output. `.ci/schemathesis.toml` lists the checks that are left
+/// out, with reasons.
 async fn tested(address: &str) -> (bool, String) {
     let description = description(address).await;
     let mut command = Command::new(folders::target().join("api-tester/bin/schemathesis"));
@@ -42,7 +43,7 @@ async fn tested(address: &str) -> (bool, String) {
         .arg("run")
         .arg(description)
         .args(["--url", address, "--seed", "1", "--workers", "2"])
-        // What it remembers of failures would be in the project.
+        // Run in another folder, because schemathesis stores its failures in the working directory.
         .current_dir(folders::local())
         .output()
         .await
@@ -56,7 +57,7 @@ async fn tested(address: &str) -> (bool, String) {
 async fn at_every_level_each_answer_is_one_that_the_description_has() {
     let installed = folders::target().join("api-tester/requirements.installed").exists();
     assert!(installed, "schemathesis is not installed: run .ci/api-tester, which installs it");
-    // Failures by chance on the way, as a bank has them.
+    // With random failures, as a real service has them.
     let system = System::start(&options().with("samples.full_failure_percent", "5")).await;
     for level in 1..=3 {
         system.execute(&with(force_to(level), json!({ "holdMinutes": 60 }))).await.unwrap();

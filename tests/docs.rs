@@ -1,4 +1,4 @@
-//! The pages: every link leads somewhere, and the README stays short.
+//! Checks the pages: every link has a target, and the README stays short.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
 
@@ -11,7 +11,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 /// Maximum length of the README, in lines; everything else is a page that answers one question.
 const README_LINES: usize = 200;
 
-/// What a page offers to links and what it links to.
+/// A page's anchors, links and first sentence.
 #[derive(Debug, Default)]
 struct Page {
     anchors: Vec<String>,
@@ -19,7 +19,7 @@ struct Page {
     first_sentence: String,
 }
 
-/// README and every page under `infrastructure`.
+/// Returns the README and every page in `infrastructure` and `infrastructure/docs`.
 fn pages() -> BTreeMap<PathBuf, Page> {
     let mut paths = vec![PathBuf::from("README.md")];
     for folder in ["infrastructure", "infrastructure/docs"] {
@@ -53,13 +53,13 @@ fn read(text: &str) -> Page {
     page
 }
 
-/// The name that a heading gets in the pages that a repository's site shows.
+/// Returns the anchor that the repository's website gives a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.to_lowercase();
     kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// `link` as seen from the folder of `page`, without `..`.
+/// Resolves `link` relative to the folder of `page`, without `..`.
 fn target(page: &Path, link: &str) -> PathBuf {
     let mut path = page.parent().unwrap().to_path_buf();
     for part in Path::new(link).components() {

@@ -1,4 +1,4 @@
-//! The whole chain on a local AWS: each test has a stack of its own.
+//! Tests of the whole chain on a local AWS. Each test starts its own.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -15,7 +15,7 @@ use common::{System, alarm_message, eventually, execute_on, quick};
 
 mod common;
 
-/// Metrics that exist only while something is wrong or held, which it is not in a plain cycle.
+/// Metrics that exist only during a fault or a hold, which a plain cycle does not have.
 const NOT_EMITTED_HERE: [&str; 6] = [
     "ConnectionLost",
     "ExecutionsThrottled",
@@ -59,7 +59,7 @@ async fn is_shown(system: &System, record: &TransitionRecord, health: &str) {
 async fn alarms_lead_to_level_3_and_evaluations_lead_back() {
     let system = System::start(&quick()).await;
     let System { stack, deployment, gateway, .. } = &system;
-    // Nothing but the alarms' own way can move the level now.
+    // From here on only alarms can move the level.
     system.without_schedule().await;
     let mut cycle = Cycle::new(stack, deployment, gateway.address()).unwrap();
     for (epoch, level, health) in [(1, 2, "degraded"), (2, 3, "maintenance")] {
@@ -155,7 +155,7 @@ async fn operators_force_a_level_and_bad_input_is_refused_by_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn failing_messages_end_in_the_dead_letter_queue() {
     let system = System::start(&quick()).await;
-    // Only how soon a message comes back differs from what is deployed.
+    // The queue differs from the deployed one only in the time until it delivers a message again.
     system.messages_come_back_after(5).await;
     system.corrupt_state().await;
     let (poison, alarm) = ("{\"AlarmName\": 7}", alarm_message(&system, "level-1-error-rate", 0));
@@ -182,7 +182,7 @@ async fn a_healthy_deployment_stays_while_another_falls() {
     let mut cycle = Cycle::new(&failing.stack, &failing.deployment, failing.gateway.address()).unwrap();
     cycle.expect("traffic", true, 2).await.unwrap();
 
-    // Only the schedule starts executions here, and its first evaluation writes a state.
+    // In this test only the schedule starts executions. Its first evaluation writes a state.
     let watch = Watch::new(failing.stack.sdk(), healthy.output("StateTableName"));
     let state = eventually("the schedule's evaluation", async || watch.state().await.ok()).await;
     assert_eq!((state.current_level, state.epoch), (Level::Full, 0));

@@ -1,4 +1,4 @@
-//! `infrastructure/docs/aws-facts.md`: each row has a source, and names a file and a test that exist.
+//! Checks `infrastructure/docs/aws-facts.md`: each row has a source, and names a file and a test that exist.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -10,27 +10,27 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 const PAGE: &str = "infrastructure/docs/aws-facts.md";
 const COLUMNS: [&str; 4] = ["behaviour", "source", "code", "held by"];
-/// What a row says instead of a test.
+/// Text that a row has instead of a test.
 const FIRST_DEPLOYMENT: &str = "first deployment";
-/// The command that tries such a row on the deployed system, and names its check in brackets.
+/// Command that tests such a row's behaviour on the deployed system. The row has the check's name in brackets.
 const COMMAND: &str = "breaker check";
-/// What a row says if it does not.
+/// Beginning of the reason, if no command tests the row's behaviour.
 const NOT_TRIED: &str = "No command tries it: ";
 
 /// One cell of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Cell {
-    /// All its text.
+    /// The cell's whole text.
     text: String,
-    /// Its inline code.
+    /// The cell's inline code.
     code: Vec<String>,
-    /// Its emphasised text.
+    /// The cell's emphasised text.
     emphasis: Vec<String>,
-    /// The addresses of its links.
+    /// The addresses of the cell's links.
     links: Vec<String>,
 }
 
-/// The rows of all tables of a page, with their heads.
+/// Returns the rows of all tables of a page, header rows included.
 fn rows(page: &str) -> Vec<Vec<Cell>> {
     let mut rows = Vec::new();
     let mut row = Vec::new();
@@ -70,7 +70,7 @@ fn has_test(file: &str, name: &str) -> bool {
     })
 }
 
-/// What is wrong with a row.
+/// Returns the problems of a row.
 fn problems_of(row: &[Cell]) -> Vec<String> {
     let [behaviour, source, code, held_by] = row else { return vec![format!("{} cells", row.len())] };
     let mut problems = Vec::new();
@@ -99,7 +99,7 @@ fn problems_of(row: &[Cell]) -> Vec<String> {
     problems
 }
 
-/// What is wrong with a page, by row.
+/// Returns the problems of a page, each with the row's first cell.
 fn problems(page: &str) -> Vec<String> {
     let mut known = BTreeSet::new();
     let mut found = Vec::new();
@@ -120,7 +120,7 @@ fn problems(page: &str) -> Vec<String> {
 fn every_fact_has_a_source_a_file_and_a_test() {
     let page = fs::read_to_string(PAGE).unwrap();
     let count = rows(&page).len();
-    assert!(count > 100, "{count} rows: the page is not read rightly");
+    assert!(count > 100, "{count} rows: the parser misses rows");
     let problems = problems(&page);
     assert!(problems.is_empty(), "{problems:#?}");
 }
@@ -143,7 +143,7 @@ fn what_is_wrong_with_a_row_is_found() {
         (row("[Page](page.html)", code, test), "no source: page.html"),
         (row(source, "`tests/missing.rs`", test), "no file tests/missing.rs"),
         (row(source, code, "`tests/facts.rs::gone`"), "no test tests/facts.rs::gone"),
-        // A function, and no test.
+        // The file has a function of this name, but it is not a test.
         (row(source, code, "`tests/facts.rs::problems`"), "no test tests/facts.rs::problems"),
         (row(source, code, "*first deployment*"), "nothing to look at"),
         (row(source, code, "*first deployment*: the log group"), "neither tried nor said why not"),

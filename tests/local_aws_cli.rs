@@ -1,4 +1,5 @@
-//! The AWS CLI in a terminal that copied what `cargo run` printed: it reaches the local AWS or nothing.
+//! Tests the AWS CLI in a terminal with the line that `cargo run` prints: every request goes to the local AWS or is
+//! refused.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -11,9 +12,9 @@ use local::serve::export;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// The local AWS. Nothing listens: what would be sent is recorded instead.
+/// Address of the local AWS. No server listens there, because requests are recorded instead of sent.
 const ENDPOINT: &str = "http://127.0.0.1:9";
-/// Python runs this before the CLI. It records the address of each request, and the proxy that it would take.
+/// Script that Python runs before the CLI. It records the address of each request, and the proxy for it.
 const TRAP: &str = r#"
 import os
 import botocore.httpsession
@@ -25,7 +26,7 @@ def send(session, request):
 
 botocore.httpsession.URLLib3Session.send = send
 "#;
-/// What the runbook's first block defines, with the answers of a real account.
+/// The definitions of the runbook's first block, with answers as from a real account.
 const RUNBOOK: &str = r#"
 P=bank-circuit-breaker E=dev id=1
 M=arn:aws:states:us-east-1:123456789012:stateMachine:m STATE_MACHINE_ARN=$M
@@ -50,12 +51,12 @@ impl Terminal {
         export(ENDPOINT, &self.python.aws_folder())
     }
 
-    /// The part of the printed line that sets `PATH`.
+    /// Returns the part of the printed line that sets `PATH`.
     fn path(&self) -> String {
         format!("export PATH=\"{}:$PATH\"", self.python.aws_folder().display())
     }
 
-    /// Types a script, with these variables set before. Returns its end, and what was recorded.
+    /// Runs a shell script with these variables. Returns its output and the recorded requests.
     async fn run(&self, variables: &[(&str, &str)], script: &str) -> (Output, String) {
         let recorded = self.folder.path().join("recorded");
         fs::write(&recorded, "").unwrap();
@@ -76,7 +77,7 @@ impl Terminal {
         (output, fs::read_to_string(&recorded).unwrap())
     }
 
-    /// Fails unless the script sends something, and all of it to the local AWS without a proxy.
+    /// Fails unless the script sends at least one request, and all of them to the local AWS without a proxy.
     async fn assert_local(&self, variables: &[(&str, &str)], script: &str) {
         let (output, recorded) = self.run(variables, script).await;
         let complained = String::from_utf8_lossy(&output.stderr);
@@ -86,12 +87,12 @@ impl Terminal {
         }
     }
 
-    /// Fails if the script sends anything, or succeeds.
+    /// Fails if the script sends a request or succeeds.
     async fn assert_nothing(&self, variables: &[(&str, &str)], script: &str) {
         self.assert_refused(variables, script, "AWS_ENDPOINT_URL").await;
     }
 
-    /// Runs a script that must fail with a message that contains `complaint`, and must send nothing.
+    /// Runs a script that must send no request and fail with a message that contains `complaint`.
     async fn assert_refused(&self, variables: &[(&str, &str)], script: &str, complaint: &str) {
         let (output, recorded) = self.run(variables, script).await;
         assert_eq!(recorded, "", "{variables:?} {script}");
@@ -100,8 +101,8 @@ impl Terminal {
     }
 }
 
-/// The shell command at the beginning of `text`: up to the end of its line, of the span of code or of the substitution
-/// that it stands in, or to what separates it from the next one.
+/// Returns the shell command at the beginning of `text`. It ends with its line, its inline code or its command
+/// substitution, or before the separator of the next command.
 fn first_command(text: &str) -> &str {
     let (mut single, mut double, mut depth, mut escaped) = (false, false, 0, false);
     for (index, character) in text.char_indices() {
@@ -121,7 +122,7 @@ fn first_command(text: &str) -> &str {
     text
 }
 
-/// Every call of the AWS CLI with options that a page tells a reader to type.
+/// Returns every AWS CLI call with options in a page.
 fn documented(page: &str) -> Vec<String> {
     let text = fs::read_to_string(folders::project().join(page)).unwrap();
     let calls = text.match_indices("aws ").filter(|(index, _)| {
@@ -168,7 +169,7 @@ async fn every_documented_command_reaches_the_local_aws() {
     }
 }
 
-/// Calls that version 1 of the CLI sends elsewhere when it goes by `AWS_ENDPOINT_URL` alone, and a plain one.
+/// Calls that version 1 of the CLI sends to AWS if only `AWS_ENDPOINT_URL` is set, and one ordinary call.
 const CALLS: [&str; 5] = [
     "aws sqs get-queue-url --queue-name q",
     "aws sqs receive-message --queue-url https://sqs.us-east-1.amazonaws.com/123456789012/q",
@@ -242,7 +243,7 @@ async fn an_abbreviated_option_leads_no_call_away() {
             }
         }
     }
-    // The value of an option is no command, even if it is the name of one that needs no endpoint.
+    // The value of an option must not be taken for a command, even if it is the name of one that needs no endpoint.
     let call = CALLS[0].replace("aws ", "aws --reg help ");
     terminal.assert_nothing(&[], &format!("{path}\n{call}")).await;
     terminal.assert_local(&[("AWS_ENDPOINT_URL", ENDPOINT)], &format!("{path}\n{call}")).await;

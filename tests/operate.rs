@@ -1,5 +1,5 @@
-//! The operators' commands as processes, where no AWS is needed: arguments, and a deployment that cannot be asked. What
-//! they do to a real chain is among the fault tests; their sentences are tests of the crate `operate`.
+//! Runs the operators' commands as processes, as far as that needs no AWS: invalid arguments, and a deployment that
+//! does not answer. The fault tests run the commands on a real chain; the crate `operate` tests their messages.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -10,7 +10,7 @@ use local::server::isolate;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// The result of a command.
+/// The exit status and output of a command.
 #[derive(Debug)]
 struct Ended {
     code: i32,
@@ -18,7 +18,7 @@ struct Ended {
     errors: String,
 }
 
-/// Runs the command; the AWS that it would ask does not listen.
+/// Runs the command with an AWS endpoint at which no server listens.
 async fn breaker(arguments: &[impl AsRef<OsStr>]) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_breaker"));
     isolate(&mut command);
@@ -33,7 +33,7 @@ const FORCE: [&str; 7] = ["force", "--environment", "prod", "--level", "3", "--r
 #[tokio::test]
 async fn a_wrong_argument_is_refused_by_name() {
     for (more, expected) in [
-        // What is left of `--requested-by $WHO --dry-run` if WHO is not set.
+        // The arguments that `--requested-by $WHO --dry-run` becomes if WHO is not set.
         (&["--requested-by", "--dry-run"][..], "a value is required for '--requested-by <NAME>'"),
         (&["--requested-by", "", "--dry-run"], "'--requested-by <NAME>'"),
         (&["--hold", "30"], "use a time with its unit, such as 30m, 2h or 1h30m"),

@@ -1,4 +1,4 @@
-//! Recovery by proof on a local AWS: probes, the ramp, and automation that only observes.
+//! Tests of recovery on a local AWS: probes, the ramp, and the mode `observe-only`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -17,7 +17,7 @@ use common::{Answer, DEADLINE, System, eventually};
 
 mod common;
 
-/// The production preset with small numbers, so that little traffic proves what much traffic does.
+/// Returns the production preset with small numbers, so that little traffic is enough.
 fn production() -> DeployOptions {
     [
         ("policy.preset", "production"),
@@ -35,8 +35,8 @@ fn production() -> DeployOptions {
     .fold(options(), |options, (key, value)| options.with(key, value))
 }
 
-/// Reads an account until `condition` gives something, while an evaluation runs each second. `broken` is the
-/// level whose service fails, if any. Whatever happens, no read fails for its caller.
+/// Reads an account until `condition` returns a value, while an evaluation runs each second. `broken` is the level
+/// whose service fails, or empty. Fails if a read fails for its caller.
 async fn reads<T>(
     system: &System,
     broken: &str,
@@ -60,7 +60,7 @@ async fn reads<T>(
     }
 }
 
-/// Reads until the transition of `epoch`, and gives its record.
+/// Reads until the transition of `epoch`, and returns its record.
 async fn transition(system: &System, broken: &str, epoch: u64) -> TransitionRecord {
     let watch = system.watch();
     let what = format!("the transition of epoch {epoch}");
@@ -84,7 +84,7 @@ fn fall_of(record: &TransitionRecord) -> Fall {
     }
 }
 
-/// While level 1 is broken, its probes fail and no caller's read does.
+/// While level 1 is broken, its probes fail, but no caller's read fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn probes_alone_recover_a_fixed_level_1() {
     let system = System::start(&production()).await;
@@ -115,7 +115,7 @@ async fn probes_alone_recover_a_fixed_level_1() {
     .await;
     let look = system.evaluate_dry().await;
     assert!(look["evidence"]["successStreak"].as_u64().unwrap() >= 5, "level 2 alone would bring level 1 back: {look}");
-    // It may write down counts that have changed.
+    // The outcome may be `record`, because counts may have changed.
     assert_ne!(look["outcome"], "transition", "{look}");
     assert_eq!(look["to"], 2, "{look}");
     let status = system.status().await;
@@ -189,7 +189,7 @@ async fn only_recoveries_by_probes_evaluate_again_in_a_minute() {
     assert_eq!(system.epoch().await, 2);
 }
 
-/// The messages in a queue that take a part in no test but are about this.
+/// Removes the messages from a queue. Adds those whose subject contains `about` to `seen`.
 async fn received(system: &System, queue: &str, about: &str, seen: &mut Vec<String>) {
     let received = system.queues().receive_message().queue_url(queue).max_number_of_messages(10).send().await.unwrap();
     for message in received.messages() {
@@ -214,8 +214,8 @@ async fn observe_only_reports_once_and_never_moves() {
     let subscribe = topics.subscribe().topic_arn(system.deployment.output("AlertTopicArn")).protocol("sqs");
     subscribe.endpoint(arn).send().await.unwrap();
 
-    // The failures go on throughout: once they leave the window, an alarm that ends has the state looked at again,
-    // and nothing is prevented any more.
+    // The failures continue during the whole test. If they left the window, the next evaluation would find no move to
+    // prevent.
     let would_move = async || system.sum("CircuitBreaker/Transitions", "WouldTransition", &[]).await;
     reads(&system, "1", "three looks at what would happen", async |answer| {
         assert_eq!((answer.level.as_str(), answer.routed_to.as_str()), ("1", "degraded-service"));

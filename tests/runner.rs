@@ -1,4 +1,4 @@
-//! `cargo run` as a process.
+//! Tests `cargo run` as a process.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,10 +15,10 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{ChildStdout, Command};
 
-/// Longer than the set-up takes on a busy machine.
+/// Maximum time of the set-up on a busy machine.
 const DEADLINE: Duration = Duration::from_mins(5);
 
-/// Kills the process that runs the local AWS for this one.
+/// Kills the local AWS that the runner with this process id started.
 fn kill_server_of(runner: u32) {
     let mut system = System::new().unwrap();
     let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always);
@@ -32,7 +32,7 @@ fn kill_server_of(runner: u32) {
 
 type Output = Lines<BufReader<ChildStdout>>;
 
-/// Waits for the line that says where the bank is; `None` where the program ends before.
+/// Waits for the line with the bank's address. Returns `None` if the program ends first.
 async fn address(output: &mut Output) -> Option<String> {
     while let Some(line) = output.next_line().await.unwrap() {
         if let Some(address) = line.strip_prefix("The bank answers at ") {
@@ -42,7 +42,7 @@ async fn address(output: &mut Output) -> Option<String> {
     None
 }
 
-/// Sends failing requests until the program tells of a transition.
+/// Sends failing requests until the program prints a transition. Returns the line.
 async fn falls(output: &mut Output, address: &str) -> String {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let traffic = async {
@@ -65,8 +65,8 @@ async fn falls(output: &mut Output, address: &str) -> String {
     }
 }
 
-/// A second of traffic that names no bank, half of which fails at level 3 alone: it finds the one that this folder
-/// runs.
+/// Runs `traffic` for a second without an address, so that it must find the bank of this folder. Half of the requests
+/// fail at level 3 only.
 async fn traffic_finds_the_bank() {
     let mut traffic = Command::new(env!("CARGO_BIN_EXE_breaker"));
     traffic.args(["traffic", "--rate", "5", "--seconds", "1", "--fail-level", "3=50%"]);
@@ -80,7 +80,7 @@ async fn the_runner_ignores_proxies_and_explains_its_exit() {
     let mut runner = Command::new(env!("CARGO_BIN_EXE_breaker"))
         .args(["--port", "0"])
         .env(local::artifacts::STARTED_BY_TEST, "1")
-        // Nothing listens at this address, so a request through the proxy would fail.
+        // No server listens at this address, so a request through the proxy would fail.
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("http_proxy", "http://127.0.0.1:9")
         .env_remove("NO_PROXY")

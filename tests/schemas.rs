@@ -1,5 +1,5 @@
-//! The committed JSON Schemas are those of the Rust types. `UPDATE_SCHEMAS=1 cargo test --test schemas`
-//! writes them anew.
+//! Checks that the committed JSON Schemas match the Rust types. `UPDATE_SCHEMAS=1 cargo test --test schemas` updates
+//! them.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -57,7 +57,7 @@ fn a_writer_removes_every_attribute_that_a_state_may_lack() {
     let required = schema.get("required").unwrap().as_array().unwrap();
     let properties = schema.get("properties").unwrap().as_object().unwrap().keys();
     let optional: Vec<_> = properties.filter(|name| !required.iter().any(|one| one == *name)).collect();
-    // The back-off has a default for old items, and is always written.
+    // The back-off has a default, because old items lack it; new items always have it.
     let removed: Vec<_> = optional.into_iter().filter(|name| *name != "backoff").collect();
     assert_eq!(removed, SystemState::OPTIONAL);
 }
@@ -71,7 +71,7 @@ fn no_published_description_speaks_of_the_seed() {
     for path in schemas.chain(DESCRIPTIONS.map(Into::into)) {
         let text = fs::read_to_string(&path).unwrap().to_lowercase();
         let mut words = text.split(|character: char| !character.is_ascii_alphanumeric());
-        // The product that this one replaces is unknown to a reader of its interfaces.
+        // The name of the product that this one replaces means nothing to a reader of its interfaces.
         assert!(!words.any(|word| word == "seed" || word == "seeds"), "{}", path.display());
     }
 }

@@ -1,4 +1,4 @@
-//! The state machine's definition, read as a graph.
+//! Checks the state machine's definition as a graph.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -16,10 +16,10 @@ fn definition() -> Value {
     serde_json::from_str(&fs::read_to_string("statemachines/level-transition.asl.json").unwrap()).unwrap()
 }
 
-/// One machine: the whole, or a branch of a Parallel state.
+/// The whole state machine, or a branch of a Parallel state.
 type Machine = Map<String, Value>;
 
-/// The machine and all machines inside it.
+/// Returns the machine and all machines inside it.
 fn machines(machine: &Value) -> Vec<Machine> {
     let machine = machine.as_object().unwrap().clone();
     let inner: Vec<_> = states(&machine)
@@ -40,7 +40,7 @@ fn all_states() -> Vec<(String, Value)> {
 
 fn of_type(kind: &str) -> Vec<(String, Value)> {
     let found: Vec<_> = all_states().into_iter().filter(|(_, state)| state["Type"] == kind).collect();
-    assert!(!found.is_empty(), "no {kind} state: the test looks at nothing");
+    assert!(!found.is_empty(), "no {kind} state: the test checks no state");
     found
 }
 
@@ -48,7 +48,7 @@ fn array(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Where a state can lead.
+/// Returns the states that can follow a state.
 fn targets(state: &Value) -> BTreeSet<String> {
     let of = |value: &Value| value.as_str().map(str::to_owned);
     let nested = [&state["Choices"], &state["Catch"]].into_iter().flat_map(array).filter_map(|rule| of(&rule["Next"]));
@@ -146,7 +146,7 @@ fn state(name: &str) -> Value {
     all_states().into_iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no state {name}")).1
 }
 
-/// The requests of the two triggers whose executions evaluate more than once.
+/// Returns the requests of the two triggers whose executions evaluate more than once.
 fn requests() -> [TransitionRequest; 2] {
     let alarm = json!({"trigger": "alarm", "alarm": {"name": "level-1-error-rate"}});
     let schedule = json!({"trigger": "schedule", "looks": LOOKS.end()});
@@ -187,7 +187,7 @@ fn template() -> String {
     fs::read_to_string("infrastructure/circuit-breaker-infrastructure.yaml").unwrap()
 }
 
-/// The number after a key of a resource of the template.
+/// Returns the number that a resource of the template has for a key.
 fn number_of(resource: &str, key: &str) -> u64 {
     let template = template();
     let lines = template.lines().skip_while(|line| line.trim_end() != format!("  {resource}:")).skip(1);
@@ -196,15 +196,15 @@ fn number_of(resource: &str, key: &str) -> u64 {
     value.unwrap_or_else(|| panic!("{resource} has no number {key}"))
 }
 
-/// What the last evaluation of an execution may take, if every call takes as long as it is allowed to.
+/// Returns the maximum duration of an execution's last evaluation in seconds: every call takes its whole timeout.
 fn slowest_evaluation() -> u64 {
     // Two reads of the state and one of the evidence; one write; one call that emits metrics.
     let evaluate = 2 * TASK_TIMEOUTS.operation + EVIDENCE_TIMEOUTS.operation;
     (evaluate + TASK_TIMEOUTS.operation + TASK_TIMEOUTS.operation).as_secs()
 }
 
-/// Each waits for the one before: the last evaluation's calls, the machine, the call that waits for the machine, the
-/// function that makes the call, and the message that comes back if the function does not end.
+/// Each of these waits for the previous one: the last evaluation's calls, the machine, the call that waits for the
+/// machine, the function that makes the call, and the message that is delivered again if the function does not end.
 #[test]
 fn each_timeout_leaves_room_for_what_it_waits_for() {
     let machine = definition()["TimeoutSeconds"].as_u64().unwrap();
@@ -218,8 +218,8 @@ fn each_timeout_leaves_room_for_what_it_waits_for() {
     assert!(6 * function <= number_of("AlarmQueue", "VisibilityTimeout"));
 }
 
-/// If every slot of the alarm processor waits for an execution that evaluates again, the next message waits until one
-/// ends, and is then too old to be evaluated more than once.
+/// If every concurrent alarm processor waits for an execution that evaluates again, the next message waits until one of
+/// them ends. It is then too old to be evaluated more than once.
 #[test]
 fn no_message_waits_until_people_are_called() {
     let slot_is_free_after = u64::from(SECONDS_OF_LOOKS + SECONDS_BETWEEN_ALARM_LOOKS) + slowest_evaluation();

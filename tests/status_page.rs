@@ -1,4 +1,4 @@
-//! `breaker status --open` and `--output` against an API that looks at the signature.
+//! Tests `breaker status --open` and `--output` with an API that checks the signature.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -25,7 +25,7 @@ const PAGE: &str = "<!DOCTYPE html><title>the page</title>";
 
 type Seen = Arc<Mutex<Vec<HeaderMap>>>;
 
-/// An API that answers everything alike and keeps the headers that it was sent.
+/// Starts an API that gives every request the same answer and keeps the request's headers.
 async fn api(status: StatusCode, content_type: &'static str) -> (String, Seen) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -56,7 +56,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers[name].to_str().unwrap()
 }
 
-/// The signature that a request with these headers should have.
+/// Returns the signature that a request with these headers must have.
 fn expected_signature(address: &str, headers: &HeaderMap, token: &str) -> String {
     let date = strtime::parse("%Y%m%dT%H%M%SZ", text(headers, "x-amz-date")).unwrap().to_datetime().unwrap();
     let time: Timestamp = date.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();

@@ -1,4 +1,4 @@
-//! The house style, as far as a machine can tell: words that hide the actor or the fact, and the length of test names.
+//! Checks the house style: words that hide the actor or the fact, and the length of test names.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
@@ -8,10 +8,10 @@ use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-/// Maximum length of a test's name in characters. The story of a bug is a comment.
+/// Maximum length of a test's name in characters. A bug's history belongs in a comment.
 const TEST_NAME: usize = 60;
 
-/// The page with the style and its reasons.
+/// Page that explains the style.
 const STYLE: &str = "infrastructure/docs/contributing.md#words";
 
 /// Refused words: a pattern, a text that it matches, and what to write instead. A space matches an underscore, too, and
@@ -35,7 +35,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (r"//[/!] the same ", "/// The same with ", "say what the item is"),
 ];
 
-/// Files that are not read: a path's beginning and the reason.
+/// Files that are not checked: the beginning of the path, and the reason.
 const EXEMPT: &[(&str, &str)] = &[
     ("tests/words.rs", "it lists the refused words"),
     ("tasks/controller/src/page/", "the text of the status page is about to be rewritten as a whole"),
@@ -43,7 +43,7 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tests/browser/main.rs", "it quotes the status page"),
 ];
 
-/// Texts that stay: the file, the text and the reason.
+/// Texts that are allowed: the file, the text and the reason.
 const ALLOWED: &[(&str, &str, &str)] = &[(
     "infrastructure/docs/api.md",
     "`invalid-response` was called `nonsense` before.",

@@ -1,8 +1,9 @@
-//! The commands about the bank on this machine. What a command started ends with it.
+//! The commands for the bank on this machine. Processes that a command started end with the command.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use clap::Args;
 use deployment_file::Override;
 use local::console::Style;
 use local::deployment::DeployOptions;
+use local::file::Chosen;
 use local::load::{self, End};
 use local::python::Python;
 use local::simulate::SimulateArgs;
@@ -23,30 +25,37 @@ pub struct ServeArgs {
     /// Port of the local API
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// Value that replaces one of infrastructure/environments/dev.toml, for example `policy.preset=production`
+    /// Environment whose file is deployed instead of dev's: infrastructure/environments/NAME.toml
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    environment: Option<String>,
+    /// File to deploy instead; its name without the ending is the environment's
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Value that replaces the file's in this run, for example `policy.preset=production`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<Override>,
-    /// Shows nothing but where the bank answers, and errors
+    /// Shows only the bank's address and errors
     #[arg(long)]
     quiet: bool,
-    /// Shows one JSON object a line: that the bank is ready, then each transition
+    /// Shows one JSON object per line: first that the bank is ready, then each transition
     #[arg(long, conflicts_with = "quiet")]
     json: bool,
 }
 
 /// Serves the bank until it is interrupted.
 pub async fn serve(args: ServeArgs) -> ExitCode {
-    let ServeArgs { port, overrides, quiet, json } = args;
-    let options = overrides.into_iter().fold(DeployOptions::default(), DeployOptions::with_override);
+    let ServeArgs { port, environment, file, overrides, quiet, json } = args;
+    let options = Chosen::new(environment.as_deref(), file.as_deref()).map(DeployOptions::from).unwrap_or_default();
+    let options = overrides.into_iter().fold(options, DeployOptions::with_override);
     until_interrupted(Box::pin(local::serve::run(port, options, Style::of(quiet, json)))).await
 }
 
-/// Drives a full cycle.
+/// Runs the demonstration: a full cycle of transitions.
 pub async fn demo() -> ExitCode {
     until_interrupted(Box::pin(local::demo::run())).await
 }
 
-/// Sends traffic. An interruption ends the sending, and what came back until then is shown.
+/// Sends traffic. An interruption ends the sending; the answers so far are then shown.
 pub async fn traffic(options: &load::Options) -> ExitCode {
     match load::run(options, interrupted()).await {
         Ok(End::Done) => ExitCode::SUCCESS,
@@ -55,13 +64,13 @@ pub async fn traffic(options: &load::Options) -> ExitCode {
     }
 }
 
-/// Runs the AWS CLI on the local AWS, installed when it is first used; its exit status is the command's.
+/// Replaces this process by the AWS CLI on the local AWS. Installs the CLI when it is first used.
 pub async fn aws(arguments: &[OsString]) -> ExitCode {
     let python = match Python::with_cli().await {
         Ok(python) => python,
         Err(error) => return failed(&error),
     };
-    // In place of this process: the terminal and its signals are the AWS CLI's.
+    // Replaces this process, so that the AWS CLI gets the terminal and its signals.
     let error = std::process::Command::new(python.program("aws")).args(arguments).exec();
     failed(&anyhow::Error::new(error).context("the AWS CLI cannot be started"))
 }
@@ -99,7 +108,7 @@ async fn until_interrupted(work: impl Future<Output = Result<()>>) -> ExitCode {
     }
 }
 
-/// Says what went wrong, unless the reader of the output has gone.
+/// Prints the error, unless the reader of the output has closed it.
 fn failed(error: &anyhow::Error) -> ExitCode {
     let unread = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
     if error.downcast_ref::<io::Error>().is_some_and(unread) {

@@ -1,13 +1,12 @@
 //! `config`: checks and shows the file that describes a deployment.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use deployment_file::{Effective, Override};
-use local::folders;
+use local::file::Chosen;
 
 /// The file of a deployment
 #[derive(Debug, Args)]
@@ -18,9 +17,9 @@ pub struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Reports every mistake with its line, its key and what is allowed
+    /// Reports every mistake with its line, its key and the allowed values
     Check(FileArgs),
-    /// Shows every setting in force, and where it comes from
+    /// Shows every setting in force and its source
     Show {
         #[command(flatten)]
         file: FileArgs,
@@ -30,7 +29,7 @@ enum ConfigCommand {
     },
 }
 
-/// Which file, and what differs from it in this run.
+/// The file of a deployment, and settings that replace its values in this run.
 #[derive(Clone, Debug, Args)]
 pub struct FileArgs {
     /// Environment whose file is read: infrastructure/environments/NAME.toml
@@ -39,7 +38,7 @@ pub struct FileArgs {
     /// File to read instead
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Value that replaces the file's in this run, for example `policy.rates.failure_percent=5`
+    /// Setting that replaces the file's in this run, for example `policy.rates.failure_percent=5`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<Override>,
 }
@@ -47,7 +46,7 @@ pub struct FileArgs {
 /// Runs the command and returns what it prints.
 ///
 /// # Errors
-/// Every mistake of the file, or why it cannot be read.
+/// Lists every mistake in the file, or the reason why it cannot be read.
 pub fn run(args: &ConfigArgs) -> Result<String> {
     match &args.command {
         ConfigCommand::Check(file) => {
@@ -62,43 +61,19 @@ pub fn run(args: &ConfigArgs) -> Result<String> {
 }
 
 impl FileArgs {
-    /// Returns the environment's name: that of the option, or the file's own without its ending.
+    /// Returns the environment's name: from the option, or the file's name without its extension.
     pub fn environment_name(&self) -> String {
-        let of_file = || self.file.as_ref()?.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        self.environment.clone().or_else(of_file).unwrap_or_default()
+        self.chosen().map(|chosen| chosen.environment()).unwrap_or_default()
+    }
+
+    fn chosen(&self) -> Option<Chosen> {
+        Chosen::new(self.environment.as_deref(), self.file.as_deref())
     }
 }
 
-/// Reads and checks the file; returns its name as messages have it, and what it says.
+/// Reads and checks the file. Returns its name for messages, and the settings in force.
 pub fn read(args: &FileArgs) -> Result<(String, Effective)> {
-    let path = match (&args.file, &args.environment) {
-        (Some(file), _) => file.clone(),
-        (None, Some(environment)) => {
-            let project =
-                folders::existing_project().context("--environment needs the folder of the files; or give --file")?;
-            project.join(folders::ENVIRONMENTS).join(format!("{environment}.toml"))
-        }
-        (None, None) => bail!("neither --environment nor --file is given"),
-    };
-    let place = path.strip_prefix(folders::project()).unwrap_or(&path).display().to_string();
-    let text = fs::read_to_string(&path).with_context(|| missing(&path, &place))?;
-    let effective = Effective::read(&place, &text, &args.overrides)?;
-    Ok((place, effective))
-}
-
-/// Names the environments that have a file, because most often the name is misspelt.
-fn missing(path: &Path, place: &str) -> String {
-    let files = path.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
-    let mut names: Vec<_> = files
-        .map(|file| file.path())
-        .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
-        .filter_map(|file| file.file_stem().map(|name| name.to_string_lossy().into_owned()))
-        .collect();
-    names.sort();
-    if names.is_empty() {
-        return format!("{place} cannot be read");
-    }
-    format!("{place} cannot be read; there are files for {}", names.join(", "))
+    args.chosen().context("neither --environment nor --file is given")?.read(&args.overrides)
 }
 
 fn table(effective: &Effective) -> String {

@@ -25,7 +25,7 @@ use crate::deploying::{DeployArgs, DestroyArgs, RollbackArgs};
 use crate::operators::{CheckArgs, ForceArgs, HistoryArgs, LookArgs, ReleaseArgs, StatusArgs};
 use crate::render::RenderArgs;
 
-/// What a shell reports for a program that was interrupted.
+/// Exit status that a shell reports for a program that was interrupted.
 const INTERRUPTED: u8 = 130;
 
 /// Runs the bank circuit breaker on this machine: a local AWS, the real template, the real Lambdas.
@@ -40,9 +40,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Drives a full cycle 1-2-3-2-1 and a forced recovery; fails unless every transition comes
+    /// Demonstrates a full cycle 1-2-3-2-1 and a forced recovery; fails if a transition does not happen
     Demo,
-    /// Sends requests to a bank that runs already, and counts the answers by level and status
+    /// Sends requests to a bank that is already running, and counts the answers by level and status
     Traffic(load::Options),
     Simulate(Box<SimulateArgs>),
     Config(ConfigArgs),
@@ -56,16 +56,16 @@ enum Command {
     Force(Box<ForceArgs>),
     Release(Box<ReleaseArgs>),
     History(Box<HistoryArgs>),
-    /// Runs the AWS CLI on the local AWS, and on nothing else: breaker aws s3 ls
+    /// Runs the AWS CLI on the local AWS only, for example: breaker aws s3 ls
     #[command(disable_help_flag = true)]
     Aws {
-        /// What the AWS CLI is told
+        /// Arguments of the AWS CLI
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
         arguments: Vec<OsString>,
     },
-    /// Prints the completions of this command for a shell: breaker completions bash > breaker.bash
+    /// Prints a shell's completions for this command, for example: breaker completions bash > breaker.bash
     Completions {
-        /// The shell
+        /// Name of the shell
         shell: Shell,
     },
 }
@@ -73,7 +73,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Shows what goes wrong in the background.
+    // Shows the errors of background tasks.
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
         .with_writer(Errors::default)
@@ -105,7 +105,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Waits for Ctrl-C or a request to end.
+/// Waits for Ctrl-C or SIGTERM.
 async fn interrupted() -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be watched")?;
     tokio::select! {

@@ -1,4 +1,4 @@
-//! The commands that the pages tell readers to type are commands that this program takes.
+//! Checks that this program accepts every command that the pages tell readers to type.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,17 +8,17 @@ use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 
 use crate::Cli;
 
-/// The lines of a page that begin with one of these are commands.
+/// Beginnings of the lines that are commands of this program.
 const PREFIXES: [&str; 2] = ["cargo run", "breaker "];
 
-/// README and every page under `infrastructure/docs`.
+/// Returns the README and every page in `infrastructure/docs`.
 fn pages() -> Vec<PathBuf> {
     let docs = fs::read_dir("infrastructure/docs").unwrap().map(|entry| entry.unwrap().path());
     let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     pages.chain([PathBuf::from("README.md")]).collect()
 }
 
-/// The code blocks of a page; a line that ends with a backslash goes on in the next one.
+/// Returns the code blocks of a page. A line that ends with a backslash is joined with the next one.
 fn blocks(page: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut inside = false;
@@ -36,14 +36,14 @@ fn blocks(page: &str) -> Vec<String> {
     blocks.iter().map(|block| block.replace("\\\n", " ")).collect()
 }
 
-/// The arguments of a command of ours, or `None` for any other line. A transcript's prompt is dropped.
+/// Returns the arguments of a command of this program, or `None` for any other line. Drops the prompt of a transcript.
 fn arguments(line: &str) -> Option<Vec<String>> {
     let line = line.trim().trim_start_matches("$ ");
     if !PREFIXES.iter().any(|prefix| line.starts_with(prefix)) {
         return None;
     }
     let words = shlex::split(line).unwrap_or_else(|| panic!("no shell would take this: {line}"));
-    // What another program reads from it, or what follows it, is not for this one.
+    // A pipe, a redirection or a following command is not part of the arguments.
     let own = words.into_iter().take_while(|word| !["|", ">", "&&", "&"].contains(&word.as_str()));
     let own = own.skip(1).skip_while(|word| ["run", "--quiet", "--"].contains(&word.as_str()));
     Some(std::iter::once("breaker".to_owned()).chain(own).collect())
@@ -63,5 +63,5 @@ fn every_command_of_the_pages_is_understood() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(understood > 30, "the pages' commands are found no more: {understood}");
+    assert!(understood > 30, "only {understood} commands are found in the pages");
 }

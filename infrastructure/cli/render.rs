@@ -1,4 +1,4 @@
-//! `render`: templates and parameters of a deployment, in files.
+//! `render`: writes the templates and parameters of a deployment to files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::config::{FileArgs, read};
 /// Name of the state machine's definition in the folder.
 const DEFINITION: &str = "level-transition.asl.json";
 
-/// Writes the templates and parameters of a deployment to a folder, for pipelines that deploy by themselves
+/// Writes the templates and parameters of a deployment to a folder, for pipelines that have their own deployment step
 #[derive(Debug, Args)]
 pub struct RenderArgs {
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub struct RenderArgs {
     /// Bucket that the functions' archives are uploaded to
     #[arg(long, value_name = "BUCKET", default_value = "artifacts")]
     bucket: String,
-    /// What the keys of the archives begin with: PREFIX followed by controller.zip, and so on
+    /// Beginning of the archives' keys, which are PREFIX followed by controller.zip, and so on
     #[arg(long, value_name = "PREFIX", default_value = "")]
     prefix: String,
 }
@@ -33,12 +33,12 @@ pub struct RenderArgs {
 /// Runs the command and returns what it prints.
 ///
 /// # Errors
-/// Every mistake of the file, or which file cannot be written.
+/// Lists every mistake in the file, or names the file that cannot be written.
 pub fn run(args: &RenderArgs) -> Result<String> {
     let (place, effective) = read(&args.file)?;
     let names = Names { project: effective.file.deployment.project.clone(), environment: args.file.environment_name() };
     let stacks = stacks(&effective, &names, &code(args));
-    fs::create_dir_all(&args.output).with_context(|| format!("{} cannot be made", args.output.display()))?;
+    fs::create_dir_all(&args.output).with_context(|| format!("{} cannot be created", args.output.display()))?;
     for stack in &stacks {
         let (template, parameters) = files(stack.role);
         write(&args.output.join(template), &stack.template)?;
@@ -54,7 +54,7 @@ fn code(args: &RenderArgs) -> Code {
     Code { bucket: args.bucket.clone(), functions: functions.collect(), state_machine: key(DEFINITION) }
 }
 
-/// Names of a stack's template and parameters in the folder.
+/// Returns the names of a stack's template file and parameter file.
 const fn files(role: Role) -> (&'static str, &'static str) {
     match role {
         Role::Data => ("data.yaml", "data.parameters.json"),
@@ -63,7 +63,7 @@ const fn files(role: Role) -> (&'static str, &'static str) {
     }
 }
 
-/// The parameters in the format of the AWS CLI's options that take parameters from a file.
+/// Formats a stack's parameters for the AWS CLI's options that read parameters from a file.
 fn parameters_of(stack: &Stack) -> String {
     let entry = |(name, value): (&String, &String)| json!({ "ParameterKey": name, "ParameterValue": value });
     let entries: Vec<Value> = stack.parameters.iter().map(entry).collect();

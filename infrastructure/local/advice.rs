@@ -1,9 +1,9 @@
-//! What a user can do to a bank that runs, in the words of the policy in force.
+//! Tells the user of a running bank what makes the level fall under the policy in force.
 
 use anyhow::Result;
 use serde::Deserialize;
 
-/// The rules by which level 1 falls, as the bank's own status shows them.
+/// The rules by which level 1 falls, as the bank's status API returns them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FallRules {
@@ -34,10 +34,10 @@ struct Policy {
     trip_when: breaker::TripWhen,
 }
 
-/// Returns what makes the bank at `address` fall to level 2.
+/// Returns a sentence about the failures that make the bank at `address` fall to level 2.
 ///
 /// # Errors
-/// The bank does not tell.
+/// The status API does not answer, or its answer has no valid rules.
 pub async fn fall(address: &str) -> Result<String> {
     let client = reqwest::Client::builder().no_proxy().build()?;
     let answer = client.get(format!("{address}/circuit-breaker")).header("Accept", "application/json").send().await?;
@@ -46,7 +46,7 @@ pub async fn fall(address: &str) -> Result<String> {
 }
 
 impl FallRules {
-    /// The rule that failing requests by hand fulfils first.
+    /// Returns the sentence about the rule that failing requests sent by hand fulfil first.
     fn words(&self, together: breaker::TripWhen) -> String {
         let within = |seconds: Option<i64>| seconds.map_or_else(String::new, |seconds| format!(" within {seconds} s"));
         let count = self.failures.map(|failures| format!("{failures} failures{}", within(self.failure_window_seconds)));

@@ -1,4 +1,4 @@
-//! The Lambda binaries, built and laid out as `breaker deploy` takes them.
+//! Builds the Lambda binaries and lays them out as `breaker deploy` expects them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,13 +15,13 @@ use crate::folders;
 /// Builds the Lambdas and returns the folder with `<binary>/bootstrap` in it.
 ///
 /// # Errors
-/// The build failed: then with what the compiler said.
+/// The build failed. The error contains the compiler's output.
 pub async fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--workspace", "--bins", "--message-format=json"]);
     if is_test() {
-        // Any test: then the features of the dependencies are those that tests have, and nothing is built twice.
+        // Naming any test makes cargo resolve the dependencies' features as for tests, so that nothing is built twice.
         command.args(["--test", "binaries"]);
     } else {
         command.args(["--exclude", "bench", "--exclude", "floor"]);
@@ -39,16 +39,16 @@ pub async fn build() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// What a test sets for a runner that it starts as a process.
+/// Name of the variable that a test sets for a runner that it starts as a process.
 pub const STARTED_BY_TEST: &str = "BANK_STARTED_BY_TEST";
 
-/// Whether this is a test program, which cargo puts where the dependencies are, or was started by one.
+/// Whether this program is a test, which cargo puts into the folder `deps`, or was started by a test.
 fn is_test() -> bool {
     std::env::var_os(STARTED_BY_TEST).is_some()
         || std::env::current_exe().is_ok_and(|program| program.parent().is_some_and(|folder| folder.ends_with("deps")))
 }
 
-/// One line of what cargo says; most of its members are of no interest.
+/// One line of cargo's JSON output, with the members that are read here.
 #[derive(Deserialize)]
 struct Message {
     target: Option<Target>,
@@ -60,13 +60,13 @@ struct Target {
     name: String,
 }
 
-/// Where cargo put the programs, wherever its settings say that they go.
+/// Returns the paths of the built programs by name. Cargo's messages are right even if its settings change the folders.
 fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
     messages.filter_map(|message| Some((message.target?.name, message.executable?))).collect()
 }
 
-/// Copies a binary unless the same one is there already: an unchanged archive need not be uploaded again.
+/// Copies a binary, unless an equal one is there already: an unchanged archive need not be uploaded again.
 fn lay_out(from: &Path, folder: &Path) -> Result<()> {
     let to = folder.join("bootstrap");
     let fresh = fs::read(from).with_context(|| format!("{} cannot be read", from.display()))?;
@@ -74,7 +74,7 @@ fn lay_out(from: &Path, folder: &Path) -> Result<()> {
         return Ok(());
     }
     fs::create_dir_all(folder)?;
-    // Renamed into place, because another runner may be reading the one that is there.
+    // Written under another name and renamed, because another runner may be reading the old file.
     let new = to.with_extension("fresh");
     fs::copy(from, &new)?;
     fs::rename(&new, &to)?;

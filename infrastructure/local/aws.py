@@ -1,10 +1,10 @@
-"""The AWS CLI of the local environment: it reaches the local AWS or nothing.
+"""The AWS CLI of the local environment: every request goes to the local AWS or is refused.
 
 AWS_ENDPOINT_URL alone is not enough. Version 1 of the CLI sends the calls of some services, SQS among them, to old
 addresses of AWS unless the command line names an endpoint. Calls such as StartSyncExecution put a prefix before the
 host's name. Variables and profiles of the user may name other endpoints or a proxy. And an option whose value begins
-with http:// or https:// makes version 1 fetch that address, unless its configuration says otherwise. Whatever is left, such
-as a profile's role, is refused where requests are sent.
+with http:// or https:// makes version 1 fetch that address, unless its configuration says otherwise. All other requests
+to other hosts, for example those of a profile's role, are refused when they are sent.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 # Commands that need no endpoint.
 OFFLINE = {None, "configure", "help"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-# Beside this script, and written with it.
+# Configuration file, which is written beside this script.
 CONFIGURATION = os.path.join(os.path.dirname(os.path.realpath(__file__)), "aws.config")
 
 
@@ -61,9 +61,9 @@ def host(url):
 
 
 def send_to_loopback_only():
-    """Makes the CLI refuse every request to another host, whatever made it: a service, credentials, an option's value.
+    """Makes the CLI refuse every request to another host, caused by a service, credentials or an option's value.
 
-    All requests of the CLI go through this one method."""
+    All requests of the CLI go through the method that is replaced here."""
     from awscli import clidriver  # noqa: F401 (after it, botocore is the CLI's own copy)
     from botocore.httpsession import URLLib3Session
 
@@ -78,17 +78,17 @@ def send_to_loopback_only():
 
 
 def stay_on_this_machine():
-    """Switches off what would use another host on the way or beside the request."""
-    # Even `configure` would ask it for credentials.
+    """Switches off features that would contact another host: proxies, credentials, monitoring."""
+    # Even `configure` would ask the metadata service for credentials.
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    # Client-side monitoring sends datagrams to a host of the user's choice.
+    # Client-side monitoring sends datagrams to a host that the user's settings name.
     os.environ["AWS_CSM_ENABLED"] = "false"
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, ["127.0.0.1,localhost,::1", os.environ.get(name)]))
 
 
 def stay_local(url):
-    """Leaves nothing in the environment that could lead a call away from `url`."""
+    """Removes from the environment every variable that could send a call to another address than `url`."""
     for name in list(os.environ):
         if name.startswith(("AWS_ENDPOINT_URL_", "AWS_USE_")) or name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
             del os.environ[name]
@@ -117,7 +117,7 @@ def main():
                 f"({problem}): use the line that begins with `export` in what `cargo run` printed"
             )
         stay_local(url)
-        # First, so that every later option is the command's.
+        # Inserted first, so that all later arguments are the user's.
         sys.argv[1:1] = ["--endpoint-url", url]
     send_to_loopback_only()
     from awscli.clidriver import main as aws

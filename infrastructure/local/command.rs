@@ -1,4 +1,4 @@
-//! Commands that end with the runner, and everything that they started with them.
+//! Commands that end with the runner, together with every process that they started.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -9,21 +9,21 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-/// How long an interrupted command may take to tidy up.
+/// Maximum time for an interrupted command to clean up.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Runs a command to its end; its output is shown when it fails. Where this is dropped half way, the
-/// command and the processes below it are ended.
+/// Runs a command to its end and returns its output. If the future is dropped before, the command and the processes
+/// that it started are ended.
 ///
 /// # Errors
-/// The command could not be started, or failed: then with what it said.
+/// The command could not be started, or it failed. In the second case the error contains its output.
 pub async fn run(command: &mut Command) -> Result<String> {
     let program = Path::new(command.as_std().get_program()).display().to_string();
     let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // A group of its own, so that a compiler below cargo or a client below a script ends too.
+        // In its own process group, so that a compiler started by cargo or a client started by a script ends, too.
         .process_group(0)
         .spawn()
         .with_context(|| format!("{program} cannot be started"))?;
@@ -46,7 +46,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // None when it has ended and was waited for.
+        // The id is None if the command has ended and was waited for.
         let Some(group) = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed())) else { return };
         // Fails only if the whole group has ended.
         let _ = kill_process_group(group, Signal::TERM);

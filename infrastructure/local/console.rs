@@ -1,4 +1,4 @@
-//! What a person, or a program, sees while the bank is served.
+//! The output while the bank is served, for a person or for a program.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -18,24 +18,24 @@ use crate::watch::line;
 use cloudwatch_stand_in::AlarmStatus;
 use cloudwatch_stand_in::definition::{AlarmDefinition, AlarmState, MissingData};
 
-/// Columns of a terminal that every user has.
+/// Columns that every terminal has.
 const LINE: usize = 80;
 
-/// How much is shown, and for whom.
+/// The amount and format of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// A view that is drawn anew each second: on a terminal.
+    /// A view that is redrawn each second, for a terminal.
     Live,
-    /// A line a transition: where the output is kept.
+    /// One line for each transition, for an output that is kept.
     Lines,
-    /// Nothing but where the bank answers, and errors.
+    /// Only the bank's address, and errors.
     Quiet,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl Style {
-    /// What the options ask for; else what the output is good for.
+    /// Returns the style that the options ask for, else the one that suits the output.
     #[must_use]
     pub fn of(quiet: bool, json: bool) -> Self {
         match (json, quiet, std::io::stdout().is_terminal() && std::io::stderr().is_terminal()) {
@@ -46,7 +46,7 @@ impl Style {
         }
     }
 
-    /// How the steps of the set-up are shown.
+    /// Returns the progress output of the set-up.
     #[must_use]
     pub fn progress(self) -> Progress {
         match self {
@@ -56,10 +56,10 @@ impl Style {
     }
 }
 
-/// The live view, once there is one: what else is written to the terminal has to go around it.
+/// The live view, if there is one. All other output to the terminal must suspend it first.
 static VIEW: OnceLock<MultiProgress> = OnceLock::new();
 
-/// Standard error, around the live view.
+/// Standard error, which suspends the live view while it writes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Errors;
 
@@ -76,40 +76,40 @@ impl Write for Errors {
     }
 }
 
-/// A line of the output. Unlike `println!` it does not panic if the reader has closed the output.
+/// Writes a line to the standard output. Unlike `println!` it does not panic if the reader has closed the output.
 fn say(text: impl std::fmt::Display) -> Result<()> {
     Ok(writeln!(io::stdout(), "{text}")?)
 }
 
-/// What is to be known about a bank that answers.
+/// The addresses of a running bank.
 #[derive(Clone, Copy, Debug)]
 pub struct Bank<'a> {
     /// The local address of the API.
     pub api: &'a str,
     /// The local address of AWS.
     pub aws: &'a str,
-    /// The state machine.
+    /// ARN of the state machine.
     pub machine: &'a str,
 }
 
-/// Shows a bank as its [`Style`] says.
+/// Shows a bank in one [`Style`].
 #[derive(Debug)]
 pub struct Console {
     style: Style,
-    /// What the name of each alarm begins with and ends with, and the view leaves out.
+    /// Common beginning and end of the alarms' names, which the view leaves out.
     affixes: (String, String),
     live: Option<Live>,
 }
 
 impl Console {
-    /// A console; nothing is shown yet.
+    /// Returns a console, which has shown nothing yet.
     #[must_use]
     pub fn new(style: Style, names: &Names) -> Self {
         let affixes = (format!("{}-", names.project), format!("-{}", names.environment));
         Self { style, affixes, live: None }
     }
 
-    /// Says that the bank answers; `help` is what a person is told beside.
+    /// Shows that the bank answers. `help` is an additional text for a person.
     ///
     /// # Errors
     /// The reader of the output has closed it.
@@ -129,7 +129,7 @@ impl Console {
         }
     }
 
-    /// Tells of a transition.
+    /// Shows a transition.
     ///
     /// # Errors
     /// The reader of the output has closed it.
@@ -148,7 +148,7 @@ impl Console {
         self.live.is_some()
     }
 
-    /// Draws the live view anew.
+    /// Redraws the live view.
     pub fn update(&mut self, state: Option<&SystemState>, counts: &Counts, alarms: &[AlarmStatus]) {
         if let Some(live) = &mut self.live {
             let (rates, now) = (live.rates.update(Instant::now(), counts.clone()), Timestamp::now());
@@ -160,7 +160,7 @@ impl Console {
     }
 }
 
-/// Lines at the bottom of a terminal that are drawn over.
+/// Lines at the bottom of a terminal that are redrawn in place.
 #[derive(Debug, Default)]
 struct Live {
     view: MultiProgress,
@@ -173,7 +173,7 @@ impl Live {
     fn draw(&mut self, screen: &[String]) {
         while self.lines.len() < screen.len() {
             let line = self.view.add(ProgressBar::no_length());
-            // Cut to the terminal's width: a line that wraps could not be drawn over.
+            // Truncated to the terminal's width, because a line that wraps cannot be redrawn in place.
             let style = ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             line.set_style(style);
             self.lines.push(line);
@@ -185,10 +185,10 @@ impl Live {
     }
 }
 
-/// The live view, line by line.
+/// Returns the lines of the live view.
 fn screen(state: Option<&SystemState>, counts: &Counts, rates: &BTreeMap<String, f64>, now: Timestamp) -> Vec<String> {
     let mut lines = match state {
-        None => vec!["level     1, by default: nothing was evaluated yet".to_owned()],
+        None => vec!["level     1, by default: no evaluation yet".to_owned()],
         Some(state) => about(state, now),
     };
     for (level, count) in counts {
@@ -209,15 +209,15 @@ fn screen(state: Option<&SystemState>, counts: &Counts, rates: &BTreeMap<String,
     lines
 }
 
-/// Whether the state of an alarm tells something at `now`. An alarm on silence is on at the start, because nothing has
-/// been heard yet; that tells nothing until the bank has run for as long as the silence that it is about.
+/// Whether the state of an alarm is meaningful at `now`. An alarm on missing data is on at the start, because there are
+/// no data yet. Its state is meaningful only once the bank has run for as long as all its periods.
 fn tells(alarm: &AlarmStatus, begun: Timestamp, now: Timestamp) -> bool {
     let AlarmDefinition { watched, evaluation_periods, missing_data, .. } = &alarm.definition;
     let seconds = i64::from(watched.period_seconds()) * i64::from(*evaluation_periods);
     *missing_data != MissingData::Breaching || now.duration_since(begun).as_secs() >= seconds
 }
 
-/// The alarms that are on, without what their names share, in lines that fit a terminal.
+/// Returns the names of the alarms that are on, without their common parts, in lines that fit a terminal.
 fn alarm_lines<'a>(
     alarms: impl Iterator<Item = &'a AlarmStatus>,
     all: usize,

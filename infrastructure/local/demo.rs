@@ -1,4 +1,4 @@
-//! A full cycle, driven from outside: down to level 3, back to level 1, and a forced recovery.
+//! The demonstration: requests drive the level down to 3 and back to 1, and then an operator forces a recovery.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,12 +13,12 @@ use crate::stack::LocalStack;
 use crate::traffic::{Answer, Traffic};
 use crate::watch::{Watch, line};
 
-/// A recovery may have to wait for the schedule's minute.
+/// Maximum time of each transition; a recovery may have to wait a minute for the schedule.
 const PHASE_DEADLINE: Duration = Duration::from_secs(150);
-/// Between two requests.
+/// Time between two requests.
 const PACE: Duration = Duration::from_millis(150);
 
-/// What the demonstration deploys: no failures by chance, and waits that suit a spectator.
+/// Returns the options of the demonstration's deployment: no random failures, and short waits.
 #[must_use]
 pub fn options() -> DeployOptions {
     ["samples.full_failure_percent", "samples.degraded_failure_percent", "samples.maintenance_failure_percent"]
@@ -31,10 +31,10 @@ pub fn options() -> DeployOptions {
 /// Runs the demonstration on a stack of its own.
 ///
 /// # Errors
-/// A transition that did not come.
+/// An expected transition did not happen.
 pub async fn run() -> Result<()> {
     let progress = Progress::shown();
-    println!("Demonstration: cooldown 5 s, settling 2 s, no failures by chance; all else as deployed by default.");
+    println!("Demonstration: cooldown 5 s, settling 2 s, no random failures; all other settings are the defaults.");
     let stack = LocalStack::start(&progress).await?;
     let deployment = stack.deploy(&progress, &options()).await?;
     on_stack(&stack, &deployment).await.map_err(|error| stack.with_log(&error))
@@ -76,7 +76,7 @@ pub async fn force(stack: &LocalStack, deployment: &Deployment, level: u8, reaso
     Ok(())
 }
 
-/// Traffic, and the transitions that it causes.
+/// Sends traffic and follows the transitions that it causes.
 #[derive(Debug)]
 pub struct Cycle {
     traffic: Traffic,
@@ -85,16 +85,16 @@ pub struct Cycle {
     transitions: Vec<Transition>,
 }
 
-/// A transition as a spectator saw it.
+/// A transition as a caller observed it.
 #[derive(Debug)]
 struct Transition {
     record: TransitionRecord,
-    /// From the fifth failure to the first answer of the new level.
+    /// Time from the fifth failure to the first answer of the new level.
     after_fifth_failure: Option<Duration>,
 }
 
 impl Cycle {
-    /// Traffic to `address` and a watch of the deployment behind it.
+    /// Returns a cycle that sends traffic to `address` and follows the transitions of `deployment`.
     ///
     /// # Errors
     /// The client cannot be set up.
@@ -103,11 +103,11 @@ impl Cycle {
         Ok(Self { traffic: Traffic::new(address)?, answers: BTreeMap::new(), watch, transitions: Vec::new() })
     }
 
-    /// Sends requests until the next transition and the first answer of its level. If they are to `fail`, the service
-    /// of the level above fails, and no other: an alarm that is on already, because a fallback failed, gives no hint.
+    /// Sends requests until the next transition and the first answer of its level. If `fail` is set, only the service
+    /// of the current level fails. A fallback that fails would turn on an alarm that later gives no hint.
     ///
     /// # Errors
-    /// No transition within the deadline, or another than to `level`.
+    /// There was no transition within the deadline, or it led to another level than `level`.
     pub async fn expect(&mut self, story: &str, fail: bool, level: u8) -> Result<TransitionRecord> {
         println!("\n{story}:");
         let begun = Instant::now();
@@ -124,8 +124,8 @@ impl Cycle {
                 fifth = Some(Instant::now());
             }
             if record.is_some() {
-                // Without a pause these requests would take the emulator's one processor from the controller's
-                // own read of the new level.
+                // Without a pause these requests would delay the controller's read of the new level, because the
+                // emulator uses only one processor.
                 tokio::time::sleep(PACE).await;
             } else {
                 record = tokio::time::timeout(PACE, self.watch.next()).await.ok().transpose()?;
@@ -175,7 +175,7 @@ impl Cycle {
         }
     }
 
-    /// The watch of the state table.
+    /// Returns the watch of the state table.
     #[must_use]
     pub const fn watch(&self) -> &Watch {
         &self.watch

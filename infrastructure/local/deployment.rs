@@ -11,33 +11,42 @@ use deploy::aws::{S3Bucket, parts};
 use deploy::engine::{Engine, Manner};
 use deploy::names::DataNames;
 use deploy::ports::{Step, Talk};
-use deployment_file::{Architecture, Effective, Override};
+use deployment_file::{Architecture, Authorization, Effective, Override, Services};
 use operate::ports::Confirmation;
 use operate::terminal::Line;
 use stacks::{FUNCTIONS, Names};
 
+use crate::file::Chosen;
 use crate::folders;
 use crate::server::REGION;
 
 /// The account of the local AWS.
 pub const ACCOUNT: &str = "000000000000";
-/// Stacks change in seconds here.
+/// Time between two reads of a stack's progress. Locally stacks change within seconds.
 const PAUSE: Duration = Duration::from_millis(100);
-/// What this machine's binaries are built for.
+/// Architecture that this machine's binaries are built for.
 const HOST: Architecture = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
 
-/// What to deploy: the file of an environment, and what differs from it.
+/// What to deploy: the file of an environment, and the settings that replace its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployOptions {
-    /// The last part of every resource's name; its file is read, if there is one.
+    /// Name of the environment, the last part of every resource's name. Its file is read if it exists and no other is
+    /// chosen.
     environment: String,
+    chosen: Option<Chosen>,
     overrides: Vec<Override>,
 }
 
 impl Default for DeployOptions {
     fn default() -> Self {
-        let options = Self { environment: "dev".to_owned(), overrides: Vec::new() };
+        let options = Self { environment: "dev".to_owned(), chosen: None, overrides: Vec::new() };
         options.with("deployment.architecture", deploy::artifacts::word(HOST)).with("samples.fault_injection", "true")
+    }
+}
+
+impl From<Chosen> for DeployOptions {
+    fn from(chosen: Chosen) -> Self {
+        Self { environment: chosen.environment(), chosen: Some(chosen), ..Self::default() }
     }
 }
 
@@ -62,67 +71,78 @@ impl DeployOptions {
         self
     }
 
-    /// The settings in force.
+    /// Returns the settings in force.
     ///
     /// # Errors
-    /// Every mistake of the file and of the values that replace it.
+    /// Lists every mistake in the file and in the values that replace its settings.
     pub fn effective(&self) -> Result<Effective> {
-        let (place, text) = environment_file(&self.environment)?;
-        let mut effective = Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?;
-        // These name an account and a region of AWS, and this is neither.
+        let mut effective = if let Some(chosen) = &self.chosen {
+            let mut effective = chosen.read(&self.overrides)?.1;
+            // Callers of the bank on this machine have no credentials of AWS and no tokens.
+            effective.file.api.authorization = Authorization::None;
+            effective.file.api.status_authorization = Authorization::None;
+            effective
+        } else {
+            let (place, text) = environment_file(&self.environment)?;
+            Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?
+        };
+        // Account, region and functions are those of AWS, so they do not apply to the local AWS.
         (effective.file.deployment.account, effective.file.deployment.region) = (None, None);
+        effective.file.services = Services::default();
         Ok(effective)
     }
 
-    /// The names of the deployment.
+    /// Returns the names of the deployment.
     #[must_use]
     pub fn names(&self, effective: &Effective) -> Names {
         Names { project: effective.file.deployment.project.clone(), environment: self.environment.clone() }
     }
 }
 
-/// The file of an environment: how messages name it, and its text, None if there is no such file.
+/// Returns the name of an environment's file for messages, and its text, or `None` if the file does not exist.
 ///
 /// # Errors
-/// It is there and cannot be read, or the folder in which it could be is not there.
+/// The file exists and cannot be read, or the project's folder does not exist.
 pub fn environment_file(environment: &str) -> Result<(String, Option<String>)> {
-    let place = format!("{}/{environment}.toml", folders::ENVIRONMENTS);
-    let project = folders::existing_project().with_context(|| format!("{place} cannot be read without --file FILE"))?;
-    match std::fs::read_to_string(project.join(&place)) {
+    let file = format!("{}/{environment}.toml", folders::ENVIRONMENTS);
+    let project = folders::existing_project().with_context(|| format!("{file} cannot be found without --file FILE"))?;
+    let file = project.join(file);
+    let place = folders::shown(&file);
+    match std::fs::read_to_string(file) {
         Ok(text) => Ok((place, Some(text))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((place, None)),
         Err(error) => Err(error).with_context(|| format!("{place} cannot be read")),
     }
 }
 
-/// A deployment that is there.
+/// A finished deployment.
 #[derive(Clone, Debug)]
 pub struct Deployment {
-    /// Its names.
+    /// The names of the deployment.
     pub names: Names,
-    /// `{project}-{environment}`, the dimension of its metrics.
+    /// `{project}-{environment}`, a dimension of the deployment's metrics.
     pub name: String,
-    /// Where its API answers.
+    /// Address of the API.
     pub api: String,
     /// The outputs of the main stack.
     outputs: BTreeMap<String, String>,
 }
 
 impl Deployment {
-    /// An output of the main stack; empty if it has none of that name.
+    /// Returns an output of the main stack, or an empty text if the stack has no output of that name.
     #[must_use]
     pub fn output(&self, name: &str) -> &str {
         self.outputs.get(name).map_or("", String::as_str)
     }
 
-    /// All outputs of the main stack.
+    /// Returns all outputs of the main stack.
     #[must_use]
     pub const fn outputs(&self) -> &BTreeMap<String, String> {
         &self.outputs
     }
 }
 
-/// Says and asks nothing: the local AWS is the runner's own.
+/// An interface without output and questions, because the local AWS belongs to the runner.
 #[derive(Clone, Copy, Debug)]
 pub struct Quiet;
 
@@ -139,13 +159,13 @@ impl Talk for Quiet {
 /// Deploys into the AWS of `sdk`.
 ///
 /// # Errors
-/// The deployment failed: says which resource and why.
+/// The deployment failed. The error names the resource and the reason.
 pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) -> Result<Deployment> {
     let endpoint = sdk.endpoint_url().unwrap_or_default().to_owned();
     let effective = options.effective()?;
     let names = options.names(&effective);
     let bucket = S3Bucket::new(sdk, &names.bucket(ACCOUNT, REGION), ACCOUNT, REGION);
-    // Without a check at the end: the runner shows every transition anyway, and it takes some seconds.
+    // Without the check at the end, which takes some seconds: the runner shows every transition anyway.
     let manner = Manner { yes: true, dry_run: false, check: false, pause: PAUSE };
     let engine = Engine::new(parts(sdk, bucket, Quiet), names.clone(), ACCOUNT, REGION, manner);
     let begun = Box::pin(engine.begin(effective)).await.context("the deployment failed")?;
@@ -156,4 +176,28 @@ pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) 
     let api = report.outputs.get("ApiId").context("the stack has no output ApiId")?;
     let api = format!("{endpoint}/_aws/execute-api/{api}/$default");
     Ok(Deployment { name: names.to_string(), names, api, outputs: report.outputs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a file says of AWS is not there on this machine; everything else is as the file says.
+    #[test]
+    fn a_chosen_file_is_deployed_without_what_only_aws_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pilot.toml");
+        let text = "[deployment]\nregion = \"eu-west-1\"\naccount = \"111122223333\"\n[policy]\npreset = \"production\"\n\
+                    [services]\nfull = \"arn:aws:lambda:us-east-1:111122223333:function:own\"";
+        std::fs::write(&path, text).unwrap();
+        let options = DeployOptions::from(Chosen::File(path)).with("policy.mode", "observe-only");
+        let effective = options.effective().unwrap();
+        assert_eq!(options.names(&effective).environment, "pilot");
+        assert_eq!(effective.policy.settings().preset, breaker::Preset::Production);
+        assert!(effective.policy.observes_only() && effective.file.samples.fault_injection);
+        let (deployment, api) = (&effective.file.deployment, &effective.file.api);
+        assert_eq!((&deployment.region, &deployment.account), (&None, &None));
+        assert_eq!((api.authorization, api.status_authorization), (Authorization::None, Authorization::None));
+        assert_eq!(effective.file.services, Services::default());
+    }
 }

@@ -1,4 +1,4 @@
-//! Where things are: everything that the runner makes is below `target/local/`.
+//! The folders of the runner. Everything that it writes is below `target/local/`.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -8,53 +8,64 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tempfile::TempDir;
 
-/// The folder of the files that describe deployments, in the project's folder.
+/// Folder of the files that describe deployments, below the project's folder.
 pub const ENVIRONMENTS: &str = "infrastructure/environments";
-/// What the names of the folders of single runs begin with.
+/// Beginning of the names of the runs' folders.
 const RUN: &str = "aws-";
-/// The file in a run's folder that its runner holds locked while it lives.
+/// File in a run's folder that the runner keeps locked while it lives.
 const OWNED: &str = "runner.lock";
 
-/// The project's folder: that of `cargo run`, or the one that the working folder is in, or else the one that this program
-/// was built from, which may be gone.
+/// Returns the project's folder: that of `cargo run`, else the one that contains the working folder, else the one from
+/// which this program was built, which may no longer exist.
 #[must_use]
 pub fn project() -> &'static Path {
     static PROJECT: LazyLock<PathBuf> = LazyLock::new(|| {
         let of_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let working = std::env::current_dir().unwrap_or_default();
-        let mut folders = of_cargo.iter().map(PathBuf::as_path).chain(working.ancestors());
-        folders.find(|folder| is_project(folder)).unwrap_or(Path::new(env!("CARGO_MANIFEST_DIR"))).to_owned()
+        find_project(of_cargo.as_deref(), &working).unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")))
     });
     &PROJECT
 }
 
-/// The project's folder.
+fn find_project(of_cargo: Option<&Path>, working: &Path) -> Option<PathBuf> {
+    of_cargo.into_iter().chain(working.ancestors()).find(|folder| is_project(folder)).map(Path::to_owned)
+}
+
+/// Returns the project's folder, which exists.
 ///
 /// # Errors
-/// There is none: says from where the command is to be started.
+/// The folder does not exist. The error says from where to start the command.
 pub fn existing_project() -> Result<&'static Path> {
     let folder = project();
     if is_project(folder) {
         return Ok(folder);
     }
     bail!(
-        "the project's folder is needed, and is neither here nor at {}, where this program was built: start the command \
-         in the project's folder",
+        "the working folder is in no project folder, and {}, where this command was built, is none any more: start it in \
+         the project's folder",
         folder.display()
     )
 }
 
-fn is_project(folder: &Path) -> bool {
-    folder.join("Cargo.toml").is_file() && folder.join(ENVIRONMENTS).is_dir()
+/// How messages name a file of the project: from the project's folder if the command was started in it, else in full.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    let is_inside = std::env::current_dir().is_ok_and(|working| working.starts_with(project()));
+    let relative = path.strip_prefix(project()).ok().filter(|_| is_inside);
+    relative.unwrap_or(path).display().to_string()
 }
 
-/// The build's target folder.
+fn is_project(folder: &Path) -> bool {
+    folder.join(stacks::MAIN_FILE).is_file() && folder.join(ENVIRONMENTS).is_dir()
+}
+
+/// Returns the build's target folder.
 #[must_use]
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project().join("target"), |folder| project().join(folder))
 }
 
-/// The project's command: this program, or the one that was built beside it if this is a test.
+/// Returns the path of the project's command: this program, or the one that was built beside it if this is a test.
 #[must_use]
 pub fn program() -> PathBuf {
     let own = still_there(&std::env::current_exe().unwrap_or_default());
@@ -64,23 +75,23 @@ pub fn program() -> PathBuf {
     }
 }
 
-/// Linux marks the path of a running program whose file was replaced, as the build of the Lambdas replaces the runner's.
-/// The program that is there now is the same one, built anew.
+/// Returns a program's path without the mark that Linux adds if the file of the running program was replaced. The build
+/// of the Lambdas replaces the runner's file with the same program, built again.
 fn still_there(program: &Path) -> PathBuf {
     program.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map_or_else(|| program.to_owned(), PathBuf::from)
 }
 
-/// The runner's own folder.
+/// Returns the runner's own folder.
 #[must_use]
 pub fn local() -> PathBuf {
     target().join("local")
 }
 
-/// Waits until this is the only holder of a lock in the runner's folder; dropping the file lets go of
-/// it. Asked again and again instead of waited for, because a thread that waits cannot be interrupted.
+/// Waits until this process holds a lock in the runner's folder. Dropping the file releases the lock. The lock is
+/// polled, because a thread that waits for it cannot be interrupted.
 ///
 /// # Errors
-/// The file cannot be made or locked.
+/// The file cannot be created or locked.
 pub async fn lock(name: &str) -> Result<File> {
     fs::create_dir_all(local())?;
     let file = File::create(local().join(name))?;
@@ -93,22 +104,22 @@ pub async fn lock(name: &str) -> Result<File> {
     }
 }
 
-/// The folder of one run, removed with it. A runner that is killed leaves its folder behind; the next
-/// one removes it.
+/// The folder of one run, which is removed when this value is dropped. If a runner is killed, the next runner removes
+/// its folder.
 #[derive(Debug)]
 pub struct RunFolder {
     folder: TempDir,
-    /// Locked as long as this process lives, however it ends.
+    /// The lock, which the system releases however this process ends.
     _owned: File,
 }
 
 impl RunFolder {
-    /// Makes a folder, and removes those of dead runners.
+    /// Creates a folder, and removes those of dead runners.
     ///
     /// # Errors
-    /// The folder cannot be made.
+    /// The folder cannot be created.
     pub async fn make() -> Result<Self> {
-        // So that no other runner takes a folder that is not locked yet for a dead runner's.
+        // Prevents another runner from removing the new folder before it is locked.
         let making = lock("folders.lock").await?;
         remove_leftovers(&local())?;
         let made = Self::make_in(&local())?;
@@ -123,7 +134,7 @@ impl RunFolder {
         Ok(Self { folder, _owned: owned })
     }
 
-    /// Where it is.
+    /// Returns the folder's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
@@ -138,7 +149,7 @@ fn remove_leftovers(parent: &Path) -> Result<()> {
         }
         let alive = File::open(entry.path().join(OWNED)).is_ok_and(|owned| owned.try_lock().is_err());
         if !alive {
-            // What cannot be removed now is removed by the next runner.
+            // If this fails, the next runner removes the folder.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -156,12 +167,30 @@ mod tests {
     }
 
     #[test]
+    fn the_project_is_that_of_cargo_or_of_the_working_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let project = |name: &str| {
+            let folder = parent.path().join(name);
+            fs::create_dir_all(folder.join(ENVIRONMENTS)).unwrap();
+            File::create(folder.join(stacks::MAIN_FILE)).unwrap();
+            folder
+        };
+        let (one, other) = (project("one"), project("other"));
+        let inside = other.join(ENVIRONMENTS);
+        assert_eq!(find_project(None, &inside), Some(other.clone()));
+        assert_eq!(find_project(Some(&one), &inside), Some(one));
+        // A package of the project, as in the tests of a crate.
+        assert_eq!(find_project(Some(&inside), &inside), Some(other));
+        assert_eq!(find_project(None, parent.path()), None);
+    }
+
+    #[test]
     fn only_a_dead_runners_folders_are_removed() {
         let parent = tempfile::tempdir().unwrap();
         let living = RunFolder::make_in(parent.path()).unwrap();
         let dead = parent.path().join("aws-dead");
         fs::create_dir(&dead).unwrap();
-        // The lock of a process that is gone is open.
+        // A process that has ended holds no lock.
         File::create(dead.join(OWNED)).unwrap();
         let other = parent.path().join("artifacts");
         fs::create_dir(&other).unwrap();

@@ -1,4 +1,4 @@
-//! A plain local address for the deployed API.
+//! A proxy that gives the deployed API a short local address.
 
 use std::io;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 
 use crate::tally::{Counts, Tally};
 
-/// Larger than anything that the API takes.
+/// Maximum size of a body in bytes, more than the API accepts.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Headers about one connection, and those that each side sets for itself.
+/// Headers that apply to one connection, and headers that each side sets itself.
 const ONE_HOP: [&str; 11] = [
     "host",
     "connection",
@@ -55,7 +55,7 @@ impl Gateway {
     pub async fn start(port: u16, api: &str) -> Result<Self> {
         let listener = bind(port).await?;
         let address = format!("http://{}", listener.local_addr()?);
-        // Every answer passes back as it is, redirects too.
+        // Every answer is passed on unchanged, redirects included.
         let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build()?;
         let tally = Arc::<Tally>::default();
         let upstream = Arc::new(Upstream { client, api: Url::parse(api)?, tally: Arc::clone(&tally) });
@@ -74,7 +74,7 @@ impl Gateway {
         &self.address
     }
 
-    /// What passed so far.
+    /// Returns the counts of the requests so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.tally.counts()
@@ -84,7 +84,7 @@ impl Gateway {
 /// Binds a loopback port; 0 takes any free one.
 ///
 /// # Errors
-/// The port cannot be had: a sentence with the remedy.
+/// The port cannot be bound. The error contains the remedy.
 pub async fn bind(port: u16) -> Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| anyhow!(unavailable(port, &error)))
 }
@@ -97,7 +97,7 @@ fn unavailable(port: u16, error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => {
             format!("port {port} is not for every user: choose one from 1024 upwards with --port")
         }
-        _ => format!("port {port} cannot be had ({error}): choose another with --port"),
+        _ => format!("port {port} cannot be bound ({error}): choose another with --port"),
     }
 }
 
@@ -125,7 +125,7 @@ impl Upstream {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let url = Url::parse(&format!("{}{path}", self.api))?;
-        // Dot segments are resolved by now: those that lead out of the API find nothing there.
+        // Dot segments are already resolved. A path that leads out of the API gets 404.
         if !url.path().strip_prefix(self.api.path()).is_some_and(|inside| inside.starts_with('/')) {
             return Ok(not_found());
         }
@@ -142,7 +142,7 @@ impl Upstream {
     }
 }
 
-/// What API Gateway says to a path that no route takes.
+/// Returns API Gateway's answer to a path without a route.
 fn not_found() -> Response {
     let mut response = Response::new(Body::from("{\"message\":\"Not Found\"}"));
     *response.status_mut() = StatusCode::NOT_FOUND;
@@ -150,7 +150,7 @@ fn not_found() -> Response {
     response
 }
 
-/// The headers that are not about one connection.
+/// Removes the headers that apply to one connection.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     let named: Vec<String> = headers
         .get_all(header::CONNECTION)
@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    /// An API that says what it was asked, below a path as the real one is.
+    /// Starts a gateway for an API that echoes requests. Like the real API, it is below a path.
     async fn gateway() -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}/api/$default", listener.local_addr().unwrap());

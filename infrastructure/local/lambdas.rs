@@ -2,19 +2,20 @@
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-/// The Lambdas that a local AWS runs: each environment is a process that the server started.
+/// The Lambdas of a local AWS. Each execution environment is a process that the server started.
 #[derive(Clone, Copy, Debug)]
 pub struct Lambdas {
     server: Pid,
 }
 
 impl Lambdas {
-    /// Those of the server with this process id.
+    /// Returns the Lambdas of the server with this process id.
     pub(crate) fn of_server(id: u32) -> Self {
         Self { server: Pid::from_u32(id) }
     }
 
-    /// Kills every environment of a function, whatever it is doing. Returns how many there were; 0 if the processes cannot be listed.
+    /// Kills every execution environment of a function, even during a request. Returns their number, or 0 if the
+    /// processes cannot be listed.
     #[must_use]
     pub fn kill(self, function: &str) -> usize {
         let wanted = format!("AWS_LAMBDA_FUNCTION_NAME={function}");

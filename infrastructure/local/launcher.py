@@ -1,8 +1,7 @@
 """Runs the local AWS so that it cannot outlive the process that started it.
 
-Standard input is a pipe that the starter holds. When it closes, however the starter ended, the folder
-that it named is removed and the whole process group is killed: the server and the Lambda processes
-below it.
+Standard input is a pipe that the starter holds open. When it closes, however the starter ended, this script removes the
+folder that the starter named and kills the whole process group: the server and its Lambda processes.
 """
 
 import contextvars
@@ -24,7 +23,7 @@ def die_with_starter():
 
 
 threading.Thread(target=die_with_starter, daemon=True).start()
-# The server's Lambda runtime API waits on Nagle's algorithm otherwise: 40 ms an invocation.
+# Otherwise Nagle's algorithm delays each answer of the server's Lambda runtime API by 40 ms.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 import worker_logs  # noqa: E402, F401
@@ -32,8 +31,8 @@ from ministack.app import main  # noqa: E402
 from ministack.services import apigateway, cloudwatch, lambda_svc  # noqa: E402
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # noqa: E402
 
-# The emulator decodes the body of a text type and replaces what is not UTF-8. AWS documents no such
-# loss: a body that is not UTF-8 reaches the function as base64, whatever its type.
+# The emulator decodes a body of a text type and replaces bytes that are not UTF-8. AWS documents no such loss. Here a
+# body that is not UTF-8 reaches the function as base64, whatever its type.
 body_of_request = contextvars.ContextVar("body_of_request", default=b"")
 invoke = apigateway._invoke_lambda_proxy
 is_text_type = apigateway._v2_request_body_is_text
@@ -55,7 +54,25 @@ def is_text(content_type):
 apigateway._invoke_lambda_proxy = invoke_with_body
 apigateway._v2_request_body_is_text = is_text
 
-# The runner evaluates the alarms and sends their messages, as CloudWatch documents it.
+
+
+def of_template(call):
+    """The properties of CORS come from a template: their names have capital letters, and a parameter is a text. The
+    server knows only the names of its own API."""
+
+    def called(cors, origin):
+        cors = {name[:1].lower() + name[1:]: value for name, value in (cors or {}).items()}
+        if "allowCredentials" in cors:
+            cors["allowCredentials"] = str(cors["allowCredentials"]).lower() == "true"
+        return call(cors, origin)
+
+    return called
+
+
+apigateway._cors_response_headers = of_template(apigateway._cors_response_headers)
+apigateway._cors_preflight_response = of_template(apigateway._cors_preflight_response)
+
+# Switched off, because the runner evaluates the alarms and sends their messages as CloudWatch documents it.
 cloudwatch._evaluate_alarm = lambda alarm: None
 cloudwatch._dispatch_alarm_actions = lambda alarm, old_state, new_state, reason: None
 
@@ -63,8 +80,8 @@ record_of_metric_alarm = provisioners._cw_metric_alarm_record
 
 
 def record_of_alarm(name, properties):
-    """CloudFormation refuses alarms on metric math here. Keeps such a definition as DescribeAlarms gives it on AWS; the
-    server never evaluates it, the runner does."""
+    """Stores an alarm on metric math, which the server's CloudFormation refuses, as DescribeAlarms returns it on AWS.
+    Only the runner evaluates it."""
     queries = properties.get("Metrics")
     if not queries:
         return record_of_metric_alarm(name, properties)
@@ -74,7 +91,7 @@ def record_of_alarm(name, properties):
 
 
 def typed(query):
-    """A query with the types that CloudFormation gives its texts: parameters are texts."""
+    """Returns a query with the API's types. CloudFormation passes parameters as texts."""
     query = {**query, "ReturnData": str(query.get("ReturnData", True)).lower() == "true"}
     if "MetricStat" in query:
         query["MetricStat"] = {**query["MetricStat"], "Period": int(query["MetricStat"]["Period"])}
@@ -87,19 +104,20 @@ apply_transforms = engine._apply_transforms
 
 
 def apply_transforms_with_parameters(template, provided=None, previous=None):
-    """The SAM transform knows a stack's parameters on AWS. Here it is given none and reads their defaults, so the
-    defaults are the stack's values while it works."""
+    """Applies the SAM transform with the stack's values as the parameters' defaults. On AWS the transform gets the
+    values; here it gets none and reads the defaults."""
     declared = template.get("Parameters")
     if not declared:
         return apply_transforms(template, provided, previous)
     values = engine._transform_parameters(template, provided or [], previous)
     valued = {name: {**entry, "Default": values[name]} if name in values else entry for name, entry in declared.items()}
     applied = apply_transforms({**template, "Parameters": valued}, provided, previous)
-    # What is not a template says why there is none.
+    # A result of another type is an error.
     return {**applied, "Parameters": declared} if type(applied) is dict else applied
 
 
-# The transform makes these of a gradual deployment, and the server knows neither: aliases move at once here.
+# The transform creates these two resources for a gradual deployment. The server does not support them, so an alias
+# moves all at once.
 for kind in ("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"):
     provisioners._RESOURCE_HANDLERS[kind] = {
         "create": lambda logical_id, properties, stack_name: (f"{stack_name}-{logical_id}", {}),
@@ -110,7 +128,7 @@ table_properties = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
 
 
 def with_switches(call):
-    """A parameter arrives as a text where DynamoDB has a boolean; DescribeTable would hand the text on."""
+    """Converts the text of a parameter to the boolean of DynamoDB; otherwise DescribeTable would return a text."""
 
     def switched(properties):
         name = "DeletionProtectionEnabled"
@@ -132,7 +150,7 @@ for module in (changesets, engine, handlers):
 
 if os.environ.pop("LOCAL_AWS_NAMED_FUNCTIONS", "") == "true":
     credentials = lambda_svc.execution_credentials
-    # Without this all functions sign with the same key.
+    # Gives each function its own access key; otherwise all functions sign with the same one.
     lambda_svc.execution_credentials = lambda config: {
         **credentials(config),
         "AWS_ACCESS_KEY_ID": config["FunctionName"],

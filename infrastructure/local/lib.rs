@@ -1,5 +1,4 @@
-//! Runs the whole system on one machine: a local AWS, the real stacks, the real Lambda binaries, the real
-//! state machine.
+//! Runs the whole system on one machine: a local AWS with the real stacks, Lambda binaries and state machine.
 
 pub mod advice;
 pub mod artifacts;
@@ -7,6 +6,7 @@ pub mod command;
 pub mod console;
 pub mod demo;
 pub mod deployment;
+pub mod file;
 pub mod folders;
 pub mod gateway;
 pub mod lambdas;

@@ -1,4 +1,4 @@
-//! `cargo run -- traffic`: steady load on a bank that runs already.
+//! `cargo run -- traffic`: steady load on a bank that is already running.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,10 +17,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::running;
 use crate::traffic::{Answer, Traffic};
 
-/// Requests that may wait for their answers at a time; further ones wait to be sent.
+/// Maximum number of requests that wait for an answer; further requests are sent later.
 const MAX_WAITING: usize = 200;
 
-/// What to send.
+/// The requests to send.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Requests a second
@@ -29,17 +29,17 @@ pub struct Options {
     /// The share of requests that fails on purpose at whichever level serves them, from 0% to 100%
     #[arg(long, default_value = "0%", value_parser = percent)]
     fail: f64,
-    /// The share of requests that fails on purpose at one level alone, such as 1=30%; another level answers them as
-    /// usual. May be given once for each level
+    /// The share of requests that fails on purpose at one level only, such as 1=30%. If another level serves them, they
+    /// succeed. May be given once for each level
     #[arg(long, value_name = "LEVEL=SHARE", value_parser = fail_level)]
     fail_level: Vec<(u8, f64)>,
-    /// For how long
+    /// Duration in seconds
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
-    /// The bank: the one that this folder runs, if it is not given
+    /// Address of the bank. Default: the bank that this folder runs
     #[arg(long)]
     url: Option<String>,
-    /// Chooses the requests that fail: the same seed, the same requests
+    /// Seed that chooses the requests that fail: an equal seed chooses equal requests
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -72,10 +72,10 @@ fn fail_level(text: &str) -> Result<(u8, f64), String> {
     }
 }
 
-/// The mark of a request that fails at whichever level serves it.
+/// Value of the header that makes a request fail at every level.
 const EVERY_LEVEL: &str = "true";
 
-/// What makes requests fail, each with its share of all requests.
+/// Header values that make requests fail, each with its share of all requests.
 #[derive(Debug)]
 struct Marks(Vec<(String, f64)>);
 
@@ -92,7 +92,8 @@ impl Marks {
         Ok(Self(marks))
     }
 
-    /// The mark of one request, if it is to fail. `draw` is from 0 to 1: each mark has a part of that of its own.
+    /// Returns the mark of one request, or `None` if it must not fail. `draw` is a random number from 0 to 1; each mark
+    /// has a separate part of that range.
     fn of(&self, mut draw: f64) -> Option<String> {
         for (mark, share) in &self.0 {
             if draw < *share {
@@ -114,7 +115,7 @@ fn tidy(number: f64) -> f64 {
 pub enum End {
     /// Every request was sent.
     Done,
-    /// It was interrupted.
+    /// The sending was interrupted.
     Interrupted,
 }
 
@@ -122,7 +123,7 @@ pub enum End {
 /// `interrupted` ends, and prints a summary of those that were answered.
 ///
 /// # Errors
-/// Nothing answers at the address, or some requests were never answered.
+/// No bank answers at the address, or some requests were never answered.
 pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
     let marks = Marks::new(options)?;
     let url = options.url.clone().map_or_else(running::address, Ok)?;
@@ -137,7 +138,7 @@ pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
     let mut summary = Summary::default();
     let mut waiting = JoinSet::new();
     let mut times = interval(Duration::from_secs(1) / options.rate);
-    // What was late is sent at once, so that the rate is kept.
+    // Late requests are sent at once, so that the rate is kept.
     times.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let begun = Instant::now();
     let mut interrupted = pin!(interrupted);
@@ -157,7 +158,7 @@ pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
             }
         }
         let (traffic, mark) = (traffic.clone(), marks.of(random.random()));
-        // A GET that one level alone fails is answered by another one, so only the others have to fail.
+        // If only one level fails a GET, another level answers it. So only requests that every level fails must fail.
         marked += u64::from(mark.as_deref() == Some(EVERY_LEVEL));
         waiting.spawn(async move {
             let sent = Instant::now();
@@ -186,7 +187,7 @@ pub async fn run(options: &Options, interrupted: impl Future) -> Result<End> {
 
 type Answered = Option<Result<(Result<Answer>, Duration), tokio::task::JoinError>>;
 
-/// What came back.
+/// The answers, counted.
 #[derive(Debug, Default)]
 struct Summary {
     answers: BTreeMap<Answer, u64>,
@@ -213,13 +214,11 @@ impl Summary {
         self.answers.values().sum::<u64>() + self.lost
     }
 
-    /// What explains that no request failed though some were to.
+    /// Returns the reason why no request failed although some were marked to fail.
     fn hint(&self, marked: u64) -> Option<String> {
         let failed = self.answers.keys().any(|answer| answer.status >= 500);
         (marked > 0 && !failed && !self.answers.is_empty()).then(|| {
-            format!(
-                "none of the {marked} requests that were to fail did: this bank was deployed with FaultInjection=disabled"
-            )
+            format!("none of the {marked} marked requests failed: the bank has samples.fault_injection = false")
         })
     }
 
@@ -332,7 +331,7 @@ waited: median 50 ms, p99 99 ms
         let answer = Answer { level: "1".to_owned(), status: 200, routed_to: "full-service".to_owned() };
         summary.take(Some(Ok((Ok(answer), Duration::ZERO))));
         assert_eq!(summary.hint(0), None);
-        assert!(summary.hint(3).unwrap().ends_with("FaultInjection=disabled"));
+        assert!(summary.hint(3).unwrap().ends_with("samples.fault_injection = false"));
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Says what is being done, and how long it took.
+//! Shows the steps of the set-up, and how long each took.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -6,30 +6,30 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use indicatif::{MultiProgress, ProgressBar};
 
-/// Where progress is shown.
+/// The output of progress.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    /// Steps may run side by side.
+    /// The display of the steps, which may run concurrently. `None` shows nothing.
     steps: Option<MultiProgress>,
 }
 
 impl Progress {
-    /// A spinner on a terminal, plain lines elsewhere.
+    /// Returns an output with a spinner on a terminal and plain lines elsewhere.
     #[must_use]
     pub fn shown() -> Self {
         Self { steps: Some(MultiProgress::new()) }
     }
 
-    /// Nothing at all.
+    /// Returns an output that shows nothing.
     #[must_use]
     pub const fn quiet() -> Self {
         Self { steps: None }
     }
 
-    /// Runs a step, and says how it went.
+    /// Runs a step, and shows its result and duration.
     ///
     /// # Errors
-    /// Those of the step.
+    /// Returns the step's error.
     pub async fn step<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(steps) = &self.steps else { return work.await };
         let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! The pinned Python environment: the local AWS; the AWS CLI and the tests' tools only where they are used.
+//! The pinned Python environment: the local AWS, and, when they are first used, the AWS CLI and the tests' tools.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,19 +10,19 @@ use tokio::process::Command;
 use crate::command::run;
 use crate::folders;
 
-/// Takes the place of the AWS CLI's own start script.
+/// Script that replaces the AWS CLI's own start script.
 const AWS: &str = include_str!("aws.py");
-/// Its configuration: an option's value that is an address is not fetched.
+/// Configuration of the AWS CLI: if an option's value is a URL, the CLI does not fetch it.
 const AWS_CONFIGURATION: &str = "[default]\ncli_follow_urlparam = false\n";
 
 /// Packages that are installed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Packages {
-    /// The local AWS: all that running the bank needs.
+    /// The local AWS, which is enough to run the bank.
     Emulator,
     /// The AWS CLI.
     Cli,
-    /// What tests look at templates and requests with.
+    /// The tools with which tests check templates and requests.
     Tests,
 }
 
@@ -35,7 +35,7 @@ impl Packages {
         }
     }
 
-    /// A module that says whether they can be used.
+    /// Returns a module whose import shows that the packages can be used.
     const fn module(self) -> &'static str {
         match self {
             Self::Emulator => "ministack",
@@ -44,7 +44,7 @@ impl Packages {
         }
     }
 
-    /// What says that all of them were installed, and which.
+    /// Returns the path of the file that records which packages were installed completely.
     fn stamp(self) -> PathBuf {
         let name = match self {
             Self::Emulator => "requirements.installed",
@@ -54,7 +54,7 @@ impl Packages {
         folder().join(name)
     }
 
-    /// What is installed, and where: the programs of an environment do not work from another folder.
+    /// Returns the packages and the folder, because an environment's programs do not work from another folder.
     fn installed(self) -> String {
         format!("# {}\n{}", folder().display(), self.requirements())
     }
@@ -64,30 +64,30 @@ impl Packages {
     }
 }
 
-/// A Python environment with the local AWS in it.
+/// A Python environment that contains the local AWS.
 #[derive(Clone, Debug)]
 pub struct Python {
     folder: PathBuf,
 }
 
 impl Python {
-    /// Sets the environment up, or finds it as an earlier run left it. Runs side by side wait for
-    /// each other, and a set-up that was interrupted is done again.
+    /// Sets up the environment, or uses that of an earlier run. Concurrent runs wait for each other, and an interrupted
+    /// set-up is repeated.
     ///
     /// # Errors
-    /// A sentence with the remedy: no Python, too old a Python, no package index.
+    /// Python is missing or too old, or the package index does not answer. The error contains the remedy.
     pub async fn set_up() -> Result<Self> {
         Self::set_up_with(&[]).await
     }
 
-    /// Sets up Python with the AWS CLI, which reaches the local AWS or nothing.
+    /// Sets up Python with an AWS CLI that can call only the local AWS.
     ///
     /// # Errors
-    /// Those of [`Self::set_up`].
+    /// Returns the errors of [`Self::set_up`].
     pub async fn with_cli() -> Result<Self> {
         let there = Self { folder: folder() };
         let installed = Self::is_set_up() && Packages::Cli.is_installed() && there.program("aws").exists();
-        // Each call of `aws` comes here: what is installed is not looked at again.
+        // Each call of `aws` comes here, so an installed CLI is not checked again.
         let python = if installed { there } else { Self::set_up_with(&[Packages::Cli]).await? };
         python.keep_aws_local()?;
         Ok(python)
@@ -96,7 +96,7 @@ impl Python {
     /// Sets up Python with the packages that tests need.
     ///
     /// # Errors
-    /// Those of [`Self::set_up`].
+    /// Returns the errors of [`Self::set_up`].
     pub async fn for_tests() -> Result<Self> {
         Self::set_up_with(&[Packages::Tests]).await
     }
@@ -126,7 +126,7 @@ impl Python {
         let requirements = self.folder.join("requirements.txt");
         fs::write(&requirements, packages.requirements())?;
         let mut pip = Command::new(self.program("python"));
-        // Its cache would be outside the target folder. What is not compiled now is compiled when it is used.
+        // Without pip's cache, which would be outside the target folder. Modules are compiled when they are first used.
         pip.args(["-m", "pip", "install", "--quiet", "--no-cache-dir", "--no-compile", "--disable-pip-version-check"]);
         run(pip.arg("-r").arg(requirements))
             .await
@@ -134,13 +134,13 @@ impl Python {
         Ok(fs::write(packages.stamp(), packages.installed())?)
     }
 
-    /// Whether an earlier run set it up.
+    /// Whether an earlier run set up the environment.
     #[must_use]
     pub fn is_set_up() -> bool {
         Packages::Emulator.is_installed()
     }
 
-    /// Whether its Python still is there and finds what was installed: another one may be the system's by now.
+    /// Whether the environment's Python still exists and finds the packages. The system's Python may have changed.
     async fn has(&self, packages: Packages) -> bool {
         let mut probe = Command::new(self.program("python"));
         let found =
@@ -148,43 +148,44 @@ impl Python {
         run(probe.args(["-c", &found])).await.is_ok()
     }
 
-    /// Puts an `aws` into a folder of its own: it is `breaker aws`, which installs the AWS CLI when it is first used.
+    /// Writes an `aws` into a separate folder. It calls `breaker aws`, which installs the AWS CLI at its first use.
     fn link_aws(&self) -> Result<()> {
         fs::create_dir_all(self.aws_folder())?;
         let text = format!("#!/bin/sh\nexec \"{}\" aws \"$@\"\n", folders::program().display());
         keep(&self.aws_folder().join("aws"), &text, 0o755).context("the command `aws` cannot be written")
     }
 
-    /// Makes the environment's `aws` one that reaches the local AWS or nothing.
+    /// Replaces the environment's `aws` by one that can call only the local AWS.
     fn keep_aws_local(&self) -> Result<()> {
         let program = self.program("aws");
-        // The shell starts Python, because a path in a script's first line has no spaces and a limited length. To the
-        // shell the next two lines are a command, to Python a string.
+        // The shell starts Python, because the path in a script's first line must not contain spaces and has a limited
+        // length. The shell reads the next two lines as a command, Python reads them as a string.
         let start = format!("#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n' '''\n", self.program("python").display());
         keep(&self.program("aws.config"), AWS_CONFIGURATION, 0o644)?;
         keep(&program, &(start + AWS), 0o755).context("the AWS CLI's start script cannot be replaced")
     }
 
-    /// The folder that holds `aws` alone: in front of a user's `PATH` it replaces nothing else.
+    /// Returns the folder that contains only `aws`. If a user's `PATH` begins with it, no other program is replaced.
     #[must_use]
     pub fn aws_folder(&self) -> PathBuf {
         self.folder.with_file_name("aws")
     }
 
-    /// A program of the environment.
+    /// Returns the path of a program of the environment.
     #[must_use]
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs().join(name)
     }
 
-    /// The folder of the environment's programs.
+    /// Returns the folder of the environment's programs.
     #[must_use]
     pub fn programs(&self) -> PathBuf {
         self.folder.join("bin")
     }
 }
 
-/// Makes a file have this text. It is written beside the old one and moved, because another run may be reading it.
+/// Writes a file if its text differs. The new file is renamed into place, because another run may be reading the old
+/// one.
 fn keep(path: &Path, text: &str, mode: u32) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(|written| written == text) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The banks that this folder runs: each runner says in a file of `target/local/` where its bank answers.
+//! The banks that this folder runs. Each runner writes its bank's address to a file in `target/local/`.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -9,12 +9,12 @@ use tempfile::NamedTempFile;
 
 use crate::folders;
 
-/// What the names of the files begin with, and what they end with.
+/// Beginning and end of the files' names.
 const PREFIX: &str = "bank-";
 const SUFFIX: &str = ".address";
 
-/// Says where a bank answers, as long as it lives. The file is locked by this process, so that one that a killed
-/// process left tells nothing.
+/// A file with a bank's address, which exists as long as this value. This process locks the file, so that the file of a
+/// killed process is not taken for one of a running bank.
 #[derive(Debug)]
 pub struct Announced {
     _file: NamedTempFile,
@@ -40,7 +40,7 @@ impl Announced {
 /// Returns the address of the one bank that this folder runs.
 ///
 /// # Errors
-/// There is none, or more than one.
+/// This folder runs no bank, or more than one.
 pub fn address() -> Result<String> {
     let mut addresses = addresses_in(&folders::local());
     match (addresses.pop(), addresses.is_empty()) {
@@ -65,11 +65,11 @@ fn addresses_in(folder: &Path) -> Vec<String> {
     addresses
 }
 
-/// The address in the file of a living process; the file of another is removed.
+/// Returns the address in the file of a living process. Removes the file if its process has ended.
 fn announced_in(path: &Path) -> Option<String> {
     let file = File::open(path).ok()?;
     if file.try_lock().is_ok() {
-        // An empty one may be locked and written in a moment.
+        // An empty file may belong to a runner that is about to lock and write it.
         if file.metadata().is_ok_and(|metadata| metadata.len() > 0) {
             let _ = fs::remove_file(path);
         }

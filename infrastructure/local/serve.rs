@@ -15,8 +15,7 @@ use crate::server::REGION;
 use crate::stack::LocalStack;
 use crate::watch::Watch;
 
-/// How often the live view is drawn and transitions are looked for: a quicker look costs an idle bank more than it
-/// tells its user.
+/// Time between two updates of the live view. Shorter ones would cost an idle bank processor time for little benefit.
 const FRAME: Duration = Duration::from_secs(1);
 
 /// Deploys the system, serves its API at `port` and shows what happens.
@@ -24,18 +23,19 @@ const FRAME: Duration = Duration::from_secs(1);
 /// # Errors
 /// A step of the set-up failed, the port is taken, or the local AWS ended.
 pub async fn run(port: u16, options: DeployOptions, style: Style) -> Result<()> {
-    // Checked first, because the set-up takes a minute.
+    // The port is checked first, because the set-up takes a minute.
     drop(bind(port).await?);
+    let names = options.names(&options.effective()?);
     let progress = style.progress();
     let mut stack = LocalStack::start(&progress).await?;
     let deployment = stack.deploy(&progress, &options).await?;
     let gateway = Gateway::start(port, &deployment.api).await?;
     let bank = Bank { api: gateway.address(), aws: stack.endpoint(), machine: deployment.output("StateMachineArn") };
     let _announced = Announced::new(gateway.address())?;
-    // A bank that does not tell its rules still runs.
+    // If the rules cannot be read, the bank still runs.
     let fall = advice::fall(gateway.address()).await.unwrap_or_else(|_| "failures lead to level 2".to_owned());
     let mut console = Console::new(style, &deployment.names);
-    console.ready(bank, &help(bank, &fall, &stack.python().aws_folder()))?;
+    console.ready(bank, &help(bank, &fall, &names.environment, &stack.python().aws_folder()))?;
     show(&mut console, &gateway, &mut stack, &deployment).await
 }
 
@@ -55,8 +55,8 @@ async fn show(console: &mut Console, gateway: &Gateway, stack: &mut LocalStack, 
     }
 }
 
-/// What one can do next.
-fn help(Bank { api, aws, .. }: Bank<'_>, fall: &str, folder: &Path) -> String {
+/// Returns the commands that a user can try next.
+fn help(Bank { api, aws, .. }: Bank<'_>, fall: &str, environment: &str, folder: &Path) -> String {
     format!(
         "
   curl {api}/circuit-breaker                                    the breaker's status
@@ -67,17 +67,17 @@ fn help(Bank { api, aws, .. }: Bank<'_>, fall: &str, folder: &Path) -> String {
 Force a level, as an operator:
 
 {}
-  cargo run -- status --environment dev
-  cargo run -- force --environment dev --level 1 --reason \"the back end is repaired\" --requested-by me
+  cargo run -- status --environment {environment}
+  cargo run -- force --environment {environment} --level 1 --reason \"the back end is repaired\" --requested-by me
 
 Transitions follow; Ctrl-C ends everything.",
         export(aws, folder),
     )
 }
 
-/// The line that leads the commands of a terminal to the local AWS at `aws`, and the name `aws` to the program in
-/// `folder`, which reaches nothing else. `PATH` is first, because with the variables alone version 1 of the AWS CLI
-/// would still call AWS itself for some services. The last variable is for an AWS CLI that is called by its path.
+/// Returns the line that directs a terminal's commands to the local AWS at `aws`, and the command `aws` to the program
+/// in `folder`, which calls only the local AWS. `PATH` is needed, because with the variables alone version 1 of the AWS
+/// CLI still calls AWS itself for some services. The last variable is for an AWS CLI that is called by its path.
 #[must_use]
 pub fn export(aws: &str, folder: &Path) -> String {
     format!(

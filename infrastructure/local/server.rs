@@ -20,46 +20,45 @@ use crate::python::Python;
 
 /// The region of the local AWS.
 pub const REGION: &str = "us-east-1";
-/// Starting takes well under a second; a busy machine is given time.
+/// Maximum time to start. On an idle machine the start takes less than a second.
 const START_DEADLINE: Duration = Duration::from_mins(1);
-/// A port that was free may be taken by the time the server wants it.
+/// Maximum number of starts, because another program may take the free port before the server binds it.
 const START_ATTEMPTS: u32 = 3;
 
-/// Being killed takes no time; this is for a machine that is very busy.
+/// Maximum time until the killed processes have ended on a very busy machine.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The limit of concurrent executions of an ordinary account. Without it the server derives one from the machine's memory.
+/// Limit of concurrent executions of an ordinary account. By default the server derives it from the machine's memory.
 const ACCOUNT_CONCURRENCY: &str = "1000";
 
-/// So many lines of the log tell why the server ended.
+/// Number of the log's last lines that an error about the server contains.
 const LOG_TAIL: usize = 20;
 
 /// A running server. It cannot outlive this process: its launcher ends when the pipe to it closes.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
-    /// The pipe. Not in the child, because waiting for a child closes its input.
+    /// The pipe to the launcher. It is kept apart from the child, because waiting for a child closes its input.
     lifeline: Option<ChildStdin>,
     endpoint: String,
     lambdas: Lambdas,
-    /// Everything that the server writes; removed with it.
+    /// The folder for everything that the server writes, removed when the server ends.
     folder: RunFolder,
 }
 
-/// The server's health, as far as it is read.
+/// The part of the server's health that is read.
 #[derive(Deserialize)]
 struct Health {
-    /// The only part that the starter of the server chooses.
+    /// The name that the starter gave to this server.
     edition: String,
 }
 
 impl Server {
-    /// Starts a server on a free loopback port. Lambdas see it at `seen_at`, where something stands
-    /// between, else at its own address. With `named`, each function signs its calls with its own name as
-    /// access key.
+    /// Starts a server on a free loopback port. Lambdas reach it at `seen_at`, for example through a proxy, else at its
+    /// own address. With `named`, each function signs its calls with its own name as access key.
     ///
     /// # Errors
-    /// It does not answer in time, or ends at once, again and again: then with what it logged.
+    /// The server does not answer in time, or ends at once several times. The error contains the server's log.
     pub async fn start(python: &Python, seen_at: Option<&str>, named: bool) -> Result<Self> {
         let mut ended = String::new();
         for _ in 0..START_ATTEMPTS {
@@ -78,14 +77,14 @@ impl Server {
         let endpoint = format!("http://127.0.0.1:{port}");
         let log = File::create(folder.path().join("server.log"))?;
         let mut command = Command::new(python.program("python"));
-        // What is set here reaches the Lambdas through the server.
+        // The Lambdas inherit this environment from the server.
         isolate(&mut command);
         command
             .arg(folders::project().join("infrastructure/local/launcher.py"))
             .current_dir(folder.path())
             .env("AWS_ENDPOINT_URL", seen_at.unwrap_or(&endpoint))
             .env("LOCAL_AWS_NAMED_FUNCTIONS", named.to_string())
-            // The launcher's modules lie beside it, in the source folder.
+            // Prevents bytecode files beside the launcher's modules, which are in the source folder.
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
@@ -108,12 +107,12 @@ impl Server {
         Ok(Self { process, lifeline, endpoint, lambdas: Lambdas::of_server(id), folder })
     }
 
-    /// `None` once it answers; how it ended where it ended before.
+    /// Returns `None` once the server answers, or its exit status if it ends before.
     async fn wait_until_it_answers(&mut self) -> Result<Option<ExitStatus>> {
         let begun = Instant::now();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(1)).build()?;
         loop {
-            // Another program on the port answers something else.
+            // Another program on this port would answer with another edition.
             let ours = self.health(&client).await.is_some_and(|health| health.edition == edition(&self.folder));
             if let Some(status) = self.process.try_wait()? {
                 return Ok(Some(status));
@@ -137,7 +136,7 @@ impl Server {
         fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
     }
 
-    /// Waits for the unexpected end of the server. Returns how it ended, with the end of its log.
+    /// Waits for the unexpected end of the server. Returns an error with its exit status and the end of its log.
     pub async fn ended(&mut self) -> Error {
         let how = match self.process.wait().await {
             Ok(status) => status.to_string(),
@@ -149,56 +148,55 @@ impl Server {
         anyhow!("the local AWS ended ({how}); its log ended with:\n{tail}")
     }
 
-    /// The processes of its Lambdas.
+    /// Returns the processes of the server's Lambdas.
     #[must_use]
     pub const fn lambdas(&self) -> Lambdas {
         self.lambdas
     }
 
-    /// The address of every AWS service.
+    /// Returns the address of every AWS service.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The configuration of SDK clients of this server.
+    /// Returns the configuration of SDK clients of this server.
     pub async fn sdk_config(&self) -> SdkConfig {
         Self::sdk_config_at(&self.endpoint).await
     }
 
-    /// The configuration of SDK clients that see the server at `endpoint`.
+    /// Returns the configuration of SDK clients that reach the server at `endpoint`.
     #[expect(deprecated, reason = "the other names of the types are in a crate that nothing else here needs")]
     pub async fn sdk_config_at(endpoint: &str) -> SdkConfig {
         use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
 
         aws_config::defaults(BehaviorVersion::v2026_01_12())
             .endpoint_url(endpoint)
-            // One that is put together by hand follows no proxy settings; the default one does.
+            // Unlike the default HTTP client, this one ignores proxy settings.
             .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
             .region(Region::new(REGION))
-            // The user's own settings are not read either.
+            // The user's AWS configuration is ignored, too.
             .profile_files(ProfileFiles::builder().with_contents(ProfileFileKind::Config, "").build())
             .credentials_provider(Credentials::new("test", "test", None, None, "local"))
             .load()
             .await
     }
 
-    /// Copies the log to a place where it outlives the server, so that a failure can be investigated.
+    /// Copies the log to a folder that is not removed with the server, so that a failure can be investigated.
     #[must_use]
     pub fn keep_log(&self) -> Option<PathBuf> {
         let kept = folders::local().join("server.log");
         fs::copy(self.folder.path().join("server.log"), &kept).ok().map(|_| kept)
     }
 
-    /// Whether the process is gone.
+    /// Whether the process has ended.
     fn is_gone(&mut self) -> bool {
         !matches!(self.process.try_wait(), Ok(None))
     }
 }
 
 impl Drop for Server {
-    /// Ends the server and everything below it, and waits until they are gone: only then can its
-    /// folder be removed.
+    /// Ends the server and the processes that it started, and waits for their end: the folder can be removed only then.
     fn drop(&mut self) {
         drop(self.lifeline.take());
         let begun = Instant::now();
@@ -208,13 +206,12 @@ impl Drop for Server {
     }
 }
 
-/// Names one run, so that no other server's answer is taken for its own.
+/// Returns the name of one run's server, so that another server's answer is not taken for this one's.
 fn edition(folder: &RunFolder) -> String {
     folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Keeps a command away from the user's own account, settings and proxy: it sees test credentials and
-/// loopback only.
+/// Hides the user's account, settings and proxy from a command, which gets test credentials and reaches loopback only.
 pub fn isolate(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
@@ -224,7 +221,7 @@ pub fn isolate(command: &mut Command) {
     command.envs(test_credentials()).env("NO_PROXY", "127.0.0.1,localhost").env("no_proxy", "127.0.0.1,localhost");
 }
 
-/// What stands for credentials locally.
+/// Returns the variables with the local test credentials.
 #[must_use]
 fn test_credentials() -> [(&'static str, &'static str); 6] {
     [

@@ -1,4 +1,4 @@
-//! The whole system on one machine.
+//! The local AWS and the services around it, in which the whole system runs on one machine.
 
 use std::path::{Path, PathBuf};
 
@@ -7,14 +7,15 @@ use aws_config::SdkConfig;
 
 use crate::artifacts;
 use crate::deployment::{DeployOptions, Deployment, deploy};
+use crate::folders;
 use crate::lambdas::Lambdas;
 use crate::progress::Progress;
 use crate::python::Python;
 use crate::server::Server;
 use cloudwatch_stand_in::{AlarmStatus, StandIn};
 
-/// A local AWS with replacements for its missing parts. Deploy into it as often as you like.
-/// Dropping it ends everything that it started.
+/// A local AWS with replacements for its missing parts, which can hold several deployments. Dropping it ends everything
+/// that it started.
 #[derive(Debug)]
 pub struct LocalStack {
     python: Python,
@@ -28,29 +29,31 @@ impl LocalStack {
     /// Sets up Python, builds the Lambdas and starts the server.
     ///
     /// # Errors
-    /// A sentence that says which step failed, and why.
+    /// A step of the set-up failed. The error names the step and the reason.
     pub async fn start(progress: &Progress) -> Result<Self> {
         Self::start_seen_at(progress, None).await
     }
 
-    /// Starts a local AWS whose Lambdas and CloudWatch stand-in reach the server at this address. Tests put a proxy
-    /// there.
+    /// Starts a local AWS whose Lambdas and CloudWatch stand-in reach the server at `address`, for example through a
+    /// test's proxy.
     ///
     /// # Errors
-    /// A sentence that says which step failed, and why.
+    /// A step of the set-up failed. The error names the step and the reason.
     pub async fn start_seen_at(progress: &Progress, address: Option<&str>) -> Result<Self> {
         Self::start_as(progress, address, false).await
     }
 
-    /// The same, and each function signs its calls with its own name: for tests, which tell callers apart by it.
+    /// Starts a local AWS like [`Self::start_seen_at`], in which each function signs its calls with its own name, so
+    /// that tests can distinguish the callers.
     ///
     /// # Errors
-    /// A sentence that says which step failed, and why.
+    /// A step of the set-up failed. The error names the step and the reason.
     pub async fn start_with_names(progress: &Progress, address: &str) -> Result<Self> {
         Self::start_as(progress, Some(address), true).await
     }
 
     async fn start_as(progress: &Progress, address: Option<&str>, named: bool) -> Result<Self> {
+        folders::existing_project()?;
         let python_step = if Python::is_set_up() {
             "Python environment, from an earlier run"
         } else {
@@ -70,13 +73,13 @@ impl LocalStack {
     /// Deploys the stacks.
     ///
     /// # Errors
-    /// The deployment failed: says which resource and why.
+    /// The deployment failed. The error names the resource and the reason.
     pub async fn deploy(&self, progress: &Progress, options: &DeployOptions) -> Result<Deployment> {
         let deployment = deploy(&self.sdk, &self.artifacts, options);
         progress.step("deployment", deployment).await.map_err(|error| self.with_log(&error))
     }
 
-    /// Keeps the server's log, and the failure with where it is.
+    /// Keeps the server's log, and returns the error with the log's path.
     #[must_use]
     pub fn with_log(&self, error: &Error) -> Error {
         match self.server.keep_log() {
@@ -85,42 +88,42 @@ impl LocalStack {
         }
     }
 
-    /// The address of every AWS service.
+    /// Returns the address of every AWS service.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.server.endpoint()
     }
 
-    /// The folder of the Lambda binaries.
+    /// Returns the folder of the Lambda binaries.
     #[must_use]
     pub fn artifacts(&self) -> &Path {
         &self.artifacts
     }
 
-    /// The configuration of SDK clients.
+    /// Returns the configuration of SDK clients.
     #[must_use]
     pub const fn sdk(&self) -> &SdkConfig {
         &self.sdk
     }
 
-    /// The Python environment.
+    /// Returns the Python environment.
     #[must_use]
     pub const fn python(&self) -> &Python {
         &self.python
     }
 
-    /// The processes of the Lambdas.
+    /// Returns the processes of the Lambdas.
     #[must_use]
     pub const fn lambdas(&self) -> Lambdas {
         self.server.lambdas()
     }
 
-    /// Waits for the unexpected end of the local AWS. Returns how it ended, with the end of its log.
+    /// Waits for the unexpected end of the local AWS. Returns an error with its exit status and the end of its log.
     pub async fn ended(&mut self) -> Error {
         self.server.ended().await
     }
 
-    /// The deployed alarms and their states.
+    /// Returns the deployed alarms and their states.
     #[must_use]
     pub fn alarms(&self) -> Vec<AlarmStatus> {
         self.stand_in.alarms()

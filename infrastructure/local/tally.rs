@@ -1,4 +1,4 @@
-//! Requests and failures by the level that was current, counted where they pass.
+//! Counts the requests and failures that pass the local gateway, by the current level.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, StatusCode};
 
-/// What the controller says of each answer: the level that was current.
+/// Header in which the controller names the current level.
 const LEVEL: &str = "x-circuit-breaker-level";
-/// What it says where a service failed and another one answered.
+/// Header that the controller sets if a service failed and a fallback answered.
 const FALLBACK: &str = "x-fallback-from";
-/// How a level says in its answer that it does not do this by design.
+/// Text in the body of an answer that declines by design.
 const DECLINED: &[u8] = b"\"error\":\"declined\"";
 /// Paths of the breaker itself.
 const OWN_PATHS: [&str; 2] = ["/circuit-breaker", "/openapi.json"];
@@ -18,25 +18,25 @@ const OWN_PATHS: [&str; 2] = ["/circuit-breaker", "/openapi.json"];
 /// Requests of one level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// All of them.
+    /// All requests.
     pub requests: u64,
-    /// Those that were answered 5xx, not by design.
+    /// Requests that were answered 5xx and not declined by design.
     pub failures: u64,
-    /// Those that one service failed and another answered.
+    /// Requests that one service failed and a fallback answered.
     pub fallbacks: u64,
-    /// Those that the level declined by design.
+    /// Requests that the level declined by design.
     pub declined: u64,
 }
 
-/// Requests by level; `-` stands for answers that no level gave.
+/// Requests by level. The key `-` is for answers without a level.
 pub type Counts = BTreeMap<String, Count>;
 
-/// Counts answers.
+/// A counter of answers.
 #[derive(Debug, Default)]
 pub struct Tally(Mutex<Counts>);
 
 impl Tally {
-    /// Counts an answer of the bank; those of the breaker itself are left out.
+    /// Counts an answer of the bank. Answers of the breaker itself are ignored.
     pub fn add(&self, path: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) {
         if OWN_PATHS.contains(&path) {
             return;
@@ -52,24 +52,24 @@ impl Tally {
         count.declined += u64::from(declined);
     }
 
-    /// What was counted so far.
+    /// Returns the counts so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// How many requests a second there were lately, by level.
+/// The recent requests per second, by level.
 #[derive(Debug, Default)]
 pub struct Rates {
     seen: VecDeque<(Instant, Counts)>,
 }
 
 impl Rates {
-    /// What "lately" is.
+    /// Length of the time over which the rates are averaged.
     const SPAN: Duration = Duration::from_secs(10);
 
-    /// Takes in what was counted up to `now`, and returns the requests a second of each level.
+    /// Adds the counts up to `now`, and returns the requests per second of each level.
     pub fn update(&mut self, now: Instant, counts: Counts) -> BTreeMap<String, f64> {
         self.seen.push_back((now, counts.clone()));
         while self.seen.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= Self::SPAN) {

@@ -1,16 +1,16 @@
-//! Requests to the bank.
+//! A client that sends requests to the bank.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-/// A hanging request is an answer too.
+/// Timeout of a request, longer than the API's own, so that the answer to a hanging request still arrives.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// What the bank answered.
+/// An answer of the bank.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Answer {
-    /// The level that was current, or `none`.
+    /// The current level at the time of the answer, or `none`.
     pub level: String,
     /// The status code.
     pub status: u16,
@@ -26,7 +26,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// A client of the bank at `address`.
+    /// Returns a client of the bank at `address`.
     ///
     /// # Errors
     /// The client cannot be set up.
@@ -35,7 +35,7 @@ impl Traffic {
         Ok(Self { client, address: address.to_owned() })
     }
 
-    /// Asks for the breaker's status.
+    /// Requests the breaker's status.
     ///
     /// # Errors
     /// There was no answer, or another program answered.
@@ -44,7 +44,7 @@ impl Traffic {
         Ok(())
     }
 
-    /// Asks for an account; the service of the level `failing`, or of each if it is `true`, fails on purpose.
+    /// Requests an account. The service of the level `failing` fails on purpose, or every service if it is `true`.
     ///
     /// # Errors
     /// There was no answer.
@@ -60,7 +60,7 @@ impl Traffic {
         };
         let (level, routed_to) = (header("x-circuit-breaker-level"), header("x-routed-to"));
         let status = answer.status().as_u16();
-        // The whole answer, or a service that hangs half-way would look well.
+        // Reads the whole body, because a service may hang in the middle of it.
         answer.bytes().await?;
         Ok(Answer { level, status, routed_to })
     }

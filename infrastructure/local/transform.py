@@ -2,7 +2,8 @@
 
 usage: transform.py TEMPLATE [Parameter=Value | PARAMETERS.json ...]
 
-A file of parameters is one that `render` wrote. A parameter that is not given has its default. Nothing is asked of AWS.
+PARAMETERS.json is a file that `render` wrote. A parameter that is not given has its default. The script does not call
+AWS.
 """
 
 import json
@@ -15,7 +16,7 @@ from samtranslator.translator.translator import Translator
 
 
 def assignments(arguments):
-    """Returns name and value of each parameter that the arguments give."""
+    """Yields the name and value of each parameter in the arguments."""
     for argument in arguments:
         if argument.endswith(".json") and "=" not in argument:
             with open(argument, encoding="utf-8") as file:
@@ -29,16 +30,16 @@ def main(path, *arguments):
     template, problems = decode(path)
     if problems:
         sys.exit(f"{path}: {problems[0].message}")
-    # Plain dictionaries: the decoder's own remember lines, and the translator copies them.
+    # Converted to plain dictionaries, because the translator copies the decoder's, which also hold line numbers.
     template = json.loads(json.dumps(template, default=str))
     values = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
     for name, value in assignments(arguments):
         if name not in values:
             sys.exit(f"{name}: the template has no such parameter")
         values[name] = value
-    # The translator wants to know where it is, and nothing here depends on it.
+    # The translator requires a region; the result does not depend on it.
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    # No managed policies by name: the roles are the template's own.
+    # The empty map of managed policies suffices, because the template defines its own roles.
     translated = Translator({}, Parser()).translate(template, values)
     json.dump(translated, sys.stdout, indent=2)
 

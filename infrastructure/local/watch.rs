@@ -1,4 +1,4 @@
-//! Follows the level.
+//! Follows the transitions of a deployment.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use aws_edge::stores::state::{StateReader, StateTable, Stored};
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{TransitionRecord, transition_key};
 
-/// A change is seen within this, if a caller asks for no other time.
+/// Default time between two reads of the table.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Follows the transitions of one deployment, none of them missed.
+/// Follows the transitions of one deployment without missing any.
 #[derive(Debug)]
 pub struct Watch {
     client: aws_sdk_dynamodb::Client,
@@ -21,7 +21,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A watch of the state table called `table`, from its first transition on.
+    /// Returns a watch of the state table `table` that begins with its first transition.
     #[must_use]
     pub fn new(config: &SdkConfig, table: &str) -> Self {
         let client = aws_sdk_dynamodb::Client::new(config);
@@ -48,7 +48,7 @@ impl Watch {
         }
     }
 
-    /// The record of an epoch, if it has begun. A server that does not answer is asked again later.
+    /// Returns the record of an epoch, or `None` if the epoch has not begun or the server does not answer.
     ///
     /// # Errors
     /// The record is invalid.
@@ -60,7 +60,7 @@ impl Watch {
         Ok(Some(serde_json::from_value(record).context("a transition's record is invalid")?))
     }
 
-    /// The state now.
+    /// Returns the present state.
     ///
     /// # Errors
     /// The item is missing or invalid.
@@ -72,7 +72,7 @@ impl Watch {
     }
 }
 
-/// A transition as one line.
+/// Formats a transition as one line.
 #[must_use]
 pub fn line(record: &TransitionRecord) -> String {
     let time = record.at.strftime("%H:%M:%S");

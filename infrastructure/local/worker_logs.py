@@ -1,8 +1,8 @@
 """Gives each invocation all log lines that its function wrote before it answered, as Lambda does.
 
 The emulator waits 50 ms for the first line and 5 ms for each further one. On a busy machine the thread that reads the
-pipe comes later; the lines then belong to the environment's next invocation, or are never seen, and with them the
-metrics that the controller counts by.
+pipe runs later. Its lines are then added to the environment's next invocation or lost, and with them the metrics from
+which failures are counted.
 """
 
 import array
@@ -16,13 +16,14 @@ import time
 
 from ministack.core.lambda_runtime import ProvidedWorker
 
-# Read calls take what the pipe has, up to its usual capacity.
+# A read takes at most the usual capacity of a pipe.
 PIPE_BYTES = 65536
 
-# A function that never stops writing keeps its invocation no longer than this.
+# Maximum time that an invocation waits for the lines of a function that never stops writing.
 LONGEST_SECONDS = 10
 
-# A line counts as read when it is in the queue: no reader stands between the pipe and the queue while this is held.
+# Lock that a reader holds while it moves lines from the pipe to the queue. Without a reader holding it, each
+# complete line is either in the pipe or in the queue.
 reading = threading.Lock()
 
 
@@ -61,7 +62,7 @@ def is_empty(pipe):
     try:
         fcntl.ioctl(pipe.fileno(), termios.FIONREAD, waiting)
     except (OSError, ValueError):
-        # Closed meanwhile: the function has ended.
+        # The pipe was closed meanwhile, because the function has ended.
         return True
     return waiting[0] == 0
 

@@ -76,7 +76,11 @@ pub fn item() -> Item {
 
 pub fn task(item: Item) -> EvaluateThresholds<Table, NoTraffic> {
     let policy = Policy::new(PolicySettings::default()).unwrap();
-    EvaluateThresholds { states: Table { item, reads: AtomicUsize::new(0) }, evidence: NoTraffic, policy }
+    EvaluateThresholds {
+        states: Table { item, reads: AtomicUsize::new(0) },
+        evidence: NoTraffic,
+        policy: policy.into(),
+    }
 }
 
 /// What the task answers to an execution whose input is `request`, as text.

@@ -1,4 +1,4 @@
-//! What the tests of the whole chain share: a deployed system, and the hands and eyes to drive it.
+//! Shared by the tests of the whole chain: a deployed system, and functions to drive and observe it.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -24,10 +24,10 @@ use local::stack::LocalStack;
 use local::watch::Watch;
 use serde_json::{Value, json};
 
-/// Longer than anything takes, on a busy machine too; a condition that comes is not waited for.
+/// Maximum time for a condition, enough on a busy machine. A condition that is met earlier ends the wait.
 pub const DEADLINE: Duration = Duration::from_mins(3);
 
-/// The period of the level alarms, as deployed.
+/// Period of the level alarms in seconds, as deployed.
 const ALARM_PERIOD_SECONDS: i64 = 10;
 
 /// The key of the state item.
@@ -38,7 +38,7 @@ pub type Item = HashMap<String, AttributeValue>;
 /// An execution's output, or its error and cause.
 pub type Executed = Result<Value, (String, String)>;
 
-/// Waits until `condition` gives something.
+/// Waits until `condition` returns a value.
 pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
@@ -50,7 +50,7 @@ pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Optio
     }
 }
 
-/// What tests deploy: no failures by chance, short waits.
+/// Returns the options of most tests: no random failures, short waits.
 pub fn quick() -> DeployOptions {
     options().with("policy.recovery.cooldown_seconds", "1").with("policy.recovery.settle_seconds", "1")
 }
@@ -73,7 +73,7 @@ pub struct Answer {
 }
 
 impl System {
-    /// A system on a stack of its own.
+    /// Starts a system with its own local AWS.
     pub async fn start(options: &DeployOptions) -> Self {
         let stack = LocalStack::start(&Progress::quiet()).await.unwrap();
         Self::deploy(stack, options).await
@@ -88,7 +88,7 @@ impl System {
         system
     }
 
-    /// Sends a request with `X-Simulate-Failure`, where that says something.
+    /// Sends a request, with the header `X-Simulate-Failure` if `simulate` is not empty.
     pub async fn ask(&self, method: &str, path: &str, simulate: &str) -> Answer {
         let url = format!("{}{path}", self.gateway.address());
         let mut request = self.client.request(method.parse().unwrap(), url);
@@ -118,13 +118,13 @@ impl System {
         self.status_with("").await
     }
 
-    /// The status as a query asks for it.
+    /// Returns the status for a query.
     pub async fn status_with(&self, query: &str) -> Value {
         let url = format!("{}/circuit-breaker?{query}", self.gateway.address());
         self.client.get(url).send().await.unwrap().json().await.unwrap()
     }
 
-    /// Waits until requests are routed to `level` by a state from `source`.
+    /// Waits until the controller routes to `level` with a state from `source`. Returns the status.
     pub async fn routed(&self, level: u8, source: &str) -> Value {
         eventually(&format!("routing to level {level} from {source}"), async || {
             let status = self.status().await;
@@ -139,7 +139,7 @@ impl System {
         self.execute_as(None, input).await
     }
 
-    /// The same, under a name for the execution.
+    /// Runs the state machine to its end in an execution with a name.
     pub async fn execute_as(&self, name: Option<&str>, input: &Value) -> Executed {
         execute_on(&self.stack, &self.deployment, name, input).await
     }
@@ -167,7 +167,7 @@ impl System {
         .await;
     }
 
-    /// A look each second, in place of the schedule's each minute.
+    /// Starts an evaluation each second, instead of the schedule's each minute. Never returns.
     pub async fn looks(&self) {
         loop {
             self.evaluate().await.unwrap();
@@ -202,7 +202,7 @@ impl System {
         self.dynamodb().delete_item().table_name(self.table()).key("pk", key).send().await.unwrap();
     }
 
-    /// Gives the state item a level that is invalid.
+    /// Writes an invalid level into the state item.
     pub async fn corrupt_state(&self) {
         let mut item = self.item(STATE).await.unwrap_or_default();
         item.insert("pk".to_owned(), AttributeValue::S(STATE.to_owned()));
@@ -216,8 +216,8 @@ impl System {
         Some(serde_json::from_value(record).unwrap())
     }
 
-    /// All transitions' records, oldest first. There is exactly one an epoch, none is missing, and each
-    /// goes on where the one before ended.
+    /// Returns the records of all transitions, oldest first. Fails unless each epoch has exactly one record, which
+    /// begins at the level where the previous one ended.
     pub async fn history(&self) -> Vec<TransitionRecord> {
         let scan = self
             .dynamodb()
@@ -244,7 +244,7 @@ impl System {
         self.history().await.last().map_or(0, |record| record.epoch)
     }
 
-    /// Waits for a transition, and gives its record.
+    /// Waits for the transition of an epoch, and returns its record.
     pub async fn transition(&self, epoch: u64) -> TransitionRecord {
         eventually(&format!("the transition of epoch {epoch}"), async || self.watch().record(epoch).await.unwrap())
             .await
@@ -254,7 +254,7 @@ impl System {
         aws_sdk_sqs::Client::new(self.stack.sdk())
     }
 
-    /// How soon a message comes back: all that differs from the deployed queue.
+    /// Sets the time in seconds after which the queue delivers a message again; the other settings stay as deployed.
     pub async fn messages_come_back_after(&self, seconds: u32) {
         self.queues()
             .set_queue_attributes()
@@ -270,7 +270,7 @@ impl System {
         self.queues().send_message().queue_url(queue).message_body(body).send().await.unwrap();
     }
 
-    /// The messages of a queue, those that are being worked on too.
+    /// Returns the number of messages in a queue, including those that are being processed.
     async fn messages_in(&self, queue: &str) -> usize {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,
@@ -286,17 +286,17 @@ impl System {
         self.messages_in("DeadLetterQueueUrl").await
     }
 
-    /// Waits until every message is dealt with.
+    /// Waits until the alarm queue has no messages, including those that are being processed.
     pub async fn queue_is_empty(&self) {
         eventually("an empty queue", async || (self.messages_in("AlarmQueueUrl").await == 0).then_some(())).await;
     }
 
-    /// Everything that was ever recorded of a metric of this deployment's alarm processor.
+    /// Returns the sum of a metric of this deployment's alarm processor over its whole life.
     pub async fn processor_sum(&self, name: &str) -> f64 {
         self.sum("CircuitBreaker/AlarmProcessor", name, &[]).await
     }
 
-    /// Everything that was ever recorded of a metric.
+    /// Returns the sum of a metric of this deployment over its whole life.
     pub async fn sum(&self, namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> f64 {
         let all = [("Deployment", self.deployment.name.as_str())].into_iter().chain(dimensions.iter().copied());
         let dimensions = all.map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect();
@@ -314,10 +314,10 @@ impl System {
         answer.metric_data_results()[0].values().iter().sum()
     }
 
-    /// Sends failing requests until an alarm is on and the rule behind it holds, and no more.
+    /// Sends failing requests until a level alarm is on and enough calls have failed for its rule.
     pub async fn fail_until_an_alarm(&self) {
-        // An alarm counts what happened in its period before the evidence begins, evidence does not: the alarm
-        // would go off, be evaluated too early, and not go off again.
+        // The alarm's first period may contain failures from before the evidence begins. The alarm would then go off
+        // before there is enough evidence, and not go off again.
         let since = self.watch().state().await.unwrap().evidence_since.as_second();
         eventually("a period of the alarms that counts whole", async || {
             let period = Timestamp::now().as_second() / ALARM_PERIOD_SECONDS * ALARM_PERIOD_SECONDS;
@@ -333,7 +333,7 @@ impl System {
         .await;
     }
 
-    /// Waits until no level alarm is on: one that is on already does not go off again.
+    /// Waits until no level alarm is on, because an alarm that is already on does not go off again.
     pub async fn level_alarms_are_off(&self) {
         eventually("the level alarms' end", async || (!self.level_alarm_is_on()).then_some(())).await;
     }
@@ -367,7 +367,7 @@ pub async fn execute_on(stack: &LocalStack, deployment: &Deployment, name: Optio
     }
 }
 
-/// An operator's command.
+/// Returns an operator's command that forces `level`.
 pub fn force_to(level: u8) -> Value {
     json!({"trigger": "force", "targetLevel": level, "reason": "a test", "requestedBy": "an operator"})
 }
@@ -380,7 +380,7 @@ pub fn with(mut command: Value, more: Value) -> Value {
     command
 }
 
-/// The message of an alarm whose name has this part, in CloudWatch's own form, about a change so long ago.
+/// Returns the message of the alarm whose name contains `part`, in CloudWatch's format, about a change in the past.
 pub fn alarm_message(system: &System, part: &str, minutes_ago: i64) -> String {
     let mut alarms = system.stack.alarms().into_iter();
     let alarm = alarms.find(|alarm| alarm.name.contains(part)).unwrap().definition;

@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::System;
 
 impl System {
-    /// Deletes the schedule, so that nothing but alarms and operators starts the state machine.
+    /// Deletes the schedule, so that only alarms and operators start the state machine.
     pub async fn without_schedule(&self) {
-        // The server tells services apart by what a signature says it is for.
+        // The server distinguishes the AWS services by the service name in the signature.
         let signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/scheduler/aws4_request, \
                       SignedHeaders=host, Signature=none";
         let schedules = async |method: reqwest::Method, path: &str| {

@@ -56,7 +56,7 @@ fn check(records: Vec<Item>) -> Result<Answer, TestCaseError> {
             repairs(known)?;
             return Ok(Answer::Taken);
         }
-        Err(problem) => prop_assert!(problem.0.contains('`'), "no attribute is named: {problem}"),
+        Err(problem) => prop_assert!(problem.to_string().contains('`'), "no attribute is named: {problem}"),
     }
     Ok(Answer::Refused)
 }

@@ -173,7 +173,7 @@ impl Run {
                 }
                 "${WriteStateFunctionArn}" => serde_json::from_value::<StateWrite>(payload)
                     .map_err(|error| error.to_string())
-                    .and_then(|write| write.check()),
+                    .and_then(|write| write.check().map_err(|error| error.to_string())),
                 "${EmitMetricsFunctionArn}" => {
                     serde_json::from_value::<MetricsInput>(payload).map(|_| ()).map_err(|error| error.to_string())
                 }

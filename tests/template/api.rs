@@ -1,14 +1,16 @@
 //! The API: who may call it, how often, and what is written about it.
 
 use serde_json::json;
+use stacks::Role;
 
 use crate::Template;
+use crate::stacks::stack;
 
 #[tokio::test]
 async fn both_routes_are_closed_by_default_and_can_differ() {
     let template = Template::plain().await;
     let routes = template.of_type("AWS::ApiGatewayV2::Route");
-    assert_eq!(routes.len(), 2);
+    assert_eq!(routes.len(), 3);
     for (name, parameter) in [("ApiRoute", "ApiAuthorization"), ("StatusRoute", "StatusAuthorization")] {
         assert_eq!(routes[name]["Properties"]["AuthorizationType"], json!({"Ref": parameter}));
         let parameter = template.section("Parameters")[parameter];
@@ -56,5 +58,38 @@ async fn the_gateway_may_call_the_controller_through_the_routes_alone() {
         })
         .collect();
     sources.sort_unstable();
-    assert!(sources[0].ends_with("${Api}/*/$default") && sources[1].ends_with("${Api}/*/GET/circuit-breaker"));
+    let routes = ["${Api}/*/$default", "${Api}/*/GET/circuit-breaker", "${Api}/*/OPTIONS/*"];
+    assert!(sources.len() == 3 && sources.iter().zip(routes).all(|(source, route)| source.ends_with(route)));
+}
+
+const CORS: &str = "[api.cors]\norigins = [\"https://www.bank.example\", \"https://m.bank.example\"]\nmethods = [\"GET\"]\n\
+                    headers = [\"authorization\"]\nexpose_headers = [\"x-routed-to\"]\nmax_age_seconds = 60\n\
+                    credentials = true\n";
+
+#[tokio::test]
+async fn cors_is_off_without_origins_and_as_the_file_says() {
+    let template = Template::plain().await;
+    assert_eq!(stack("", Role::Main).parameters["Cors"], "");
+    let cors = &stack(CORS, Role::Main).parameters["Cors"];
+    assert_eq!(cors, "https://www.bank.example,https://m.bank.example|GET|authorization|x-routed-to|60|true");
+    assert_eq!(template.section("Conditions")["HasCors"], &json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "Cors"}, ""]}]}));
+    let configuration = &template.resource("Api")["Properties"]["CorsConfiguration"]["Fn::If"];
+    assert_eq!((&configuration[0], &configuration[2]), (&json!("HasCors"), &json!({"Ref": "AWS::NoValue"})));
+    let part = |place: u8| json!({"Fn::Select": [place, {"Fn::Split": ["|", {"Ref": "Cors"}]}]});
+    let list = |place: u8| json!({"Fn::Split": [",", part(place)]});
+    let expected = json!({
+        "AllowOrigins": list(0), "AllowMethods": list(1), "AllowHeaders": list(2), "ExposeHeaders": list(3),
+        "MaxAge": part(4), "AllowCredentials": part(5),
+    });
+    assert_eq!(configuration[1], expected);
+}
+
+/// The route `$default` would ask a preflight for credentials, which browsers do not send with it.
+#[tokio::test]
+async fn preflights_need_no_credentials_and_exist_with_cors_alone() {
+    let template = Template::plain().await;
+    let route = template.resource("PreflightRoute");
+    assert_eq!((&route["Condition"], &route["Properties"]["AuthorizationType"]), (&json!("HasCors"), &json!("NONE")));
+    assert_eq!(route["Properties"]["RouteKey"], "OPTIONS /{proxy+}");
+    assert_eq!(template.resource("PreflightPermission")["Condition"], "HasCors");
 }

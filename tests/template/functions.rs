@@ -192,17 +192,23 @@ async fn a_service_of_ones_own_takes_the_place_of_the_sample() {
 #[tokio::test]
 async fn nothing_is_reserved_or_capped_at_zero() {
     let template = Template::plain().await;
+    let limit = |place: u8| json!({"Fn::Select": [place, {"Ref": "ConcurrencyLimits"}]});
     for stem in ["AlarmProcessor", "EvaluateThresholds", "WriteState", "EmitMetrics"] {
         assert_eq!(
             template.resource(&format!("{stem}Function"))["Properties"]["ReservedConcurrentExecutions"],
-            json!({"Fn::If": ["ReservesControlPlane", {"Ref": "ControlPlaneReservedConcurrency"}, {"Ref": "AWS::NoValue"}]})
+            json!({"Fn::If": ["ReservesControlPlane", limit(0), {"Ref": "AWS::NoValue"}]})
         );
     }
-    for (stem, _) in SERVICES {
+    for (place, (stem, _)) in (1..).zip(SERVICES) {
         assert_eq!(
             template.resource(&format!("{stem}Function"))["Properties"]["ReservedConcurrentExecutions"],
-            json!({"Fn::If": [format!("Has{stem}Limit"), {"Ref": format!("{stem}ConcurrencyLimit")}, {"Ref": "AWS::NoValue"}]})
+            json!({"Fn::If": [format!("Has{stem}Limit"), limit(place), {"Ref": "AWS::NoValue"}]})
         );
+    }
+    let conditions = template.section("Conditions");
+    let set = ["ReservesControlPlane", "HasFullServiceLimit", "HasDegradedServiceLimit", "HasMaintenanceServiceLimit"];
+    for (place, name) in (0..).zip(set) {
+        assert_eq!(conditions[name], &json!({"Fn::Not": [{"Fn::Equals": [limit(place), "0"]}]}), "{name}");
     }
 }
 

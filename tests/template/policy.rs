@@ -26,7 +26,7 @@ fn everything_else() -> String {
     let numbers: Vec<String> = policy_numbers().iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
     words
         + &numbers.concat()
-        + "[request_path]\nservice_timeout_milliseconds = 4001\nfull_timeout_milliseconds = 4002\n\
+        + "[api]\nbase_path = \"/bank\"\n[request_path]\nservice_timeout_milliseconds = 4001\nfull_timeout_milliseconds = 4002\n\
             degraded_timeout_milliseconds = 4003\nmaintenance_timeout_milliseconds = 4004\nread_timeout_milliseconds = 4005\n\
             fallback = false\ntoo_many_requests_fail = true\n\
             fallback_level = 2\nstate_cache_milliseconds = 1001\n[samples]\nfault_injection = true\n\

@@ -102,6 +102,9 @@ async fn each_function_has_the_code_at_its_place_in_the_list() {
     );
 }
 
+/// Switches CORS on.
+const ORIGINS: &str = "api.cors.origins = [\"https://www.bank.example\"]";
+
 /// Another value of a setting, with what it needs beside it.
 fn another(key: &str, value: &Value) -> String {
     match (key, value) {
@@ -113,6 +116,14 @@ fn another(key: &str, value: &Value) -> String {
             format!(
                 "api = {{ authorization = \"JWT\", jwt_issuer = \"https://{issuer}\", jwt_audience = [\"{audience}\"] }}"
             )
+        }
+        ("api.base_path", _) => format!("{key} = \"/bank\""),
+        ("api.cors.origins", _) => ORIGINS.to_owned(),
+        ("api.cors.methods" | "api.cors.headers" | "api.cors.expose_headers", _) => {
+            format!("{ORIGINS}\n{key} = [\"*\"]")
+        }
+        ("api.cors.credentials" | "api.cors.max_age_seconds", _) => {
+            format!("{ORIGINS}\n{key} = {}", if key.ends_with("credentials") { "true" } else { "60" })
         }
         ("limits.vpc_subnet_ids", _) => {
             "limits = { vpc_subnet_ids = [\"2\"], vpc_security_group_ids = [\"1\"] }".to_owned()
@@ -137,8 +148,10 @@ fn another(key: &str, value: &Value) -> String {
         ("alerts.runbook_url", _) => format!("{key} = \"https://bank.example\""),
         (key, _) => {
             let node = key.split('.').fold(deployment_file::schema(), |node, name| &node["properties"][name]);
-            let words = node["enum"].as_array().unwrap_or_else(|| panic!("{key} is no word: {node}"));
-            format!("{key} = {}", words.iter().find(|word| *word != value).unwrap())
+            let described = node["oneOf"].as_array().into_iter().flatten().map(|word| &word["const"]);
+            let mut words = described.chain(node["enum"].as_array().into_iter().flatten());
+            let word = words.find(|word| *word != value).unwrap_or_else(|| panic!("{key} is no word: {node}"));
+            format!("{key} = {word}")
         }
     }
 }
@@ -154,13 +167,14 @@ fn every_setting_changes_a_stack() {
             .map(|stack| (stack.template, stack.parameters))
             .collect::<Vec<_>>()
     };
-    let usual = contents("");
+    let (usual, with_cors) = (contents(""), contents(ORIGINS));
     // They say where the deployment belongs, and the command refuses another place.
     let places = ["deployment.account", "deployment.region"];
     let settings = effective("").settings;
     for setting in settings.iter().filter(|setting| !places.contains(&setting.key.as_str())) {
         let text = another(&setting.key, &setting.value);
-        assert_ne!(contents(&text), usual, "{text}");
+        let usual = if text.starts_with(ORIGINS) && text != ORIGINS { &with_cors } else { &usual };
+        assert_ne!(&contents(&text), usual, "{text}");
     }
 }
 

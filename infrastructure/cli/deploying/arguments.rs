@@ -103,6 +103,8 @@ impl Target {
         };
         if text.is_none() {
             say(format!("There is no file {place}: every setting has its default."));
+        } else if self.file.is_none() && Path::new(&place).is_absolute() {
+            say(format!("The command was started outside of the project's folder. It reads {place}."));
         }
         let mut overrides = Vec::new();
         let mut replace = |key: &str, value: Option<&str>| {

@@ -1,12 +1,12 @@
-//! Arguments as people type them.
+//! Parsers of the arguments that operators type.
 
 use std::ffi::OsString;
 
 use breaker::{HOLD_MINUTES, Level};
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
-/// A text that says something, in UTF-8. An empty one is a variable that was not set.
+/// Returns the parser of a text in UTF-8. It refuses an empty text, which usually is a variable that was not set.
 pub fn text() -> impl TypedValueParser<Value = String> {
     OsStringValueParser::new().try_map(|value: OsString| match value.into_string() {
         Ok(text) if text.is_empty() => Err("it is empty".to_owned()),
@@ -15,13 +15,13 @@ pub fn text() -> impl TypedValueParser<Value = String> {
     })
 }
 
-/// A level.
+/// Parses a level.
 pub fn level(text: &str) -> Result<Level, String> {
     let refused = || "use 1 (full), 2 (degraded) or 3 (maintenance)".to_owned();
     text.parse::<u8>().ok().and_then(|number| Level::try_from(number).ok()).ok_or_else(refused)
 }
 
-/// How long a hold lasts, in minutes.
+/// Parses the duration of a hold, in minutes.
 pub fn hold(text: &str) -> Result<u32, String> {
     let duration = duration(text, "30m, 2h or 1h30m")?;
     let minutes = u32::try_from(duration.as_mins()).ok();
@@ -32,17 +32,19 @@ pub fn hold(text: &str) -> Result<u32, String> {
     })
 }
 
-/// How long to wait.
+/// Parses the time to wait.
 pub fn wait(text: &str) -> Result<std::time::Duration, String> {
     let duration = duration(text, "60s or 2m")?;
     duration.try_into().map_err(|_| "it is negative: use a time such as 60s or 2m".to_owned())
 }
 
+/// Parses a duration with its unit. A day is 24 hours.
 fn duration(text: &str, such_as: &str) -> Result<SignedDuration, String> {
-    text.parse().map_err(|_| format!("use a time with its unit, such as {such_as}"))
+    let span = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+    span.map_err(|_| format!("use a time with its unit, such as {such_as}"))
 }
 
-/// A time of the past: so long ago, or a time stamp.
+/// Parses a time in the past: a duration before now, or a time stamp.
 pub fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
@@ -85,8 +87,10 @@ mod tests {
     #[test]
     fn a_time_of_the_past_is_a_time_stamp_or_so_long_ago() {
         assert_eq!(since("2026-09-10T14:00:00Z"), Ok("2026-09-10T14:00:00Z".parse().unwrap()));
-        let age = Timestamp::now().duration_since(since("2h").unwrap()).as_secs();
-        assert!((7_190..7_210).contains(&age), "{age}");
+        for (typed, seconds) in [("2h", 7_200), ("3d", 259_200)] {
+            let age = Timestamp::now().duration_since(since(typed).unwrap()).as_secs();
+            assert!((seconds - 10..seconds + 10).contains(&age), "{typed}: {age}");
+        }
         assert!(since("yesterday").is_err());
     }
 }

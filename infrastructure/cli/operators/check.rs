@@ -1,4 +1,4 @@
-//! `breaker check`.
+//! The command `breaker check`.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -13,15 +13,15 @@ use operate::terminal::{Line, json};
 use super::arguments::wait;
 use super::{Connected, Target, end, style_of, write};
 
-/// Tries the deployed system: requests, executions, alarms, metrics and notifications; fails if one does not work
+/// Tests the deployed system: requests, executions, alarms, metrics and notifications; fails if one does not work
 ///
-/// Takes up to some minutes. It sets one level alarm to ALARM and back, which starts an evaluation and nothing else.
+/// Takes up to some minutes. It sets one level alarm to ALARM and back, whose only effect is an evaluation.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Waits so long for each thing that is to arrive
+    /// Maximum time to wait for each expected result
     #[arg(long, value_name = "TIME", value_parser = wait, default_value = "2m")]
     wait: Duration,
-    /// Prints the report as JSON, once all is tried
+    /// Prints the report as JSON at the end
     #[arg(long)]
     json: bool,
     #[command(flatten)]

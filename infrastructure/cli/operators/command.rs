@@ -1,4 +1,4 @@
-//! `breaker look`, `breaker force`, `breaker release`.
+//! The commands `breaker look`, `breaker force` and `breaker release`.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use operate::terminal::Line;
 use super::arguments::{hold, level, text, wait};
 use super::{Connected, Target, end, show, style_of};
 
-/// Tells what an evaluation would decide now, and why; changes nothing
+/// Shows what an evaluation would decide now, and the reason; changes nothing
 #[derive(Debug, Args)]
 pub struct LookArgs {
     #[command(flatten)]
@@ -27,32 +27,32 @@ pub struct LookArgs {
     json: bool,
 }
 
-// What a force and a release have in common.
+// Arguments that `force` and `release` share.
 #[derive(Debug, Args)]
 struct Common {
-    /// Why: 1 to 500 characters, kept in the records
+    /// Reason of the command, 1 to 500 characters, kept in its record
     #[arg(long, value_name = "TEXT", value_parser = text())]
     reason: String,
-    /// Who; without it the identity of the credentials
+    /// Name of the requester. Default: the identity of the credentials
     #[arg(long, value_name = "NAME", value_parser = text())]
     requested_by: Option<String>,
-    /// Refuses the command if the level has moved since you looked
+    /// Epoch that you saw. Refuses the command if the level has moved since
     #[arg(long, value_name = "NUMBER")]
     expected_epoch: Option<u64>,
-    /// The hold that the command may end: the execution that set it, none, or any. Without it, the one that is in
-    /// force when the command begins. Deployments that do not know expectedHold need any
+    /// Hold that the command may end: the execution that set the hold, none, or any. Default: the hold that is in force
+    /// when the command begins. A deployment whose release does not support expectedHold needs any
     #[arg(long, value_name = "EXECUTION", value_parser = text())]
     expected_hold: Option<String>,
-    /// Only tells what would happen
+    /// Only shows what would happen
     #[arg(long)]
     dry_run: bool,
-    /// Asks nothing: for scripts
+    /// Does not ask for confirmation, for scripts
     #[arg(long)]
     yes: bool,
-    /// How long to wait for the command's record
+    /// Maximum time to wait for the command's record
     #[arg(long, value_name = "TIME", value_parser = wait, default_value = "60s")]
     wait: Duration,
-    /// Prints what became of the command as JSON
+    /// Prints the result of the command as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -68,10 +68,10 @@ pub struct ForceArgs {
     /// 1 (full), 2 (degraded) or 3 (maintenance)
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     level: Level,
-    /// Keeps automation off the level for so long, 1m to 72h; without it any hold ends
+    /// Time for which automation must not move the level, 1m to 72h. Without it, the command ends any hold
     #[arg(long, value_name = "TIME", value_parser = hold)]
     hold: Option<u32>,
-    /// Continues after the newest record if the state is lost or unreadable
+    /// Continues after the newest record if the state is missing or corrupt
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub struct ReleaseArgs {
     common: Common,
 }
 
-/// Looks.
+/// Runs `breaker look`.
 pub async fn look(args: LookArgs) -> ExitCode {
     let result = async { carry_out(&args.target.connect().await?, &Orders::look(), args.json).await };
     end(result.await, args.json)
@@ -155,7 +155,7 @@ async fn carry_out(connected: &Connected, orders: &Orders, as_json: bool) -> Res
     Ok(report.exit())
 }
 
-/// The operator at the terminal. Questions go to the standard error, so that the answer alone is in the output.
+/// The operator at the terminal. Questions go to the standard error, so that the output contains only the result.
 struct Terminal;
 
 impl Confirm for Terminal {

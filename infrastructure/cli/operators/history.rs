@@ -1,4 +1,4 @@
-//! `breaker history`.
+//! The command `breaker history`.
 
 use std::process::ExitCode;
 
@@ -14,20 +14,20 @@ use super::{Connected, Target, end, show};
 
 /// Shows the records of transitions and commands, newest first
 ///
-/// They come from the table's index by time, in which a record appears some moments after its write. Records that releases
-/// before that index wrote are found by --epoch.
+/// Reads the table's index by time, in which a record appears some moments after its write. Use --epoch for records of
+/// releases from before the index.
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
-    /// Nothing older: so long ago (2h), or a time (2026-09-10T14:00:00Z)
+    /// Oldest time to show: a duration before now (2h), or a time (2026-09-10T14:00:00Z)
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
-    /// Only what happened in this epoch
+    /// Shows only the records of this epoch
     #[arg(long, value_name = "NUMBER")]
     epoch: Option<u64>,
-    /// At most so many entries
+    /// Maximum number of entries
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     count: usize,
-    /// Looks each command up in CloudTrail: who really started it? Needs cloudtrail:LookupEvents, two calls a second
+    /// Looks up in CloudTrail who really started each command. Needs cloudtrail:LookupEvents, two calls per second
     #[arg(long)]
     verify: bool,
     /// Prints the records as JSON

@@ -1,4 +1,4 @@
-//! The operators' commands: which deployment, what is shown, and how the command ends.
+//! The operators' commands: they find the deployment, show a report, and set the exit status.
 
 #![expect(clippy::doc_markdown, reason = "most doc comments here are help texts, which have no markdown")]
 
@@ -25,33 +25,33 @@ pub use command::{ForceArgs, LookArgs, ReleaseArgs, force, look, release};
 pub use history::{HistoryArgs, history};
 pub use status::{StatusArgs, status};
 
-// Which deployment, and as whom. Credentials come from the SDK's whole default chain: variables, profiles, SSO,
-// assumed roles, web identities, processes, containers and instances. No doc comment: it would become the help of each
-// command that these arguments are part of.
+// The deployment and the credentials. Credentials come from the SDK's whole default chain: variables, profiles, SSO,
+// assumed roles, web identities, processes, containers and instances. This is not a doc comment, because clap would
+// show it in the help of each command that has these arguments.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which deployment")]
 pub struct Target {
-    /// The deployment's environment, for example prod; always needed, or --stack-name
+    /// The deployment's environment, for example prod. Required unless --stack-name is given
     #[arg(long, value_name = "NAME", value_parser = text(), required_unless_present = "stack_name")]
     environment: Option<String>,
     /// The deployment's project
     #[arg(long, value_name = "NAME", value_parser = text(), default_value = "bank-circuit-breaker")]
     project_name: String,
-    /// Its CloudFormation stack, if that is not {project}-{environment}
+    /// The deployment's CloudFormation stack, if it is not {project}-{environment}
     #[arg(long, value_name = "NAME", value_parser = text())]
     stack_name: Option<String>,
-    /// AWS region, if not that of AWS_REGION or of the profile
+    /// AWS region, if it is not that of AWS_REGION or of the profile
     #[arg(long, value_name = "NAME", value_parser = text())]
     region: Option<String>,
-    /// A profile of your AWS configuration
+    /// Profile of your AWS configuration
     #[arg(long, value_name = "NAME", value_parser = text())]
     profile: Option<String>,
-    /// Another AWS, such as a local one, if not that of AWS_ENDPOINT_URL
+    /// Address of another AWS, such as a local one, if it is not that of AWS_ENDPOINT_URL
     #[arg(long, value_name = "URL", value_parser = text())]
     endpoint_url: Option<String>,
 }
 
-/// A deployment that was found, with what its clients need.
+/// A deployment that was found, with the configuration for its clients.
 struct Connected {
     config: aws_config::SdkConfig,
     account: Account,
@@ -78,12 +78,12 @@ impl Target {
     }
 }
 
-/// How an output is written.
+/// Returns the style of an output.
 pub fn style_of(is_terminal: bool) -> Style {
     Style::new(is_terminal, |name| std::env::var_os(name))
 }
 
-/// Writes to the standard output. A reader that has gone is no failure of the command.
+/// Writes to the standard output. It is no error if the reader has closed it.
 pub fn write(text: &str) {
     let mut output = io::stdout().lock();
     if let Err(error) = output.write_all(text.as_bytes()).and_then(|()| output.flush())
@@ -102,13 +102,13 @@ fn show(report: &impl Serialize, as_json: bool, lines: impl FnOnce() -> Vec<Line
     }
 }
 
-/// What `--json` shows of a command that could not be begun.
+/// The output of `--json` if a command fails before it begins.
 #[derive(Serialize)]
 struct Problem<'a> {
     problem: &'a str,
 }
 
-/// Ends a command: says what went wrong, if anything did.
+/// Ends a command: prints the error, if there is one, and returns the exit status.
 pub fn end(result: Result<Exit, Failure>, as_json: bool) -> ExitCode {
     let failure = match result {
         Ok(exit) => return exit.into(),
@@ -117,7 +117,7 @@ pub fn end(result: Result<Exit, Failure>, as_json: bool) -> ExitCode {
     if as_json {
         write(&(json(&Problem { problem: &failure.sentence }, true) + "\n"));
     }
-    // A list of mistakes has a line for each; within a line no control character reaches the terminal.
+    // Split into lines first: each mistake has its own line, and control characters within a line are escaped.
     let mut sentences = failure.sentence.lines();
     let first = Line::toned(Tone::Bad, "error").and(Tone::Plain, format!(": {}", sentences.next().unwrap_or_default()));
     let lines: Vec<_> = std::iter::once(first).chain(sentences.map(Line::from)).collect();

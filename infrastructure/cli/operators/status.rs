@@ -1,4 +1,4 @@
-//! `breaker status`.
+//! The command `breaker status`.
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -17,22 +17,23 @@ use operate::terminal::json;
 use super::arguments::{text, wait};
 use super::{Connected, Target, end, show, style_of, write};
 
-/// Shows level, hold, rules with their evidence, what the controllers see, alarms, newest transitions
+/// Shows the level, the hold, the rules with their evidence, the controllers' view, alarms and newest transitions
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Refreshes in place, each so long
+    /// Refreshes the status in place at this interval
     #[arg(long, value_name = "TIME", value_parser = wait, num_args = 0..=1, default_missing_value = "5s", conflicts_with_all = ["open", "output"])]
     watch: Option<Duration>,
-    /// Fetches the status page with a signature and opens it: where the API asks for signatures no browser can load it
+    /// Fetches the status page with a signature and opens it, because a browser cannot sign the request that the API
+    /// requires
     #[arg(long)]
     open: bool,
-    /// Fetches the status page with a signature and writes it there, without opening it
+    /// Fetches the status page with a signature and writes it to this file, without opening it
     #[arg(long, value_name = "FILE", conflicts_with = "open")]
     output: Option<PathBuf>,
-    /// The API's address for --open and --output, if it is not the stack's output ApiUrl
+    /// Address of the API for --open and --output, if it is not the stack's output ApiUrl
     #[arg(long, value_name = "URL", value_parser = text())]
     api_url: Option<String>,
-    /// Prints the status as JSON; with --watch one object a line
+    /// Prints the status as JSON. With --watch, one object per line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -70,7 +71,7 @@ async fn shown(args: &StatusArgs) -> Result<Exit, Failure> {
     }
 }
 
-/// Draws the status over the one before, line by line, so that nothing flickers.
+/// Redraws the status in place, line by line, so that the terminal does not flicker.
 fn refresh(report: &StatusReport, as_json: bool) {
     let is_terminal = io::stdout().is_terminal();
     if as_json {
@@ -93,7 +94,7 @@ async fn opened(args: &StatusArgs) -> Result<Exit, Failure> {
         if config.endpoint_url().is_some() {
             return Err(Failure {
                 exit: Exit::Usage,
-                sentence: "the API of another AWS has another address: give --api-url".to_owned(),
+                sentence: "the output ApiUrl is not valid for an endpoint other than AWS: give --api-url".to_owned(),
             });
         }
         let api = deployment.output("ApiUrl")?.to_owned();

@@ -1,4 +1,4 @@
-//! The stand-in's ports on the AWS SDK.
+//! Implements the stand-in's ports with the AWS SDK.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,19 +17,19 @@ use crate::series::{Datapoint, Metric, Readings, SeriesKey, Statistic};
 use crate::watch::{AlarmService, Described, Known, MetricSource, Notice, Publisher};
 use crate::watched::{MetricMath, Watched};
 
-/// The most events of one `FilterLogEvents` answer.
+/// Maximum number of events in one `FilterLogEvents` answer.
 const EVENTS: usize = 10_000;
 
-/// Newest changes of an alarm's state that are read: between two looks there are at most a few.
+/// Number of an alarm's newest state changes that are read. Between two passes there are at most a few.
 const CHANGES: i32 = 10;
 
-/// The most queries that one `GetMetricData` takes.
+/// Maximum number of queries in one `GetMetricData` call.
 const QUERIES: usize = 500;
 
-/// Only such lines can hold embedded metrics; the others need not travel.
+/// Filter for the log lines that can contain embedded metrics; the server does not send the others.
 const EMBEDDED: &str = "CloudWatchMetrics";
 
-/// The server.
+/// The clients of the local AWS.
 #[derive(Clone, Debug)]
 pub(crate) struct Aws {
     metrics: aws_sdk_cloudwatch::Client,
@@ -47,8 +47,8 @@ impl Aws {
     }
 }
 
-/// What the service said, without request ids, so that the same error reads the same; else the
-/// whole chain of causes.
+/// Returns the service's code and message without request ids, so that equal errors have equal texts. If the service
+/// did not answer, returns the whole chain of causes.
 fn told<E: std::error::Error + ProvideErrorMetadata>(call: &str, error: &E) -> anyhow::Error {
     match (error.code(), error.message()) {
         (Some(code), message) => anyhow!("{call}: {code}: {}", message.unwrap_or("no message")),
@@ -89,8 +89,8 @@ impl LogSource for Aws {
             if token.is_some() {
                 continue;
             }
-            // The local server cuts a long answer off without a token: go on from its last
-            // millisecond, whose events come again.
+            // The local server truncates a long answer without a token. Read on from its last millisecond, whose
+            // events are then read twice.
             let last = events.last().map(|event| event.at).filter(|last| *last > from);
             match last.filter(|_| page.events.as_ref().is_some_and(|page| page.len() >= EVENTS)) {
                 Some(last) => {
@@ -176,12 +176,12 @@ fn state(value: &cw::StateValue) -> AlarmState {
 fn described(alarm: &cw::MetricAlarm) -> Option<Described> {
     let name = alarm.alarm_name()?.to_owned();
     let watched = if alarm.metric_name().is_some_and(|name| !name.is_empty()) {
-        series(alarm).map(Watched::Metric).context("its statistic is not known here")
+        series(alarm).map(Watched::Metric).context("the stand-in does not support its statistic")
     } else {
         math(alarm).map(Watched::Math)
     };
     let known = watched.and_then(|watched| {
-        let unknown = "its definition has a member that the stand-in does not know";
+        let unknown = "its definition has a property that the stand-in does not support";
         let definition = definition(alarm, watched).context(unknown)?;
         let shown = alarm.state_value().context("it has no state")?;
         let reason = alarm.state_reason().unwrap_or_default().to_owned();
@@ -193,7 +193,7 @@ fn described(alarm: &cw::MetricAlarm) -> Option<Described> {
     })
 }
 
-/// The series of an alarm on one metric.
+/// Returns the series of an alarm on one metric.
 fn series(alarm: &cw::MetricAlarm) -> Option<SeriesKey> {
     if alarm.extended_statistic().is_some_and(|name| !name.is_empty()) {
         return None;
@@ -205,7 +205,7 @@ fn series(alarm: &cw::MetricAlarm) -> Option<SeriesKey> {
     })
 }
 
-/// The expression of a math alarm, with the series that it reads.
+/// Returns the expression of a math alarm, with the series that it reads.
 fn math(alarm: &cw::MetricAlarm) -> Result<MetricMath> {
     let (mut watched, mut operands) = (None, BTreeMap::new());
     for query in alarm.metrics() {
@@ -213,10 +213,10 @@ fn math(alarm: &cw::MetricAlarm) -> Result<MetricMath> {
         match (query.expression(), query.metric_stat()) {
             (Some(text), None) if watched.is_none() => watched = Some((id, text)),
             (None, Some(stat)) => {
-                let operand = operand(stat).with_context(|| format!("{id} is not understood"))?;
+                let operand = operand(stat).with_context(|| format!("the stand-in does not support the query {id}"))?;
                 operands.insert(id.to_owned(), operand);
             }
-            _ => bail!("{id}: only one expression and metrics are known here"),
+            _ => bail!("{id}: the stand-in supports exactly one expression besides the metrics"),
         }
     }
     let (id, text) = watched.context("it has no expression")?;
@@ -298,14 +298,14 @@ impl MetricSource for Aws {
                     .get_metric_data()
                     .set_metric_data_queries(Some(queries.clone()))
                     .start_time(date_time(from))
-                    // The end is exclusive, and what was measured in this very millisecond counts.
+                    // The end is exclusive; the extra second includes values measured in the current one.
                     .end_time(DateTime::from_secs(to.as_second() + 1))
                     .set_next_token(token);
                 let page = call.send().await.map_err(|error| told("GetMetricData", &error))?;
                 for result in page.metric_data_results() {
                     let key = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
                     let key =
-                        key.and_then(|n| chunk.get(n)).context("GetMetricData answered a query that was not put")?;
+                        key.and_then(|n| chunk.get(n)).context("GetMetricData answered a query that was not sent")?;
                     let times = result.timestamps().iter().filter_map(timestamp);
                     let points = times.zip(result.values()).map(|(at, value)| Datapoint { at, value: *value });
                     readings.entry(key.clone()).or_insert_with(Vec::new).extend(points);

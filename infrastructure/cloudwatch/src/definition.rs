@@ -1,4 +1,4 @@
-//! An alarm as it was deployed, and the states that it can have.
+//! The deployed definition of an alarm, and the states of an alarm.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use jiff::Timestamp;
 
 use crate::watched::Watched;
 
-/// How a datapoint is compared with the threshold.
+/// The comparison of a datapoint with the threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// Breaching from the threshold upwards.
+    /// A value at or above the threshold breaches.
     GreaterThanOrEqualToThreshold,
-    /// Breaching above the threshold.
+    /// A value above the threshold breaches.
     GreaterThanThreshold,
-    /// Breaching from the threshold downwards.
+    /// A value at or below the threshold breaches.
     LessThanOrEqualToThreshold,
-    /// Breaching below the threshold.
+    /// A value below the threshold breaches.
     LessThanThreshold,
 }
 
 impl Comparison {
-    /// Whether this value is on the wrong side of the threshold.
+    /// Whether this value breaches the threshold.
     #[must_use]
     pub fn breaches(self, value: f64, threshold: f64) -> bool {
         match self {
@@ -31,7 +31,7 @@ impl Comparison {
         }
     }
 
-    /// The API's name.
+    /// Returns the name in the API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -52,22 +52,22 @@ impl Comparison {
     }
 }
 
-/// What a period without data counts as.
+/// How a period without data is treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingData {
-    /// As nothing; with no data at all the alarm has insufficient data.
+    /// The period counts as neither; an alarm without any data changes to `INSUFFICIENT_DATA`.
     #[default]
     Missing,
-    /// As a breach.
+    /// The period counts as a breach.
     Breaching,
-    /// As no breach.
+    /// The period counts as a value within the threshold.
     NotBreaching,
-    /// As a reason to stay in the present state.
+    /// The alarm keeps its state.
     Ignore,
 }
 
 impl MissingData {
-    /// The API's name.
+    /// Returns the name in the API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -79,21 +79,21 @@ impl MissingData {
     }
 }
 
-/// Who is told of which state.
+/// The actions of an alarm: the ARNs that are notified of each state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actions {
-    /// Whether the alarm's actions are on.
+    /// Whether the alarm's actions are enabled.
     pub enabled: bool,
-    /// ARNs told of ALARM.
+    /// ARNs that are notified of ALARM.
     pub alarm: Vec<String>,
-    /// ARNs told of OK.
+    /// ARNs that are notified of OK.
     pub ok: Vec<String>,
-    /// ARNs told of `INSUFFICIENT_DATA`.
+    /// ARNs that are notified of `INSUFFICIENT_DATA`.
     pub insufficient_data: Vec<String>,
 }
 
 impl Actions {
-    /// The ARNs that this state concerns, whether or not actions are enabled.
+    /// Returns the ARNs for this state, whether or not actions are enabled.
     #[must_use]
     pub fn of(&self, state: AlarmState) -> &[String] {
         match state {
@@ -104,35 +104,35 @@ impl Actions {
     }
 }
 
-/// An alarm, as it was deployed.
+/// The deployed definition of an alarm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlarmDefinition {
     /// The alarm's name.
     pub name: String,
-    /// Its ARN.
+    /// The alarm's ARN.
     pub arn: String,
-    /// Its description, if it has one.
+    /// The alarm's description, if it is set.
     pub description: Option<String>,
-    /// What it watches.
+    /// The metric or expression that the alarm watches.
     pub watched: Watched,
-    /// N: how many periods are looked at.
+    /// N of "M out of N": number of periods that are evaluated.
     pub evaluation_periods: u32,
-    /// M: how many of them must breach. `None` is all of them.
+    /// M of "M out of N": number of periods that must breach. `None` means all.
     pub datapoints_to_alarm: Option<u32>,
     /// The threshold.
     pub threshold: f64,
-    /// The comparison with it.
+    /// The comparison with the threshold.
     pub comparison: Comparison,
-    /// What a period without data counts as.
+    /// How a period without data is treated.
     pub missing_data: MissingData,
-    /// Who is told.
+    /// The ARNs that are notified.
     pub actions: Actions,
-    /// When the definition last changed.
+    /// Time of the definition's last change (UTC).
     pub configured_at: Option<Timestamp>,
 }
 
 impl AlarmDefinition {
-    /// M of "M out of N".
+    /// Returns M of "M out of N".
     #[must_use]
     pub fn required(&self) -> u32 {
         self.datapoints_to_alarm.unwrap_or(self.evaluation_periods)
@@ -144,14 +144,14 @@ impl AlarmDefinition {
 pub enum AlarmState {
     /// Within the threshold.
     Ok,
-    /// Beyond it.
+    /// Beyond the threshold.
     Alarm,
-    /// Not known.
+    /// Unknown, because there are too few data.
     InsufficientData,
 }
 
 impl AlarmState {
-    /// The API's name.
+    /// Returns the name in the API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Embedded metric format: one log line in, the metric data that it stands for out. Pure.
+//! Embedded metric format: parses a log line into the metric data that it contains. Pure.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// One value, or several of one moment, of one metric with one set of dimensions.
+/// One or more values of one metric with one set of dimensions, measured at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbeddedDatum {
     /// The metric's namespace.
@@ -15,13 +15,13 @@ pub struct EmbeddedDatum {
     pub name: String,
     /// The dimensions, by name.
     pub dimensions: BTreeMap<String, String>,
-    /// When it was measured.
+    /// Time of the measurement (UTC).
     pub at: Timestamp,
-    /// The values; never none.
+    /// The values; at least one.
     pub values: Vec<f64>,
     /// The unit's name in the API.
     pub unit: String,
-    /// 1 for high resolution, else 60.
+    /// Storage resolution in seconds: 1 for high resolution, else 60.
     pub storage_resolution: i32,
 }
 
@@ -36,7 +36,7 @@ struct Metadata {
 #[serde(rename_all = "PascalCase")]
 struct Directive {
     namespace: String,
-    /// A directive that names no set of dimensions is about the metric without any.
+    /// A directive without sets of dimensions means the metric without dimensions.
     #[serde(default = "no_dimensions")]
     dimensions: Vec<Vec<String>>,
     #[serde(default)]
@@ -65,13 +65,13 @@ fn standard_resolution() -> i32 {
     60
 }
 
-/// The metric data of a log line; none if the line is anything else than embedded metric format.
+/// Returns the metric data of a log line, or an empty list if the line is not in embedded metric format.
 ///
-/// What a directive names and the line does not have (a value, a dimension) is left out, and the
-/// rest of the line still counts, as in the cloud.
+/// A value or dimension that a directive names and the line lacks is left out. The rest of the line still counts, as on
+/// AWS.
 #[must_use]
 pub fn parse(line: &str) -> Vec<EmbeddedDatum> {
-    // Most lines are no metrics: not worth parsing.
+    // Most lines contain no metrics, so they are not parsed.
     if !line.contains("CloudWatchMetrics") {
         return Vec::new();
     }

@@ -1,7 +1,6 @@
-//! When an alarm changes state: CloudWatch's documented evaluation as a pure function.
+//! Evaluates the state of an alarm as CloudWatch documents it. Pure.
 //!
-//! The caller reads the datapoints (one a period, already reduced by the alarm's statistic) and
-//! passes the time in; nothing here talks to anything.
+//! The caller passes in the time and the datapoints: one per period, already reduced by the alarm's statistic.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,54 +8,54 @@ use crate::definition::{AlarmDefinition, AlarmState, MissingData};
 use crate::reason;
 use crate::series::{Readings, period_of};
 
-/// Whether the period that is still running counts.
+/// Whether the evaluation includes the current, unfinished period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CurrentPeriod {
-    /// It does: an alarm fires as soon as the threshold is reached.
+    /// Included: an alarm goes off as soon as the threshold is reached.
     Included,
-    /// It does not: only periods that are over count, as in the cloud.
+    /// Excluded: only finished periods count, as on AWS.
     Excluded,
 }
 
-/// How the evaluator is set.
+/// The settings of the evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EvaluationSettings {
-    /// Whether the period that is still running counts.
+    /// Whether the current, unfinished period counts.
     pub current_period: CurrentPeriod,
-    /// How many periods more than N are looked at, in case some have no data. CloudWatch does not
-    /// say how many it takes; its documented examples take two for an N of three.
+    /// Number of periods before the newest N that are read, too, in case some have no data. CloudWatch does not
+    /// document this number; its examples have two for an N of three.
     pub spare_periods: u32,
-    /// How long a message waits after the change that it tells of. CloudWatch takes some seconds; without any, the
-    /// first failure would be evaluated before the others of its burst.
+    /// Delay of a message after the state change that it reports. CloudWatch takes some seconds. Without a delay the
+    /// first failure of a burst would be evaluated before the others arrive.
     pub message_delay: SignedDuration,
 }
 
 impl EvaluationSettings {
-    /// For one machine: an alarm goes off before the end of its period.
+    /// The settings for one machine: an alarm goes off before the end of its period.
     pub const LOCAL: Self =
         Self { current_period: CurrentPeriod::Included, spare_periods: 2, message_delay: SignedDuration::from_secs(3) };
-    /// As CloudWatch does it.
+    /// The settings that follow CloudWatch.
     pub const CLOUD: Self =
         Self { current_period: CurrentPeriod::Excluded, spare_periods: 2, message_delay: SignedDuration::from_secs(5) };
 }
 
-/// What an evaluation came to.
+/// The result of an alarm's evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmVerdict {
-    /// The state that the alarm is to have.
+    /// The state that the alarm must have.
     pub state: AlarmState,
-    /// Why, in CloudWatch's words for people.
+    /// Reason of the state, worded like CloudWatch's for people.
     pub reason: String,
 }
 
-/// Where the evaluation range of this alarm begins: what the caller has to read from.
+/// Returns the start of this alarm's evaluation range (UTC), from which the caller must read datapoints.
 #[must_use]
 pub fn range_start(alarm: &AlarmDefinition, now: Timestamp, settings: EvaluationSettings) -> Timestamp {
     let first = periods(alarm, now, settings).next().unwrap_or_default();
     Timestamp::from_second(first).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// The state that the alarm is to have now.
+/// Returns the state that the alarm must have now, with the reason.
 #[must_use]
 pub fn evaluate(
     alarm: &AlarmDefinition,
@@ -71,8 +70,7 @@ pub fn evaluate(
         starts.iter().filter_map(|start| by_period.get(start).map(|value| (*start, *value))).collect();
 
     let n = count(alarm.evaluation_periods);
-    // Real data first, the newest N of it, however far back the range reaches; gaps are filled only
-    // for what is then still wanting.
+    // Take the newest N real datapoints of the range first. Only if there are fewer than N, fill the gaps.
     let used = present.get(present.len().saturating_sub(n)..).unwrap_or_default();
     let filled = n.saturating_sub(used.len());
     let breaches = |value: f64| alarm.comparison.breaches(value, alarm.threshold);
@@ -83,7 +81,7 @@ pub fn evaluate(
         match alarm.missing_data {
             MissingData::Breaching => by_count(breaching + filled, alarm),
             MissingData::NotBreaching => AlarmState::Ok,
-            // One good datapoint among them is enough to know that M cannot have been reached.
+            // One datapoint within the threshold among fewer than M proves that M cannot be reached.
             MissingData::Missing | MissingData::Ignore if breaching < used.len() => AlarmState::Ok,
             MissingData::Ignore => previous,
             MissingData::Missing if is_lasting(used, &starts, alarm) => AlarmState::Alarm,
@@ -93,8 +91,8 @@ pub fn evaluate(
     AlarmVerdict { state, reason: reason::of(alarm, state, used, filled) }
 }
 
-/// Nothing but breaches, fewer than M: an alarm all the same when the oldest of them is M periods
-/// old. Before that the next datapoint may yet be good, and the alarm would have been premature.
+/// Whether fewer than M datapoints, all of them breaching, raise the alarm: they do once the oldest is M periods old.
+/// Before that, the next datapoint may be within the threshold, and the alarm would be premature.
 fn is_lasting(used: &[(i64, f64)], starts: &[i64], alarm: &AlarmDefinition) -> bool {
     let Some((oldest, _)) = used.first() else { return false };
     starts.iter().filter(|start| *start >= oldest).count() >= count(alarm.required())
@@ -108,7 +106,7 @@ fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// The starts of the periods in the evaluation range, oldest first, aligned to the clock.
+/// Returns the starts of the periods in the evaluation range, oldest first, aligned to the clock.
 fn periods(alarm: &AlarmDefinition, now: Timestamp, settings: EvaluationSettings) -> impl Iterator<Item = i64> {
     let seconds = alarm.watched.period_seconds();
     let length = i64::from(seconds.max(1));

@@ -5,7 +5,7 @@ use crate::evaluation::*;
 use crate::series::*;
 use crate::watched::{MetricMath, Watched};
 
-/// Well inside a period, so that rounding shows.
+/// A time in the middle of a period, so that a missing rounding fails the tests.
 const NOW: i64 = 1_000_003;
 const PERIOD: u32 = 10;
 const ALL: [MissingData; 4] =
@@ -16,7 +16,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// The sums of one metric of level 1 over 10 s.
+/// Returns the series of sums over 10 s of one metric of level 1.
 pub(crate) fn series(name: &str) -> SeriesKey {
     let dimensions = [("Deployment", "bank-dev"), ("ServiceLevel", "1")];
     let dimensions = dimensions.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -24,7 +24,7 @@ pub(crate) fn series(name: &str) -> SeriesKey {
     SeriesKey { metric, statistic: Statistic::Sum, period_seconds: PERIOD }
 }
 
-/// Half of the calls failed.
+/// Returns metric math that is true if half of the calls failed.
 pub(crate) fn math() -> MetricMath {
     let text = "IF(2 * FILL(errors, 0) >= FILL(errors, 0) + FILL(successes, 0), 1, 0)";
     let operands = [("errors", "Error"), ("successes", "Success")];
@@ -32,7 +32,7 @@ pub(crate) fn math() -> MetricMath {
     MetricMath::new("hint", text, operands).unwrap()
 }
 
-/// Three out of three periods of 10 s, at 5 and above.
+/// Returns an alarm that goes off if three of three periods of 10 s have 5 or more.
 pub(crate) fn alarm() -> AlarmDefinition {
     AlarmDefinition {
         name: "level-1-error-rate".to_owned(),
@@ -53,8 +53,8 @@ pub(crate) fn alarm() -> AlarmDefinition {
     }
 }
 
-/// The datapoints of a row of the documentation: `0` within, `X` beyond, `-` none; newest last, in
-/// the running period.
+/// Returns the datapoints of a row of the documentation, newest last and in the current period: `0` is within the
+/// threshold, `X` beyond it, `-` is missing.
 fn readings(row: &str) -> Readings {
     let slots: Vec<&str> = row.split(' ').collect();
     let point = |(index, slot): (usize, &&str)| {
@@ -74,7 +74,7 @@ fn verdict(alarm: &AlarmDefinition, row: &str, previous: AlarmState) -> AlarmSta
     evaluate(alarm, &readings(row), previous, at(NOW), EvaluationSettings::LOCAL).state
 }
 
-/// `None` is "retain current state". The columns are in the order of `ALL`.
+/// Checks a table of the documentation. `None` is "retain current state". The columns are in the order of `ALL`.
 fn check(required: u32, table: &[(&str, [Option<AlarmState>; 4])]) {
     for (row, expected) in table {
         for (missing_data, expected) in ALL.into_iter().zip(expected) {
@@ -209,7 +209,7 @@ fn the_reason_tells_the_datapoints() {
     }
 }
 
-/// All 243 rows: with N datapoints or more, the setting for missing ones changes nothing.
+/// Tries all 243 rows: with at least N datapoints, the setting for missing data has no effect.
 #[test]
 fn missing_data_matters_only_when_there_is_too_little() {
     for number in 0..3_usize.pow(5) {

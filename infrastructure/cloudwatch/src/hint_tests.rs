@@ -1,4 +1,4 @@
-//! The level alarms' metric math, evaluated from its text.
+//! Tests of the level alarms' metric math: parses the deployed text and evaluates it.
 
 use breaker::{Hint, HintedRule, Level, OutcomeMetric, PeriodSums, Policy, PolicySettings, hints};
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ fn hint(rule: HintedRule) -> Hint {
     hints(&production()).into_iter().find(|hint| (hint.rule, hint.level) == (rule, Level::Full)).unwrap()
 }
 
-/// The alarm of a hint, as it is deployed.
+/// Returns the alarm of a hint, as it is deployed.
 fn deployed(rule: HintedRule) -> AlarmDefinition {
     let expression = hint(rule).expression;
     let operands = expression.metrics().iter().map(|metric| (metric.id().to_owned(), series(metric.name())));
@@ -56,7 +56,7 @@ fn the_text_of_a_hint_says_what_the_table_says() {
         for number in 0..6_u64.pow(3) {
             let count = |place: u32| [0, 1, 2, 9, 90, 1_000][usize::try_from(number / 6_u64.pow(place) % 6).unwrap()];
             let sums = PeriodSums { successes: count(0), errors: count(1), slow_calls: count(2) };
-            // Nothing is written for a zero.
+            // The services emit no metric for a zero.
             let value = |id: &str| {
                 let count = match id {
                     "successes" => sums.successes,
@@ -91,7 +91,7 @@ fn a_sum_without_fill_is_missing() {
     assert_eq!(state(&alarm, &readings(&both), 4), AlarmState::Alarm);
 }
 
-/// The successes of a period arrive first and its errors when the next period has begun.
+/// The successes of a period arrive first; its errors arrive after the next period has begun.
 #[test]
 fn a_period_that_arrives_in_parts_is_judged_again() {
     let first = [(OutcomeMetric::Success, 3, 90.0), (OutcomeMetric::Error, 3, 1.0)];

@@ -1,6 +1,7 @@
-//! What the local AWS lacks of `CloudWatch`, supplied through public APIs only: embedded metrics are
-//! taken out of the Lambdas' logs, and alarms, metric math included, are evaluated as `CloudWatch` documents it,
-//! every second while something happens and every five seconds while nothing does.
+//! Adds the `CloudWatch` features that the local AWS lacks, through public APIs only.
+//!
+//! The stand-in extracts embedded metrics from the Lambdas' logs. It evaluates alarms, metric math included, as
+//! `CloudWatch` documents it: every second while there is activity, else every five seconds.
 
 pub mod definition;
 pub mod embedded;
@@ -40,10 +41,10 @@ pub use crate::watch::AlarmStatus;
 const LOGS: Pace = Pace { busy: Duration::from_millis(150), idle: Duration::from_secs(1) };
 const ALARMS: Pace = Pace { busy: Duration::from_secs(1), idle: Duration::from_secs(5) };
 
-/// A server that takes a connection and never answers must not hold a task for ever.
+/// Timeout of a pass: a server that accepts a connection and never answers must not block a task for ever.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The stand-in, running.
+/// The running stand-in.
 #[derive(Debug)]
 pub struct StandIn {
     tasks: Vec<JoinHandle<()>>,
@@ -51,14 +52,14 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// Starts it against the server that this configuration names. It works until it is stopped or
-    /// dropped; while the server is away it waits for it.
+    /// Starts the stand-in for the server at the configuration's endpoint. It runs until it is stopped or dropped, and
+    /// waits while the server does not answer.
     ///
-    /// What was logged before is left alone: start it before the first request.
+    /// It ignores older log lines, so start it before the first request.
     ///
     /// # Errors
-    /// When the configuration names no endpoint: in the cloud nothing needs to be replaced, and
-    /// it would take the deployment's alarms apart.
+    /// The configuration has no endpoint. On AWS the stand-in is unnecessary and would interfere with the deployment's
+    /// alarms.
     #[expect(clippy::unused_async, reason = "it spawns tasks, so it must be called in a runtime")]
     pub async fn start(config: &SdkConfig) -> Result<Self> {
         config.endpoint_url().context("the CloudWatch stand-in needs an endpoint (AWS_ENDPOINT_URL)")?;
@@ -72,17 +73,17 @@ impl StandIn {
         Ok(Self { tasks, statuses })
     }
 
-    /// The alarms that it has taken over, by name.
+    /// Returns the alarms that the stand-in evaluates, by name.
     #[must_use]
     pub fn alarms(&self) -> Vec<AlarmStatus> {
         self.statuses.borrow().clone()
     }
 
-    /// Stops it, and returns when nothing of it runs any more.
+    /// Stops the stand-in, and returns once its tasks have ended.
     pub async fn stop(mut self) {
         for task in std::mem::take(&mut self.tasks) {
             task.abort();
-            // An aborted task ends with an error; that it ended is all that counts.
+            // An aborted task ends with an error, which is expected here.
             let _ = task.await;
         }
     }
@@ -96,7 +97,7 @@ impl Drop for StandIn {
     }
 }
 
-/// Reads the logs, and says in `activity` when there was something new in them.
+/// Reads the logs, and sends the time to `activity` when they have new lines.
 async fn follow_logs(mut extraction: Extraction<Aws>, activity: channel::Sender<Instant>) {
     let mut trouble = Trouble::default();
     loop {
@@ -122,7 +123,7 @@ async fn follow_alarms(
         tell("alarms", trouble.news(outcome.context("no answer in time").flatten(), Instant::now()));
         statuses.send_replace(watch.statuses());
         let quiet = activity.borrow_and_update().elapsed();
-        // What happens ends an idle pause, and no busy one.
+        // Activity ends an idle pause, but not a busy one.
         tokio::select! {
             () = time::sleep(ALARMS.pause(quiet)) => {}
             Ok(()) = activity.changed(), if ALARMS.pause(quiet) == ALARMS.idle => {}

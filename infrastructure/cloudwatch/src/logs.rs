@@ -1,5 +1,4 @@
-//! From log lines to metrics: reads the Lambdas' log groups and puts what their embedded metrics
-//! stand for, each event once.
+//! Reads the Lambdas' log groups and puts the metrics embedded in their lines, each event once.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -13,19 +12,19 @@ use crate::embedded::{self, EmbeddedDatum};
 /// The log groups of Lambda functions.
 pub(crate) const GROUP_PREFIX: &str = "/aws/lambda/";
 
-/// How far back each read begins again: an event with an older time that turns up later is missed.
+/// Overlap of two reads. An event that appears later than this after its time is missed.
 const REREAD: Duration = Duration::from_secs(10);
 
-/// The most data that one `PutMetricData` takes.
+/// Maximum number of data in one `PutMetricData` call.
 const BATCH: usize = 1000;
 
-/// The most values that one datum takes.
+/// Maximum number of values in one datum.
 const VALUES: usize = 150;
 
-/// What waits while the server is away; beyond it the oldest are given up.
+/// Maximum number of data that wait while the server does not answer; beyond it the oldest are dropped.
 const WAITING: usize = 100_000;
 
-/// A log line where and when it was written. Together this is not unique: two lines can be equal.
+/// A log line with its stream and time. Two events can be equal in all three.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LogEvent {
     /// The log stream.
@@ -41,11 +40,11 @@ pub(crate) struct LogEvent {
 pub(crate) struct LogGroup {
     /// The name.
     pub name: String,
-    /// The bytes in it. AWS updates the number late; the local server counts at each answer.
+    /// Number of stored bytes. AWS updates it late; the local server counts it for each answer.
     pub bytes: i64,
 }
 
-/// What a look at the logs found.
+/// The result of one pass over the log groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Logs {
     /// Lines were added to a group.
@@ -54,36 +53,35 @@ pub(crate) enum Logs {
     Quiet,
 }
 
-/// Where log lines are read.
+/// The source of log lines.
 pub(crate) trait LogSource {
-    /// The groups whose names begin with this.
+    /// Returns the groups whose names begin with `prefix`.
     fn groups(&self, prefix: &str) -> impl Future<Output = Result<Vec<LogGroup>>> + Send;
-    /// All events of the group from this time (milliseconds) on that may hold embedded metrics.
+    /// Returns all events of the group since `from` (milliseconds since 1970) that may contain embedded metrics.
     fn events(&self, group: &str, from: i64) -> impl Future<Output = Result<Vec<LogEvent>>> + Send;
 }
 
-/// Where metrics are put.
+/// The destination of metrics.
 pub(crate) trait MetricSink {
     /// Puts data of one namespace.
     fn put(&self, namespace: &str, data: &[EmbeddedDatum]) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// The events of one group that were read before, so that a read tells the new from the old.
+/// The events of one group that were read before, each with its number, to find the new ones of a read.
 ///
-/// The server gives events no ids, and two equal lines in one millisecond are two events: hence
-/// how often each was seen.
+/// The number is needed because the server's events have no ids, and two equal lines in one millisecond are two events.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     times: HashMap<LogEvent, usize>,
-    /// When the group was last read, in milliseconds.
+    /// Time of the last read, in milliseconds since 1970.
     read_at: Option<i64>,
-    /// The bytes that it had before it was last read: with as many it has nothing new.
+    /// Number of bytes in the group before the last read. If it is unchanged, the group has no new events.
     bytes: Option<i64>,
 }
 
 impl Seen {
-    /// The events that were not there at the last read; those before `from` are forgotten, because
-    /// no later read will show them again.
+    /// Returns the events that the last read did not have. Forgets those before `from`, because no later read returns
+    /// them again.
     pub(crate) fn fresh(&mut self, events: Vec<LogEvent>, from: i64) -> Vec<LogEvent> {
         self.times.retain(|event, _| event.at >= from);
         let mut read: HashMap<LogEvent, usize> = HashMap::new();
@@ -101,7 +99,7 @@ impl Seen {
     }
 }
 
-/// Reads logs and puts metrics, a look at a time.
+/// Reads logs and puts metrics, one pass at a time.
 pub(crate) struct Extraction<C> {
     cloud: C,
     /// Time from which on events are read (UTC). Older events belong to another run.
@@ -115,7 +113,7 @@ impl<C: LogSource + MetricSink> Extraction<C> {
         Self { cloud, since, groups: BTreeMap::new(), waiting: VecDeque::new() }
     }
 
-    /// One look at every group that changed. Data that could not be put wait for the next look.
+    /// Makes one pass over all groups that changed. Data that could not be put wait for the next pass.
     pub(crate) async fn look(&mut self, now: Timestamp) -> Result<Logs> {
         let found = self.find_changed().await;
         let (changed, found) = match found {
@@ -128,7 +126,7 @@ impl<C: LogSource + MetricSink> Extraction<C> {
         Ok(if changed.is_empty() { Logs::Quiet } else { Logs::Changed })
     }
 
-    /// The groups that have other bytes than when they were last read, by name.
+    /// Returns the groups whose number of bytes has changed since they were last read, by name.
     async fn find_changed(&mut self) -> Result<BTreeMap<String, i64>> {
         let found = self.cloud.groups(GROUP_PREFIX).await?;
         self.groups.retain(|name, _| found.iter().any(|group| group.name == *name));
@@ -140,8 +138,8 @@ impl<C: LogSource + MetricSink> Extraction<C> {
     }
 
     async fn read(&mut self, changed: &BTreeMap<String, i64>, now: Timestamp) -> Result<()> {
-        // From the last read that worked, not from now: a read that fails or comes late for longer
-        // than the window must not lose what was logged meanwhile.
+        // Relative to the last successful read, not to now: if reads fail or are late for longer than the overlap,
+        // no line may be lost.
         let (cloud, since) = (&self.cloud, self.since.as_millisecond());
         let reread = i64::try_from(REREAD.as_millis()).unwrap_or_default();
         let from = |seen: &Seen| seen.read_at.map_or(since, |at| (at - reread).max(since));
@@ -157,7 +155,7 @@ impl<C: LogSource + MetricSink> Extraction<C> {
                     self.waiting
                         .extend(fresh.iter().flat_map(|event| embedded::parse(&event.message)).flat_map(within_limits));
                 }
-                // One group that was deleted meanwhile must not stop the others.
+                // A group that was deleted meanwhile must not prevent the reads of the others.
                 Err(error) => outcome = outcome.and(Err(error)),
             }
         }
@@ -183,7 +181,7 @@ impl<C: LogSource + MetricSink> Extraction<C> {
     }
 }
 
-/// The datum, or several when it has more values than the API takes.
+/// Splits a datum that has more values than the API accepts.
 fn within_limits(datum: EmbeddedDatum) -> Vec<EmbeddedDatum> {
     if datum.values.len() <= VALUES {
         return vec![datum];

@@ -1,7 +1,7 @@
-//! The metric math that the level alarms use, read from its text and computed period by period.
+//! Parses the metric math of the level alarms and computes it period by period.
 //!
-//! A function or operator that is not here is refused by name. An operation with a missing operand is missing: AWS
-//! documents 0 for some of them, and accounts of what happens contradict each other, so an expression that forgets
+//! An unsupported function or operator is refused by name. An operation with a missing operand has no result. AWS
+//! documents 0 for some operations, and reports of the real behaviour contradict each other, so an expression without
 //! `FILL` must not work here.
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use winnow::token::take_while;
 pub enum Formula {
     /// A number.
     Number(f64),
-    /// The values of a metric, by its identifier.
+    /// A metric, by its identifier.
     Metric(String),
     /// An operator between two operands.
     Operation(Box<Self>, Operator, Box<Self>),
@@ -26,7 +26,7 @@ pub enum Formula {
     Call(Function, Vec<Self>),
 }
 
-/// An operator; one that compares or connects gives 1 or 0.
+/// An operator. Comparisons and logical operators return 1 or 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Operator {
@@ -47,9 +47,9 @@ pub enum Operator {
 /// A function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
-    /// The first argument, or the second where the first is missing.
+    /// Returns the first argument, or the second if the first is missing.
     Fill,
-    /// The second argument where the first is not 0, else the third.
+    /// Returns the second argument if the first is not 0, else the third.
     If,
 }
 
@@ -57,7 +57,7 @@ impl Formula {
     /// Reads the text of an expression.
     ///
     /// # Errors
-    /// Names what the stand-in does not know.
+    /// Names the part that the stand-in does not support.
     pub fn parse(text: &str) -> Result<Self> {
         let raw = formula.parse(text).map_err(|parsed| {
             let rest = text.get(parsed.offset()..).unwrap_or_default();
@@ -66,7 +66,7 @@ impl Formula {
         raw.checked().map_err(|problem| anyhow!("{problem}: {text}"))
     }
 
-    /// Returns the value of one period; `value` gives those of the metrics.
+    /// Returns the value of one period. `value` returns a metric's value in that period.
     pub fn value(&self, value: &impl Fn(&str) -> Option<f64>) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
@@ -86,7 +86,7 @@ impl Formula {
         }
     }
 
-    /// Returns the identifiers of the metrics that it reads.
+    /// Returns the identifiers of the metrics that the expression reads.
     #[must_use]
     pub fn metrics(&self) -> BTreeSet<&str> {
         match self {
@@ -118,7 +118,7 @@ impl Operator {
     }
 }
 
-/// An expression as it is written, with functions that may be unknown.
+/// A parsed expression whose names are not yet checked: functions may be unknown.
 #[derive(Clone, Debug)]
 enum Raw {
     Number(f64),
@@ -162,7 +162,7 @@ fn number(input: &mut &str) -> winnow::Result<f64> {
     (digit1, opt(preceded('.', digit1))).take().parse_to().parse_next(input)
 }
 
-/// A function's call or a metric.
+/// Parses a function call or a metric.
 fn named(input: &mut &str) -> winnow::Result<Raw> {
     let word = |first: char| first.is_ascii_alphanumeric() || first == '_';
     let name = take_while(1.., word).parse_next(input)?;

@@ -1,4 +1,4 @@
-//! The message that CloudWatch sends to a topic when an alarm changes state, in its true form.
+//! The message that CloudWatch sends to a topic when an alarm changes state, in the same format.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,10 +7,10 @@ use crate::definition::{AlarmDefinition, AlarmState};
 use crate::series::{Metric, SeriesKey, Statistic};
 use crate::watched::{MetricMath, Watched};
 
-/// SNS takes no longer subject.
+/// Maximum length of an SNS subject in characters.
 const SUBJECT_LENGTH: usize = 100;
 
-/// A change of state, to be told.
+/// A state change that a message reports.
 #[derive(Clone, Debug)]
 pub struct StateChange {
     /// The state before.
@@ -19,7 +19,7 @@ pub struct StateChange {
     pub new: AlarmState,
     /// Reason of the change.
     pub reason: String,
-    /// Since when.
+    /// Time of the change (UTC).
     pub at: Timestamp,
 }
 
@@ -56,7 +56,7 @@ struct Trigger<'a> {
     threshold: f64,
     treat_missing_data: &'static str,
     evaluate_low_sample_count_percentile: &'static str,
-    /// The queries of metric math, in place of the one metric.
+    /// The queries of metric math, instead of a single metric.
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<Vec<Query<'a>>>,
 }
@@ -99,24 +99,24 @@ struct QueryMetric<'a> {
     namespace: &'a str,
 }
 
-/// In lower case, unlike everything around it.
+/// A dimension. Its keys are in lower case, unlike all other keys of the message.
 #[derive(Serialize)]
 struct Dimension<'a> {
     value: &'a str,
     name: &'a str,
 }
 
-/// The subject: what changed and where, cut to what SNS takes.
+/// Returns the message's subject: the state, the alarm and the region, truncated to the limit of SNS.
 #[must_use]
 pub fn subject(alarm: &AlarmDefinition, new: AlarmState) -> String {
     let text = format!("{new}: \"{}\" in {}", alarm.name, region_name(part(&alarm.arn, 3)));
     text.chars().take(SUBJECT_LENGTH).collect()
 }
 
-/// The message's text.
+/// Returns the message's text.
 ///
 /// # Errors
-/// When a number of it cannot be written as JSON.
+/// A number cannot be written as JSON.
 pub fn message(alarm: &AlarmDefinition, change: &StateChange) -> serde_json::Result<String> {
     serde_json::to_string(&Message {
         alarm_name: &alarm.name,
@@ -188,7 +188,7 @@ fn queries(math: &MetricMath) -> Vec<Query<'_>> {
     std::iter::once(expression).chain(operands).collect()
 }
 
-/// Milliseconds, and an offset without a colon.
+/// Formats a time with milliseconds and an offset without a colon.
 fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
 }
@@ -207,7 +207,7 @@ fn capitals(statistic: Statistic) -> &'static str {
     }
 }
 
-/// The name for people; a region that is not known here keeps its code.
+/// Returns the region's display name, or its code if the name is not listed here.
 fn region_name(code: &str) -> &str {
     match code {
         "us-east-1" => "US East (N. Virginia)",

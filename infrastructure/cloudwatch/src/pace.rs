@@ -1,42 +1,42 @@
-//! How often the parts of the stand-in look, and which of their troubles are told.
+//! The interval between two passes of the stand-in, and which of its errors are logged.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use tokio::time::Instant;
 
-/// For so long after something happened the stand-in looks often.
+/// Time after the last activity during which the passes stay frequent.
 const BUSY: Duration = Duration::from_secs(10);
-/// Trouble that is over within this time is not told: the server answers a call with an error now and then, because it
-/// changes its tables while it reads them, and the next look reads the same again.
+/// Time that an error must last before it is logged. The server sometimes answers a call with an error, because it
+/// changes its tables while it reads them; the next pass reads the same data again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The time between two looks.
+/// The time between two passes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    /// While something happens.
+    /// The time during and shortly after activity.
     pub busy: Duration,
-    /// While nothing does: looks for nothing would take a tenth of a processor.
+    /// The time without activity. Frequent passes would then take a tenth of a processor for no result.
     pub idle: Duration,
 }
 
 impl Pace {
-    /// The time until the next look, if the last thing happened so long ago.
+    /// Returns the time until the next pass, if the last activity was `quiet` ago.
     pub(crate) fn pause(self, quiet: Duration) -> Duration {
         if quiet < BUSY { self.busy } else { self.idle }
     }
 }
 
-/// What there is to tell about a part of the stand-in.
+/// A change that is logged about a part of the stand-in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// It fails, with this error.
+    /// The part fails, with this error.
     Fails(String),
-    /// It works again.
+    /// The part works again.
     Works,
 }
 
-/// Tells an error that lasts, and tells it once.
+/// Reports an error once, if it lasts.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
     since: Option<Instant>,

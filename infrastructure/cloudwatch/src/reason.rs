@@ -1,11 +1,11 @@
-//! The reason of an alarm's state, in CloudWatch's words for people. Programs should not parse it.
+//! The reason of an alarm's state, worded like CloudWatch's for people. Programs should not parse it.
 
 use jiff::Timestamp;
 
 use crate::definition::{AlarmDefinition, AlarmState, MissingData};
 
-/// The reason for a state that was found with these datapoints (start of period and value, oldest
-/// first) and so many filled in.
+/// Returns the reason of a state. `used` has the start and value of each datapoint, oldest first; `filled` is the
+/// number of missing datapoints that were filled in.
 pub(crate) fn of(alarm: &AlarmDefinition, state: AlarmState, used: &[(i64, f64)], filled: usize) -> String {
     let missing = match filled {
         1 => "1 missing datapoint was".to_owned(),
@@ -34,7 +34,7 @@ pub(crate) fn of(alarm: &AlarmDefinition, state: AlarmState, used: &[(i64, f64)]
     }
 }
 
-/// The datapoints that speak for this state, newest first.
+/// Formats the datapoints that support this state, newest first.
 fn shown(alarm: &AlarmDefinition, state: AlarmState, used: &[(i64, f64)]) -> String {
     let breaching_wanted = state != AlarmState::Ok;
     let breaches = |value: f64| alarm.comparison.breaches(value, alarm.threshold);

@@ -1,38 +1,37 @@
-//! Which series an alarm reads, and the values that come back.
+//! The series that an alarm reads, and their values.
 
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 
-/// What an alarm watches: namespace, name and the exact set of dimensions. A dimension more is
-/// another metric.
+/// A metric: namespace, name and the exact set of dimensions. With one more dimension it is another metric.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Metric {
     /// The namespace.
     pub namespace: String,
     /// The metric's name.
     pub name: String,
-    /// Its dimensions; their order means nothing.
+    /// The metric's dimensions; their order has no meaning.
     pub dimensions: BTreeMap<String, String>,
 }
 
-/// How the samples of a period become one number.
+/// A statistic, which reduces the samples of a period to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Statistic {
-    /// All samples added up.
+    /// The sum of the samples.
     Sum,
-    /// How many samples there were.
+    /// The number of samples.
     SampleCount,
-    /// Their mean.
+    /// The mean of the samples.
     Average,
-    /// The smallest.
+    /// The smallest sample.
     Minimum,
-    /// The largest.
+    /// The largest sample.
     Maximum,
 }
 
 impl Statistic {
-    /// The name that `GetMetricData` and `PutMetricAlarm` use.
+    /// Returns the name that `GetMetricData` and `PutMetricAlarm` use.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -45,27 +44,27 @@ impl Statistic {
     }
 }
 
-/// One metric, reduced by one statistic over one period: what a query asks for.
+/// A series: one metric, reduced by one statistic over periods of one length.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesKey {
     /// The metric.
     pub metric: Metric,
     /// The statistic.
     pub statistic: Statistic,
-    /// The period.
+    /// Length of a period in seconds.
     pub period_seconds: u32,
 }
 
 /// The value of one period.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Datapoint {
-    /// The start of the period, or any moment in it.
+    /// Start of the period, or another time within it (UTC).
     pub at: Timestamp,
-    /// The statistic over the period.
+    /// Value of the statistic over the period.
     pub value: f64,
 }
 
-/// Datapoints by what was asked for.
+/// The datapoints of each series.
 pub type Readings = HashMap<SeriesKey, Vec<Datapoint>>;
 
 /// Returns the start of the period that a time lies in, in seconds since 1970.

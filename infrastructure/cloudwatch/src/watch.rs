@@ -1,4 +1,4 @@
-//! The alarms that the stand-in has taken over, and what a look at them does.
+//! The alarms that the stand-in has taken over, and the pass that evaluates them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,22 +10,22 @@ use crate::evaluation::{self, EvaluationSettings};
 use crate::notification::{self, StateChange};
 use crate::series::{Readings, SeriesKey};
 
-/// A message that could not be delivered for this long is given up, as CloudWatch does.
+/// Time after which an undelivered message is dropped, as CloudWatch does.
 const DELIVERY: SignedDuration = SignedDuration::from_secs(60);
 
-/// The reason that an alarm has before its first evaluation.
+/// Reason of an alarm's state before its first evaluation.
 const NEVER_EVALUATED: &str = "Unchecked: Initial alarm creation";
 
-/// How the server describes an alarm.
+/// An alarm, as the server describes it.
 #[derive(Clone, Debug)]
 pub(crate) enum Described {
-    /// One that the stand-in evaluates.
+    /// An alarm that the stand-in evaluates.
     Known(Box<Known>),
-    /// One that the stand-in cannot evaluate.
+    /// An alarm that the stand-in cannot evaluate.
     Refused {
         /// The alarm's name.
         name: String,
-        /// Why it cannot be evaluated.
+        /// Reason why the alarm cannot be evaluated.
         problem: String,
     },
 }
@@ -59,23 +59,23 @@ pub(crate) struct Notice {
     pub subject: String,
     /// The text.
     pub message: String,
-    /// Since when it waits.
+    /// Time from which the message waits (UTC).
     pub at: Timestamp,
 }
 
 /// The alarms on the server.
 pub(crate) trait AlarmService {
-    /// All metric alarms.
+    /// Returns all metric alarms.
     fn describe(&self) -> impl Future<Output = Result<Vec<Described>>> + Send;
-    /// Shows this state.
+    /// Sets the state that the server shows.
     fn show(&self, name: &str, state: AlarmState, reason: &str) -> impl Future<Output = Result<()>> + Send;
-    /// The state before the newest change of the alarm's state that was made for this reason; `None` if there was none.
+    /// Returns the state before the alarm's newest state change with this reason, or `None` without such a change.
     fn changed_from(&self, name: &str, reason: &str) -> impl Future<Output = Result<Option<AlarmState>>> + Send;
 }
 
 /// The metrics on the server.
 pub(crate) trait MetricSource {
-    /// The datapoints of these series from `from` on.
+    /// Returns the datapoints of these series since `from`.
     fn read(
         &self,
         series: &[SeriesKey],
@@ -95,11 +95,11 @@ pub(crate) trait Publisher {
 pub struct AlarmStatus {
     /// The alarm's name.
     pub name: String,
-    /// Its state.
+    /// The alarm's state.
     pub state: AlarmState,
-    /// Why it has this state.
+    /// Reason of the state.
     pub reason: String,
-    /// Since when.
+    /// Time of the last state change (UTC).
     pub since: Timestamp,
     /// The alarm as it was deployed.
     pub definition: AlarmDefinition,
@@ -110,7 +110,7 @@ struct Adopted {
     state: AlarmState,
     reason: String,
     since: Timestamp,
-    /// The server is known to show this state. Until then what it shows means nothing.
+    /// Whether the server shows this state. Until then, the state that it shows is ignored.
     shown: bool,
     outbox: VecDeque<Notice>,
 }
@@ -148,8 +148,8 @@ fn is_topic(arn: &str) -> bool {
     arn.split(':').nth(2) == Some("sns")
 }
 
-/// Takes over a state that the server shows and the stand-in did not set. CloudWatch notifies the topics of that, also of
-/// an alarm that was set to another state and back since the last look.
+/// Takes over a state that the server shows and the stand-in did not set. Like CloudWatch, notifies the topics, even if
+/// the alarm was set to another state and back since the last pass.
 async fn set_by_hand(
     cloud: &impl AlarmService,
     ours: &mut Adopted,
@@ -172,7 +172,7 @@ async fn set_by_hand(
     Ok(())
 }
 
-/// Takes alarms over and evaluates them, a look at a time.
+/// Takes over alarms and evaluates them, one pass at a time.
 pub(crate) struct Watch<C> {
     cloud: C,
     settings: EvaluationSettings,
@@ -184,7 +184,7 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
         Self { cloud, settings, alarms: BTreeMap::new() }
     }
 
-    /// What is known of the alarms now.
+    /// Returns the present status of the alarms.
     pub(crate) fn statuses(&self) -> Vec<AlarmStatus> {
         let status = |(name, adopted): (&String, &Adopted)| AlarmStatus {
             name: name.clone(),
@@ -196,8 +196,8 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
         self.alarms.iter().map(status).collect()
     }
 
-    /// One look: new, changed and deleted alarms; new states; messages. A step that fails is tried
-    /// again at the next look, and does not hold up the other steps.
+    /// Makes one pass: takes over new, changed and deleted alarms, evaluates states, sends messages. A step that fails
+    /// is tried again in the next pass and does not delay the other steps.
     pub(crate) async fn look(&mut self, now: Timestamp) -> Result<()> {
         let adopted = self.adopt(now).await;
         let evaluated = self.evaluate(now).await;
@@ -226,7 +226,7 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
         let is_new = reason == NEVER_EVALUATED;
         let ours = self.alarms.entry(definition.name.clone()).or_insert_with(|| Adopted::new(definition.clone(), now));
         if is_new && ours.reason != NEVER_EVALUATED && ours.shown {
-            // It was deleted and made again since the last look.
+            // The alarm was deleted and created again since the last pass.
             *ours = Adopted::new(definition, now);
             return Ok(());
         }
@@ -265,14 +265,14 @@ impl<C: AlarmService + MetricSource + Publisher> Watch<C> {
         let mut outcome = Ok(());
         for ours in self.alarms.values_mut() {
             ours.outbox.retain(|notice| now.duration_since(notice.at) < DELIVERY);
-            // In order: a message that waits holds up those behind it, or OK could overtake ALARM.
+            // In order: a message that waits delays the later ones, because OK must not overtake ALARM.
             while let Some(notice) = ours.outbox.front() {
                 if now.duration_since(notice.at) < self.settings.message_delay {
                     break;
                 }
                 let published = self.cloud.publish(notice).await;
                 if let Err(error) = published {
-                    let failed = Err(error).context(format!("telling of {}", ours.definition.name));
+                    let failed = Err(error).context(format!("message about {} not sent", ours.definition.name));
                     outcome = outcome.and(failed);
                     break;
                 }

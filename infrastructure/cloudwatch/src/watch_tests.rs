@@ -5,8 +5,7 @@ use crate::definition::MissingData;
 use crate::evaluation_tests::alarm;
 use crate::series::Datapoint;
 
-/// A server in memory: alarms as they are described, the value of the running period, and what was
-/// asked of it.
+/// A server in memory: the alarms, the value of the current period, and the calls that it received.
 #[derive(Default)]
 struct Server {
     alarms: Mutex<Vec<Described>>,
@@ -15,12 +14,12 @@ struct Server {
     refuses_topics: Mutex<bool>,
     refuses_states: Mutex<bool>,
     away: Mutex<bool>,
-    /// Old states and reasons of changes.
+    /// State before each change, with the reason of the change.
     changes: Mutex<Vec<(AlarmState, String)>>,
 }
 
 impl Server {
-    /// Puts an alarm as `CloudFormation` does: one that is there keeps its state.
+    /// Puts an alarm as `CloudFormation` does: an existing alarm keeps its state.
     fn deploy(&self, definition: AlarmDefinition) {
         let mut alarms = self.alarms.lock().unwrap();
         let (mut state, mut reason) = (AlarmState::InsufficientData, NEVER_EVALUATED.to_owned());
@@ -97,7 +96,7 @@ fn deployed() -> Server {
     server
 }
 
-/// Without a delay, so that each look shows what it told.
+/// Settings without a message delay, so that each pass sends its messages at once.
 const PROMPT: EvaluationSettings =
     EvaluationSettings { message_delay: SignedDuration::ZERO, ..EvaluationSettings::LOCAL };
 

@@ -1,4 +1,4 @@
-//! What an alarm watches: one metric, or metric math over several.
+//! The metric, or the metric math over several metrics, that an alarm watches.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,10 +7,10 @@ use anyhow::{Result, ensure};
 use crate::math::Formula;
 use crate::series::{Readings, SeriesKey, period_of};
 
-/// The most metrics that one math alarm takes.
+/// Maximum number of metrics in one math alarm.
 const OPERANDS: usize = 10;
 
-/// What an alarm watches.
+/// The metric or expression that an alarm watches.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Watched {
     /// One metric.
@@ -29,10 +29,10 @@ pub struct MetricMath {
 }
 
 impl MetricMath {
-    /// An expression `id` over `operands`, by their identifiers.
+    /// Returns the expression `id` over `operands`, which are keyed by their identifiers.
     ///
     /// # Errors
-    /// Says what CloudWatch, or the stand-in, does not take.
+    /// Says which part CloudWatch or the stand-in does not accept.
     pub fn new(id: &str, text: &str, operands: BTreeMap<String, SeriesKey>) -> Result<Self> {
         let formula = Formula::parse(text)?;
         ensure!(!operands.is_empty(), "it reads no metric: {text}");
@@ -57,7 +57,7 @@ impl MetricMath {
         &self.text
     }
 
-    /// Returns the metrics that it reads, by their identifiers.
+    /// Returns the metrics that the expression reads, by their identifiers.
     #[must_use]
     pub const fn operands(&self) -> &BTreeMap<String, SeriesKey> {
         &self.operands
@@ -65,7 +65,7 @@ impl MetricMath {
 }
 
 impl Watched {
-    /// Returns the series that are read for it.
+    /// Returns the series that must be read for the alarm.
     #[must_use]
     pub fn series(&self) -> Vec<&SeriesKey> {
         match self {
@@ -80,7 +80,7 @@ impl Watched {
         self.series().first().map_or(0, |series| series.period_seconds)
     }
 
-    /// Returns the value of each of these periods that has one, by the period's start.
+    /// Returns the values of these periods by the period's start; periods without a value are left out.
     pub(crate) fn values(&self, readings: &Readings, starts: &[i64]) -> HashMap<i64, f64> {
         match self {
             Self::Metric(series) => by_period(readings, series),

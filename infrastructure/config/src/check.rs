@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::effective::read_timeout;
 use crate::functions::too_long;
-use crate::schema::{allowed, keys_and_sections, node, schema};
+use crate::schema::{allowed, keys, keys_and_sections, node, schema};
 use crate::source::{Source, dotted};
-use crate::{Authorization, DeploymentFile, Problem};
+use crate::{Authorization, Cors, DeploymentFile, Problem};
 
 /// A name this similar is offered; 1 is equal.
 const SIMILAR: f64 = 0.6;
@@ -79,6 +79,7 @@ pub(crate) fn combinations(source: &Source, file: &DeploymentFile) -> Vec<Proble
     }
     problems.extend(tokens(source, file));
     problems.extend(slow_calls(source, file));
+    problems.extend(cors(source, &file.api.cors));
     let (subnets, groups) = (&file.limits.vpc_subnet_ids, &file.limits.vpc_security_group_ids);
     if subnets.is_empty() != groups.is_empty() {
         let (empty, other) = if groups.is_empty() {
@@ -132,4 +133,33 @@ fn tokens(source: &Source, file: &DeploymentFile) -> Vec<Problem> {
     let issuer = file.api.jwt_issuer.is_none().then(|| missing("api.jwt_issuer", "the issuer's address, https://…"));
     let audience = file.api.jwt_audience.is_empty().then(|| missing("api.jwt_audience", "a list such as [\"bank\"]"));
     issuer.into_iter().chain(audience).collect()
+}
+
+/// Keys of the lists of CORS.
+const CORS_LISTS: [&str; 4] = ["api.cors.origins", "api.cors.methods", "api.cors.headers", "api.cors.expose_headers"];
+/// Maximum length of the template's parameter that holds all of CORS.
+const MAXIMUM_CORS: usize = 4_096;
+
+fn cors(source: &Source, cors: &Cors) -> Vec<Problem> {
+    if cors.origins.is_empty() {
+        let others = keys().into_iter().filter(|key| key.starts_with("api.cors.") && key != "api.cors.origins");
+        let unused = others.filter(|key| source.origin(key).is_some());
+        return unused
+            .map(|key| source.problem(&key, "is set, and api.cors.origins is empty: CORS is off without origins"))
+            .collect();
+    }
+    let lists = [&cors.origins, &cors.methods, &cors.headers, &cors.expose_headers];
+    let wild =
+        CORS_LISTS.iter().zip(lists).filter(|(_, list)| cors.credentials && list.iter().any(|one| one.contains('*')));
+    let mut problems: Vec<_> = wild
+        .map(|(key, _)| {
+            source.problem(key, "has \"*\", and api.cors.credentials is true: browsers refuse that; name each value")
+        })
+        .collect();
+    let length = cors.to_string().len();
+    if length > MAXIMUM_CORS {
+        let text = format!("the lists of api.cors have {length} characters, and at most {MAXIMUM_CORS} are allowed");
+        problems.push(source.problem("api.cors", text));
+    }
+    problems
 }

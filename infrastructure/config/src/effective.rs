@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use breaker::{Policy, PolicySettings, Preset};
+use breaker::{Policy, Preset};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -119,10 +119,4 @@ fn settings(source: &Source, file: &DeploymentFile) -> Vec<Setting> {
 
 pub(crate) fn at(tree: &Value, key: &str) -> Value {
     key.split('.').try_fold(tree, |node, name| node.get(name)).cloned().unwrap_or_default()
-}
-
-impl From<Preset> for PolicySection {
-    fn from(preset: Preset) -> Self {
-        Self::from(PolicySettings::of(preset))
-    }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::PolicySection;
+use crate::{Api, PolicySection};
 
 /// Pattern of the ARN of a Lambda function, of a version or of an alias.
 const FUNCTION_ARN: &str = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$";
@@ -99,50 +99,6 @@ pub enum LogLevel {
     Info,
     Debug,
     Trace,
-}
-
-/// Who may call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Authorization {
-    /// Requests signed with AWS credentials.
-    #[default]
-    #[serde(rename = "AWS_IAM")]
-    AwsIam,
-    /// Tokens of `jwt_issuer` for `jwt_audience`.
-    #[serde(rename = "JWT")]
-    Jwt,
-    /// Everyone who has the address. For development.
-    #[serde(rename = "NONE")]
-    None,
-}
-
-/// Who may call the API, and how often.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Api {
-    /// Who may call the bank's routes.
-    pub authorization: Authorization,
-    /// Who may read the breaker's status, `GET /circuit-breaker`.
-    pub status_authorization: Authorization,
-    /// Issuer of the tokens if a route asks for `JWT`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", regex(pattern = r"^https://.+"))]
-    #[schemars(extend("patternErrorMessage" = "an address that begins with https://"))]
-    pub jwt_issuer: Option<String>,
-    /// Audiences of the tokens if a route asks for `JWT`.
-    pub jwt_audience: Vec<String>,
-    /// Maximum requests a second to the bank's routes, over all callers. API Gateway answers more with 429.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub requests_per_second: u32,
-    /// Maximum requests to the bank's routes that may come at once.
-    #[schemars(range(min = 1, max = 5_000))]
-    pub burst: u32,
-    /// Maximum requests a second to the status route, over all callers.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub status_requests_per_second: u32,
-    /// Maximum requests to the status route that may come at once.
-    #[schemars(range(min = 1, max = 5_000))]
-    pub status_burst: u32,
 }
 
 /// Your own service Lambdas, by ARN: of a function, a version or an alias.
@@ -308,21 +264,6 @@ impl Default for Deployment {
             gradual: false,
             traffic_shift: TrafficShift::default(),
             log_level: LogLevel::default(),
-        }
-    }
-}
-
-impl Default for Api {
-    fn default() -> Self {
-        Self {
-            authorization: Authorization::default(),
-            status_authorization: Authorization::default(),
-            jwt_issuer: None,
-            jwt_audience: Vec::new(),
-            requests_per_second: 100,
-            burst: 200,
-            status_requests_per_second: 10,
-            status_burst: 20,
         }
     }
 }

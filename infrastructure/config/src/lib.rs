@@ -4,22 +4,25 @@
 //! [`Effective::read`] reports every problem with file, line, key, value and what is allowed. A key that the
 //! file does not set has its default, whatever was deployed before.
 
+mod api;
 mod check;
 mod effective;
 mod file;
 mod functions;
+mod page;
 mod policy;
 mod problem;
 mod schema;
 mod source;
 
+pub use api::{Api, Authorization, Cors};
 pub use effective::{Effective, Origin, Setting};
 pub use file::{
-    Alerts, Api, Architecture, Authorization, Deployment, DeploymentFile, Limits, LogLevel, RequestPath, Samples,
-    Services, TrafficShift,
+    Alerts, Architecture, Deployment, DeploymentFile, Limits, LogLevel, RequestPath, Samples, Services, TrafficShift,
 };
 pub use functions::MAXIMUM_CONFIG_BYTES;
-pub use policy::PolicySection;
+pub use page::tables;
+pub use policy::{Counts, PolicySection, Probes, Ramp, Rates, Recovery, SlowCalls};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use source::Override;

@@ -1,18 +1,43 @@
 //! The section `policy`: a preset and what differs from it, in groups.
 
-use std::borrow::Cow;
-use std::str::FromStr;
+mod conversion;
+mod groups;
+mod schema;
 
-use breaker::{Mode, NUMBERS, Number, Policy, PolicySettings, Preset, RecoveryEvidence, TripWhen};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use breaker::{Mode, NUMBERS, Policy, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+use schemars::JsonSchema;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
-/// When the level falls and when it recovers: the preset `classic` or `production`, and every setting that differs
-/// from it. The numbers, their keys and their bounds are those of [`breaker::NUMBERS`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PolicySection(PolicySettings);
+pub use self::groups::{Counts, Probes, Ramp, Rates, Recovery, SlowCalls};
+pub(crate) use self::schema::sentence;
+
+/// When the level falls and when it recovers: a preset, and every setting that differs from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = schema::with_numbers)]
+pub struct PolicySection {
+    /// The rules to start from: classic counts failures, production goes by rates and recovers by probes.
+    pub preset: Preset,
+    /// Whether automation moves the level, or only tells what it would do.
+    pub mode: Mode,
+    /// What a recovery rests on: successes at the current level, or probes of the better one.
+    pub recovery_evidence: RecoveryEvidence,
+    /// Whether any rule is enough for a fall, or count and rate only together.
+    pub trip_when: TripWhen,
+    /// Rules that count failures.
+    pub counts: Counts,
+    /// The rule about the failure rate.
+    pub rates: Rates,
+    /// The rule about slow calls.
+    pub slow_calls: SlowCalls,
+    /// When the level may recover.
+    pub recovery: Recovery,
+    /// Probes of the better level.
+    pub probes: Probes,
+    /// The share of requests that a level takes after it recovered.
+    pub ramp: Ramp,
+}
 
 impl PolicySection {
     /// Checks the combination of the settings with the rules that the Lambdas use.
@@ -20,42 +45,14 @@ impl PolicySection {
     /// # Errors
     /// Returns the key, below `policy.`, of a setting that does not fit the others, and why.
     pub fn policy(&self) -> Result<Policy, (String, String)> {
-        Policy::new(self.0).map_err(|error| (error.setting.to_owned(), with_keys(&error.problem)))
+        Policy::new(self.settings()).map_err(|error| (error.setting.to_owned(), with_keys(&error.problem)))
     }
 
     /// Returns the settings, the preset's included.
     #[must_use]
-    pub const fn settings(&self) -> &PolicySettings {
-        &self.0
+    pub fn settings(&self) -> PolicySettings {
+        PolicySettings::from(*self)
     }
-
-    /// Reads a section that the schema has accepted.
-    fn from_object(object: &Map<String, Value>) -> Result<Self, String> {
-        let text = |key: &str| object.get(key).and_then(Value::as_str);
-        let preset = text("preset").map(Preset::from_str).transpose()?.unwrap_or_default();
-        let mut settings = PolicySettings::of(preset);
-        if let Some(mode) = text("mode") {
-            settings.mode = mode.parse()?;
-        }
-        if let Some(evidence) = text("recovery_evidence") {
-            settings.recovery_evidence = evidence.parse()?;
-        }
-        if let Some(together) = text("trip_when") {
-            settings.trip_when = together.parse()?;
-        }
-        for number in NUMBERS {
-            if let Some(value) = find(object, number) {
-                number
-                    .set(&mut settings, value.as_i64().ok_or_else(|| format!("{} is not a whole number", number.key))?);
-            }
-        }
-        Ok(Self(settings))
-    }
-}
-
-fn find<'a>(object: &'a Map<String, Value>, number: &Number) -> Option<&'a Value> {
-    let (group, name) = number.key.split_once('.')?;
-    object.get(group)?.get(name)
 }
 
 /// The sentence with the keys as they stand in the file.
@@ -65,92 +62,49 @@ fn with_keys(problem: &str) -> String {
     names.iter().fold(problem.to_owned(), |text, name| text.replace(name, &format!("policy.{name}")))
 }
 
-impl From<PolicySettings> for PolicySection {
-    fn from(settings: PolicySettings) -> Self {
-        Self(settings)
+impl Default for PolicySection {
+    fn default() -> Self {
+        Self::from(Preset::default())
     }
 }
 
-impl Serialize for PolicySection {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let settings = &self.0;
-        let mut object = json!({
-            "preset": settings.preset.word(),
-            "mode": settings.mode.word(),
-            "recovery_evidence": settings.recovery_evidence.word(),
-            "trip_when": settings.trip_when.word(),
-        });
-        for (number, (group, name)) in NUMBERS.iter().filter_map(|number| Some((number, number.key.split_once('.')?))) {
-            if let Some(members) = object.as_object_mut() {
-                let group = members.entry(group).or_insert_with(|| json!({}));
-                if let Some(group) = group.as_object_mut() {
-                    group.insert(name.to_owned(), number.of(settings).into());
-                }
-            }
-        }
-        object.serialize(serializer)
-    }
-}
-
+/// What the section does not say is the preset's, so the preset is read first.
 impl<'de> Deserialize<'de> for PolicySection {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_object(&Map::deserialize(deserializer)?).map_err(D::Error::custom)
+        let object = Map::deserialize(deserializer)?;
+        let preset = or(&object, "preset", Preset::default()).map_err(D::Error::custom)?;
+        over(&object, Self::from(preset)).map_err(D::Error::custom)
     }
 }
 
-impl JsonSchema for PolicySection {
-    fn schema_name() -> Cow<'static, str> {
-        "PolicySection".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let words = |description: &str, words: Vec<&str>| json!({ "description": description, "type": "string", "enum": words });
-        let mut properties = json!({
-            "preset": words("The rules to start from: classic counts failures, production goes by rates and recovers by probes.", Preset::ALL.iter().map(|word| word.word()).collect()),
-            "mode": words("observe-only tells what automation would do and leaves the level to operators.", Mode::ALL.iter().map(|word| word.word()).collect()),
-            "recovery_evidence": words("What a recovery rests on: successes at the current level, or probes of the better one. Default: the preset's.", RecoveryEvidence::ALL.iter().map(|word| word.word()).collect()),
-            "trip_when": words("Whether any rule is enough for a fall, or count and rate only together. Default: the preset's.", TripWhen::ALL.iter().map(|word| word.word()).collect()),
-        });
-        let (classic, production) = (PolicySettings::classic(), PolicySettings::production());
-        for (number, (group, name)) in NUMBERS.iter().filter_map(|number| Some((number, number.key.split_once('.')?))) {
-            let (of_classic, of_production) = (number.of(&classic), number.of(&production));
-            let default = if of_classic == of_production {
-                format!("Default: {of_classic}.")
-            } else {
-                format!("Default: {of_classic} in classic, {of_production} in production.")
-            };
-            if let Some(properties) = properties.as_object_mut() {
-                let group = properties
-                    .entry(group)
-                    .or_insert_with(|| json!({ "type": "object", "additionalProperties": false, "properties": {} }));
-                if let Some(members) = group.get_mut("properties").and_then(Value::as_object_mut) {
-                    members.insert(
-                        name.to_owned(),
-                        json!({
-                            "description": format!("{}. {default}", sentence(number.description)),
-                            "type": "integer",
-                            "minimum": number.minimum,
-                            "maximum": number.maximum,
-                        }),
-                    );
-                }
-            }
-        }
-        json_schema!({
-            "description": "When the level falls and when it recovers.",
-            "type": "object",
-            "additionalProperties": false,
-            "properties": properties,
-        })
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
+fn over(object: &Map<String, Value>, usual: PolicySection) -> Result<PolicySection, serde_json::Error> {
+    Ok(PolicySection {
+        preset: usual.preset,
+        mode: or(object, "mode", usual.mode)?,
+        recovery_evidence: or(object, "recovery_evidence", usual.recovery_evidence)?,
+        trip_when: or(object, "trip_when", usual.trip_when)?,
+        counts: group(object, "counts", usual.counts)?,
+        rates: group(object, "rates", usual.rates)?,
+        slow_calls: group(object, "slow_calls", usual.slow_calls)?,
+        recovery: group(object, "recovery", usual.recovery)?,
+        probes: group(object, "probes", usual.probes)?,
+        ramp: group(object, "ramp", usual.ramp)?,
+    })
 }
 
-/// The description with an upper-case letter first.
-fn sentence(description: &str) -> String {
-    let mut characters = description.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+/// Returns the value of `key`, or `usual` if it is not set.
+fn or<T: DeserializeOwned>(object: &Map<String, Value>, key: &str, usual: T) -> Result<T, serde_json::Error> {
+    object.get(key).map_or(Ok(usual), |value| serde_json::from_value(value.clone()))
+}
+
+/// Returns the group `key`, in which what is not set is as in `usual`.
+fn group<T: Serialize + DeserializeOwned>(
+    object: &Map<String, Value>,
+    key: &str,
+    usual: T,
+) -> Result<T, serde_json::Error> {
+    let Some(set) = object.get(key) else { return Ok(usual) };
+    let mut members: Map<String, Value> = serde_json::from_value(serde_json::to_value(usual)?)?;
+    members.extend(Map::deserialize(set)?);
+    serde_json::from_value(Value::Object(members))
 }

@@ -151,7 +151,7 @@ impl CommandReader for TestRecords {
         match self.looks.get(number).or(self.looks.last()).unwrap().clone() {
             Look::Record(hold) => Ok(Some(record(execution_name, self.request.clone(), hold))),
             Look::Nothing => Ok(None),
-            Look::Unreadable => Err(StoreError("the table is down".to_owned())),
+            Look::Unreadable => Err(StoreError::Invalid("the table is down".to_owned())),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The `CloudFormation` stacks of a deployment.
 //!
-//! *Data* holds what must outlive everything else, *main* the request path and the control plane, *monitoring* what
-//! watches both. The templates of data and main are committed files; a deployment differs by their parameters alone.
-//! Nothing here reads a file or calls AWS.
+//! There are three stacks. *Data* holds the table and the key, which outlive the other stacks. *Main* holds the request
+//! path and the control plane. *Monitoring* holds the alarms and the dashboard. The templates of data and main are
+//! committed files, and two deployments differ only in the parameters. This crate reads no files and does not call AWS.
 
 mod monitoring;
 mod names;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::Role;
 
-/// The names of a deployment. [`fmt::Display`] gives the deployment's name, `{project}-{environment}`.
+/// The names of a deployment. [`fmt::Display`] writes the deployment's name, `{project}-{environment}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     /// First part of every resource's name.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{Code, Names};
 
-/// Names and values.
+/// Parameters as pairs of name and value.
 type Parameters = Vec<(&'static str, String)>;
 
 /// Returns the parameters of the data stack.
@@ -75,6 +75,7 @@ fn of_api(api: &Api) -> Parameters {
         ("JwtIssuer", api.jwt_issuer.clone().unwrap_or_default()),
         ("JwtAudience", api.jwt_audience.join(",")),
         ("ApiLimits", list(&limits)),
+        ("Cors", api.cors.to_string()),
     ]
 }
 
@@ -87,13 +88,16 @@ fn of_alerts(alerts: &Alerts) -> Parameters {
 }
 
 fn of_limits(limits: &Limits) -> Parameters {
+    let concurrency = [
+        limits.control_plane_concurrency,
+        limits.full_concurrency,
+        limits.degraded_concurrency,
+        limits.maintenance_concurrency,
+    ];
     let memory = [limits.controller_memory_megabytes, limits.service_memory_megabytes, limits.task_memory_megabytes];
     vec![
         ("MemoryMegabytes", list(&memory)),
-        ("ControlPlaneReservedConcurrency", limits.control_plane_concurrency.to_string()),
-        ("FullServiceConcurrencyLimit", limits.full_concurrency.to_string()),
-        ("DegradedServiceConcurrencyLimit", limits.degraded_concurrency.to_string()),
-        ("MaintenanceServiceConcurrencyLimit", limits.maintenance_concurrency.to_string()),
+        ("ConcurrencyLimits", list(&concurrency)),
         ("LogRetentionDays", limits.log_retention_days.to_string()),
         ("VpcSubnetIds", limits.vpc_subnet_ids.join(",")),
         ("VpcSecurityGroupIds", limits.vpc_security_group_ids.join(",")),
@@ -104,7 +108,7 @@ fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// The word that stands for a value in the file, and in the template too.
+/// Returns the word for a value, which is the same in the deployment's file and in the template.
 fn word(value: impl Serialize) -> String {
     serde_json::to_value(value).ok().as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! What a release consists of, and its identifier.
+//! The contents of a release, and its identifier.
 
 use std::collections::BTreeMap;
 
@@ -26,10 +26,10 @@ pub const STATE_MACHINE: &str = include_str!("../../../statemachines/level-trans
 /// Length of a release's identifier, in hexadecimal digits.
 const DIGITS: usize = 10;
 
-/// The code of a release, as it was uploaded. Each key contains a hash of the content.
+/// The uploaded code of a release. Each key contains a hash of the content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Code {
-    /// The bucket that holds everything.
+    /// The bucket that contains the archives and the definition.
     pub bucket: String,
     /// The key of each function's archive, by the function's name in [`FUNCTIONS`].
     pub functions: BTreeMap<&'static str, String>,
@@ -51,13 +51,13 @@ pub fn release(deployment: &Effective, names: &Names, code: &Code) -> String {
     identifier(&unreleased(deployment, names, code))
 }
 
-/// Returns the identifier of a release with these stacks. Main's parameter `ReleaseId`, which follows from it, is left
-/// out.
+/// Returns the identifier of a release with these stacks. They must not have the parameter `ReleaseId` yet, whose value
+/// is this identifier.
 #[must_use]
 pub fn identifier(stacks: &[Stack]) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {
-        // The length keeps neighbours apart: "ab", "c" differs from "a", "bc".
+        // The length separates neighbouring texts, so that "ab", "c" and "a", "bc" have different hashes.
         hash.update(text.len().to_be_bytes());
         hash.update(text);
     };

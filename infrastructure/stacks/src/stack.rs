@@ -10,24 +10,24 @@ use crate::{Code, Names, monitoring, parameters};
 const DATA: &str = include_str!("../../circuit-breaker-data.yaml");
 /// The template of the main stack.
 pub const MAIN: &str = include_str!("../../circuit-breaker-infrastructure.yaml");
-/// The file that it comes from, in the project's folder.
+/// Path of that template's file, below the project's folder.
 pub const MAIN_FILE: &str = "infrastructure/circuit-breaker-infrastructure.yaml";
 
-/// What a stack is for.
+/// The purpose of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Table and key: they outlive the other stacks.
+    /// The table and the key, which outlive the other stacks.
     Data,
     /// The request path and the control plane.
     Main,
-    /// Level alarms, the alarms for people, the dashboard.
+    /// The level alarms, the alarms for people and the dashboard.
     Monitoring,
 }
 
-/// A stack that can be deployed as it is.
+/// A stack with everything that its deployment needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
-    /// What the stack is for.
+    /// The stack's purpose.
     pub role: Role,
     /// The stack's name.
     pub name: String,
@@ -35,7 +35,7 @@ pub struct Stack {
     pub template: String,
     /// The value of every parameter of the template.
     pub parameters: BTreeMap<String, String>,
-    /// Whether the stack is protected from deletion, and neither a rollback nor a removal changes it.
+    /// Whether the stack is protected from deletion and left unchanged by a rollback or a removal of the deployment.
     pub retained: bool,
 }
 
@@ -50,7 +50,7 @@ pub fn stacks(deployment: &Effective, names: &Names, code: &Code) -> Vec<Stack> 
     stacks
 }
 
-/// The stacks without the release's identifier, which follows from them.
+/// Returns the stacks without the release's identifier, because the identifier is derived from them.
 pub(crate) fn unreleased(deployment: &Effective, names: &Names, code: &Code) -> Vec<Stack> {
     let stack = |role, template: String, parameters| Stack {
         role,

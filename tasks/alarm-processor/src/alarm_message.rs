@@ -17,7 +17,7 @@ pub enum AlarmKind {
     Failure,
     /// Successes of a level, which may allow a recovery.
     Recovery,
-    /// Another metric; still a hint to evaluate.
+    /// Another metric. The alarm is still a hint to evaluate.
     Other,
 }
 
@@ -28,7 +28,7 @@ pub struct AlarmNotification {
     pub hint: AlarmHint,
     /// The kind of the alarm.
     pub kind: AlarmKind,
-    /// Whether the alarm went off. OK and `INSUFFICIENT_DATA` are no reason to evaluate.
+    /// Whether the alarm changed to ALARM. Changes to OK and `INSUFFICIENT_DATA` start no evaluation.
     pub went_off: bool,
 }
 
@@ -38,8 +38,8 @@ pub struct AlarmNotification {
 #[error("not an alarm notification: {0}")]
 pub struct NotAnAlarm(String);
 
-/// The members of an object, unparsed. Only those that are needed are parsed, so other members may have any form.
-/// Composite and metric-math alarms have no plain trigger.
+/// The unparsed members of an object. Only members that are needed are parsed, so all others may have any form: for
+/// example, composite alarms and metric-math alarms have another trigger than alarms on one metric.
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Parses a body: an SNS envelope around an alarm message, or the message itself if raw message delivery is on.
@@ -107,7 +107,7 @@ fn kind(message: &Members<'_>) -> Result<AlarmKind, NotAnAlarm> {
     })
 }
 
-/// A query of a metric-math alarm; one that is an expression has no metric.
+/// A query of a metric-math alarm. A query that is an expression has no metric.
 #[derive(Deserialize)]
 struct Query {
     #[serde(rename = "MetricStat")]
@@ -126,15 +126,16 @@ struct QueryMetric {
     name: String,
 }
 
-/// Returns the metrics that the queries of a metric-math alarm read; none if they cannot be read, because the alarm is
-/// a hint all the same.
+/// Returns the metrics that the queries of a metric-math alarm read. If the queries are invalid, returns an empty list,
+/// because the alarm is still a hint.
 fn metrics_of_math(trigger: &Members<'_>) -> Vec<String> {
     let queries: Vec<Query> =
         trigger.get("Metrics").and_then(|queries| object::from_str(queries.get()).ok()).unwrap_or_default();
     queries.into_iter().filter_map(|query| Some(query.stat?.metric.name)).collect()
 }
 
-/// `CloudWatch` writes the offset without a colon, which RFC 3339 does not know; others write `Z`.
+/// Parses the time of a state change. `CloudWatch` writes the offset without a colon, which RFC 3339 does not allow;
+/// other senders write `Z`.
 fn change_time(text: &str) -> Result<Timestamp, NotAnAlarm> {
     BrokenDownTime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text)
         .and_then(|time| time.to_timestamp())

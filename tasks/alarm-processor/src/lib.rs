@@ -1,11 +1,12 @@
 //! Turns alarm notifications from the queue into executions of the state machine.
 //!
-//! An alarm is a hint to evaluate, never a count, so this Lambda keeps no state: a record that fails returns to the
-//! queue, and a record that comes twice is evaluated twice.
+//! An alarm is a hint to evaluate, never a count, so this Lambda keeps no state. A record that fails returns to the
+//! queue, and a record that is delivered twice is evaluated twice.
 
 mod alarm_message;
 mod executions;
 
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::metrics::{Metric, MetricLog, MetricSet, namespace};
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use breaker::{AlarmRequest, TransitionRequest};
@@ -22,13 +23,13 @@ pub struct AlarmProcessor<E, M> {
     pub executions: E,
     /// The metric log.
     pub metrics: M,
-    /// The deployment whose metrics they are.
+    /// Name of the deployment, a dimension of the metrics.
     pub deployment: String,
 }
 
 /// The result of a record.
 enum Processed {
-    /// An execution evaluated it and succeeded.
+    /// An execution evaluated the alarm and succeeded.
     Evaluated(AlarmKind),
     /// The alarm did not go off, so there is no reason to evaluate.
     Acknowledged,
@@ -86,11 +87,12 @@ impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
             }
             Err(error) => {
                 tracing::error!(
-                    message.id = id, alarm.name = alarm, error.message = %error, "an alarm was not evaluated"
+                    message.id = id, alarm.name = alarm, error.kind = error.kind().as_str(),
+                    error.message = %error, "an alarm was not evaluated"
                 );
-                match error {
-                    ExecutionFailed::Throttled(_) => Processed::Throttled(id),
-                    ExecutionFailed::NotStarted(_) | ExecutionFailed::Unsuccessful(_) => Processed::Failed(id),
+                match error.kind() {
+                    ErrorKind::Throttled => Processed::Throttled(id),
+                    _ => Processed::Failed(id),
                 }
             }
         }
@@ -112,7 +114,8 @@ impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
                 count(|one| matches!(one, Processed::Evaluated(AlarmKind::Recovery))),
             ),
         ];
-        // CloudWatch's own metric of throttled starts has no state machine, and may not count synchronous starts.
+        // CloudWatch's own metric of throttled starts has no dimension for the state machine, and AWS does not document
+        // that it counts synchronous starts.
         let throttled = count(|one| matches!(one, Processed::Throttled(_)));
         if throttled > 0 {
             metrics.push(Metric::count("ExecutionsThrottled", throttled));

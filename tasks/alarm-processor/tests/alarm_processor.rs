@@ -1,17 +1,19 @@
-//! The Lambda with doubles at its ports.
+//! Tests the Lambda with test doubles for its ports.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 use std::sync::Mutex;
 
 use alarm_processor::{AlarmKind, AlarmProcessor, ExecutionFailed, Executions, parse};
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_lambda_events::event::sqs::SqsEvent;
 use breaker::TransitionRequest;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Remembers what it was asked to run; fails for alarms called `broken` or `throttled`.
+/// A state machine that stores the requests of its executions. It fails for alarms named `broken` or `throttled`.
 #[derive(Default)]
 struct Machine(Mutex<Vec<TransitionRequest>>);
 
@@ -23,7 +25,7 @@ impl Executions for Machine {
                 Err(ExecutionFailed::Unsuccessful("FAILED: StateUnavailable".into()))
             }
             TransitionRequest::Alarm(request) if request.alarm.name == "throttled" => {
-                Err(ExecutionFailed::Throttled("rate exceeded".into()))
+                Err(CallError::new(ErrorKind::Throttled, "rate exceeded").into())
             }
             _ => Ok(()),
         }
@@ -180,7 +182,7 @@ fn a_metric_math_alarm_is_of_the_kind_of_its_metrics() {
         (json!([hint, query("m1", "Invocation")]), AlarmKind::Other),
         (json!([hint]), AlarmKind::Other),
         (json!({ "Junk": 7 }), AlarmKind::Other),
-        // A list of the values is no object.
+        // A list of an object's values must not be taken for the object.
         (json!([[{ "Metric": { "MetricName": "Error" } }]]), AlarmKind::Other),
         (json!([{ "MetricStat": [{ "MetricName": "Error" }] }]), AlarmKind::Other),
         (json!([{ "MetricStat": { "Metric": ["Error"] } }]), AlarmKind::Other),

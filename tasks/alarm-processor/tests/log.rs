@@ -1,4 +1,4 @@
-//! The log of the Lambda: it says where a message is wrong, and never what it contains.
+//! Tests the Lambda's log: it says where a message is invalid, and never quotes its content.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 
-/// Texts that no log line may contain: parts of the secret, so that half of it is found too.
+/// Texts that no log line may contain: parts of the secret, so that a truncated secret is found, too.
 const SECRETS: [&str; 4] = ["customer", "4711", "111122223333", "account"];
 const SECRET: &str = "customer 4711, account 111122223333";
 
@@ -78,7 +78,7 @@ fn enveloped(message: &str) -> String {
     json!({ "Type": "Notification", "Message": message }).to_string()
 }
 
-/// Bodies with the secret at every place where a parser may stop, and the place that the log names.
+/// Returns bodies with the secret at every place where a parser may stop, each with the expected text of the log.
 fn bodies(secret: &str) -> Vec<(String, &'static str)> {
     let long = "x".repeat(256);
     vec![
@@ -88,27 +88,27 @@ fn bodies(secret: &str) -> Vec<(String, &'static str)> {
         (format!("{{\"a\": {secret}}}"), "the body is no JSON object (line 1"),
         (format!("{{\"{secret}"), "the body is no JSON object (line 1"),
         ("111122223333".to_owned(), "the body is no JSON object (line 1"),
-        // As the name of a member.
+        // The secret is the name of a member.
         (json!({ secret: 1 }).to_string(), "`AlarmName` is missing"),
         (message("AlarmName", json!({ secret: 1 })).to_string(), "`AlarmName`: expected a string"),
-        // As a number, and in places of another type.
+        // The secret is a number, or has another type than expected.
         (message("AlarmName", json!(111_122_223_333_u64)).to_string(), "`AlarmName`: expected a string"),
         (message("NewStateValue", json!(secret)).to_string(), "`NewStateValue` is not ALARM"),
         (message("StateChangeTime", json!(secret)).to_string(), "`StateChangeTime` is no time"),
         (message("StateChangeTime", json!(4711)).to_string(), "`StateChangeTime`: expected a string"),
         (message("Trigger", json!(secret)).to_string(), "`Trigger` is no JSON object"),
         (message("Trigger", json!({ "MetricName": [secret] })).to_string(), "`MetricName`: expected a string"),
-        // As a name that is too long, or of control characters.
+        // The secret is in a name that is too long or has control characters.
         (message("AlarmName", json!(format!("{secret}{long}"))).to_string(), "`AlarmName` has"),
         (message("AlarmName", json!(format!("{secret}\n"))).to_string(), "`AlarmName`"),
         (message("AlarmArn", json!(secret.repeat(100))).to_string(), "`AlarmArn` has"),
-        // In the envelope's message.
+        // The secret is in the envelope's message.
         (enveloped(secret), "`Message` of the SNS envelope is no JSON object (line 1"),
         (enveloped(&json!(secret).to_string()), "`Message` of the SNS envelope is no JSON object (line 1"),
         (enveloped(&enveloped(secret)), "`AlarmName` is missing"),
         (json!({ "Type": "Notification", "Message": { "text": secret } }).to_string(), "`Message`: expected a string"),
         (json!({ "Type": secret, "Message": "{}" }).to_string(), "`Type` of the SNS envelope"),
-        // Before invalid escapes.
+        // The secret is before an invalid escape.
         (format!("{{\"AlarmName\": \"{secret} \\ud800\", \"NewStateValue\": \"ALARM\"}}"), "`AlarmName`"),
         (format!("{{\"AlarmName\": \"{secret} \\x\"}}"), "the body is no JSON object (line 1"),
         (format!("{{\"AlarmName\": \"{secret} \u{7}\"}}"), "the body is no JSON object (line 1"),

@@ -1,4 +1,4 @@
-//! Step Functions throttles the start of an execution.
+//! Tests starts of executions that Step Functions throttles or refuses.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use alarm_processor::{ExecutionFailed, Executions, StateMachine};
 use aws_edge::clients::{Timeouts, sdk_config, step_functions};
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::settings::Environment;
 use breaker::{AlarmHint, AlarmRequest, TransitionRequest};
 
 const TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(10), operation: Duration::from_secs(20) };
 
-/// Answers every call with this status and body, and counts the calls. Returns the address.
+/// Starts a server that answers every call with this status and body, and counts the calls. Returns its address.
 fn refusing(status: u16, body: &'static str, calls: Arc<AtomicUsize>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -62,28 +63,25 @@ async fn start(status: u16, body: &'static str) -> (ExecutionFailed, usize) {
 }
 
 #[tokio::test]
-async fn a_refusal_because_of_a_quota_is_a_throttle() {
-    for (status, body) in [
-        (400, r#"{"__type": "ThrottlingException", "message": "Rate exceeded"}"#),
-        (400, r#"{"__type": "com.amazonaws.sfn#TooManyRequestsException", "message": "Rate exceeded"}"#),
-        (400, r#"{"__type": "ExecutionLimitExceeded", "message": "too many run"}"#),
-        (429, "{}"),
+async fn a_start_that_fails_has_the_kind_of_the_failure() {
+    for (status, body, expected) in [
+        (400, r#"{"__type": "ThrottlingException", "message": "Rate exceeded"}"#, ErrorKind::Throttled),
+        (
+            400,
+            r#"{"__type": "com.amazonaws.sfn#TooManyRequestsException", "message": "Rate exceeded"}"#,
+            ErrorKind::Throttled,
+        ),
+        (400, r#"{"__type": "ExecutionLimitExceeded", "message": "too many run"}"#, ErrorKind::Throttled),
+        (429, "{}", ErrorKind::Throttled),
+        (400, r#"{"__type": "AccessDeniedException", "message": "no"}"#, ErrorKind::Denied),
+        (403, "{}", ErrorKind::Denied),
+        (400, r#"{"__type": "StateMachineDoesNotExist", "message": "no"}"#, ErrorKind::Refused),
+        (400, r#"{"__type": "InvalidExecutionInput", "message": "Rate exceeded"}"#, ErrorKind::Refused),
+        (500, "{}", ErrorKind::Failed),
     ] {
         let (error, calls) = start(status, body).await;
-        assert!(matches!(error, ExecutionFailed::Throttled(_)), "{status} {body}: {error}");
-        assert!(calls >= 1, "{status} {body}");
-    }
-}
-
-#[tokio::test]
-async fn any_other_refusal_is_no_throttle() {
-    for (status, body) in [
-        (400, r#"{"__type": "AccessDeniedException", "message": "no"}"#),
-        (400, r#"{"__type": "StateMachineDoesNotExist", "message": "no"}"#),
-        (400, r#"{"__type": "InvalidExecutionInput", "message": "Rate exceeded"}"#),
-        (500, "{}"),
-    ] {
-        let (error, _) = start(status, body).await;
         assert!(matches!(error, ExecutionFailed::NotStarted(_)), "{status} {body}: {error}");
+        assert_eq!(error.kind(), expected, "{status} {body}: {error}");
+        assert!(calls >= 1, "{status} {body}");
     }
 }

@@ -131,6 +131,11 @@ pub fn json_answer(status: u16, headers: BTreeMap<&'static str, String>, body: &
     text_answer(status, headers, "application/json", &json::text(body))
 }
 
+/// Returns an answer without a body.
+pub fn empty_answer(status: u16, headers: &BTreeMap<&'static str, String>) -> Box<RawValue> {
+    json::raw(&serde_json::json!({ "statusCode": status, "headers": headers }))
+}
+
 /// Returns an answer with a text as its body.
 pub fn text_answer(
     status: u16,

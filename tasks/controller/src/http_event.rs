@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use aws_edge::config::BasePath;
 use breaker::validation::object;
 use breaker::{DRAWS, Level, draw};
 use serde::de::{Error, IgnoredAny};
@@ -11,6 +12,9 @@ use serde_json::value::RawValue;
 
 use crate::json;
 
+/// The route of OPTIONS requests without credentials, which exists if CORS is in force. API Gateway answers preflights by
+/// itself, but the route `$default` would ask for the caller's credentials first, which browsers do not send.
+const OPEN_ROUTE: &str = "OPTIONS /{proxy+}";
 /// The member of the event that the controller adds.
 const CONTEXT_MEMBER: &str = "circuitBreaker";
 
@@ -21,7 +25,7 @@ pub struct Request<'a> {
     /// The API Gateway route that matched the request; empty if the event names none.
     #[serde(default, borrow)]
     pub route_key: Cow<'a, str>,
-    /// The path, without the stage.
+    /// The path, without the stage, and perhaps with the base path of a custom domain.
     #[serde(borrow)]
     pub raw_path: Cow<'a, str>,
     /// The query string, without its question mark.
@@ -76,6 +80,18 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn method(&self) -> &str {
         &self.context.http.method
+    }
+
+    /// The path as the API's routes have it, without the base path of a custom domain.
+    #[must_use]
+    pub fn path(&self, base_path: &BasePath) -> &str {
+        base_path.strip(&self.raw_path)
+    }
+
+    /// Whether API Gateway asked for no credentials, because the request may be a preflight of CORS.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.route_key == OPEN_ROUTE
     }
 
     /// A header's value, several of them joined by commas; names are compared without case.

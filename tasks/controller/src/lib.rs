@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_edge::clients::HISTORY_TIMEOUTS;
+use aws_edge::config::BasePath;
 use aws_edge::metrics::MetricLog;
 use aws_edge::stores::state::{HistoryReader, Transitions};
 use breaker::{Policy, RequestRules, place_of_error};
@@ -31,7 +32,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
 pub use answer::{ErrorBody, ErrorCode};
-use answer::{error_answer, json_answer, text_answer};
+use answer::{empty_answer, error_answer, json_answer, text_answer};
 pub use deadline::answer_by;
 use http_event::Request;
 pub use invoke::{InvokeError, LambdaServices, PAYLOAD_LIMIT, ServiceInvoker};
@@ -69,6 +70,8 @@ pub struct Controller<R, I, M, H> {
     pub services: I,
     /// The rules for requests: timeouts, fallback, outcomes.
     pub rules: RequestRules,
+    /// The path that a custom domain's mapping puts before the API's own.
+    pub base_path: BasePath,
     /// How many probes this environment may send.
     pub probe_limit: ProbeLimit,
     /// The metric log.
@@ -107,11 +110,12 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog, H: HistoryReader> Controll
                 error_answer(400, BTreeMap::new(), ErrorCode::BadEvent, message)
             }
             Ok(request) if request.route_key == STATUS_ROUTE => self.status(&request, current, answer_by).await,
-            Ok(request) if request.raw_path.trim_matches('/') == STATUS_PATH.trim_matches('/') => {
-                no_status(&request, current)
-            }
-            Ok(request) if request.raw_path.trim_end_matches('/') == DESCRIPTION_PATH => description(&request, current),
-            Ok(request) => self.forward(event, &request, current, answer_by).await,
+            Ok(request) if request.is_open() => preflight(current),
+            Ok(request) => match request.path(&self.base_path) {
+                path if path.trim_matches('/') == STATUS_PATH.trim_matches('/') => no_status(&request, current),
+                path if path.trim_end_matches('/') == DESCRIPTION_PATH => description(&request, current),
+                _ => self.forward(event, &request, current, answer_by).await,
+            },
         }
     }
 
@@ -176,6 +180,13 @@ fn description(request: &Request<'_>, current: &Current) -> Box<RawValue> {
         return error_answer(405, headers, ErrorCode::MethodNotAllowed, message);
     }
     text_answer(200, headers, "application/json", DESCRIPTION)
+}
+
+/// Answers an OPTIONS request for which API Gateway asked no caller's credentials. API Gateway answers preflights of CORS
+/// by itself and adds the headers of CORS to this answer. Without credentials no request reaches a service, and none
+/// has an outcome.
+fn preflight(current: &Current) -> Box<RawValue> {
+    empty_answer(204, &RouteHeaders::own(current.level).headers())
 }
 
 /// Answers requests whose path resembles the status route but does not match it.

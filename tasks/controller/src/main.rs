@@ -36,6 +36,7 @@ async fn main() -> ExitCode {
                 .with_clock(AgeClock::of_system()),
             services: LambdaServices { client: client.clone(), functions: settings.functions },
             rules: settings.rules,
+            base_path: settings.base_path,
             probe_limit: ProbeLimit::from(&settings.policy).with_clock(AgeClock::of_system()),
             metrics: EmbeddedMetricLog::default(),
             deployment: settings.deployment,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_edge::config::Config;
+use aws_edge::config::{BasePath, Config, PolicyInUse, or_logged};
 use aws_edge::settings::{Environment, SettingError};
 use breaker::{
     LONGEST_SERVICE_TIMEOUT_MS, Level, PerLevel, Policy, RequestRules, SERVICE_TIMEOUT_MS, SHORTEST_SERVICE_TIMEOUT_MS,
@@ -28,6 +28,8 @@ pub struct Settings {
     pub rules: RequestRules,
     /// `request_path.fallback_level`: where requests go when no state was ever read.
     pub fallback_level: Level,
+    /// `api.base_path`: the path that a custom domain's mapping puts before the API's own.
+    pub base_path: BasePath,
     /// When a call is slow and how many probes may be sent; the rules, for the status.
     pub policy: Policy,
     /// `STATE_MACHINE_ARN` and `AWS_ENDPOINT_URL`, for the commands that the status page offers.
@@ -36,12 +38,14 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the settings; what is not set has its default. Requests are served whatever `BREAKER_CONFIG` says: a
-    /// setting that is invalid is logged and has its default, an invalid policy is replaced by its preset.
+    /// setting that is invalid is logged and has its default, an invalid policy is replaced as [`PolicyInUse`] says.
     ///
     /// # Errors
     /// Names the variable that is missing.
     pub fn from_environment(environment: &Environment) -> Result<Self, SettingError> {
-        let config = or_logged(Config::from_environment(environment), Config::default);
+        let config = Config::from_environment(environment);
+        let policy = *PolicyInUse::new(&config).policy();
+        let config = config.unwrap_or_default();
         let service_timeout = timeout(&config, "service", SERVICE_TIMEOUT_MS);
         let timeout_of = |service: &str| Duration::from_millis(timeout(&config, service, service_timeout));
         let service_timeouts = PerLevel {
@@ -49,7 +53,6 @@ impl Settings {
             degraded: timeout_of("degraded"),
             maintenance: timeout_of("maintenance"),
         };
-        let policy = or_logged(config.policy(), || config.preset_policy());
         let rules = RequestRules::new(&policy, service_timeouts);
         let cache = config.number("request_path.state_cache_milliseconds", 1_000, 0..=60_000);
         let fallback_level = config.number("request_path.fallback_level", 3, 1..=3);
@@ -61,20 +64,19 @@ impl Settings {
                 degraded: environment.text("DEGRADED_SERVICE_FUNCTION", "degraded-service"),
                 maintenance: environment.text("MAINTENANCE_SERVICE_FUNCTION", "maintenance-service"),
             },
-            state_cache_ttl: Duration::from_millis(or_logged(cache, || 1_000)),
+            state_cache_ttl: Duration::from_millis(or_logged(cache, 1_000)),
             rules: RequestRules {
                 read_timeout: read_timeout(&config).or(rules.read_timeout),
-                fallback: or_logged(config.switch("request_path.fallback", true), || true),
-                too_many_requests_fail: or_logged(config.switch("request_path.too_many_requests_fail", false), || {
-                    false
-                }),
+                fallback: or_logged(config.switch("request_path.fallback", true), true),
+                too_many_requests_fail: or_logged(config.switch("request_path.too_many_requests_fail", false), false),
                 ..rules
             },
-            fallback_level: match or_logged(fallback_level, || 3) {
+            fallback_level: match or_logged(fallback_level, 3) {
                 1 => Level::Full,
                 2 => Level::Degraded,
                 _ => Level::Maintenance,
             },
+            base_path: or_logged(config.base_path(), BasePath::default()),
             policy,
             commands: CommandTarget {
                 state_machine_arn: environment.optional("STATE_MACHINE_ARN"),
@@ -87,22 +89,14 @@ impl Settings {
 /// Returns the timeout of a service in milliseconds.
 fn timeout(config: &Config, service: &str, default: u64) -> u64 {
     let key = format!("request_path.{service}_timeout_milliseconds");
-    or_logged(config.number(&key, default, SHORTEST_SERVICE_TIMEOUT_MS..=LONGEST_SERVICE_TIMEOUT_MS), || default)
+    or_logged(config.number(&key, default, SHORTEST_SERVICE_TIMEOUT_MS..=LONGEST_SERVICE_TIMEOUT_MS), default)
 }
 
 /// Returns the time budget of a GET or HEAD, if one is set and valid.
 fn read_timeout(config: &Config) -> Option<Duration> {
     let range = SHORTEST_SERVICE_TIMEOUT_MS..=LONGEST_SERVICE_TIMEOUT_MS;
     let milliseconds = config.number("request_path.read_timeout_milliseconds", 0, range);
-    Some(or_logged(milliseconds, || 0)).filter(|set| *set > 0).map(Duration::from_millis)
-}
-
-/// Logs a setting that is invalid and returns what is used instead.
-fn or_logged<T>(setting: Result<T, SettingError>, instead: impl FnOnce() -> T) -> T {
-    setting.unwrap_or_else(|error| {
-        tracing::error!(error.message = %error, "invalid setting replaced by its default");
-        instead()
-    })
+    Some(or_logged(milliseconds, 0)).filter(|set| *set > 0).map(Duration::from_millis)
 }
 
 #[cfg(test)]

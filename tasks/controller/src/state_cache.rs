@@ -226,9 +226,7 @@ impl<R: LevelReader> StateCache<R> {
     }
 
     async fn read(&self, reader: &impl LevelReader, by: Instant, back_off: Option<Duration>) {
-        let answer = timeout_at(by, reader.read())
-            .await
-            .unwrap_or_else(|_| Err(StoreError("the state table does not answer in time".to_owned())));
+        let answer = timeout_at(by, reader.read()).await.unwrap_or_else(|_| Err(StoreError::TimedOut));
         let now = self.clock.now();
         let mut memory = self.memory();
         let read = match answer {

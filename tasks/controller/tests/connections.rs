@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_edge::clients::lambda_without_retries;
+use aws_edge::config::BasePath;
 use aws_edge::connections::{Connections, tls};
 use aws_edge::stores::state::StoreError;
 use aws_smithy_async::time::SystemTimeSource;
@@ -38,7 +39,7 @@ fn real(script: impl IntoIterator<Item = Reply>) -> (FrontEnd, Real) {
     let config = config.http_client(http_client_fn(move |_, _| connector.clone())).build();
     let functions = PerLevel { full: "full".to_owned(), degraded: "degraded".to_owned(), maintenance: "m".to_owned() };
     let controller = Controller {
-        history: Records(Err(StoreError("no answer".to_owned()))),
+        history: Records(Err(StoreError::Invalid("no answer".to_owned()))),
         states: StateCache::new(common::table(Ok(stored(1))), Duration::ZERO, Level::Maintenance),
         services: LambdaServices { client: lambda_without_retries(&config), functions },
         rules: RequestRules::new(&policy(), five_seconds()),
@@ -47,6 +48,7 @@ fn real(script: impl IntoIterator<Item = Reply>) -> (FrontEnd, Real) {
         deployment: "bank-test".to_owned(),
         policy: policy(),
         commands: CommandTarget::default(),
+        base_path: BasePath::default(),
     };
     (front_end, controller)
 }

@@ -87,7 +87,7 @@ async fn a_declined_request_succeeds_without_its_marker() {
 
 #[tokio::test]
 async fn the_last_known_level_serves_while_the_table_fails() {
-    for trouble in [Err(StoreError("no answer".into())), Ok(StoredLevel::Lost), Ok(StoredLevel::Nothing)] {
+    for trouble in [Err(StoreError::Invalid("no answer".into())), Ok(StoredLevel::Lost), Ok(StoredLevel::Nothing)] {
         let table = common::table(Ok(stored(2)));
         let controller = TestController {
             states: controller::StateCache::new(table, std::time::Duration::ZERO, breaker::Level::Maintenance),
@@ -104,9 +104,11 @@ async fn the_last_known_level_serves_while_the_table_fails() {
 
 #[tokio::test]
 async fn the_fallback_level_answers_if_no_state_was_ever_read() {
-    for (stored, level) in
-        [(Err(StoreError("no answer".into())), "3"), (Ok(StoredLevel::Lost), "3"), (Ok(StoredLevel::Nothing), "1")]
-    {
+    for (stored, level) in [
+        (Err(StoreError::Invalid("no answer".into())), "3"),
+        (Ok(StoredLevel::Lost), "3"),
+        (Ok(StoredLevel::Nothing), "1"),
+    ] {
         let controller = controller(stored, answer(200));
         assert_eq!(ask(&controller, &event("GET", "/account/1")).await["headers"]["X-Circuit-Breaker-Level"], level);
     }
@@ -285,7 +287,9 @@ async fn a_history_request_gets_records_or_the_reason_for_none() {
     let first = asked(Ok(controller::StoredLevel::Nothing)).await;
     assert_eq!((&first["history"], &first["historyError"]), (&json!([]), &Value::Null));
     let newer = controller::StoredLevel::Known(breaker::Level::Degraded, None);
-    for stored in [Ok(newer), Ok(controller::StoredLevel::Lost), Err(aws_edge::stores::state::StoreError("x".into()))] {
+    for stored in
+        [Ok(newer), Ok(controller::StoredLevel::Lost), Err(aws_edge::stores::state::StoreError::Invalid("x".into()))]
+    {
         let body = asked(stored).await;
         assert_eq!(body["history"], Value::Null);
         assert!(body["historyError"].as_str().unwrap().contains("the state is not known"), "{body}");

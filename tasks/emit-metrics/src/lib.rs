@@ -9,23 +9,23 @@ use breaker::contract::{ErrorName, MetricsEmitted, MetricsInput};
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// The task, with its port.
+/// The task `emit-metrics`, with its port.
 #[derive(Clone, Debug)]
 pub struct EmitMetrics<M> {
     /// The writer of the metrics.
     pub metrics: M,
-    /// The deployment whose metrics they are.
+    /// Name of the deployment, a dimension of the metrics.
     pub deployment: String,
 }
 
 impl<M: MetricWriter> EmitMetrics<M> {
     /// Emits `Evaluation` and `CurrentLevel` each time, `Transition` if the level moved, `WouldTransition` if a hold or
     /// the mode `observe-only` prevented a move, `HoldMinutesLeft` during a hold, and `ProbesRefused` once the better
-    /// level has refused most probes for so long that people must know. If a notification failed, emits
-    /// `NotificationMissing` only, because another call emits the rest.
+    /// level has refused most probes for so long that people must know. If the input reports a failed notification,
+    /// emits only `NotificationMissing`, because another call emits the other metrics.
     ///
     /// # Errors
-    /// `MetricsNotEmitted`; `InvalidRequest` for input that no evaluation writes.
+    /// `MetricsNotEmitted` if `CloudWatch` does not accept the metrics, `InvalidRequest` if the input is invalid.
     pub async fn handle(&self, input: Value, now: Timestamp) -> Result<MetricsEmitted, TaskError> {
         let input: MetricsInput = task_input::typed(input)?;
         if input.notification_missing {
@@ -56,7 +56,7 @@ impl<M: MetricWriter> EmitMetrics<M> {
         self.metrics
             .put(now, &set)
             .await
-            .map_err(|error| TaskError::new(ErrorName::MetricsNotEmitted, error.to_string()))?;
+            .map_err(|error| TaskError::new(ErrorName::MetricsNotEmitted, error.to_string()).of_kind(error.0.kind()))?;
         Ok(MetricsEmitted { values: set.metrics.len() })
     }
 }

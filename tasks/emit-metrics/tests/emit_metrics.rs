@@ -1,9 +1,11 @@
-//! The task with a double at its port.
+//! Tests the task with a test double for its port.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 use std::sync::Mutex;
 
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::metrics::MetricSet;
 use aws_edge::stores::metrics::{MetricWriter, NotStored};
 use breaker::contract::ErrorName;
@@ -21,7 +23,7 @@ struct Written {
 impl MetricWriter for Written {
     async fn put(&self, _: Timestamp, metrics: &MetricSet) -> Result<(), NotStored> {
         self.sets.lock().unwrap().push(metrics.clone());
-        if self.refuses { Err(NotStored("throttled".into())) } else { Ok(()) }
+        if self.refuses { Err(NotStored(CallError::new(ErrorKind::Throttled, "rate exceeded"))) } else { Ok(()) }
     }
 }
 
@@ -133,7 +135,8 @@ async fn what_a_newer_release_sends_as_well_is_ignored() {
 
 #[tokio::test]
 async fn unstored_metrics_and_bad_input_fail_under_their_names() {
-    assert_eq!(task(true).handle(input("none", 1), NOW).await.unwrap_err().name, ErrorName::MetricsNotEmitted);
+    let refused = task(true).handle(input("none", 1), NOW).await.unwrap_err();
+    assert_eq!((refused.name, refused.kind), (ErrorName::MetricsNotEmitted, Some(ErrorKind::Throttled)));
     for bad in [json!({"outcome": "none"}), json!({"outcome": "maybe", "state": state(1)}), json!(null)] {
         assert_eq!(task(false).handle(bad, NOW).await.unwrap_err().name, ErrorName::InvalidRequest);
     }

@@ -1,16 +1,21 @@
 //! Reads the state and the evidence, and decides. Changes nothing.
 
+use aws_edge::config::PolicyInUse;
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::stores::evidence::EvidenceReader;
 use aws_edge::stores::state::{CommandReader, LastKnownReader, StateReader, Stored};
 use aws_edge::task_error::TaskError;
 use aws_edge::task_input;
 use breaker::contract::{ErrorName, Evaluation, EvaluationInput, REPAIR};
 use breaker::{
-    Decision, Evidence, EvidenceQuery, Expected, LastKnown, Policy, SCHEMA_VERSION, SystemState, TransitionRequest,
-    decide, repair,
+    Decision, Evidence, EvidenceQuery, Expected, LastKnown, SCHEMA_VERSION, SystemState, TransitionRequest, decide,
+    repair,
 };
 use jiff::Timestamp;
 use serde_json::Value;
+
+/// The remedy for a policy that is unknown.
+const REDEPLOY: &str = "deploy again; operators can force a level meanwhile";
 
 /// The task, with its ports.
 #[derive(Clone, Debug)]
@@ -20,7 +25,7 @@ pub struct EvaluateThresholds<S, E> {
     /// The reader of the evidence.
     pub evidence: E,
     /// The policy.
-    pub policy: Policy,
+    pub policy: PolicyInUse,
 }
 
 /// The state that an evaluation starts from.
@@ -33,10 +38,12 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
     /// Answers one execution of the state machine.
     ///
     /// # Errors
-    /// `InvalidRequest`, `StateUnavailable` or `MetricsUnavailable`.
+    /// `InvalidRequest`, `StateUnavailable` or `MetricsUnavailable`; `InvalidConfiguration` for anything but an
+    /// operator's command if the policy is unknown.
     pub async fn handle(&self, input: Value, now: Timestamp) -> Result<Evaluation, TaskError> {
         let EvaluationInput { request, execution } = task_input::typed(input)?;
         let request = TransitionRequest::parse(request)?;
+        self.check_policy(&request)?;
         let base = self.base(&request, now).await?;
         let decision = match self.carried_out(&request, &execution.name, &base.state).await? {
             Some(decision) => decision,
@@ -53,7 +60,18 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
             "evaluated"
         );
         let Base { state, expected } = base;
-        Ok(Evaluation::of(decision, state, expected, &self.policy, &request, &execution, now))
+        Ok(Evaluation::of(decision, state, expected, self.policy.policy(), &request, &execution, now))
+    }
+
+    /// A level that moves by a policy which was not chosen for it does harm. An operator's command reads no evidence, and must
+    /// work in an emergency.
+    fn check_policy(&self, request: &TransitionRequest) -> Result<(), TaskError> {
+        match self.policy.decides() {
+            Err(error) if !request.is_command() => {
+                Err(TaskError::new(ErrorName::InvalidConfiguration, format!("{error}: {REDEPLOY}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn base(&self, request: &TransitionRequest, now: Timestamp) -> Result<Base, TaskError> {
@@ -72,7 +90,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
                 Ok(Base { state: *state, expected })
             }
             Stored::Nothing => {
-                Ok(Base { state: SystemState::initial(&self.policy, now), expected: Expected::FirstStart })
+                Ok(Base { state: SystemState::initial(self.policy.policy(), now), expected: Expected::FirstStart })
             }
             Stored::Newer(newer) => Err(state_unavailable(format!(
                 "the state item has schemaVersion {}, and this version knows {SCHEMA_VERSION}: deploy the newer version",
@@ -103,7 +121,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
 
     /// Decides a repair that continues after the newest record.
     fn after(&self, last_known: LastKnown, now: Timestamp) -> Base {
-        Base { state: last_known.state(&self.policy, now), expected: Expected::Repair }
+        Base { state: last_known.state(self.policy.policy(), now), expected: Expected::Repair }
     }
 
     /// Returns the decision for a command whose execution ran before: it is carried out once, and another command under
@@ -123,10 +141,10 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
 
     async fn decide(&self, base: &Base, request: &TransitionRequest, now: Timestamp) -> Result<Decision, TaskError> {
         if let (Expected::Repair, TransitionRequest::Force(force)) = (base.expected, request) {
-            return repair(&base.state, &self.policy, force, now).map_err(TaskError::from);
+            return repair(&base.state, self.policy.policy(), force, now).map_err(TaskError::from);
         }
         let evidence = self.evidence_for(request, &base.state, now).await?;
-        decide(&base.state, &self.policy, request, &evidence, now).map_err(TaskError::from)
+        decide(&base.state, self.policy.policy(), request, &evidence, now).map_err(TaskError::from)
     }
 
     async fn evidence_for(
@@ -138,11 +156,11 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
         if request.is_command() {
             return Ok(Evidence::default());
         }
-        let query = EvidenceQuery::new(state, &self.policy, now);
+        let query = EvidenceQuery::new(state, self.policy.policy(), now);
         self.evidence.read(&query).await.map_err(TaskError::from)
     }
 }
 
 fn state_unavailable(message: impl Into<String>) -> TaskError {
-    TaskError::new(ErrorName::StateUnavailable, message)
+    TaskError::new(ErrorName::StateUnavailable, message).of_kind(ErrorKind::Invalid)
 }

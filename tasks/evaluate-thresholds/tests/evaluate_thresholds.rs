@@ -5,13 +5,16 @@
 
 use std::sync::Mutex;
 
-use aws_edge::stores::evidence::{EvidenceReader, MetricsError};
+use aws_edge::call_error::CallError;
+use aws_edge::config::{Config, PolicyInUse};
+use aws_edge::error_kind::ErrorKind;
+use aws_edge::stores::evidence::{EvidenceReader, Gap, METRICS_REMEDY, MetricsError, SeriesId};
 use aws_edge::stores::state::{CommandReader, LastKnownReader, StateReader, StoreError, Stored};
 use aws_edge::task_error::TaskError;
-use breaker::contract::{ErrorName, Evaluation};
+use breaker::contract::{ErrorName, Evaluation, REPAIR};
 use breaker::{
     Bucket, Cause, CommandRecord, Evidence, EvidenceQuery, Expected, LastKnown, Level, NewerState, NoEffect, Outcome,
-    Policy, PolicySettings, Probing, SystemState, TransitionRequest,
+    Policy, PolicySettings, Preset, Probing, SystemState, TransitionRequest,
 };
 use evaluate_thresholds::EvaluateThresholds;
 use jiff::Timestamp;
@@ -78,7 +81,7 @@ fn task(
     EvaluateThresholds {
         states: States { stored, command: None, last_known: None },
         evidence: Metrics { answer, probes: Vec::new(), asked: Mutex::default() },
-        policy: policy(),
+        policy: policy().into(),
     }
 }
 
@@ -133,7 +136,7 @@ async fn failures_before_the_first_evaluation_count() {
 
 #[tokio::test]
 async fn a_force_never_reads_metrics() {
-    let task = task(stored(state()), Err(MetricsError("down".into())));
+    let task = task(stored(state()), Err(MetricsError::TimedOut));
     let request = json!({"trigger": "force", "targetLevel": 3, "reason": "drill", "requestedBy": "alice"});
     let evaluation = task.handle(input(&request), now()).await.unwrap();
     assert_eq!((evaluation.outcome, evaluation.to), (Outcome::Transition, Level::Maintenance));
@@ -156,7 +159,7 @@ async fn outcomes_of_a_probed_level_1_decide() {
     };
     for (successes, errors, to) in [(19, 1, Level::Full), (18, 2, Level::Degraded), (19, 0, Level::Degraded)] {
         let mut task = task(stored(degraded.clone()), failures(0));
-        task.policy = Policy::new(PolicySettings::production()).unwrap();
+        task.policy = Policy::from(Preset::Production).into();
         task.evidence.probes = probes(successes, errors);
         let evaluation = task.handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
         assert_eq!(evaluation.to, to, "{successes} of {}: {}", successes + errors, evaluation.reason);
@@ -174,10 +177,17 @@ async fn a_dry_run_says_so() {
 
 #[tokio::test]
 async fn metrics_that_cannot_be_read_are_no_evidence() {
-    let error =
-        refused(stored(state()), Err(MetricsError("status InternalError".into())), json!({"trigger": "schedule"}))
-            .await;
-    assert_eq!(error.name, ErrorName::MetricsUnavailable);
+    let throttled = MetricsError::Call(CallError::new(ErrorKind::Throttled, "rate exceeded"));
+    let incomplete = MetricsError::Incomplete { id: SeriesId::Error, problem: Gap::Failed("InternalError".to_owned()) };
+    for (metrics, kind) in [
+        (throttled, ErrorKind::Throttled),
+        (MetricsError::TimedOut, ErrorKind::TimedOut),
+        (incomplete, ErrorKind::Invalid),
+    ] {
+        let error = refused(stored(state()), Err(metrics), json!({"trigger": "schedule"})).await;
+        assert_eq!((error.name, error.kind), (ErrorName::MetricsUnavailable, Some(kind)));
+        assert!(error.message.ends_with(METRICS_REMEDY), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -187,7 +197,7 @@ async fn bad_input_is_refused_before_anything_is_read() {
         (json!({"trigger": "schedule", "levle": 1}), "levle"),
         (json!({"trigger": "force", "targetLevel": "two", "reason": "x", "requestedBy": "y"}), "targetLevel"),
     ] {
-        let error = refused(Err(StoreError("down".into())), failures(0), request).await;
+        let error = refused(Err(StoreError::Invalid("down".into())), failures(0), request).await;
         assert_eq!(error.name, ErrorName::InvalidRequest);
         assert!(error.message.contains(field), "{}", error.message);
     }
@@ -196,14 +206,15 @@ async fn bad_input_is_refused_before_anything_is_read() {
 #[tokio::test]
 async fn a_state_that_is_lost_unreadable_or_newer_is_unavailable() {
     let newer = NewerState { schema_version: 2, current_level: Level::Full };
-    for state in [
-        Ok(Stored::Lost),
-        Ok(Stored::Unreadable("`currentLevel` is 4".into())),
-        Err(StoreError("timeout".into())),
-        Ok(Stored::Newer(newer)),
+    for (state, kind) in [
+        (Ok(Stored::Lost), ErrorKind::Invalid),
+        (Ok(Stored::Unreadable("`currentLevel` is 4".into())), ErrorKind::Invalid),
+        (Err(StoreError::TimedOut), ErrorKind::TimedOut),
+        (Err(StoreError::Unreadable(CallError::new(ErrorKind::Denied, "no"))), ErrorKind::Denied),
+        (Ok(Stored::Newer(newer)), ErrorKind::Invalid),
     ] {
         let error = refused(state, failures(5), json!({"trigger": "schedule"})).await;
-        assert_eq!(error.name, ErrorName::StateUnavailable);
+        assert_eq!((error.name, error.kind), (ErrorName::StateUnavailable, Some(kind)));
     }
 }
 
@@ -220,6 +231,40 @@ async fn forced(stored: Result<Stored, StoreError>, extra: &Value) -> Result<Eva
     task.handle(input(&force(extra)), now()).await
 }
 
+fn configured<const N: usize>(settings: [(&str, &str); N]) -> PolicyInUse {
+    PolicyInUse::new(&Ok(Config::from_iter(settings)))
+}
+
+#[tokio::test]
+async fn commands_work_and_nothing_else_without_a_policy() {
+    for settings in [[("policy.preset", "modern")], [("policy.mode", "watch")]] {
+        let broken = || EvaluateThresholds { policy: configured(settings), ..task(stored(state()), failures(500)) };
+        let forced = broken().handle(input(&force(&json!({"holdMinutes": 5}))), now()).await.unwrap();
+        assert_eq!(forced.outcome, Outcome::Transition);
+        // There is no hold to end, which is no failure.
+        let release = json!({"trigger": "release", "reason": "x", "requestedBy": "y"});
+        assert_eq!(broken().handle(input(&release), now()).await.unwrap().outcome, Outcome::None);
+        let mut lost = EvaluateThresholds { policy: configured(settings), ..task(Ok(Stored::Lost), failures(0)) };
+        lost.states.last_known = Some(LastKnown { version: 40, epoch: 7, level: Level::Maintenance });
+        let repaired = lost.handle(input(&force(&json!({"repair": true}))), now()).await.unwrap();
+        assert_eq!(repaired.write.unwrap().expected, Expected::Repair);
+        for evaluation in [json!({"trigger": "schedule"}), json!({"trigger": "schedule", "dryRun": true})] {
+            let error = broken().handle(input(&evaluation), now()).await.unwrap_err();
+            assert_eq!(error.name, ErrorName::InvalidConfiguration, "{error}");
+            assert!(error.message.contains(settings[0].0), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_preset_decides_in_place_of_an_invalid_policy() {
+    let settings = [("policy.preset", "production"), ("policy.counts.level_1_failures", "many")];
+    let task = EvaluateThresholds { policy: configured(settings), ..task(stored(state()), failures(500)) };
+    let evaluation = task.handle(input(&json!({"trigger": "schedule"})), now()).await.unwrap();
+    assert_eq!(evaluation.outcome, Outcome::Transition);
+    assert_eq!(task.policy, Policy::from(Preset::Production).into());
+}
+
 #[tokio::test]
 async fn a_command_asks_for_a_record_of_its_own() {
     let evaluation = forced(stored(state()), &json!({})).await.unwrap();
@@ -233,7 +278,7 @@ async fn a_repair_continues_the_epochs() {
     for lost in [Stored::Lost, Stored::Unreadable("`epoch` is missing".into())] {
         let refused = forced(Ok(lost.clone()), &json!({})).await.unwrap_err();
         assert_eq!(refused.name, ErrorName::StateUnavailable);
-        assert!(refused.message.contains("\"repair\": true"), "{refused}");
+        assert!(refused.message.ends_with(REPAIR), "{refused}");
 
         let evaluation = forced(Ok(lost), &json!({"repair": true, "holdMinutes": 5})).await.unwrap();
         let write = evaluation.write.unwrap();
@@ -292,10 +337,4 @@ async fn another_command_under_a_used_name_is_refused() {
         assert_eq!(error.name, ErrorName::InvalidRequest, "{other}");
         assert!(error.message.contains("name was used") && error.message.contains("a name of its own"), "{error}");
     }
-}
-
-#[tokio::test]
-async fn every_failure_names_a_remedy() {
-    let metrics = refused(stored(state()), Err(MetricsError("down".into())), json!({"trigger": "schedule"})).await;
-    assert!(metrics.message.contains("\"force\" needs no metrics"), "{metrics}");
 }

@@ -1,4 +1,4 @@
-//! Sample accounts. An id always has the same data, at every level.
+//! Sample accounts. The same id gives the same data, at every level.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use breaker::Level;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Maximum number of characters of an account id, that of an IBAN.
+/// Maximum number of characters of an account id, the same as for an IBAN.
 const LONGEST: usize = 34;
 
-/// The reason why a text is not an account id, as the words after the name of the field.
+/// The reason why a text is not an account id. Its text follows the name of the field in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAnAccountId {
     /// The text is empty.
     Empty,
-    /// The text is too long: its number of characters.
+    /// The text is too long. Contains its number of characters.
     TooLong(usize),
     /// The text has a character that an account id may not have.
     Character(char),
@@ -52,7 +52,7 @@ impl AccountId {
         }
     }
 
-    /// Returns a number that depends only on the id (FNV-1a). The sample data is made from it.
+    /// Returns a number that depends only on the id and the purpose (FNV-1a). The sample data is derived from it.
     fn number(&self, purpose: &str) -> u64 {
         self.0
             .bytes()
@@ -66,7 +66,7 @@ impl AccountId {
     }
 }
 
-/// The source of data.
+/// The source of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DataSource {
@@ -76,15 +76,15 @@ pub enum DataSource {
     Cache,
 }
 
-/// An account, with the fields that the level shows.
+/// An account, with the fields that the level returns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
-    /// Its id.
+    /// Identifier of the account.
     pub account_id: String,
     /// Always true: the account is made up.
     pub sample_data: bool,
-    /// The level that shows it.
+    /// The level that returned the account.
     pub level: Level,
     /// The source of the data. Not at level 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,7 +98,7 @@ pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub currency: Option<&'static str>,
-    /// Whether the account may be used. At level 1 only.
+    /// Status of the account. At level 1 only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub status: Option<&'static str>,
@@ -123,7 +123,7 @@ pub struct Transactions {
     pub account_id: String,
     /// Always true: the transactions are made up.
     pub sample_data: bool,
-    /// The level that shows them.
+    /// The level that returned the transactions.
     pub level: Level,
     /// The source of the data.
     pub data_source: DataSource,
@@ -137,7 +137,7 @@ pub struct Transactions {
 /// A transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Transaction {
-    /// Its id.
+    /// Identifier of the transaction.
     pub id: String,
     /// The amount, a decimal number.
     #[schemars(regex(pattern = r"^[0-9]+\.[0-9]{2}$"))]
@@ -151,9 +151,9 @@ pub struct Transaction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Direction {
-    /// Into the account.
+    /// The transaction adds to the balance.
     Credit,
-    /// Out of it.
+    /// The transaction reduces the balance.
     Debit,
 }
 

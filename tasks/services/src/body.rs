@@ -11,10 +11,10 @@ use crate::Request;
 /// Maximum number of characters that an answer quotes from a request.
 const QUOTED_CHARACTERS: usize = 120;
 
-/// An invalid body. The message says what is wrong with it and what to send.
+/// An invalid body. The message has the problem and the allowed body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BodyError {
-    /// The format is not JSON.
+    /// The body's format is not JSON.
     Unsupported(String),
     /// The body is JSON or declared as JSON, but invalid for the route.
     Invalid(String),
@@ -27,7 +27,8 @@ impl fmt::Display for BodyError {
     }
 }
 
-/// Reads the body of a request, `None` if it has none. `wanted` is the allowed body, as the words after "send".
+/// Reads the body of a request, or `None` if the body is empty. `wanted` describes the allowed body and follows the
+/// word "send" in a message.
 ///
 /// # Errors
 /// The body is not a JSON object, or has invalid fields.
@@ -65,7 +66,7 @@ fn parse<T: DeserializeOwned>(body: &str, wanted: &str) -> Result<T, Problem> {
                 Problem::NotJson(format!("The body is not JSON (line {line}, column {column})"))
             }
             Category::Eof => Problem::NotJson("The body is JSON that ends too early".to_owned()),
-            // A form can begin like a number.
+            // The body may be a form that begins with a number, such as `1=2`.
             Category::Data if serde_json::from_str::<IgnoredAny>(body).is_err() => {
                 Problem::NotJson("The body is not JSON".to_owned())
             }

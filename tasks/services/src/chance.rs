@@ -1,4 +1,4 @@
-//! Random failures and latency, behind a port, so that tests are deterministic and do not wait.
+//! Random failures and latency, behind a port, so that tests can be deterministic and fast.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,15 +10,15 @@ use crate::Settings;
 
 /// Simulates the work of a back end.
 pub trait Simulation {
-    /// Whether this request fails at random.
+    /// Returns whether this request fails at random.
     fn fails(&self) -> bool;
-    /// Waits for the time of the simulated work.
+    /// Waits for the duration of the simulated work.
     fn work(&self) -> impl Future<Output = ()> + Send;
-    /// Waits longer than any caller does.
+    /// Waits longer than any caller waits for an answer.
     fn hang(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// Random failures and latency by the settings.
+/// Random failures and latency according to the settings.
 #[derive(Debug)]
 pub struct Chance {
     random: Mutex<StdRng>,
@@ -28,7 +28,7 @@ pub struct Chance {
 }
 
 impl Chance {
-    /// Returns the simulation by the settings; repeatable if they have a seed.
+    /// Returns the simulation for the settings. It is repeatable if they have a seed.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let random = settings.random_seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);

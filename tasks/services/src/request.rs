@@ -22,7 +22,7 @@ pub struct Request {
     body: Option<String>,
     #[serde(default)]
     is_base64_encoded: Option<bool>,
-    /// The controller's context; absent if the service was invoked directly.
+    /// The controller's context, or `None` if the service was invoked directly.
     #[serde(default)]
     circuit_breaker: Option<Value>,
 }
@@ -38,26 +38,26 @@ struct Http {
 }
 
 impl Request {
-    /// The method, in capitals.
+    /// Returns the method in upper case.
     #[must_use]
     pub fn method(&self) -> &str {
         &self.context.http.method
     }
 
-    /// A header's value; names are compared without case.
+    /// Returns the value of a header. Names are case-insensitive.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter().flatten();
         headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Whether the controller sent the request, and so records its outcome.
+    /// Returns whether the controller sent the request. If so, the controller records its outcome.
     #[must_use]
     pub const fn is_routed(&self) -> bool {
         self.circuit_breaker.is_some()
     }
 
-    /// Returns the body's text; empty if there is no body.
+    /// Returns the body's text, or an empty text if the request has no body.
     ///
     /// # Errors
     /// The body is marked as base64 but is not base64, or is not UTF-8.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Header that marks an answer that declines by design. The controller removes it.
+/// Header of an answer that declines by design. The controller reads and removes it.
 const DECLINED: &str = "X-Circuit-Breaker-Declined";
 
 /// The kind of an error, for programs.
@@ -59,7 +59,7 @@ pub struct Response {
     pub status_code: u16,
     /// Headers, each with one value.
     pub headers: BTreeMap<&'static str, String>,
-    /// JSON, as text.
+    /// The body: JSON as text.
     pub body: String,
     /// Always false: the body is text.
     pub is_base64_encoded: bool,
@@ -79,20 +79,20 @@ impl Response {
         Self::json(status_code, &json!(ErrorBody { error, message: message.into(), level: None }))
     }
 
-    /// Whether the error is the caller's, which says nothing about the service.
+    /// Returns whether the caller caused the error (4xx). Such an answer is no outcome of the service.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         matches!(self.status_code, 400..=499)
     }
 
-    /// Whether the level declined by design.
+    /// Returns whether the level declined by design.
     #[must_use]
     pub fn is_declined(&self) -> bool {
         self.headers.contains_key(DECLINED)
     }
 
-    /// Returns the answer of a level that declines by design. Because of its marker the breaker does not count a
-    /// failure.
+    /// Returns the answer of a level that declines by design. It has a marker header, so that the breaker does not
+    /// count a failure.
     #[must_use]
     pub fn declined(level: Level, what: &str) -> Self {
         let message = format!("{what} not available at level {level} ({}). Try again later.", level.status());

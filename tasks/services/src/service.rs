@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use aws_edge::config::BasePath;
 use aws_edge::embedded_metrics::EmbeddedMetricLog;
 use aws_edge::metrics::{Metric, MetricLog, MetricSet};
 use breaker::Level;
@@ -31,16 +32,18 @@ pub struct Service<C, M> {
     pub simulation: C,
     /// The metric log.
     pub metrics: M,
-    /// The deployment whose metrics they are.
+    /// Name of the deployment, a dimension of the metrics.
     pub deployment: String,
-    /// Whether callers may make it fail on purpose.
+    /// The path that a custom domain's mapping puts before the API's own.
+    pub base_path: BasePath,
+    /// Whether callers may make the service fail on purpose.
     pub fault_injection: bool,
 }
 
-/// The allowed body of `POST /test`, as the words after "send".
+/// The allowed body of `POST /test`. The text follows the word "send" in a message.
 const TEST_WANTED: &str = "the JSON object {\"error\": true} or {\"error\": false}, or nothing";
 
-/// The function ended in an error, on purpose.
+/// The error with which the function ends on purpose.
 #[derive(Clone, Copy, Debug)]
 pub struct Crash;
 
@@ -72,7 +75,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     /// Answers one request.
     ///
     /// # Errors
-    /// Only on purpose: `X-Simulate-Failure: crash` where fault injection is enabled.
+    /// The request has the header `X-Simulate-Failure: crash`, and fault injection is enabled.
     pub async fn handle(&self, event: Value) -> Result<Response, Crash> {
         let Ok(request) = Request::deserialize(Objects::new(event)) else {
             let message = "This function answers HTTP API events, format 2.0.";
@@ -80,7 +83,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
         };
         let begun = Instant::now();
         let answer = self.answer(&request).await;
-        // The controller records the outcomes of requests that it routes. Only direct invocations are recorded here.
+        // The controller records the outcomes of requests that it routes, so only direct invocations are recorded here.
         if !request.is_routed() {
             self.record(answer.as_ref(), begun);
         }
@@ -93,7 +96,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
                 Some("true") => return Ok(failed_on_purpose()),
                 Some("crash") => return Err(Crash),
                 Some("hang") => self.simulation.hang().await,
-                // Only the service of the named level fails, so that its fallback answers.
+                // Only the service of the named level fails, so that a fallback can answer.
                 Some(level) if level == self.level.to_string() => {
                     return Ok(failed_on_purpose());
                 }
@@ -102,7 +105,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
         }
         self.simulation.work().await;
         let response = self.route(request);
-        // An invalid request stays a 4xx even if it fails at random, or bad requests could trip the breaker.
+        // An invalid request is answered 4xx and never fails at random, because bad requests must not trip the breaker.
         if !response.is_refusal() && self.simulation.fails() {
             return Ok(Response::error(
                 500,
@@ -114,7 +117,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     }
 
     fn route(&self, request: &Request) -> Response {
-        let path: Vec<_> = request.raw_path.trim_matches('/').split('/').collect();
+        let path: Vec<_> = self.base_path.strip(&request.raw_path).trim_matches('/').split('/').collect();
         match (request.method(), path.as_slice()) {
             ("GET", ["account", id]) => {
                 with_account(id, |id| self.aged(Response::json(200, &json!(account(id, self.level)))))
@@ -200,7 +203,7 @@ fn not_allowed(method: &str) -> Response {
     Response::error(405, ErrorCode::MethodNotAllowed, format!("Use {method} here.")).with_header("Allow", method)
 }
 
-/// Runs the service of `level`; its binary's whole `main`.
+/// Runs the service of `level`. The binary's `main` calls only this function.
 pub async fn run(level: Level) -> ExitCode {
     aws_edge::runtime::run(|environment| async move {
         let settings = Settings::from_environment(&environment, level)?;
@@ -209,6 +212,7 @@ pub async fn run(level: Level) -> ExitCode {
             simulation: Chance::new(&settings),
             metrics: EmbeddedMetricLog::default(),
             deployment: settings.deployment,
+            base_path: settings.base_path,
             fault_injection: settings.fault_injection,
         };
         lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| service.handle(event.payload))).await

@@ -2,28 +2,30 @@
 
 use std::time::Duration;
 
-use aws_edge::config::Config;
+use aws_edge::config::{BasePath, Config, or_logged};
 use aws_edge::settings::{Environment, SettingError};
 use breaker::Level;
 
 /// The settings of one service.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `DEPLOYMENT`: the dimension of all metrics.
+    /// `DEPLOYMENT`: name of the deployment, a dimension of all metrics.
     pub deployment: String,
+    /// `api.base_path`: the path that a custom domain's mapping puts before the API's own.
+    pub base_path: BasePath,
     /// `samples.fault_injection`: whether callers may make the service fail on purpose.
     pub fault_injection: bool,
-    /// `samples.full_failure_percent` and so on: the share of requests that fail at random, 0 to 1.
+    /// `samples.full_failure_percent` and so on: share of requests that fail at random, from 0 to 1.
     pub failure_rate: f64,
-    /// `LATENCY_MIN_MS`: the shortest simulated work.
+    /// `LATENCY_MIN_MS`: minimum duration of the simulated work.
     pub latency_min: Duration,
-    /// `LATENCY_MAX_MS`: the longest simulated work.
+    /// `LATENCY_MAX_MS`: maximum duration of the simulated work.
     pub latency_max: Duration,
-    /// `RANDOM_SEED`: makes the random failures repeatable.
+    /// `RANDOM_SEED`: seed that makes the random failures repeatable.
     pub random_seed: Option<u64>,
 }
 
-/// Failures in percent and latency in milliseconds of a level.
+/// Returns a level's default failures in percent, and its minimum and maximum latency in milliseconds.
 const fn defaults(level: Level) -> (f64, u64, u64) {
     match level {
         Level::Full => (5.0, 50, 150),
@@ -33,7 +35,7 @@ const fn defaults(level: Level) -> (f64, u64, u64) {
 }
 
 impl Settings {
-    /// Reads the settings; what is not set has the default of `level`.
+    /// Reads the settings. A variable that is not set has the default of `level`.
     ///
     /// # Errors
     /// Names the variable that is missing or invalid.
@@ -53,6 +55,7 @@ impl Settings {
         let seed = environment.number("RANDOM_SEED", 0, 0..=u64::MAX)?;
         Ok(Self {
             deployment: environment.required("DEPLOYMENT")?,
+            base_path: or_logged(config.base_path(), BasePath::default()),
             fault_injection: config.switch("samples.fault_injection", false)?,
             failure_rate: config.number(&key, failure_percent, 0.0..=100.0)? / 100.0,
             latency_min: Duration::from_millis(latency_min),

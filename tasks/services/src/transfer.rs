@@ -1,4 +1,4 @@
-//! Transfers, checked before anything is done.
+//! Transfers, which are checked before they are made.
 
 use breaker::Level;
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use crate::Request;
 use crate::account::AccountId;
 use crate::body::{self, BodyError};
 
-/// The allowed transfer, as the words after "send".
+/// The allowed body of a transfer. The text follows the word "send" in a message.
 const WANTED: &str = "a JSON object with `fromAccount`, `toAccount` and `amount` only";
 
 /// Maximum amount in cents: one million.
@@ -28,7 +28,7 @@ pub struct TransferBody {
     to_account: String,
     /// The amount: a decimal number from 0.01 to 1000000.00 with at most two decimals, as a text or as a number
     /// without an exponent.
-    // Kept as written, because a conversion to a float could change the amount.
+    // Kept as the caller wrote it, because a conversion to a float could change the amount.
     #[schemars(with = "Amount")]
     amount: Box<RawValue>,
 }
@@ -55,7 +55,7 @@ pub struct Receipt {
     pub status: &'static str,
     /// Always true: the accounts are made up.
     pub sample_data: bool,
-    /// The level that made it, 1.
+    /// The level that made the transfer, always 1.
     pub level: Level,
     /// The account that was debited.
     pub from_account: String,
@@ -77,7 +77,7 @@ impl Transfer {
     /// Reads a transfer.
     ///
     /// # Errors
-    /// The message names the field and the fix.
+    /// The body is invalid. The message names the field and the allowed values.
     pub fn read(request: &Request) -> Result<Self, BodyError> {
         match body::read(request, WANTED)? {
             Some(fields) => Self::new(fields).map_err(BodyError::Invalid),
@@ -114,7 +114,7 @@ impl Transfer {
     }
 }
 
-/// Parses a plain decimal number as cents, without floating point.
+/// Parses a decimal number without an exponent into cents, without floating-point arithmetic.
 fn cents(text: &str) -> Option<u64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());

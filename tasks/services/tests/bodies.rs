@@ -1,7 +1,8 @@
-//! Bodies of `POST /transfer` and `POST /test`: the valid ones, and the messages for invalid ones.
+//! Tests valid bodies of `POST /transfer` and `POST /test`, and the messages for invalid bodies.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
+use aws_edge::config::BasePath;
 use aws_edge::metrics::{MetricLog, MetricSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -26,7 +27,7 @@ impl MetricLog for Unrecorded {
     fn record(&self, _: Timestamp, _: &MetricSet) {}
 }
 
-/// Posts `body` as `content_type`, encoded as API Gateway encodes it.
+/// Posts `body` as `content_type`, encoded as API Gateway encodes it. Returns the status and the answer's body.
 async fn post(path: &str, content_type: Option<&str>, body: &[u8]) -> (u16, Value) {
     let is_text = content_type.is_some_and(|name| name.starts_with("text/") || name.starts_with("application/json"));
     let text = std::str::from_utf8(body).ok().filter(|_| is_text);
@@ -42,6 +43,7 @@ async fn post(path: &str, content_type: Option<&str>, body: &[u8]) -> (u16, Valu
         simulation: Steady,
         metrics: Unrecorded,
         deployment: "bank-test".to_owned(),
+        base_path: BasePath::default(),
         fault_injection: true,
     };
     let response = service.handle(event).await.unwrap();
@@ -121,7 +123,7 @@ async fn what_is_said_to_be_json_and_is_not_is_400_with_the_place() {
 
 #[tokio::test]
 async fn json_is_taken_whatever_format_the_request_says() {
-    // curl's `-d` says form-urlencoded unless it is told otherwise.
+    // By default curl's option `-d` sends the content type form-urlencoded.
     for content_type in [JSON, FORM, None, Some("text/plain"), Some("APPLICATION/JSON")] {
         let body = br#" {"fromAccount":"1","toAccount":"2","amount":"10.50"} "#;
         assert_eq!(post("/transfer", content_type, body).await.0, 200, "{content_type:?}");
@@ -160,6 +162,7 @@ async fn an_event_of_lists_is_no_event() {
         simulation: Steady,
         metrics: Unrecorded,
         deployment: "bank-test".to_owned(),
+        base_path: BasePath::default(),
         fault_injection: true,
     };
     for event in [

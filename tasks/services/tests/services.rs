@@ -1,9 +1,10 @@
-//! The services with doubles at their ports.
+//! Tests the services with test doubles for their ports.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 use std::sync::Mutex;
 
+use aws_edge::config::{BasePath, Config};
 use aws_edge::metrics::{MetricLog, MetricSet};
 use breaker::Level;
 use jiff::Timestamp;
@@ -39,6 +40,7 @@ fn service(level: Level) -> Service<Steady, Recorded> {
         simulation: Steady { fails: false },
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
+        base_path: BasePath::default(),
         fault_injection: true,
     }
 }
@@ -193,7 +195,7 @@ async fn chance_never_turns_a_callers_mistake_into_a_failure() {
     }
 }
 
-/// The controller records the crash of a routed request; recorded twice, it would count twice.
+/// The controller records the crash of a routed request, so a record by the service would count the crash twice.
 #[tokio::test]
 async fn a_crash_is_recorded_by_the_service_only_if_direct() {
     let mut crash = event("GET", "/account/1", None);
@@ -276,4 +278,15 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         prop_assert_eq!(runtime.block_on(ask(Level::Full, "GET", &format!("/account/{id}"), None)).0, 400);
     }
+}
+
+#[tokio::test]
+async fn a_base_path_is_removed_if_it_is_there() {
+    let base_path = Config::from_iter([("api.base_path", "/bank")]).base_path().unwrap();
+    let service = Service { base_path, ..service(Level::Full) };
+    for path in ["/account/1", "/bank/account/1"] {
+        assert_eq!(service.handle(event("GET", path, None)).await.unwrap().status_code, 200, "{path}");
+    }
+    let other = service.handle(event("GET", "/banking/account/1", None)).await.unwrap();
+    assert_eq!(other.status_code, 404);
 }

@@ -1,14 +1,30 @@
 //! The only writer of the state: one conditional transaction.
 
-use aws_edge::stores::state::{StateReader, StateWriter, StoreError, Stored, WriteError};
+use aws_edge::config::{Config, or_logged};
+use aws_edge::error_kind::ErrorKind;
+use aws_edge::settings::Environment;
+use aws_edge::stores::state::{DEFAULT_RETENTION_DAYS, StateReader, StateWriter, StoreError, Stored, WriteError};
 use aws_edge::task_error::TaskError;
 use aws_edge::task_input;
 use breaker::contract::{ErrorName, REPAIR, StateWritten};
 use breaker::{Expected, StateWrite, SystemState};
+use jiff::SignedDuration;
 use serde_json::Value;
 
+/// The setting of how long records are kept, in days.
+const RETENTION_KEY: &str = "limits.record_retention_days";
+
 /// Advice to an operator if another execution wrote the state, or may have.
-const LOOK: &str = "look at the state before you repeat the command";
+pub const LOOK: &str = "look at the state before you repeat the command";
+
+/// Returns how long records are kept. No invalid setting keeps an operator's command from being written: it is logged,
+/// and records are kept for the default of 400 days.
+#[must_use]
+pub fn record_retention(environment: &Environment) -> SignedDuration {
+    let days = Config::from_environment(environment)
+        .and_then(|config| config.number(RETENTION_KEY, DEFAULT_RETENTION_DAYS, 1..=3_650));
+    SignedDuration::from_hours(24 * or_logged(days, DEFAULT_RETENTION_DAYS))
+}
 
 /// The task, with its port.
 #[derive(Clone, Debug)]
@@ -27,7 +43,7 @@ impl<S: StateReader + StateWriter> WriteState<S> {
     /// `StateConflict`, `StateUnavailable`; `InvalidRequest` for input that no evaluation writes.
     pub async fn handle(&self, input: Value) -> Result<StateWritten, TaskError> {
         let write: StateWrite = task_input::typed(input)?;
-        write.check().map_err(|problem| TaskError::bad_input(&problem))?;
+        write.check().map_err(|problem| TaskError::bad_input(&problem.to_string()))?;
         let error = match self.states.write(&write).await {
             Ok(()) => return Ok(written(write.state)),
             Err(error) => error,
@@ -38,12 +54,12 @@ impl<S: StateReader + StateWriter> WriteState<S> {
             Ok(false) => {}
             Err(problem) => {
                 let cause = format!("{error}; whether the state was written is not known ({problem}): {LOOK}");
-                return Err(TaskError::new(ErrorName::StateUnavailable, cause));
+                return Err(TaskError::new(ErrorName::StateUnavailable, cause).of_kind(problem.kind()));
             }
         }
         Err(match error {
             WriteError::Behind { .. } if self.is_as_expected(&write).await => {
-                TaskError::new(ErrorName::StateUnavailable, format!("{error}: {REPAIR}"))
+                TaskError::new(ErrorName::StateUnavailable, format!("{error}: {REPAIR}")).of_kind(ErrorKind::Invalid)
             }
             WriteError::Conflict | WriteError::Behind { .. } => {
                 TaskError::new(ErrorName::StateConflict, format!("another execution wrote the state first: {LOOK}"))

@@ -3,24 +3,25 @@
 use std::process::ExitCode;
 
 use aws_edge::clients::{TASK_TIMEOUTS, connect_to_dynamodb, sdk_config};
-use aws_edge::config::Config;
 use aws_edge::runtime::serve;
-use aws_edge::stores::state::{DEFAULT_RETENTION_DAYS, StateTable};
-use jiff::SignedDuration;
+use aws_edge::stores::state::StateTable;
+use aws_edge::task_error::TaskError;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
-use write_state::WriteState;
+use write_state::{WriteState, record_retention};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     aws_edge::runtime::run(|environment| async move {
-        let config = Config::from_environment(&environment)?;
         let table = environment.text("STATE_TABLE", "circuit-breaker-state");
-        let days = config.number("limits.record_retention_days", DEFAULT_RETENTION_DAYS, 1..=3_650)?;
         let client = aws_sdk_dynamodb::Client::new(&sdk_config(&environment, TASK_TIMEOUTS)?);
-        let states = StateTable::new(client.clone(), table).keeping_records_for(SignedDuration::from_hours(24 * days));
+        let states = StateTable::new(client.clone(), table).keeping_records_for(record_retention(&environment));
         let task = WriteState { states };
-        serve(connect_to_dynamodb(&client), |event: LambdaEvent<Value>| task.handle(event.payload)).await
+        let handler = |event: LambdaEvent<Value>| {
+            let task = &task;
+            async move { task.handle(event.payload).await.inspect_err(TaskError::log) }
+        };
+        serve(connect_to_dynamodb(&client), handler).await
     })
     .await
 }

@@ -6,15 +6,17 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_edge::error_kind::ErrorKind;
+use aws_edge::settings::Environment;
 use aws_edge::stores::state::{StateReader, StateWriter, StoreError, Stored, WriteError};
-use breaker::contract::{ErrorName, Evaluation, Execution};
+use breaker::contract::{ErrorName, Evaluation, Execution, REPAIR};
 use breaker::{
     Condition, Content, Evidence, Expected, Level, Outcome, Policy, PolicySettings, Refusal, STATE_KEY, Stamp,
     SystemState, TransitionRequest, command_key, decide, transition_key,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json, to_value};
-use write_state::WriteState;
+use write_state::{LOOK, WriteState, record_retention};
 
 /// Obeys the conditions of a write; can refuse to answer, before or after it has written.
 #[derive(Default)]
@@ -43,7 +45,7 @@ impl Table {
 impl StateReader for Table {
     async fn read(&self) -> Result<Stored, StoreError> {
         if self.unreadable.load(Ordering::Relaxed) {
-            return Err(StoreError("no answer".into()));
+            return Err(StoreError::TimedOut);
         }
         let item = self.items.lock().unwrap().get(STATE_KEY).cloned();
         Ok(item.map_or(Stored::Nothing, |item| Stored::State(serde_json::from_value(item).unwrap())))
@@ -52,7 +54,7 @@ impl StateReader for Table {
 
 impl StateWriter for Table {
     async fn write(&self, write: &breaker::StateWrite) -> Result<(), WriteError> {
-        let no_answer = || Err(StoreError("no answer".into()).into());
+        let no_answer = || Err(StoreError::TimedOut.into());
         if self.refuses {
             return no_answer();
         }
@@ -88,7 +90,7 @@ impl StateWriter for Table {
 
     async fn stamp_of(&self, key: &str) -> Result<Option<Stamp>, StoreError> {
         if self.unprovable.load(Ordering::Relaxed) {
-            return Err(StoreError("no answer".into()));
+            return Err(StoreError::TimedOut);
         }
         let stamp = |item: &Value| Stamp {
             execution: item["execution"].as_str().unwrap().to_owned(),
@@ -207,8 +209,8 @@ async fn a_state_behind_its_history_is_reported_with_the_fix() {
     task.handle(asked(&task, force(2), "b").await).await.unwrap();
     task.states.items.lock().unwrap().insert(STATE_KEY.to_owned(), old);
     let error = task.handle(asked(&task, force(3), "c").await).await.unwrap_err();
-    assert_eq!(error.name, ErrorName::StateUnavailable);
-    assert!(error.message.contains("older than its history") && error.message.contains("repair"), "{error}");
+    assert_eq!((error.name, error.kind), (ErrorName::StateUnavailable, Some(ErrorKind::Invalid)));
+    assert!(error.message.ends_with(REPAIR), "{error}");
 }
 
 /// DynamoDB may report only the record's condition of a lost race, which looks like a state that is older than its
@@ -222,7 +224,7 @@ async fn a_half_reported_race_is_a_conflict() {
     task.handle(asked(&task, force(2), "c").await).await.unwrap();
     let error = task.handle(late).await.unwrap_err();
     assert_eq!(error.name, ErrorName::StateConflict, "{error}");
-    assert!(error.message.contains("look at the state before you repeat"), "{error}");
+    assert!(error.message.ends_with(LOOK), "{error}");
 }
 
 #[tokio::test]
@@ -243,16 +245,16 @@ async fn an_unproven_write_is_neither_success_nor_conflict() {
     task.states.loses_next_reply.store(true, Ordering::Relaxed);
     task.states.unprovable.store(true, Ordering::Relaxed);
     let error = task.handle(write).await.unwrap_err();
-    assert_eq!(error.name, ErrorName::StateUnavailable);
-    assert!(error.message.contains("whether the state was written is not known"), "{error}");
-    assert!(error.message.contains("look at the state before you repeat"), "{error}");
+    assert_eq!((error.name, error.kind), (ErrorName::StateUnavailable, Some(ErrorKind::TimedOut)));
+    assert!(error.message.ends_with(LOOK), "{error}");
 }
 
 #[tokio::test]
 async fn a_table_that_does_not_answer_is_said_so() {
     let task = WriteState { states: Table { refuses: true, ..Table::default() } };
     let write = asked(&task, schedule(), "a").await;
-    assert_eq!(task.handle(write).await.unwrap_err().name, ErrorName::StateUnavailable);
+    let error = task.handle(write).await.unwrap_err();
+    assert_eq!((error.name, error.kind), (ErrorName::StateUnavailable, Some(ErrorKind::TimedOut)));
 }
 
 #[tokio::test]
@@ -275,4 +277,15 @@ async fn input_that_no_evaluation_writes_is_refused_naming_the_field() {
         assert_eq!(error.name, ErrorName::InvalidRequest, "{pointer}");
     }
     assert_eq!(task.states.number(STATE_KEY, "version"), Some(1));
+}
+
+#[test]
+fn an_invalid_retention_keeps_the_default() {
+    let days = |config: &str| record_retention(&Environment::from_iter([("BREAKER_CONFIG", config)]));
+    let default = SignedDuration::from_hours(24 * 400);
+    assert_eq!(days(""), default);
+    assert_eq!(days(r#"{"limits.record_retention_days":30}"#), SignedDuration::from_hours(24 * 30));
+    for invalid in ["{", "[]", r#"{"limits.record_retention_days":0}"#, r#"{"limits.record_retention_days":"long"}"#] {
+        assert_eq!(days(invalid), default, "{invalid}");
+    }
 }

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use anyhow::Result;
+use aws_edge::config::BasePath;
 use aws_edge::embedded_metrics::EmbeddedMetricLog;
 use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
 use breaker::{Level, PerLevel, Policy, PolicySettings, RequestRules, Stored, SystemState};
@@ -81,6 +82,7 @@ fn main() -> Result<()> {
             deployment: "bank-bench".to_owned(),
             policy,
             commands: CommandTarget::default(),
+            base_path: BasePath::default(),
         };
         let event = event(&body)?;
         group.throughput(Throughput::Bytes(event.get().len() as u64));

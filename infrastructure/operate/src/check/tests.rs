@@ -164,7 +164,7 @@ async fn each_part_that_does_not_work_fails_its_check() {
         (Check::AlarmPath, |checks| checks.probe.processed = Some(r#"{"RecoveryAlarmProcessed": 0}"#.to_owned())),
         (Check::MetricsDelay, |checks| checks.probe.sum = 0.0),
         (Check::Evaluations, |checks| checks.probe.sum = 0.0),
-        (Check::WrittenState, |checks| checks.table.stored = Err(StoreError("denied".to_owned()))),
+        (Check::WrittenState, |checks| checks.table.stored = Err(StoreError::Invalid("denied".to_owned()))),
         (Check::AlarmActions, |checks| checks.alarms.0 = Ok(vec![alarm("a", true), alarm("b", false)])),
         (Check::ActionResults, |checks| checks.probe.actions = vec![action(false), action(true)]),
     ];

@@ -104,7 +104,7 @@ async fn a_lost_state_has_a_history_and_a_first_start_none() {
     let empty = TestTable { stored: Ok(Stored::Nothing), transitions: vec![], commands: vec![], unindexed: vec![] };
     let report = read(place(), &empty, &empty, ALL).await.unwrap();
     assert_eq!((report.lines()[1].text().as_str(), report.unindexed.len()), ("No records.", 0));
-    let down = TestTable { stored: Err(StoreError("the table is down".to_owned())), ..empty };
+    let down = TestTable { stored: Err(StoreError::Invalid("the table is down".to_owned())), ..empty };
     let failure = read(place(), &down, &down, ALL).await.unwrap_err();
     assert_eq!(failure.sentence, "the history cannot be read: the table is down");
 }

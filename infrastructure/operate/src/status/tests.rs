@@ -126,7 +126,7 @@ async fn a_state_that_cannot_be_read_fails_with_the_remedy() {
         (Ok(Stored::Lost), "force a level with --repair"),
         (Ok(Stored::Unreadable("attribute `currentLevel`".to_owned())), "force a level with --repair"),
         (Ok(Stored::Nothing), "nothing was written yet"),
-        (Err(StoreError("the table is down".to_owned())), "the table is down"),
+        (Err(StoreError::Invalid("the table is down".to_owned())), "the table is down"),
     ] {
         let report = sources(stored, looked(None)).read(place(), at(0)).await;
         assert_eq!(report.exit(), Exit::Failed);

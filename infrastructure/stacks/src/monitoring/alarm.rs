@@ -1,21 +1,21 @@
-//! An alarm, and its resource in `CloudFormation`'s words.
+//! An alarm, and its `CloudFormation` resource.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::Names;
 
-/// Who is told when the alarm goes off.
+/// The topic that an alarm notifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Topic {
-    /// The state machine, by way of the queue and the alarm processor.
+    /// The topic of the level alarms, which leads to the queue, the alarm processor and the state machine.
     LevelAlarms,
-    /// People.
+    /// The topic that people subscribe to.
     Alerts,
 }
 
 impl Topic {
-    /// Returns the ARN, which the topic's name decides.
+    /// Returns the topic's ARN, which follows from its name.
     fn arn(self, names: &Names) -> Value {
         let name = match self {
             Self::LevelAlarms => "circuit-breaker-alarms",
@@ -44,7 +44,7 @@ impl Dimension {
     }
 }
 
-/// A metric with all its dimensions: one more or one less is another metric.
+/// A metric with all its dimensions: to `CloudWatch` the same name with one dimension more or less is another metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Metric {
@@ -54,7 +54,7 @@ pub(super) struct Metric {
     pub(super) dimensions: Vec<Dimension>,
 }
 
-/// What an alarm watches.
+/// The metric or expression that an alarm watches.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Watched {
@@ -72,7 +72,7 @@ pub(super) enum Watched {
     Math { metrics: Vec<Value> },
 }
 
-/// When a value breaches.
+/// The comparison with the threshold by which a value breaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) enum Comparison {
     #[serde(rename = "GreaterThanOrEqualToThreshold")]
@@ -85,7 +85,7 @@ pub(super) enum Comparison {
     AtMost,
 }
 
-/// What a period without data is taken for.
+/// How an alarm treats a period without data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum MissingData {
@@ -93,7 +93,7 @@ pub(super) enum MissingData {
     Breaching,
 }
 
-/// "M out of N": the alarm goes off if so many of the newest periods breach.
+/// "M out of N": the alarm goes off if at least `datapoints_to_alarm` of the newest `evaluation_periods` breach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Periods {
@@ -104,9 +104,9 @@ pub(super) struct Periods {
 /// An alarm.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Alarm {
-    /// The name without what names the deployment, for example `level-1-error-rate`.
+    /// The name without the project and the environment, for example `level-1-error-rate`.
     pub(super) name: String,
-    /// What it means and what to do, and where the runbook says more.
+    /// The alarm's meaning, the remedy and the link to the runbook.
     pub(super) description: String,
     pub(super) watched: Watched,
     pub(super) periods: Periods,
@@ -114,11 +114,11 @@ pub(super) struct Alarm {
     pub(super) comparison: Comparison,
     pub(super) missing_data: MissingData,
     pub(super) topic: Topic,
-    /// Whether it says when it is over.
+    /// Whether the topic also gets a message when the alarm returns to OK.
     pub(super) says_ok: bool,
 }
 
-/// The properties as `CloudFormation` spells them.
+/// The alarm's properties under the names that `CloudFormation` gives them.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Properties<'a> {
@@ -143,7 +143,7 @@ impl Alarm {
         words.chain(["Alarm".to_owned()]).collect()
     }
 
-    /// Returns the resource.
+    /// Returns the alarm's `CloudFormation` resource.
     pub(super) fn resource(&self, names: &Names) -> Value {
         let topic = || [self.topic.arn(names)];
         let properties = Properties {

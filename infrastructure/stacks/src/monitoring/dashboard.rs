@@ -8,7 +8,7 @@ use crate::Names;
 
 const SOURCE: &str = include_str!("../../../dashboard.json");
 
-/// Returns the resource.
+/// Returns the dashboard's `CloudFormation` resource.
 pub(super) fn resource(deployment: &Effective, names: &Names, alarms: &[Alarm]) -> Value {
     let mut body: Value = serde_json::from_str(SOURCE).unwrap_or_default();
     let known = placeholders(deployment, names);
@@ -31,13 +31,13 @@ fn alarm_arn(name: &str) -> String {
     format!("arn:${{AWS::Partition}}:cloudwatch:${{AWS::Region}}:${{AWS::AccountId}}:alarm:{name}")
 }
 
-/// What the deployment puts in the place of the source's placeholders. `CloudFormation` fills the others in.
+/// Returns the placeholders that are filled in here, each with its value. `CloudFormation` fills in the others.
 fn placeholders(deployment: &Effective, names: &Names) -> Vec<(&'static str, String)> {
     let machine = names.resource("level-transition");
     let function = |name: &str| names.resource(name);
     vec![
         ("${ProjectName}-${Environment}", names.to_string()),
-        // A text of the user's is no place for CloudFormation to put anything in.
+        // Escaped, so that CloudFormation substitutes nothing in the user's text.
         ("${RunbookUrl}", deployment.file.alerts.runbook_url.replace("${", "${!")),
         ("${AlarmQueue.QueueName}", function("circuit-breaker-alarms")),
         ("${AlarmDeadLetterQueue.QueueName}", function("circuit-breaker-alarms-dlq")),
@@ -53,7 +53,7 @@ fn placeholders(deployment: &Effective, names: &Names) -> Vec<(&'static str, Str
     ]
 }
 
-/// Fills in the placeholders of all texts of a value.
+/// Replaces the placeholders in all texts of a JSON value.
 fn fill(value: &mut Value, known: &[(&'static str, String)]) {
     match value {
         Value::String(text) => {

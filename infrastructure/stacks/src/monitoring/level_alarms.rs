@@ -1,8 +1,8 @@
-//! The level alarms: the table of hints as alarms.
+//! The level alarms: an alarm for each hint.
 //!
-//! They are hints to evaluate, one for each rule that is on. What counts is read from the metrics themselves, and the
-//! schedule sees what raises no alarm. Only the change to ALARM is announced: OK would say nothing that the metrics do
-//! not say.
+//! A level alarm is a hint to evaluate; each rule that is on has one. The evaluation reads the metrics themselves, and
+//! the schedule covers changes that raise no alarm. An alarm sends a message only when it changes to ALARM, because a
+//! change to OK starts no evaluation.
 
 use breaker::{HINT_BREACHING_PERIODS, HINT_PERIODS, Hint, HintExpression, HintedRule, OutcomeMetric, hints};
 use deployment_file::Effective;
@@ -34,23 +34,23 @@ fn advice(hint: &Hint) -> String {
     let level = hint.level;
     let seen = match hint.rule {
         HintedRule::FailureCount => "Errors",
-        HintedRule::FailureRate => "Errors that could be too large a share of the calls",
-        HintedRule::ConsecutiveFailures => "Errors that could be all of the newest calls",
+        HintedRule::FailureRate => "Errors whose share of the calls may reach the limit",
+        HintedRule::ConsecutiveFailures => "Errors that may be consecutive failures",
         HintedRule::SlowCalls => "Slow calls",
         HintedRule::Recovery => "Successes",
     };
     let (moves, next) = match hint.rule {
-        HintedRule::Recovery => ("may rise", level.better()),
-        _ => ("should fall", level.worse()),
+        HintedRule::Recovery => ("may recover", level.better()),
+        _ => ("may fall", level.worse()),
     };
     let to = next.map_or_else(String::new, |next| format!(" to {next}"));
     format!(
-        "{seen} at level {level}, a hint that the level {moves}{to}. The state machine evaluates by itself; nothing to \
-         do."
+        "{seen} at level {level}, a hint that the level {moves}{to}. The state machine evaluates it automatically; no \
+         action is needed."
     )
 }
 
-/// The section of the runbook: the rules that watch two levels have one.
+/// Returns the section of the runbook. A rule that watches two levels has one section for both.
 fn anchor(hint: &Hint) -> String {
     match hint.rule {
         HintedRule::FailureCount | HintedRule::Recovery => hint.to_string(),

@@ -1,7 +1,7 @@
 //! The monitoring stack: level alarms, alarms for people and the dashboard, in JSON.
 //!
-//! The template has no parameters: everything in it follows from the file of the deployment. It names what belongs to
-//! the main stack and imports the identifier of the API alone, which AWS chooses.
+//! The template has no parameters: everything in it follows from the file of the deployment. It refers to the resources
+//! of the main stack by their names. It imports only the API's identifier, because AWS chooses that one.
 
 mod alarm;
 mod dashboard;

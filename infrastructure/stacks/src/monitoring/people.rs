@@ -1,4 +1,4 @@
-//! The alarms that call people. Each says what it means and what to do, and names a section of the runbook.
+//! The alarms that call people. Each description has the alarm's meaning, the remedy and a section of the runbook.
 
 use deployment_file::{Alerts, Effective};
 
@@ -13,21 +13,21 @@ const PERIOD: u32 = 60;
 /// The metric of an alarm.
 #[derive(Clone, Copy, Debug)]
 enum Source {
-    /// One of the deployment's own, by namespace and name.
+    /// A metric that the deployment itself emits: namespace and name.
     Own(&'static str, &'static str),
-    /// One of a function: the name's middle part, and the metric.
+    /// A metric of a Lambda function: middle part of the function's name, and the metric's name.
     Function(&'static str, &'static str),
     /// The throttles of the function that serves a level.
     Service(Service),
-    /// One of a queue.
+    /// A metric of a queue: middle part of the queue's name, and the metric's name.
     Queue(&'static str, &'static str),
-    /// One of the state machine.
+    /// A metric of the state machine: its name.
     Machine(&'static str),
     /// Throttled calls of `StartExecution`, over the whole account.
     ThrottledStarts,
 }
 
-/// A service of a level.
+/// The service of a level.
 #[derive(Clone, Copy, Debug)]
 enum Service {
     Full,
@@ -56,7 +56,7 @@ struct Row {
     anchor: &'static str,
     source: Source,
     statistic: &'static str,
-    /// So many of so many minutes.
+    /// M and N of "M out of N" minutes.
     periods: (u32, u32),
     comparison: Comparison,
     threshold: Threshold,
@@ -123,7 +123,7 @@ impl Source {
 }
 
 impl Service {
-    /// Returns the name of the function that serves the level: the user's own by its ARN, else the sample.
+    /// Returns the name of the function that serves the level: the user's function if one is set, else the sample.
     fn function(self, deployment: &Effective, names: &Names) -> String {
         let services = &deployment.file.services;
         let (own, sample) = match self {

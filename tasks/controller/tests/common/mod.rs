@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_edge::config::BasePath;
 use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_edge::stores::state::{HistoryReader, StoreError, Transitions};
 use breaker::{Level, PerLevel, Policy, PolicySettings, RequestRules, SystemState, TransitionRecord};
@@ -48,7 +49,7 @@ impl Table {
     }
 
     pub fn fails(&self) {
-        self.answers(Err(StoreError("no answer".to_owned())));
+        self.answers(Err(StoreError::Invalid("no answer".to_owned())));
     }
 
     pub fn takes(&self, delay: Duration) {
@@ -207,7 +208,7 @@ pub fn controller(stored: Result<StoredLevel, StoreError>, answer: Answer) -> Te
 
 /// Returns a test controller with an answer for each level.
 pub fn with_answers(stored: Result<StoredLevel, StoreError>, answers: [Answer; 3]) -> TestController {
-    with_history(Records(Err(StoreError("no answer".to_owned()))), stored, answers)
+    with_history(Records(Err(StoreError::Invalid("no answer".to_owned()))), stored, answers)
 }
 
 /// Returns a test controller with another history.
@@ -231,6 +232,7 @@ pub fn with_history<H: HistoryReader>(
         deployment: "bank-test".to_owned(),
         policy: policy(),
         commands: CommandTarget::default(),
+        base_path: BasePath::default(),
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_edge::clients::{
     ROUTING_TIMEOUTS, dynamodb_for_history, dynamodb_for_routing, lambda_without_retries, sdk_config,
 };
+use aws_edge::config::BasePath;
 use aws_edge::settings::Environment;
 use aws_edge::stores::state::StateTable;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -300,5 +301,6 @@ pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
         deployment: "bank-test".to_owned(),
         policy: policy(),
         commands: CommandTarget::default(),
+        base_path: BasePath::default(),
     }
 }

@@ -325,7 +325,7 @@ async fn the_page_stays_below_30_kilobytes_whatever_people_write() {
 #[tokio::test]
 async fn where_the_state_could_not_be_read_the_page_says_so() {
     let notice = async |controller: &TestController| Page::of(controller).await.text(".notice");
-    let never = controller(Err(StoreError("no answer".into())), answer(200));
+    let never = controller(Err(StoreError::Invalid("no answer".into())), answer(200));
     let page = Page::of(&never).await;
     assert_eq!(page.text("main h1"), "Level 3 maintenance");
     assert!(page.text(".notice").contains("cannot be read") && page.text(".notice").contains("fallback level"));

@@ -4,14 +4,21 @@
 //! `{"policy.preset":"production","request_path.fallback":false}`. During a rollback code and configuration of different
 //! releases meet: keys that a function does not know are logged and ignored.
 
+mod base_path;
+mod error;
+mod policy_in_use;
+
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use breaker::{FUNCTION_KEYS, NUMBERS, Policy, PolicySettings, Preset};
+use breaker::{FUNCTION_KEYS, Mode, NUMBERS, Policy, PolicySettings, Preset};
 use serde_json::{Map, Value};
 
-use crate::settings::{Environment, SettingError};
+pub use self::base_path::BasePath;
+pub use self::error::{ConfigError, or_logged};
+pub use self::policy_in_use::PolicyInUse;
+use crate::settings::Environment;
 
 /// The environment variable.
 pub const VARIABLE: &str = "BREAKER_CONFIG";
@@ -25,10 +32,10 @@ impl Config {
     ///
     /// # Errors
     /// The variable is no JSON object.
-    pub fn from_environment(environment: &Environment) -> Result<Self, SettingError> {
+    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let Some(text) = environment.optional(VARIABLE) else { return Ok(Self::default()) };
         let config = serde_json::from_str(&text).map(Self);
-        let config = config.map_err(|error| SettingError::new(VARIABLE, format!("is no JSON object: {error}")))?;
+        let config = config.map_err(|error| ConfigError::Unreadable { problem: error.to_string() })?;
         for key in config.unknown_keys() {
             tracing::warn!(config.key = key, "unknown setting ignored");
         }
@@ -47,43 +54,43 @@ impl Config {
     ///
     /// # Errors
     /// Names the key, its value and the range.
-    pub fn number<T>(&self, key: &str, default: T, range: RangeInclusive<T>) -> Result<T, SettingError>
+    pub fn number<T>(&self, key: &str, default: T, range: RangeInclusive<T>) -> Result<T, ConfigError>
     where
         T: FromStr + PartialOrd + Display,
     {
         let Some(value) = self.0.get(key) else { return Ok(default) };
         let number = value.as_number().and_then(|number| number.to_string().parse().ok());
-        number
-            .filter(|number| range.contains(number))
-            .ok_or_else(|| refused(key, format!("{value} is not a number from {} to {}", range.start(), range.end())))
+        number.filter(|number| range.contains(number)).ok_or_else(|| {
+            self.invalid(key, format!("{value} is not a number from {} to {}", range.start(), range.end()))
+        })
     }
 
     /// Returns a switch, or `default` if the key is not set.
     ///
     /// # Errors
     /// Names the key and its value.
-    pub fn switch(&self, key: &str, default: bool) -> Result<bool, SettingError> {
+    pub fn switch(&self, key: &str, default: bool) -> Result<bool, ConfigError> {
         let Some(value) = self.0.get(key) else { return Ok(default) };
-        value.as_bool().ok_or_else(|| refused(key, format!("{value} is neither true nor false")))
+        value.as_bool().ok_or_else(|| self.invalid(key, format!("{value} is neither true nor false")))
     }
 
     /// Returns one of a few words, or `default` if the key is not set.
     ///
     /// # Errors
     /// Names the key, its value and the words.
-    pub fn word<T: FromStr<Err = String>>(&self, key: &str, default: T) -> Result<T, SettingError> {
+    pub fn word<T: FromStr<Err: Display>>(&self, key: &str, default: T) -> Result<T, ConfigError> {
         let Some(value) = self.0.get(key) else { return Ok(default) };
-        let text = value.as_str().ok_or_else(|| refused(key, format!("{value} is no word")))?;
-        text.parse().map_err(|problem| refused(key, problem))
+        let text = value.as_str().ok_or_else(|| self.invalid(key, format!("{value} is no word")))?;
+        text.parse().map_err(|problem: T::Err| self.invalid(key, problem.to_string()))
     }
 
     /// Returns the policy: the preset, and what differs from it.
     ///
     /// # Errors
     /// Names the key of a setting that is invalid or does not fit the others.
-    pub fn policy(&self) -> Result<Policy, SettingError> {
-        let mut settings = PolicySettings::of(self.word("policy.preset", Preset::default())?);
-        settings.mode = self.word("policy.mode", settings.mode)?;
+    pub fn policy(&self) -> Result<Policy, ConfigError> {
+        let mut settings = PolicySettings::of(self.preset()?);
+        settings.mode = self.mode(settings.mode)?;
         settings.recovery_evidence = self.word("policy.recovery_evidence", settings.recovery_evidence)?;
         settings.trip_when = self.word("policy.trip_when", settings.trip_when)?;
         for number in NUMBERS {
@@ -91,18 +98,31 @@ impl Config {
             let value = self.number(&key, number.of(&settings), number.minimum..=number.maximum)?;
             number.set(&mut settings, value);
         }
-        Policy::new(settings).map_err(|error| refused(&format!("policy.{}", error.setting), error.problem))
+        Policy::new(settings).map_err(|error| self.invalid(&format!("policy.{}", error.setting), error.problem))
     }
 
-    /// Returns the policy of the preset without what differs from it; that of `classic` if the preset is invalid.
-    #[must_use]
-    pub fn preset_policy(&self) -> Policy {
-        Policy::from(self.word("policy.preset", Preset::default()).unwrap_or_default())
+    fn preset(&self) -> Result<Preset, ConfigError> {
+        self.word("policy.preset", Preset::default())
     }
-}
 
-fn refused(key: &str, problem: impl Display) -> SettingError {
-    SettingError::new(VARIABLE, format!("{key}: {problem}"))
+    fn mode(&self, default: Mode) -> Result<Mode, ConfigError> {
+        self.word("policy.mode", default)
+    }
+
+    /// Returns the policy of the preset without the numbers that differ from it.
+    ///
+    /// # Errors
+    /// Names the preset or the mode if it is invalid: then nothing says which rules the deployment wants, or whether
+    /// the level may move by itself.
+    fn preset_policy(&self) -> Result<Policy, ConfigError> {
+        let mut settings = PolicySettings::of(self.preset()?);
+        settings.mode = self.mode(settings.mode)?;
+        Policy::new(settings).map_err(|error| self.invalid(&format!("policy.{}", error.setting), error.problem))
+    }
+
+    fn invalid(&self, key: &str, problem: impl Display) -> ConfigError {
+        ConfigError::Setting { key: key.to_owned(), kind: error::kind(self.0.get(key)), problem: problem.to_string() }
+    }
 }
 
 impl<K: Into<String>, V: Into<Value>> FromIterator<(K, V)> for Config {
@@ -115,7 +135,7 @@ impl<K: Into<String>, V: Into<Value>> FromIterator<(K, V)> for Config {
 mod tests {
     use super::*;
 
-    fn config(text: &str) -> Result<Config, SettingError> {
+    fn config(text: &str) -> Result<Config, ConfigError> {
         Config::from_environment(&Environment::from_iter([(VARIABLE, text)]))
     }
 
@@ -154,9 +174,9 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_object_is_refused_by_the_variables_name() {
+    fn a_text_that_is_no_object_is_unreadable() {
         for text in ["{", "[]", "5", "\"classic\"", "policy.preset=production"] {
-            assert_eq!(config(text).unwrap_err().name, VARIABLE, "{text}");
+            assert!(matches!(config(text), Err(ConfigError::Unreadable { .. })), "{text}");
         }
     }
 
@@ -179,8 +199,7 @@ mod tests {
         ] {
             let config = config(&format!("{{\"{key}\":{value}}}")).unwrap();
             let error = config.policy().unwrap_err();
-            assert!(error.problem.starts_with(&format!("{key}: ")), "{key} = {value}: {error}");
-            assert_eq!(config.preset_policy(), Policy::from(Preset::Classic));
+            assert_eq!(error.key(), key, "{key} = {value}: {error}");
         }
     }
 
@@ -189,6 +208,7 @@ mod tests {
         let config = config(r#"{"request_path.fallback":"off","samples.fault_injection":true}"#).unwrap();
         assert_eq!(config.switch("samples.fault_injection", false), Ok(true));
         let error = config.switch("request_path.fallback", true).unwrap_err();
-        assert_eq!(error.problem, "request_path.fallback: \"off\" is neither true nor false");
+        let (key, problem) = ("request_path.fallback".to_owned(), "\"off\" is neither true nor false".to_owned());
+        assert_eq!(error, ConfigError::Setting { key, kind: "text", problem });
     }
 }

@@ -2,11 +2,14 @@
 //! behind narrow ports, so that handlers can be tested without a network.
 
 #[cfg(feature = "sdk")]
+pub mod call_error;
+#[cfg(feature = "sdk")]
 pub mod clients;
 pub mod config;
 #[cfg(feature = "sdk")]
 pub mod connections;
 pub mod embedded_metrics;
+pub mod error_kind;
 #[cfg(feature = "sdk")]
 pub mod https;
 pub mod log_line;

@@ -4,6 +4,8 @@ use breaker::InvalidRequest;
 use breaker::contract::ErrorName;
 use lambda_runtime::Diagnostic;
 
+use crate::error_kind::ErrorKind;
+
 /// Maximum number of characters of a message. Step Functions allows 32,768 for a cause.
 const LONGEST_MESSAGE: usize = 2_000;
 
@@ -15,6 +17,8 @@ pub struct TaskError {
     pub name: ErrorName,
     /// The failure as a sentence, for people.
     pub message: String,
+    /// The kind of the failure, if a call or stored content caused it.
+    pub kind: Option<ErrorKind>,
 }
 
 impl TaskError {
@@ -33,7 +37,23 @@ impl TaskError {
             Some((end, _)) => format!("{} ...", message.get(..end).unwrap_or_default()),
             None => message,
         };
-        Self { name, message }
+        Self { name, message, kind: None }
+    }
+
+    /// Sets the kind of the failure.
+    #[must_use]
+    pub fn of_kind(self, kind: ErrorKind) -> Self {
+        Self { kind: Some(kind), ..self }
+    }
+
+    /// Writes the failure to the log.
+    pub fn log(&self) {
+        tracing::error!(
+            error.name = self.name.as_str(),
+            error.kind = self.kind.map(ErrorKind::as_str),
+            error.message = self.message,
+            "the task failed"
+        );
     }
 }
 

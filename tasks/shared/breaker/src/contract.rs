@@ -33,16 +33,19 @@ pub enum ErrorName {
     MetricsUnavailable,
     /// The metrics of an evaluation could not be stored.
     MetricsNotEmitted,
+    /// The deployment's policy is unknown, so the level does not move by itself.
+    InvalidConfiguration,
 }
 
 impl ErrorName {
     /// Every name.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::InvalidRequest,
         Self::StateConflict,
         Self::StateUnavailable,
         Self::MetricsUnavailable,
         Self::MetricsNotEmitted,
+        Self::InvalidConfiguration,
     ];
 
     /// The name as the state machine knows it.
@@ -54,13 +57,18 @@ impl ErrorName {
             Self::StateUnavailable => "StateUnavailable",
             Self::MetricsUnavailable => "MetricsUnavailable",
             Self::MetricsNotEmitted => "MetricsNotEmitted",
+            Self::InvalidConfiguration => "InvalidConfiguration",
         }
     }
 }
 
 /// The names under which `evaluate-thresholds` fails.
-pub const EVALUATE_THRESHOLDS_ERRORS: &[ErrorName] =
-    &[ErrorName::InvalidRequest, ErrorName::StateUnavailable, ErrorName::MetricsUnavailable];
+pub const EVALUATE_THRESHOLDS_ERRORS: &[ErrorName] = &[
+    ErrorName::InvalidRequest,
+    ErrorName::StateUnavailable,
+    ErrorName::MetricsUnavailable,
+    ErrorName::InvalidConfiguration,
+];
 /// The names under which `write-state` fails.
 pub const WRITE_STATE_ERRORS: &[ErrorName] =
     &[ErrorName::InvalidRequest, ErrorName::StateConflict, ErrorName::StateUnavailable];

@@ -2,11 +2,12 @@
 
 /// Keys of the settings that functions read from `BREAKER_CONFIG`, except the numbers of the policy, which
 /// [`NUMBERS`](crate::NUMBERS) has.
-pub const FUNCTION_KEYS: [&str; 18] = [
+pub const FUNCTION_KEYS: [&str; 19] = [
     "policy.preset",
     "policy.mode",
     "policy.recovery_evidence",
     "policy.trip_when",
+    "api.base_path",
     "request_path.service_timeout_milliseconds",
     "request_path.full_timeout_milliseconds",
     "request_path.degraded_timeout_milliseconds",

@@ -10,6 +10,7 @@ mod command;
 pub mod contract;
 mod decide;
 mod decision;
+mod draws;
 mod evidence;
 mod function_keys;
 mod hints;
@@ -25,6 +26,7 @@ mod recovery;
 mod request;
 mod route;
 mod state;
+mod stored;
 mod summary;
 mod time;
 mod trip;
@@ -40,6 +42,7 @@ pub use cause::{
 pub use command::repair;
 pub use decide::decide;
 pub use decision::{Decision, Outcome};
+pub use draws::DRAWS;
 pub use evidence::{Bucket, Evidence, EvidenceQuery, Range};
 pub use function_keys::FUNCTION_KEYS;
 pub use hints::{
@@ -52,7 +55,9 @@ pub use plan::{
     Call, LONGEST_SERVICE_TIMEOUT_MS, MIN_CALL_TIME, OutcomeCounts, Plan, Purpose, RequestRules, SERVICE_TIMEOUT_MS,
     SHORTEST_SERVICE_TIMEOUT_MS, ServiceOutcome, Step,
 };
-pub use policy::{Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+pub use policy::{
+    Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen, UnknownWord,
+};
 pub use probing::ProbeAllowance;
 pub use records::{
     COMMAND_PREFIX, CommandRecord, LastKnown, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
@@ -62,8 +67,9 @@ pub use request::{
     AUTOMATION, AlarmHint, AlarmRequest, ForceRequest, HOLD_MINUTES, LOOKS, NO_HOLD, ReleaseRequest,
     SECONDS_BETWEEN_LOOKS, ScheduleRequest, TransitionRequest,
 };
-pub use route::{DRAWS, Route, draw, route};
-pub use state::{Hold, NewerState, Probing, Ramp, Refusing, SCHEMA_VERSION, Stored, SystemState};
+pub use route::{Route, draw, route};
+pub use state::{Hold, Probing, Ramp, Refusing, SCHEMA_VERSION, SystemState};
+pub use stored::{NewerState, Stored};
 pub use summary::{CallCounts, EvidenceSummary, NewestProbes, ProbeSeries};
-pub use validation::{InvalidRequest, place_of_error, without_content};
+pub use validation::{InvalidAttribute, InvalidRequest, place_of_error, without_content};
 pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

@@ -11,8 +11,8 @@ use crate::policy::{Policy, PolicySettings};
 use crate::request::TransitionRequest;
 use crate::state::{HIGHEST_VERSION, Hold, SystemState};
 use crate::summary::EvidenceSummary;
-use crate::validation::InvalidRequest;
 use crate::validation::object::{tagged, tagged_or_none};
+use crate::validation::{InvalidAttribute, InvalidRequest};
 
 /// Prefix of the keys of transition records.
 pub const TRANSITION_PREFIX: &str = "transition#";
@@ -184,13 +184,19 @@ impl LastKnown {
     ///
     /// # Errors
     /// Names the attribute and what would fit.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), InvalidAttribute> {
         let Self { version, epoch, .. } = self;
         if *version >= HIGHEST_VERSION {
-            return Err(format!("`version` is {version}: it should be below {HIGHEST_VERSION}"));
+            return Err(InvalidAttribute::new(
+                "version",
+                format!("is {version}: it should be below {HIGHEST_VERSION}"),
+            ));
         }
         if epoch > version {
-            return Err(format!("`epoch` is {epoch}: it should not be above `version`, which is {version}"));
+            return Err(InvalidAttribute::new(
+                "epoch",
+                format!("is {epoch}: it should not be above `version`, which is {version}"),
+            ));
         }
         Ok(())
     }

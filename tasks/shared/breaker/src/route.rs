@@ -5,10 +5,8 @@ use std::hash::Hasher;
 use jiff::Timestamp;
 use siphasher::sip::SipHasher13;
 
+use crate::draws::{DRAWS, draws};
 use crate::{Level, SystemState};
-
-/// Number of possible draws. Shares are exact to a hundredth of a percent.
-pub const DRAWS: u32 = 10_000;
 
 /// The route of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,11 +23,6 @@ pub fn draw(request_id: &str) -> u32 {
     let mut hasher = SipHasher13::new();
     hasher.write(request_id.as_bytes());
     u32::try_from(hasher.finish() % u64::from(DRAWS)).unwrap_or(0)
-}
-
-/// Converts percent to draws.
-pub(crate) const fn draws(percent: u32) -> u32 {
-    percent.saturating_mul(DRAWS / 100)
 }
 
 /// Returns the route by `state` of a request that drew `draw`. `retryable` says whether its method is GET or HEAD.

@@ -5,11 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::backoff::RecoveryBackoff;
+use crate::draws::{DRAWS, draws};
 use crate::level::Level;
 use crate::policy::Policy;
 use crate::policy::{LONGEST_SECONDS, MAX_OUTCOMES};
 use crate::request::{ARN_CHARACTERS, HOLD_MINUTES, REASON_CHARACTERS, REQUESTER_CHARACTERS};
-use crate::route::{DRAWS, draws};
+use crate::validation::InvalidAttribute;
 
 /// The layout of the state item that this code writes. Readers ignore attributes that they do not
 /// know; a writer refuses an item with a newer layout.
@@ -24,30 +25,6 @@ const TRANSITION_REASON_CHARACTERS: usize = 4_000;
 /// How far the clocks of two writers may differ. Within it a time from the future does no harm: what
 /// counts from there on counts a little later.
 const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
-
-/// The content of the state table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stored {
-    /// A valid state.
-    State(Box<SystemState>),
-    /// Neither a state nor a record: a first start.
-    Nothing,
-    /// No state item, but a record 0: the state is missing.
-    Lost,
-    /// A corrupt state item. The message names the attribute.
-    Unreadable(String),
-    /// A state item of a newer layout than this code writes.
-    Newer(NewerState),
-}
-
-/// The part of a state item of a newer layout that this code can read: enough to route by, not enough to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NewerState {
-    /// The layout.
-    pub schema_version: u64,
-    /// The level that requests are routed to.
-    pub current_level: Level,
-}
 
 /// A level pinned by an operator until a set time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -97,7 +74,7 @@ pub struct Refusing {
 }
 
 impl Refusing {
-    fn check(&self, state: &SystemState) -> Result<(), String> {
+    fn check(&self, state: &SystemState) -> Result<(), InvalidAttribute> {
         not_after("probing.refusing.since", self.since, state.last_updated)?;
         not_before("probing.refusing.alarmFrom", self.alarm_from, self.since)
     }
@@ -109,11 +86,14 @@ impl Probing {
         Self { from, percent, percent_since: from, idle_since: None, refusing: None }
     }
 
-    fn check(&self, state: &SystemState) -> Result<(), String> {
+    fn check(&self, state: &SystemState) -> Result<(), InvalidAttribute> {
         let Self { from, percent, percent_since, idle_since, refusing } = *self;
         let SystemState { current_level, last_transition, last_updated, .. } = *state;
         if current_level.better().is_none() {
-            return Err(format!("`probing` is there: at level {current_level} nothing better can be probed"));
+            return Err(InvalidAttribute::new(
+                "probing",
+                format!("is there: at level {current_level} nothing better can be probed"),
+            ));
         }
         check_percent("probing.percent", percent)?;
         not_before("probing.from", from, last_transition)?;
@@ -149,11 +129,14 @@ impl Ramp {
         grown.max(draws(self.first_percent))
     }
 
-    fn check(&self, state: &SystemState) -> Result<(), String> {
+    fn check(&self, state: &SystemState) -> Result<(), InvalidAttribute> {
         let Self { from, until, first_percent } = *self;
         let SystemState { current_level, last_transition, last_updated, .. } = *state;
         if current_level.worse().is_none() {
-            return Err(format!("`ramp` is there: at level {current_level} there is nothing worse to take over from"));
+            return Err(InvalidAttribute::new(
+                "ramp",
+                format!("is there: at level {current_level} there is nothing worse to take over from"),
+            ));
         }
         check_percent("ramp.firstPercent", first_percent)?;
         not_before("ramp.from", from, last_transition)?;
@@ -245,26 +228,37 @@ impl SystemState {
     ///
     /// # Errors
     /// Names the attribute and what would fit.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), InvalidAttribute> {
         let Self { current_level, version, epoch, carried_failures, schema_version, .. } = self;
         if *schema_version != SCHEMA_VERSION {
-            return Err(format!("`schemaVersion` is {schema_version}: it should be {SCHEMA_VERSION}"));
+            return Err(InvalidAttribute::new(
+                "schemaVersion",
+                format!("is {schema_version}: it should be {SCHEMA_VERSION}"),
+            ));
         }
         if !(1..=HIGHEST_VERSION).contains(version) {
-            return Err(format!("`version` is {version}: it should be from 1 to {HIGHEST_VERSION}"));
+            return Err(InvalidAttribute::new(
+                "version",
+                format!("is {version}: it should be from 1 to {HIGHEST_VERSION}"),
+            ));
         }
         if epoch > version {
-            return Err(format!("`epoch` is {epoch}: it should not be above `version`, which is {version}"));
+            return Err(InvalidAttribute::new(
+                "epoch",
+                format!("is {epoch}: it should not be above `version`, which is {version}"),
+            ));
         }
         let most_carried = if *current_level == Level::Degraded { MAX_OUTCOMES.unsigned_abs() } else { 0 };
         if *carried_failures > most_carried {
-            return Err(format!(
-                "`carriedFailures` is {carried_failures}: at level {current_level} it should be at most {most_carried}"
+            return Err(InvalidAttribute::new(
+                "carriedFailures",
+                format!("is {carried_failures}: at level {current_level} it should be at most {most_carried}"),
             ));
         }
         if let Some(prevented) = self.prevented.filter(|to| to.number().abs_diff(current_level.number()) != 1) {
-            return Err(format!(
-                "`prevented` is {prevented}: it should be one from `currentLevel`, which is {current_level}"
+            return Err(InvalidAttribute::new(
+                "prevented",
+                format!("is {prevented}: it should be one from `currentLevel`, which is {current_level}"),
             ));
         }
         let written = self.last_updated;
@@ -276,9 +270,9 @@ impl SystemState {
         self.ramp.map_or(Ok(()), |ramp| ramp.check(self))?;
         let Some(hold) = &self.hold else { return Ok(()) };
         if hold.level != *current_level {
-            return Err(format!(
-                "`hold.level` is {}: it should be `currentLevel`, which is {current_level}",
-                hold.level
+            return Err(InvalidAttribute::new(
+                "hold.level",
+                format!("is {}: it should be `currentLevel`, which is {current_level}", hold.level),
             ));
         }
         not_longer("hold.reason", &hold.reason, *REASON_CHARACTERS.end())?;
@@ -293,7 +287,7 @@ impl SystemState {
     ///
     /// # Errors
     /// Names the attribute and what would fit.
-    pub fn check_at(&self, now: Timestamp) -> Result<(), String> {
+    pub fn check_at(&self, now: Timestamp) -> Result<(), InvalidAttribute> {
         not_after("lastUpdated", self.last_updated, now)
     }
 
@@ -360,32 +354,34 @@ impl SystemState {
     }
 }
 
-fn not_longer(attribute: &str, text: &str, most: usize) -> Result<(), String> {
+fn not_longer(attribute: &str, text: &str, most: usize) -> Result<(), InvalidAttribute> {
     match text.chars().count() {
-        count if count > most => Err(format!("`{attribute}` has {count} characters: it should have at most {most}")),
+        count if count > most => {
+            Err(InvalidAttribute::new(attribute, format!("has {count} characters: it should have at most {most}")))
+        }
         _ => Ok(()),
     }
 }
 
-fn not_after(attribute: &str, time: Timestamp, latest: Timestamp) -> Result<(), String> {
+fn not_after(attribute: &str, time: Timestamp, latest: Timestamp) -> Result<(), InvalidAttribute> {
     if latest.duration_until(time) > CLOCK_DIFFERENCE {
-        return Err(format!("`{attribute}` is {time}: it should not be after {latest}"));
+        return Err(InvalidAttribute::new(attribute, format!("is {time}: it should not be after {latest}")));
     }
     Ok(())
 }
 
-fn not_before(attribute: &str, time: Timestamp, earliest: Timestamp) -> Result<(), String> {
+fn not_before(attribute: &str, time: Timestamp, earliest: Timestamp) -> Result<(), InvalidAttribute> {
     if time.duration_until(earliest) > CLOCK_DIFFERENCE {
-        return Err(format!("`{attribute}` is {time}: it should not be before {earliest}"));
+        return Err(InvalidAttribute::new(attribute, format!("is {time}: it should not be before {earliest}")));
     }
     Ok(())
 }
 
-fn check_percent(attribute: &str, percent: u32) -> Result<(), String> {
+fn check_percent(attribute: &str, percent: u32) -> Result<(), InvalidAttribute> {
     if (1..=100).contains(&percent) {
         return Ok(());
     }
-    Err(format!("`{attribute}` is {percent}: it should be from 1 to 100"))
+    Err(InvalidAttribute::new(attribute, format!("is {percent}: it should be from 1 to 100")))
 }
 
 fn later(time: Timestamp, seconds: i64) -> Timestamp {

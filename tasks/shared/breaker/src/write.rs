@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::records::{CommandRecord, TransitionRecord, command_key, transition_key};
 use crate::state::SystemState;
+use crate::validation::InvalidAttribute;
 use crate::validation::object::tagged;
 
 /// The key of the state item.
@@ -168,12 +169,16 @@ impl StateWrite {
     ///
     /// # Errors
     /// Names the field that does not fit.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), InvalidAttribute> {
         let state = &self.state;
         let fits = |field: &str, found: u64, wanted: u64| {
-            if found == wanted { Ok(()) } else { Err(format!("`{field}` is {found}, but {wanted} would fit")) }
+            if found == wanted {
+                Ok(())
+            } else {
+                Err(InvalidAttribute::new(field, format!("is {found}, but {wanted} would fit")))
+            }
         };
-        state.check().map_err(|problem| format!("`state`: {problem}"))?;
+        state.check().map_err(|problem| problem.within("state"))?;
         let begins_epoch = u64::from(self.transition.is_some());
         match self.expected {
             Expected::FirstStart => {
@@ -184,7 +189,9 @@ impl StateWrite {
                 fits("state.version", state.version, version.saturating_add(1))?;
                 fits("state.epoch", state.epoch, epoch.saturating_add(begins_epoch))?;
             }
-            Expected::Repair if self.transition.is_none() => return Err("`transition` is missing".to_owned()),
+            Expected::Repair if self.transition.is_none() => {
+                return Err(InvalidAttribute::new("transition", "is missing"));
+            }
             Expected::Repair => {}
         }
         if let Some(transition) = &self.transition {

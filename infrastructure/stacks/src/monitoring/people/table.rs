@@ -2,7 +2,7 @@
 
 use super::{Comparison, MissingData, Row, Service, Source, Threshold};
 
-/// What most of the alarms have in common: one event in one minute is enough.
+/// Values that most of the alarms share: one event in one minute raises the alarm.
 const EACH_MINUTE: Row = Row {
     name: "",
     anchor: "",
@@ -21,8 +21,8 @@ pub(super) const ROWS: [Row; 29] = [
         name: "alarm-processor-errors",
         anchor: "alarm-processor-errors",
         source: Source::Own("CircuitBreaker/AlarmProcessor", "ProcessingErrors"),
-        advice: "Alarm messages cannot be processed. They are tried five times, then kept in the dead-letter \
-                 queue. Look into the log of the alarm processor.",
+        advice: "Alarm messages cannot be processed. Each is tried five times and then moved to the dead-letter \
+                 queue. Read the log of the alarm processor.",
         ..EACH_MINUTE
     },
     Row {
@@ -30,8 +30,8 @@ pub(super) const ROWS: [Row; 29] = [
         anchor: "dead-letter-queue",
         source: Source::Queue("circuit-breaker-alarms-dlq", "ApproximateNumberOfMessagesVisible"),
         statistic: "Maximum",
-        advice: "Alarm messages ended in the dead-letter queue. The level is still evaluated each minute. Find \
-                 out why they failed, fix it, then redrive or purge them.",
+        advice: "Alarm messages are in the dead-letter queue. The level is still evaluated each minute. Find and fix \
+                 the cause of the failures, then redrive or purge the messages.",
         ..EACH_MINUTE
     },
     Row {
@@ -40,38 +40,38 @@ pub(super) const ROWS: [Row; 29] = [
         source: Source::Queue("circuit-breaker-alarms", "ApproximateAgeOfOldestMessage"),
         statistic: "Maximum",
         threshold: Threshold::OldestAlarm,
-        advice: "Alarms wait in the queue and are not processed. Look whether the alarm processor runs, is \
+        advice: "Alarm messages wait in the queue and are not processed. Check whether the alarm processor runs, is \
                  throttled, or waits for the state machine.",
         ..EACH_MINUTE
     },
-    // Two minutes of three: one refused command of an operator concerns that operator alone.
+    // Two minutes of three, because a single refused command of an operator must not call people.
     Row {
         name: "state-machine-failures",
         anchor: "state-machine-failures",
         source: Source::Machine("ExecutionsFailed"),
         periods: (2, 3),
-        advice: "Executions of the state machine fail, so the level may not move when it should. Their log names \
-                 the error and its cause.",
+        advice: "Executions of the state machine fail, so the level may not move when it should. The log of the \
+                 executions has the error and its cause.",
         ..EACH_MINUTE
     },
     Row {
         name: "state-machine-timeouts",
         anchor: "state-machine-timeouts",
         source: Source::Machine("ExecutionsTimedOut"),
-        advice: "Executions of the state machine take longer than 90 seconds. Look which task or service hangs in \
-                 their log.",
+        advice: "Executions of the state machine take longer than 90 seconds. The log of the executions shows which \
+                 task or AWS service does not answer.",
         ..EACH_MINUTE
     },
-    // Express executions are throttled when they are started, and never later: by the alarm processor, and by the
-    // schedule and operators. The alarm processor counts its own, because it is not documented that `ThrottledEvents`
-    // has data for `StartSyncExecution`.
+    // Express executions are throttled only when they are started. The alarm processor counts its own throttled starts,
+    // because AWS does not document that `ThrottledEvents` has data for `StartSyncExecution`. The next alarm covers the
+    // starts by the schedule and by operators.
     Row {
         name: "state-machine-throttles",
         anchor: "state-machine-throttles",
         source: Source::Own("CircuitBreaker/AlarmProcessor", "ExecutionsThrottled"),
-        advice: "Step Functions refuses executions that the alarm processor starts, because of a quota. The \
-                 alarms come again from the queue, and the level is evaluated each minute. Look for a flood of \
-                 alarms, for others in the account that start machines, and for the account's quota of \
+        advice: "Step Functions refuses executions that the alarm processor starts, because of a quota. The alarm \
+                 messages are delivered again, and the level is still evaluated each minute. Check for a flood of \
+                 alarms, for other users of Step Functions in the account, and the account's quota of \
                  StartSyncExecution.",
         ..EACH_MINUTE
     },
@@ -79,17 +79,18 @@ pub(super) const ROWS: [Row; 29] = [
         name: "state-machine-start-throttles",
         anchor: "state-machine-throttles",
         source: Source::ThrottledStarts,
-        advice: "Step Functions refuses executions that the schedule or an operator starts, in the whole account: \
-                 the metric knows no state machine. Look for a flood of alarms, for others that start machines, \
-                 and for the account's quota of StartExecution.",
+        advice: "Step Functions refuses executions that the schedule or an operator starts, because of a quota. The \
+                 metric covers the whole account, because it has no dimension for the state machine. Check for a \
+                 flood of alarms, for other users of Step Functions in the account, and the account's quota of \
+                 StartExecution.",
         ..EACH_MINUTE
     },
     Row {
         name: "controller-errors",
         anchor: "controller-errors",
         source: Source::Function("circuit-breaker-controller", "Errors"),
-        advice: "The controller itself fails. A failing service does not make it fail, so this is a defect or a \
-                 wrong setting. Look into its log; roll back if a deployment preceded it.",
+        advice: "The controller itself fails. A failing service does not make it fail, so the cause is a defect or \
+                 an invalid setting. Read its log. If it began after a deployment, roll back.",
         ..EACH_MINUTE
     },
     Row {
@@ -99,26 +100,27 @@ pub(super) const ROWS: [Row; 29] = [
         periods: (2, 3),
         comparison: Comparison::Above,
         threshold: Threshold::Fixed(5),
-        advice: "Connections from the controller to Lambda break. Reads are tried again; writes get 504, outcome \
-                 unknown. The level does not move for it. Look at the network of the VPC and at AWS Health.",
+        advice: "Connections from the controller to Lambda break. The controller retries reads; writes are answered \
+                 504 with an unknown outcome. These failures do not move the level. Check the network of the VPC and \
+                 AWS Health.",
         ..EACH_MINUTE
     },
     Row {
         name: "alarm-processor-function-errors",
         anchor: "function-errors",
         source: Source::Function("alarm-processor", "Errors"),
-        advice: "The alarm processor itself fails. Alarms wait in the queue, and the level is still evaluated \
-                 each minute. Look into its log.",
+        advice: "The alarm processor itself fails. Alarms wait in the queue, and the level is still evaluated each \
+                 minute. Read its log.",
         ..EACH_MINUTE
     },
-    // Refused input and a lost race are errors, too, and are answered: so two minutes of three.
+    // Two minutes of three, because refused input and a lost race count as errors, too, and need no operator.
     Row {
         name: "evaluate-thresholds-errors",
         anchor: "function-errors",
         source: Source::Function("evaluate-thresholds", "Errors"),
         periods: (2, 3),
-        advice: "Evaluations fail, so the level does not move by itself. Look into the log for StateUnavailable \
-                 or MetricsUnavailable. Operators can force a level all the same, unless the state is \
+        advice: "Evaluations fail, so the level does not move by itself. Search the log of evaluate-thresholds for \
+                 StateUnavailable, MetricsUnavailable and InvalidConfiguration. Operators can still force a level, unless the state is \
                  unavailable.",
         ..EACH_MINUTE
     },
@@ -127,63 +129,63 @@ pub(super) const ROWS: [Row; 29] = [
         anchor: "function-errors",
         source: Source::Function("write-state", "Errors"),
         periods: (2, 3),
-        advice: "The state cannot be written, so the level does not move. Look into the log, and whether DynamoDB \
-                 and the key answer.",
+        advice: "The state cannot be written, so the level does not move. Read the log of write-state, and check \
+                 whether DynamoDB and the KMS key are available.",
         ..EACH_MINUTE
     },
     Row {
         name: "emit-metrics-errors",
         anchor: "function-errors",
         source: Source::Function("emit-metrics", "Errors"),
-        advice: "Metrics of transitions are not published. The level moves all the same. Look into the log.",
+        advice: "Metrics of transitions are not published. The level still moves. Read the log of emit-metrics.",
         ..EACH_MINUTE
     },
     Row {
         name: "controller-throttles",
         anchor: "function-throttles",
         source: Source::Function("circuit-breaker-controller", "Throttles"),
-        advice: "Lambda throttles the controller. Raise its concurrency limit or the quota of the account, or \
-                 find what takes the concurrency.",
+        advice: "Lambda throttles the controller. Raise its concurrency limit or the quota of the account, or find \
+                 which functions use the concurrency.",
         ..EACH_MINUTE
     },
     Row {
         name: "full-service-throttles",
         anchor: "function-throttles",
         source: Source::Service(Service::Full),
-        advice: "Lambda throttles the service of level 1. Raise its concurrency limit or the quota of the \
-                 account, or find what takes the concurrency.",
+        advice: "Lambda throttles the service of level 1. Raise its concurrency limit or the quota of the account, \
+                 or find which functions use the concurrency.",
         ..EACH_MINUTE
     },
     Row {
         name: "degraded-service-throttles",
         anchor: "function-throttles",
         source: Source::Service(Service::Degraded),
-        advice: "Lambda throttles the service of level 2. Raise its concurrency limit or the quota of the \
-                 account, or find what takes the concurrency.",
+        advice: "Lambda throttles the service of level 2. Raise its concurrency limit or the quota of the account, \
+                 or find which functions use the concurrency.",
         ..EACH_MINUTE
     },
     Row {
         name: "maintenance-service-throttles",
         anchor: "function-throttles",
         source: Source::Service(Service::Maintenance),
-        advice: "Lambda throttles the service of level 3. Raise its concurrency limit or the quota of the \
-                 account, or find what takes the concurrency.",
+        advice: "Lambda throttles the service of level 3. Raise its concurrency limit or the quota of the account, \
+                 or find which functions use the concurrency.",
         ..EACH_MINUTE
     },
     Row {
         name: "alarm-processor-throttles",
         anchor: "function-throttles",
         source: Source::Function("alarm-processor", "Throttles"),
-        advice: "Lambda throttles the alarm processor. Raise its concurrency limit or the quota of the account, \
-                 or find what takes the concurrency.",
+        advice: "Lambda throttles the alarm processor. Raise its concurrency limit or the quota of the account, or \
+                 find which functions use the concurrency.",
         ..EACH_MINUTE
     },
     Row {
         name: "evaluate-thresholds-throttles",
         anchor: "function-throttles",
         source: Source::Function("evaluate-thresholds", "Throttles"),
-        advice: "Lambda throttles evaluate-thresholds. Raise its concurrency limit or the quota of the account, \
-                 or find what takes the concurrency.",
+        advice: "Lambda throttles evaluate-thresholds. Raise its concurrency limit or the quota of the account, or \
+                 find which functions use the concurrency.",
         ..EACH_MINUTE
     },
     Row {
@@ -191,7 +193,7 @@ pub(super) const ROWS: [Row; 29] = [
         anchor: "function-throttles",
         source: Source::Function("write-state", "Throttles"),
         advice: "Lambda throttles write-state. Raise its concurrency limit or the quota of the account, or find \
-                 what takes the concurrency.",
+                 which functions use the concurrency.",
         ..EACH_MINUTE
     },
     Row {
@@ -199,10 +201,11 @@ pub(super) const ROWS: [Row; 29] = [
         anchor: "function-throttles",
         source: Source::Function("emit-metrics", "Throttles"),
         advice: "Lambda throttles emit-metrics. Raise its concurrency limit or the quota of the account, or find \
-                 what takes the concurrency.",
+                 which functions use the concurrency.",
         ..EACH_MINUTE
     },
-    // Of the state, not of the change: it calls again if a notification got lost, and says when it is over.
+    // Watches the state, not the change: it calls people even if the message about the change was lost, and sends a
+    // message when it returns to OK.
     Row {
         name: "degraded-level",
         anchor: "degraded-level",
@@ -210,11 +213,11 @@ pub(super) const ROWS: [Row; 29] = [
         statistic: "Maximum",
         comparison: Comparison::Above,
         says_ok: true,
-        advice: "The level is above 1, so callers do not get the full service. The status and the last record say \
-                 why. Repair the service; the level comes back by itself, or force it.",
+        advice: "The level is above 1, so callers do not get the full service. The status and the newest record have \
+                 the reason. Repair the service; the level then recovers automatically. Or force it.",
         ..EACH_MINUTE
     },
-    // The one above is on already when the level falls from 2 to 3, and does not call again.
+    // Needed because `degraded-level` is already on when the level falls from 2 to 3, and does not call again.
     Row {
         name: "maintenance-level",
         anchor: "maintenance-level",
@@ -223,18 +226,18 @@ pub(super) const ROWS: [Row; 29] = [
         comparison: Comparison::Above,
         threshold: Threshold::Fixed(2),
         says_ok: true,
-        advice: "The level is 3, so callers get minimal answers only. The status and the last record say why. \
-                 Repair the services of levels 1 and 2; the level comes back by itself, or force it.",
+        advice: "The level is 3, so callers get minimal answers only. The status and the newest record have the \
+                 reason. Repair the services of levels 1 and 2; the level then recovers automatically. Or force it.",
         ..EACH_MINUTE
     },
-    // The topic may be what is broken: then the dashboard shows this alarm, and the records tell of the transition.
+    // If the topic itself is broken, only the dashboard shows this alarm, and only the records show the transition.
     Row {
         name: "notification-missing",
         anchor: "notification-missing",
         source: Source::Own("CircuitBreaker/Transitions", "NotificationMissing"),
-        advice: "The level moved, or would have but for a hold, and the message about it could not be published. \
-                 Look at the newest records, and whether the alerts topic and its key are there and the state \
-                 machine may use them.",
+        advice: "The level moved, or a hold or the mode observe-only prevented the move, and the message about it \
+                 could not be published. Read the newest records. Check that the alerts topic and its key exist and \
+                 that the state machine may use them.",
         ..EACH_MINUTE
     },
     Row {
@@ -244,8 +247,9 @@ pub(super) const ROWS: [Row; 29] = [
         statistic: "Maximum",
         periods: (2, 2),
         threshold: Threshold::StaleState,
-        advice: "A controller cannot read the state and serves at the level that it read last. Look whether \
-                 DynamoDB and the key answer. A forced level does not reach it until then.",
+        advice: "A controller cannot read the state and serves at the level that it read last. Check whether \
+                 DynamoDB and the KMS key are available. A forced level has no effect on this controller until it \
+                 can read the state again.",
         ..EACH_MINUTE
     },
     Row {
@@ -263,23 +267,23 @@ pub(super) const ROWS: [Row; 29] = [
         statistic: "Minimum",
         comparison: Comparison::AtMost,
         threshold: Threshold::HoldEnds,
-        advice: "A hold is about to end, and automation then moves the level again. Force the level once more \
-                 with a new hold if it must stay.",
+        advice: "A hold ends soon, and automation then moves the level again. If the level must stay, force it once \
+                 more with a new hold.",
         ..EACH_MINUTE
     },
-    // The evaluation decides after how long; the state has the time, so no threshold is derived here.
+    // The evaluation emits the metric only once people must know, so the threshold is one event.
     Row {
         name: "probes-refused",
         anchor: "probes-refused",
         source: Source::Own("CircuitBreaker/Transitions", "ProbesRefused"),
         statistic: "Maximum",
         periods: (1, 3),
-        advice: "The level above the current one refuses most of its probes (4xx), for three times \
-                 policy.probes.idle_seconds by now, so it does not recover by itself. Check its authorization and its \
-                 routing. Force the level if it is right to refuse these requests.",
+        advice: "The next better level has refused most of its probes (4xx) for three times \
+                 policy.probes.idle_seconds, so the level does not recover automatically. Check the authorization \
+                 and the routing of that level's service. If it is right to refuse these requests, force the level.",
         ..EACH_MINUTE
     },
-    // The one alarm that waits for silence. A first deployment raises it until the first evaluation.
+    // The only alarm on missing data. After a first deployment it is on until the first evaluation.
     Row {
         name: "control-plane-silent",
         anchor: "control-plane-silent",
@@ -287,8 +291,8 @@ pub(super) const ROWS: [Row; 29] = [
         periods: (5, 5),
         comparison: Comparison::Below,
         missing_data: MissingData::Breaching,
-        advice: "No evaluation for five minutes, so the level cannot change. Look whether the schedule is enabled \
-                 and executions start and succeed.",
+        advice: "There was no evaluation for five minutes, so the level cannot change. Check that the schedule is \
+                 enabled and that executions start and succeed.",
         ..EACH_MINUTE
     },
 ];

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::error::DisplayErrorContext;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode};
 use breaker::contract::ErrorName;
@@ -12,22 +11,64 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
+use crate::call_error::CallError;
 use crate::clients::EVIDENCE_TIMEOUTS;
+use crate::error_kind::ErrorKind;
 use crate::metrics::{namespace, service_dimensions};
 use crate::task_error::TaskError;
 
 /// The evidence cannot be read completely. A decision on a part of it could be wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the metrics cannot be read completely: {0}")]
-pub struct MetricsError(pub String);
+pub enum MetricsError {
+    /// A call failed.
+    #[error("the metrics cannot be read completely: {0}")]
+    Call(#[from] CallError),
+    /// Reading all pages took too long.
+    #[error("the metrics cannot be read completely: CloudWatch took too long for all pages")]
+    TimedOut,
+    /// CloudWatch answered without all of the data.
+    #[error("the metrics cannot be read completely: {id:?} {problem}")]
+    Incomplete {
+        /// The series.
+        id: SeriesId,
+        /// The problem with it.
+        problem: Gap,
+    },
+}
+
+/// Why a series is incomplete.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Gap {
+    /// A part is missing.
+    #[error("is partial, and no page follows")]
+    Partial,
+    /// The series failed, with the service's status code.
+    #[error("has status {0}")]
+    Failed(String),
+    /// The answer does not have the series.
+    #[error("was not answered at all")]
+    Unanswered,
+}
+
+impl MetricsError {
+    /// The kind of the failure.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Call(error) => error.kind(),
+            Self::TimedOut => ErrorKind::TimedOut,
+            Self::Incomplete { .. } => ErrorKind::Invalid,
+        }
+    }
+}
 
 /// Advice to an operator if the metrics cannot be read.
-const METRICS_REMEDY: &str = "evaluations go on when CloudWatch answers; \"trigger\": \"force\" needs no metrics and \
+pub const METRICS_REMEDY: &str = "evaluations go on when CloudWatch answers; \"trigger\": \"force\" needs no metrics and \
                               works meanwhile";
 
 impl From<MetricsError> for TaskError {
     fn from(error: MetricsError) -> Self {
-        Self::new(ErrorName::MetricsUnavailable, format!("{error}: {METRICS_REMEDY}"))
+        Self::new(ErrorName::MetricsUnavailable, format!("{error}: {METRICS_REMEDY}")).of_kind(error.kind())
     }
 }
 
@@ -144,7 +185,7 @@ impl<S: PageSource + Sync> EvidenceReader for S {
         // The ranges are read concurrently; the pages of one range one after the other.
         let ranges = try_join_all(query.ranges.iter().map(|range| Buckets::read(self, query, range)));
         let read = timeout(EVIDENCE_TIMEOUTS.operation, ranges).await;
-        let ranges = read.map_err(|_| MetricsError("CloudWatch took too long for all pages".to_owned()))??;
+        let ranges = read.map_err(|_| MetricsError::TimedOut)??;
         let (current, probes): (Vec<_>, Vec<_>) =
             ranges.into_iter().map(|range| (range.current.into_values(), range.probes.into_values())).unzip();
         Ok(Evidence::new(current.into_iter().flatten().collect()).with_probes(probes.into_iter().flatten().collect()))
@@ -184,12 +225,13 @@ impl Buckets {
 
 /// Checks that the last part of each series is complete.
 fn check_complete(id: SeriesId, status: Option<&SeriesStatus>) -> Result<(), MetricsError> {
-    match status {
-        Some(SeriesStatus::Complete) => Ok(()),
-        Some(SeriesStatus::Partial) => Err(MetricsError(format!("{id:?} is partial, and no page follows"))),
-        Some(SeriesStatus::Failed(word)) => Err(MetricsError(format!("{id:?} has status {word}"))),
-        None => Err(MetricsError(format!("{id:?} was not answered at all"))),
-    }
+    let problem = match status {
+        Some(SeriesStatus::Complete) => return Ok(()),
+        Some(SeriesStatus::Partial) => Gap::Partial,
+        Some(SeriesStatus::Failed(word)) => Gap::Failed(word.clone()),
+        None => Gap::Unanswered,
+    };
+    Err(MetricsError::Incomplete { id, problem })
 }
 
 /// Converts a sum of ones to a whole number.
@@ -239,7 +281,7 @@ impl PageSource for ServiceMetrics {
             .set_next_token(token)
             .send()
             .await
-            .map_err(|error| MetricsError(DisplayErrorContext(&error).to_string()))?;
+            .map_err(CallError::from)?;
         let series = answer.metric_data_results().iter().filter_map(series).collect();
         Ok(Page { series, next_token: answer.next_token })
     }

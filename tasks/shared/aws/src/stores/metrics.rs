@@ -1,17 +1,17 @@
 //! Metrics through `PutMetricData`, for the one task whose job the call is.
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::error::DisplayErrorContext;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use jiff::Timestamp;
 
+use crate::call_error::CallError;
 use crate::metrics::MetricSet;
 
 /// The metrics were not stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the metrics cannot be stored: {0}")]
-pub struct NotStored(pub String);
+pub struct NotStored(#[from] pub CallError);
 
 /// Stores metrics.
 pub trait MetricWriter {
@@ -43,6 +43,6 @@ impl MetricWriter for CloudWatch {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| NotStored(DisplayErrorContext(&error).to_string()))
+            .map_err(|error| NotStored(error.into()))
     }
 }

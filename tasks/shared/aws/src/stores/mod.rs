@@ -10,4 +10,6 @@ mod refusal;
 #[cfg(feature = "dynamodb")]
 pub mod state;
 #[cfg(feature = "dynamodb")]
+mod store_error;
+#[cfg(feature = "dynamodb")]
 mod transaction;

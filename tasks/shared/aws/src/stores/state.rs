@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::DisplayErrorContext;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use breaker::contract::ErrorName;
 use breaker::validation::object::Objects;
 use breaker::{
     COMMAND_PREFIX, CommandRecord, LastKnown, NewerState, Refusal, SCHEMA_VERSION, STATE_KEY, Stamp, StateWrite,
@@ -16,26 +14,16 @@ use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde_dynamo::Deserializer;
 
+use crate::call_error::CallError;
 use crate::stores::refusal::refusal;
 use crate::stores::transaction::transaction_item;
-use crate::task_error::TaskError;
 
+pub use crate::stores::store_error::StoreError;
 pub use breaker::Stored;
 
 pub use crate::stores::transaction::{BY_TIME, COMMAND, KIND, TIME, TRANSITION, indexed_time};
 
 type Item = HashMap<String, AttributeValue>;
-
-/// The table did not answer, or its content is corrupt.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct StoreError(pub String);
-
-impl From<StoreError> for TaskError {
-    fn from(error: StoreError) -> Self {
-        Self::new(ErrorName::StateUnavailable, error.to_string())
-    }
-}
 
 /// A write that did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,10 +103,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Maximum of that pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Advice to an operator if the table does not answer.
-const TABLE_REMEDY: &str = "see that the table is active, that its key can be used and that the function may use both, \
-                            then look at the state and start again";
-
 /// Default retention of records: 400 days.
 pub const DEFAULT_RETENTION_DAYS: i64 = 400;
 
@@ -151,13 +135,13 @@ impl StateTable {
             .consistent_read(self.consistent_read)
             .send()
             .await
-            .map_err(|error| unreadable(&error))?;
+            .map_err(unreadable)?;
         Ok(answer.item)
     }
 }
 
-fn unreadable(error: &(impl std::error::Error + 'static)) -> StoreError {
-    StoreError(format!("the state table cannot be read: {}: {TABLE_REMEDY}", DisplayErrorContext(error)))
+fn unreadable(error: impl Into<CallError>) -> StoreError {
+    StoreError::Unreadable(error.into())
 }
 
 /// Parses the state item. If it is corrupt, the message names the attribute.
@@ -172,7 +156,7 @@ pub fn stored_from_item(item: Item) -> Stored {
             Ok(()) => Stored::State(Box::new(state)),
             Err(problem) => Stored::Unreadable(format!("the state item is corrupt: attribute {problem}")),
         },
-        Err(error) => Stored::Unreadable(error.0),
+        Err(error) => Stored::Unreadable(error.to_string()),
     }
 }
 
@@ -203,8 +187,8 @@ pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<L
         }
     }
     match (newest, invalid) {
-        (None, Some(StoreError(problem))) => {
-            Err(StoreError(format!("no record is left that makes sense ({problem}): restore the table's backup")))
+        (None, Some(problem)) => {
+            Err(StoreError::Invalid(format!("no valid record is left ({problem}): restore the table's backup")))
         }
         (newest, _) => Ok(newest.map(|LastKnown { version, epoch, level }| {
             let epoch = epoch.max(newest_epoch);
@@ -221,10 +205,10 @@ fn known_from(mut record: Item, epoch: Option<u64>) -> Result<LastKnown, StoreEr
     }
     let what = format!("the record {}", key_of(&record));
     if epoch.is_none() && !key_of(&record).starts_with(COMMAND_PREFIX) {
-        return Err(StoreError(format!("{what} is corrupt: attribute `pk` is not a record's key")));
+        return Err(StoreError::Invalid(format!("{what} is corrupt: attribute `pk` is not a record's key")));
     }
     let known: LastKnown = typed(&what, record)?;
-    known.check().map_err(|problem| StoreError(format!("{what} is corrupt: attribute {problem}")))?;
+    known.check().map_err(|problem| StoreError::Invalid(format!("{what} is corrupt: attribute {problem}")))?;
     Ok(known)
 }
 
@@ -249,7 +233,7 @@ fn typed_or<T: DeserializeOwned>(
     serde_path_to_error::deserialize(Objects::new(Deserializer::from_attribute_value(map))).map_err(|error| {
         let path = error.path().to_string();
         let attribute = if path == "." { String::new() } else { format!("attribute `{path}`: ") };
-        StoreError(format!("{what} is invalid: {attribute}{}", told(error.inner())))
+        StoreError::Invalid(format!("{what} is invalid: {attribute}{}", told(error.inner())))
     })
 }
 
@@ -269,7 +253,8 @@ impl StateReader for StateTable {
 impl CommandReader for StateTable {
     async fn command(&self, execution_name: &str) -> Result<Option<CommandRecord>, StoreError> {
         let Some(item) = self.item(&command_key(execution_name)).await? else { return Ok(None) };
-        let remedy = |StoreError(problem)| StoreError(format!("{problem}: start the command under another name"));
+        let remedy =
+            |problem: StoreError| StoreError::Invalid(format!("{problem}: start the command under another name"));
         typed(&format!("the record {}", key_of(&item)), item).map(Some).map_err(remedy)
     }
 }
@@ -283,17 +268,12 @@ impl HistoryReader for StateTable {
         let mut wanted = KeysAndAttributes::builder()
             .set_keys(Some(keys))
             .build()
-            .map_err(|error| StoreError(format!("the records cannot be asked for: {error}")))?;
+            .map_err(|error| StoreError::Invalid(format!("the records cannot be asked for: {error}")))?;
         let mut found = Transitions::default();
         let mut pause = FIRST_PAUSE;
         loop {
-            let answer = self
-                .client
-                .batch_get_item()
-                .request_items(&self.table, wanted)
-                .send()
-                .await
-                .map_err(|error| unreadable(&error))?;
+            let answer =
+                self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(unreadable)?;
             for item in answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default() {
                 match typed::<TransitionRecord>(&format!("the record {}", key_of(&item)), item) {
                     Ok(record) => found.records.push(record),
@@ -334,7 +314,7 @@ impl LastKnownReader for StateTable {
             .into_paginator()
             .items()
             .send();
-        let items: Vec<Item> = pages.collect::<Result<_, _>>().await.map_err(|error| unreadable(&error))?;
+        let items: Vec<Item> = pages.collect::<Result<_, _>>().await.map_err(unreadable)?;
         last_known_of(items)
     }
 }
@@ -348,10 +328,7 @@ impl StateWriter for StateTable {
         Err(match refusal(write, &error) {
             Some(Refusal::Conflict) => WriteError::Conflict,
             Some(Refusal::Behind) => WriteError::Behind { epoch: write.state.epoch },
-            None => {
-                let error = DisplayErrorContext(&error);
-                StoreError(format!("the state table cannot be written: {error}: {TABLE_REMEDY}")).into()
-            }
+            None => StoreError::Unwritable(error.into()).into(),
         })
     }
 

@@ -8,7 +8,7 @@ use breaker::{Condition, Content, ItemWrite, SystemState};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::stores::state::StoreError;
+use crate::stores::store_error::StoreError;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -57,7 +57,7 @@ pub(crate) fn transaction_item(
         Condition::Absent => put(table, key, item, Some("attribute_not_exists(pk)")),
         Condition::Anything => put(table, key, item, None),
     };
-    built.map_err(|error| StoreError(format!("an item cannot be written: {error}")))
+    built.map_err(|error| StoreError::Invalid(format!("an item cannot be written: {error}")))
 }
 
 fn to_item(key: &str, content: &Content<'_>) -> Result<Item, StoreError> {
@@ -70,7 +70,8 @@ fn to_item(key: &str, content: &Content<'_>) -> Result<Item, StoreError> {
 }
 
 fn item_of(key: &str, content: &impl Serialize) -> Result<Item, StoreError> {
-    serde_dynamo::to_item(content).map_err(|error| StoreError(format!("{key} cannot be written as an item: {error}")))
+    serde_dynamo::to_item(content)
+        .map_err(|error| StoreError::Invalid(format!("{key} cannot be written as an item: {error}")))
 }
 
 fn index(item: &mut Item, kind: &str, at: Timestamp) {

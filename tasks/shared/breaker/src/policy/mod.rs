@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::level::Level;
 
 pub(crate) use settings::{LONGEST_SECONDS, MAX_OUTCOMES};
-pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen};
+pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen, UnknownWord};
 
 /// A probe that failed counts this many times as long as one that succeeded: in multiples of `probes.idle_seconds`
 /// without any probe. People are alarmed after refusals of the same time.

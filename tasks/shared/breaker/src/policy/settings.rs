@@ -50,6 +50,16 @@ pub enum Mode {
     ObserveOnly,
 }
 
+/// A word that is none of the allowed ones.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{word:?} is not one of: {}", allowed.join(", "))]
+pub struct UnknownWord {
+    /// The word.
+    pub word: String,
+    /// The allowed words.
+    pub allowed: Vec<&'static str>,
+}
+
 macro_rules! words {
     ($type:ident: $($variant:ident = $word:literal),+) => {
         impl $type {
@@ -70,12 +80,12 @@ macro_rules! words {
         }
 
         impl FromStr for $type {
-            type Err = String;
+            type Err = UnknownWord;
 
-            fn from_str(text: &str) -> Result<Self, String> {
-                Self::ALL.iter().copied().find(|one| one.word() == text).ok_or_else(|| {
-                    let words: Vec<_> = Self::ALL.iter().map(|one| one.word()).collect();
-                    format!("{text:?} is not one of: {}", words.join(", "))
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                Self::ALL.iter().copied().find(|one| one.word() == text).ok_or_else(|| UnknownWord {
+                    word: text.to_owned(),
+                    allowed: Self::ALL.iter().map(|one| one.word()).collect(),
                 })
             }
         }

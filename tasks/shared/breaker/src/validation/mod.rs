@@ -2,9 +2,11 @@
 
 pub(crate) mod fields;
 mod input_error;
+mod invalid_attribute;
 mod invalid_request;
 pub mod object;
 pub(crate) mod text;
 
 pub use input_error::{place_of_error, without_content};
+pub use invalid_attribute::InvalidAttribute;
 pub use invalid_request::InvalidRequest;

@@ -1,0 +1,46 @@
+//! The failure of the state table.
+
+use breaker::contract::ErrorName;
+
+use crate::call_error::CallError;
+use crate::error_kind::ErrorKind;
+use crate::task_error::TaskError;
+
+/// The table did not answer, or its content is invalid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// A call that reads failed.
+    #[error("the state table cannot be read: {0}: {TABLE_REMEDY}")]
+    Unreadable(#[source] CallError),
+    /// A call that writes failed.
+    #[error("the state table cannot be written: {0}: {TABLE_REMEDY}")]
+    Unwritable(#[source] CallError),
+    /// The caller's time was over before the table answered.
+    #[error("the state table does not answer in time")]
+    TimedOut,
+    /// An item is invalid. The text names it and its attribute.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// Advice to an operator if the table does not answer.
+const TABLE_REMEDY: &str = "see that the table is active, that its key can be used and that the function may use both, \
+                            then look at the state and start again";
+
+impl StoreError {
+    /// The kind of the failure.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreadable(error) | Self::Unwritable(error) => error.kind(),
+            Self::TimedOut => ErrorKind::TimedOut,
+            Self::Invalid(_) => ErrorKind::Invalid,
+        }
+    }
+}
+
+impl From<StoreError> for TaskError {
+    fn from(error: StoreError) -> Self {
+        Self::new(ErrorName::StateUnavailable, error.to_string()).of_kind(error.kind())
+    }
+}
