@@ -23,8 +23,8 @@ use super::{Aws, Connected, connect};
 /// Deploys what the file of an environment describes
 ///
 /// Builds the functions or takes ready ones, uploads what is new, shows what changes in each stack, asks, changes it,
-/// tries the deployment and records the release. Run it as often as you like: it changes what differs and nothing
-/// else. Exit status: 0 done, 1 refused or failed, 2 wrong arguments, 3 goes on without this command.
+/// records the release and checks it. Run it as often as you like: it changes what differs and nothing else. Exit status:
+/// 0 done, 1 refused or failed, 2 wrong arguments, 3 goes on without this command.
 #[derive(Debug, Args)]
 pub struct DeployArgs {
     /// Folder of functions that are built already, FOLDER/<name>/bootstrap; without it they are built here
@@ -33,7 +33,7 @@ pub struct DeployArgs {
     /// Updates one function's code; all else stays as it is
     #[arg(long, value_name = "FUNCTION", value_parser = PossibleValuesParser::new(FUNCTIONS), conflicts_with = "overrides")]
     only: Option<String>,
-    /// Does not try the deployment at the end, as `breaker check` does
+    /// Leaves out the check at the end, which is that of `breaker check`
     #[arg(long, alias = "skip-canary")]
     skip_check: bool,
     /// Also writes the main stack's outputs to FILE, as one JSON object

@@ -18,7 +18,7 @@ use ::deploy::ports::Talk;
 /// command.
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
-    /// Does not try the deployment at the end, as `breaker check` does
+    /// Leaves out the check at the end, which is that of `breaker check`
     #[arg(long, alias = "skip-canary")]
     skip_check: bool,
     #[command(flatten)]
