@@ -15,6 +15,8 @@ use crate::file::Chosen;
 const WORDS: [&str; 3] = ["policy.mode", "policy.recovery_evidence", "policy.trip_when"];
 /// Key of the controller's setting for a fallback within the request.
 const REQUEST_FALLBACK: &str = "request_path.fallback";
+/// The key of the time budget of a GET or HEAD.
+const READ_TIMEOUT: &str = "request_path.read_timeout_milliseconds";
 /// Name that replaces a policy to simulate a bank without a breaker.
 const NONE: &str = "none";
 
@@ -118,7 +120,9 @@ fn read(scenario: &str) -> Result<Scenario> {
 }
 
 fn contenders(args: &SimulateArgs) -> Result<Vec<Contender>> {
-    let is_played = |key: &str| key.starts_with("policy.") && key != "policy.preset" || key == REQUEST_FALLBACK;
+    let is_played = |key: &str| {
+        key.starts_with("policy.") && key != "policy.preset" || [REQUEST_FALLBACK, READ_TIMEOUT].contains(&key)
+    };
     if let Some(one) = args.settings.iter().find(|one| !is_played(&one.key)) {
         bail!("--set: {} is no setting of a policy; --list names them", one.key);
     }
@@ -139,7 +143,9 @@ fn contenders_of(chosen: &Chosen, args: &SimulateArgs, scenario: &mut Scenario) 
     scenario.control_plane.alarm_period_seconds = alerts.level_alarm_period_seconds;
     scenario.control_plane.cache_seconds = f64::from(path.state_cache_milliseconds) / 1_000.0;
     let request_fallback = path.fallback;
-    let of_file = Contender { name: chosen.environment(), policy: Some(effective.policy), request_fallback };
+    let read_timeout = effective.read_timeout();
+    let of_file =
+        Contender { name: chosen.environment(), policy: Some(effective.policy), request_fallback, read_timeout };
     let compared = args.compare.iter().map(|preset| {
         let compared = contender(preset, &[])?;
         Ok(Contender { request_fallback: request_fallback && compared.policy.is_some(), ..compared })
@@ -149,7 +155,12 @@ fn contenders_of(chosen: &Chosen, args: &SimulateArgs, scenario: &mut Scenario) 
 
 fn contender(preset: &str, settings: &[Override]) -> Result<Contender> {
     if preset == NONE {
-        return Ok(Contender { name: "no breaker".to_owned(), policy: None, request_fallback: false });
+        return Ok(Contender {
+            name: "no breaker".to_owned(),
+            policy: None,
+            request_fallback: false,
+            read_timeout: None,
+        });
     }
     let known: Preset = match preset.parse() {
         Ok(known) => known,
@@ -158,7 +169,12 @@ fn contender(preset: &str, settings: &[Override]) -> Result<Contender> {
     let text = format!("policy.preset = \"{}\"", known.word());
     let effective = Effective::read(&format!("preset {preset}"), &text, settings)?;
     let request_fallback = effective.file.request_path.fallback;
-    Ok(Contender { name: preset.to_owned(), policy: Some(effective.policy), request_fallback })
+    Ok(Contender {
+        name: preset.to_owned(),
+        policy: Some(effective.policy),
+        request_fallback,
+        read_timeout: effective.read_timeout(),
+    })
 }
 
 fn list() -> String {

@@ -144,6 +144,7 @@ async fn the_alarms_of_the_specification_are_there() {
         ("CircuitBreaker/Transitions", "ProbesRefused", &deployment),
         ("CircuitBreaker/Transitions", "Evaluation", &deployment),
         ("CircuitBreaker/Controller", "StateAgeSeconds", &deployment),
+        ("CircuitBreaker/Controller", "StateUnknown", &deployment),
         ("CircuitBreaker/Controller", "ConnectionLost", &deployment),
     ] {
         assert!(watches(namespace, metric, dimension), "nothing watches {namespace} {metric}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use controller::LONGEST_SERVICE_TIMEOUT_MS;
+use breaker::LONGEST_SERVICE_TIMEOUT_MS;
 use local::folders;
 use serde_json::Value;
 use stacks::Role;

@@ -4,8 +4,10 @@ use std::fs;
 
 use aws_edge::config::Config;
 use aws_edge::settings::Environment;
-use breaker::{FUNCTION_KEYS, Mode, NUMBERS, Policy, Preset, RecoveryEvidence, TripWhen};
-use controller::{LONGEST_SERVICE_TIMEOUT_MS, PerLevel, Settings};
+use breaker::{
+    FUNCTION_KEYS, LONGEST_SERVICE_TIMEOUT_MS, Mode, NUMBERS, PerLevel, Policy, Preset, RecoveryEvidence, TripWhen,
+};
+use controller::Settings;
 use deployment_file::MAXIMUM_CONFIG_BYTES;
 use local::folders;
 use serde_json::{Value, json};
@@ -25,7 +27,8 @@ fn everything_else() -> String {
     words
         + &numbers.concat()
         + "[api]\nbase_path = \"/bank\"\n[request_path]\nservice_timeout_milliseconds = 4001\nfull_timeout_milliseconds = 4002\n\
-            degraded_timeout_milliseconds = 4003\nmaintenance_timeout_milliseconds = 4004\nfallback = false\n\
+            degraded_timeout_milliseconds = 4003\nmaintenance_timeout_milliseconds = 4004\nread_timeout_milliseconds = 4005\n\
+            fallback = false\ntoo_many_requests_fail = true\n\
             fallback_level = 2\nstate_cache_milliseconds = 1001\n[samples]\nfault_injection = true\n\
             full_failure_percent = 1.5\ndegraded_failure_percent = 2.5\nmaintenance_failure_percent = 3.5\n\
             [limits]\nrecord_retention_days = 401\n"
@@ -96,15 +99,16 @@ fn the_controller_serves_by_the_request_path_of_the_file() {
     assert_eq!(settings.state_cache_ttl, milliseconds(1_001));
     let timeouts =
         PerLevel { full: milliseconds(4_002), degraded: milliseconds(4_003), maintenance: milliseconds(4_004) };
-    assert_eq!(settings.service_timeouts, timeouts);
-    assert_eq!((settings.fallback_level.number(), settings.request_fallback), (2, false));
+    assert_eq!(settings.rules.service_timeouts, timeouts);
+    assert_eq!((settings.fallback_level.number(), settings.rules.fallback), (2, false));
+    assert_eq!((settings.rules.read_timeout, settings.rules.too_many_requests_fail), (Some(milliseconds(4_005)), true));
     let one = Settings::from_environment(&environment(&told("request_path.service_timeout_milliseconds = 4001")));
-    assert_eq!(one.unwrap().service_timeouts.full, milliseconds(4_001));
+    assert_eq!(one.unwrap().rules.service_timeouts.full, milliseconds(4_001));
 }
 
 #[test]
 fn file_and_controller_take_the_same_service_timeouts() {
-    for service in ["service", "full", "degraded", "maintenance"] {
+    for service in ["service", "full", "degraded", "maintenance", "read"] {
         let key = format!("{service}_timeout_milliseconds");
         let node = &deployment_file::schema()["properties"]["request_path"]["properties"][&key];
         assert_eq!((&node["minimum"], &node["maximum"]), (&json!(100), &json!(LONGEST_SERVICE_TIMEOUT_MS)), "{key}");

@@ -6,6 +6,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
+use crate::effective::read_timeout;
 use crate::functions::too_long;
 use crate::schema::{allowed, keys, keys_and_sections, node, schema};
 use crate::source::{Source, dotted};
@@ -77,6 +78,7 @@ pub(crate) fn combinations(source: &Source, file: &DeploymentFile) -> Vec<Proble
         problems.push(source.problem(&format!("policy.{key}"), format!("is wrong: {problem}")));
     }
     problems.extend(tokens(source, file));
+    problems.extend(slow_calls(source, file));
     problems.extend(cors(source, &file.api.cors));
     let (subnets, groups) = (&file.limits.vpc_subnet_ids, &file.limits.vpc_security_group_ids);
     if subnets.is_empty() != groups.is_empty() {
@@ -104,6 +106,19 @@ pub(crate) fn combinations(source: &Source, file: &DeploymentFile) -> Vec<Proble
         problems.push(source.problem("limits.control_plane_concurrency", text));
     }
     problems
+}
+
+/// A call for a GET or HEAD that is cut off before it is slow would never count as slow.
+fn slow_calls(source: &Source, file: &DeploymentFile) -> Option<Problem> {
+    let slow = file.policy.policy().ok().filter(|policy| policy.slow_call_rate_percent().is_some())?.slow_call()?;
+    let (slow, read) = (slow.unsigned_abs().as_millis(), read_timeout(file)?.as_millis());
+    (slow >= read).then(|| {
+        let text = format!(
+            "is {slow}: a GET or HEAD ends after {read} ms (request_path.read_timeout_milliseconds), before it is slow; \
+             use less, or 0 if no call is slow"
+        );
+        source.problem("policy.slow_calls.milliseconds", text)
+    })
 }
 
 fn tokens(source: &Source, file: &DeploymentFile) -> Vec<Problem> {

@@ -1,6 +1,7 @@
 //! The settings in force, each with its source.
 
 use std::fmt;
+use std::time::Duration;
 
 use breaker::{Policy, Preset};
 use serde::Serialize;
@@ -62,6 +63,12 @@ pub struct Effective {
 }
 
 impl Effective {
+    /// Returns how long a call for a GET or HEAD may take; `None`: as long as the service.
+    #[must_use]
+    pub fn read_timeout(&self) -> Option<Duration> {
+        read_timeout(&self.file)
+    }
+
     /// Reads the text of a file, whose name is `place`, with the overrides of one run.
     ///
     /// # Errors
@@ -84,6 +91,11 @@ impl Effective {
             _ => Err(sorted(problems)),
         }
     }
+}
+
+pub(crate) fn read_timeout(file: &DeploymentFile) -> Option<Duration> {
+    let set = file.request_path.read_timeout_milliseconds;
+    set.map(|milliseconds| Duration::from_millis(milliseconds.into())).or(file.policy.settings().preset.read_timeout())
 }
 
 fn sorted(mut problems: Vec<crate::Problem>) -> Problems {

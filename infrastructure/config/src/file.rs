@@ -167,8 +167,16 @@ pub struct RequestPath {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u32", range(min = 100, max = 14_000))]
     pub maintenance_timeout_milliseconds: Option<u32>,
+    /// Time that it waits for any service for a GET or HEAD, in milliseconds; then the next level's service answers. The
+    /// preset `production` has 2,000. If it is not set under `classic`, the timeout is that of the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u32", range(min = 100, max = 14_000))]
+    pub read_timeout_milliseconds: Option<u32>,
     /// Whether the next level's service answers a GET or HEAD that fails.
     pub fallback: bool,
+    /// Whether an answer of a service with status 429 counts as a failure of its level. Otherwise it counts as neither
+    /// success nor failure.
+    pub too_many_requests_fail: bool,
     /// Level at which a controller serves that has never read the state.
     #[schemars(range(min = 1, max = 3))]
     pub fallback_level: u32,
@@ -278,7 +286,9 @@ impl Default for RequestPath {
             full_timeout_milliseconds: None,
             degraded_timeout_milliseconds: None,
             maintenance_timeout_milliseconds: None,
+            read_timeout_milliseconds: None,
             fallback: true,
+            too_many_requests_fail: false,
             fallback_level: 3,
             state_cache_milliseconds: 1_000,
         }

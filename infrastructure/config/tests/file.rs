@@ -111,6 +111,16 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("[samples]\nfull_failure_percent = 101", &["is 101", "a number from 0 to 100"]),
     ("[samples]\nfault_injection = \"enabled\"", &["is \"enabled\"", "true or false"]),
     ("[request_path]\nservice_timeout_milliseconds = 50", &["is 50", "from 100 to"]),
+    ("[request_path]\nread_timeout_milliseconds = 14001", &["is 14001", "from 100 to"]),
+    ("[request_path]\ntoo_many_requests_fail = 1", &["is 1", "true or false"]),
+    (
+        "[policy]\npreset = \"production\"\nslow_calls.milliseconds = 2000",
+        &["test.toml:3:", "policy.slow_calls.milliseconds is 2000", "ends after 2000 ms"],
+    ),
+    (
+        "[policy]\npreset = \"production\"\n[request_path]\nread_timeout_milliseconds = 1500",
+        &["policy.slow_calls.milliseconds is 1500", "request_path.read_timeout_milliseconds"],
+    ),
     ("[request_path]\nfallback_level = 4", &["is 4", "from 1 to 3"]),
     ("[request_path]\nstate_cache_milliseconds = 60000", &["alerts.stale_state_seconds is 60", "use at least 73"]),
     ("[alerts]\nemail = \"someone\"", &["alerts.email is \"someone\"", "an e-mail address"]),

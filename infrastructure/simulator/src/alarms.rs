@@ -1,8 +1,8 @@
 //! The level alarms: the hints of the policy's table, each with the state of its alarm.
 
-use breaker::{HINT_BREACHING_PERIODS, HINT_PERIODS, Hint, PeriodSums, Policy, hints};
+use breaker::{HINT_BREACHING_PERIODS, HINT_PERIODS, Hint, OutcomeCounts, PeriodSums, Policy, hints};
 
-use crate::metrics::{Counts, Metrics};
+use crate::metrics::Metrics;
 
 /// A level alarm. Missing data is not breaching.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl Alarm {
     pub fn goes_off(&mut self, metrics: &Metrics, until: i64, period: i64) -> bool {
         let breaching = (0..i64::from(HINT_PERIODS)).filter(|back| {
             let end = until - back * period;
-            let Counts { successes, errors, slow_calls, .. } = metrics.sum(self.hint.level, end - period, end);
+            let OutcomeCounts { successes, errors, slow_calls, .. } = metrics.sum(self.hint.level, end - period, end);
             self.hint.expression.breaches(PeriodSums { successes, errors, slow_calls })
         });
         let on = u32::try_from(breaching.count()).is_ok_and(|count| count >= HINT_BREACHING_PERIODS);

@@ -1,7 +1,7 @@
 //! The circuit breaker in simulated time.
 //!
 //! Requests arrive at random times, and services fail as a scenario says. The rules are those of production:
-//! [`breaker::route`] sends each request to its level, [`breaker::EvidenceQuery`] selects the evidence, and
+//! [`breaker::route`] and [`breaker::Plan`] send each request to its services, [`breaker::EvidenceQuery`] selects the evidence, and
 //! [`breaker::decide`] moves the level. The simulator models what AWS adds: when alarms go off, the delay of metrics,
 //! the schedule, and the age of a controller's copy of the state.
 //!
@@ -10,7 +10,6 @@
 mod alarms;
 mod chart;
 mod control;
-mod levels;
 mod metrics;
 mod report;
 mod requests;
@@ -21,7 +20,6 @@ mod world;
 
 pub use chart::{ChartError, chart};
 pub use control::Look;
-pub use levels::PerLevel;
 pub use report::{Move, Point, Report};
 pub use run::{Contender, simulate, simulate_watched};
 pub use scenario::{BUILT_IN, ControlPlane, Event, LevelBehaviour, Scenario, ScenarioError, TrafficPoint};

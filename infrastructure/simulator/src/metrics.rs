@@ -1,30 +1,10 @@
 //! The metrics of the services, second by second, as `CloudWatch` keeps them.
 
-use breaker::{Bucket, Level, Range};
+use breaker::{Bucket, Level, OutcomeCounts as Counts, PerLevel, Range};
 use jiff::Timestamp;
 
-use crate::levels::PerLevel;
-
-/// The metrics of calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub successes: u64,
-    pub errors: u64,
-    pub slow_calls: u64,
-    /// Refused probes.
-    pub refused: u64,
-}
-
-impl Counts {
-    fn plus(self, other: Self) -> Self {
-        Self {
-            successes: self.successes + other.successes,
-            errors: self.errors + other.errors,
-            slow_calls: self.slow_calls + other.slow_calls,
-            refused: self.refused + other.refused,
-        }
-    }
-}
+/// Time by which successes come later than failures, at most.
+const SUCCESS_DELAY_SECONDS: i64 = 1;
 
 /// The outcomes at each level by seconds of the clock.
 #[derive(Debug)]
@@ -59,7 +39,7 @@ impl Metrics {
             let length = i64::from(range.period_seconds);
             let (mut start, end) = (range.start.as_second(), range.end.as_second());
             while start < end {
-                let counts = self.sum(level, start, (start + length).min(visible.as_second()));
+                let counts = self.seen(level, start, start + length, visible.as_second());
                 let bucket = Timestamp::from_second(start).ok().filter(|_| counts != Counts::default());
                 buckets.extend(bucket.map(|start| Bucket {
                     start,
@@ -73,6 +53,13 @@ impl Metrics {
             }
         }
         buckets
+    }
+
+    /// Returns the sums that an evaluation sees if it sees what came until `visible`. A busy controller writes its
+    /// successes when their second is over, and its failures at once.
+    fn seen(&self, level: Level, from: i64, until: i64, visible: i64) -> Counts {
+        let successes = self.sum(level, from, until.min(visible - SUCCESS_DELAY_SECONDS)).successes;
+        Counts { successes, ..self.sum(level, from, until.min(visible)) }
     }
 
     /// Returns the sums from one Unix second to another, the latter excluded.

@@ -1,11 +1,11 @@
 //! The report of a run: the effect of a policy on callers.
 
-use breaker::{Cause, DRAWS, Level};
+use breaker::{Cause, DRAWS, Level, PerLevel};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::control::{ControlPlane, seconds};
-use crate::levels::PerLevel;
+use crate::requests::Request;
 use crate::run::Contender;
 use crate::scenario::Scenario;
 use crate::world::{Outcome, World};
@@ -79,6 +79,8 @@ pub struct Report {
     pub declined_percent: f64,
     /// The wait that one in a hundred requests exceeds, in milliseconds.
     pub p99_wait_milliseconds: u32,
+    /// The wait that one in a hundred retryable requests (GET, HEAD) exceeds, in milliseconds.
+    pub p99_read_wait_milliseconds: u32,
     /// Transitions.
     pub transitions: u32,
     /// Time for which each level was current.
@@ -105,7 +107,10 @@ pub struct Report {
 /// Counts requests.
 #[derive(Debug)]
 pub struct Tally {
+    /// Waits of the requests that are not retryable, by millisecond.
     waits: Vec<u64>,
+    /// Waits of the retryable requests, by millisecond.
+    read_waits: Vec<u64>,
     seconds_a_point: u32,
     timeline: Vec<Point>,
     probes: u64,
@@ -118,18 +123,19 @@ impl Tally {
         let seconds_a_point = seconds.div_ceil(POINTS).max(1);
         let points = seconds.div_ceil(seconds_a_point);
         let timeline = (0..points).map(|point| Point { second: point * seconds_a_point, ..Point::default() }).collect();
-        let waits = vec![0; LONGEST_WAIT];
-        Self { waits, seconds_a_point, timeline, probes: 0, failed_probes: 0, refused_probes: 0 }
+        let (waits, read_waits) = (vec![0; LONGEST_WAIT], vec![0; LONGEST_WAIT]);
+        Self { waits, read_waits, seconds_a_point, timeline, probes: 0, failed_probes: 0, refused_probes: 0 }
     }
 
-    /// Counts the answer to a request that arrived at `at`, in milliseconds.
+    /// Counts the answer to a request, after a wait in milliseconds.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "waits are short and not negative")]
-    pub fn request(&mut self, at: i64, outcome: Outcome, waited: f64, level: Level) {
+    pub fn request(&mut self, request: &Request, outcome: Outcome, waited: f64, level: Level) {
         let wait = (waited as usize).min(LONGEST_WAIT - 1);
-        if let Some(count) = self.waits.get_mut(wait) {
+        let waits = if request.retryable { &mut self.read_waits } else { &mut self.waits };
+        if let Some(count) = waits.get_mut(wait) {
             *count += 1;
         }
-        let point = usize::try_from(at / 1_000 / i64::from(self.seconds_a_point)).unwrap_or(usize::MAX);
+        let point = usize::try_from(request.at / 1_000 / i64::from(self.seconds_a_point)).unwrap_or(usize::MAX);
         let Some(point) = self.timeline.get_mut(point) else { return };
         point.requests += 1;
         point.failed += u64::from(outcome == Outcome::Failed);
@@ -146,17 +152,17 @@ impl Tally {
             Outcome::Answered | Outcome::Declined => {}
         }
     }
+}
 
-    /// Returns the wait that one in a hundred requests exceeds.
-    fn p99(&self) -> u32 {
-        let all: u64 = self.waits.iter().sum();
-        let mut left = all - all / 100;
-        let found = self.waits.iter().position(|count| {
-            left = left.saturating_sub(*count);
-            left == 0
-        });
-        u32::try_from(found.unwrap_or(0)).unwrap_or(u32::MAX)
-    }
+/// Returns the wait that one in a hundred requests exceeds. `waits` are numbers of requests by millisecond.
+fn p99(waits: &[u64]) -> u32 {
+    let all: u64 = waits.iter().sum();
+    let mut left = all - all / 100;
+    let found = waits.iter().position(|count| {
+        left = left.saturating_sub(*count);
+        left == 0
+    });
+    u32::try_from(found.unwrap_or(0)).unwrap_or(u32::MAX)
 }
 
 /// A run that has ended.
@@ -224,7 +230,13 @@ impl Report {
             refused,
             failed_percent: percent(failed, requests),
             declined_percent: percent(declined, requests),
-            p99_wait_milliseconds: tally.p99(),
+            p99_wait_milliseconds: p99(&tally
+                .waits
+                .iter()
+                .zip(&tally.read_waits)
+                .map(|(all, reads)| all + reads)
+                .collect::<Vec<_>>()),
+            p99_read_wait_milliseconds: p99(&tally.read_waits),
             transitions: u32::try_from(moves.len()).unwrap_or(u32::MAX),
             seconds_at_level: stays.at_level,
             unnecessary_degradation_seconds: stays.unnecessary,

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use breaker::PerLevel;
 use fastrand::Rng;
 
-use crate::levels::PerLevel;
 use crate::scenario::Scenario;
 use crate::world::World;
 
@@ -14,6 +14,7 @@ pub struct Luck {
     pub outcome: f64,
     pub latency: f64,
     pub declining: f64,
+    pub starting: f64,
 }
 
 /// One request with its random numbers. Whatever the policy does, the same request has the same outcome at a level.
@@ -52,7 +53,9 @@ impl<'a> Requests<'a> {
     }
 
     fn luck(&mut self) -> Luck {
-        Luck { outcome: self.rng.f64(), latency: self.rng.f64(), declining: self.rng.f64() }
+        let (outcome, latency, declining) = (self.rng.f64(), self.rng.f64(), self.rng.f64());
+        // Derived, so that a scenario without cold starts keeps its requests.
+        Luck { outcome, latency, declining, starting: (latency * 1_009.0).fract() }
     }
 }
 

@@ -1,22 +1,27 @@
 //! One policy in one scenario.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use breaker::{Level, PROBE_REST_FACTOR, Policy, Route, draw, route};
+use breaker::{Call, Level, PerLevel, Plan, Policy, ProbeAllowance, Purpose, RequestRules, Route, Step, draw, route};
 use fastrand::Rng;
 use jiff::Timestamp;
 
 use crate::control::{ControlPlane, Look, seconds};
-use crate::metrics::{Counts, Metrics};
+use crate::metrics::Metrics;
 use crate::report::{Played, Report, Tally};
 use crate::requests::{Ids, Request, Requests};
 use crate::scenario::Scenario;
-use crate::world::{Attempt, Outcome, World};
+use crate::world::{Attempt, World};
 
 /// Start of the simulated time: 2026-01-01 (UTC), a whole minute.
 const MIDNIGHT: i64 = 1_767_225_600;
 /// Maximum age of a routed state, as a multiple of the cache's time to live.
 const CACHE_JITTER: f64 = 1.2;
+/// One log line of so many is delivered twice.
+const LINES_A_DUPLICATE: u64 = 10_000;
+/// Maximum time that a caller may wait: API Gateway's limit less the time for the way there and back.
+const LONGEST_WAIT: Duration = Duration::from_millis(28_500);
 /// Mean time for which a request occupies a controller. It decides how many environments Lambda starts.
 const SECONDS_A_REQUEST: f64 = 0.25;
 
@@ -29,6 +34,26 @@ pub struct Contender {
     pub policy: Option<Policy>,
     /// Whether the next level answers a retryable request that fails, within the same request.
     pub request_fallback: bool,
+    /// How long a call for a GET or HEAD may take; `None`: as long as the service.
+    pub read_timeout: Option<Duration>,
+}
+
+impl Contender {
+    /// Returns the rules for requests in `scenario`.
+    fn rules(&self, scenario: &Scenario) -> RequestRules {
+        let timeout = |level| milliseconds(scenario.service(level).timeout_milliseconds);
+        RequestRules {
+            service_timeouts: PerLevel {
+                full: timeout(Level::Full),
+                degraded: timeout(Level::Degraded),
+                maintenance: timeout(Level::Maintenance),
+            },
+            read_timeout: self.read_timeout,
+            slow_call: self.policy.and_then(|policy| policy.slow_call()).map(jiff::SignedDuration::unsigned_abs),
+            fallback: self.request_fallback,
+            too_many_requests_fail: false,
+        }
+    }
 }
 
 /// Runs `contender` in `scenario`.
@@ -55,7 +80,8 @@ pub fn simulate_watched(
     let requests = Requests::new(&world, scenario, rng.fork());
     let mut bank = Bank {
         scenario,
-        contender,
+        rules: contender.rules(scenario),
+        no_probes: contender.policy.as_ref().map_or_else(|| ProbeAllowance::new(0), ProbeAllowance::from),
         world: &world,
         start,
         control,
@@ -81,18 +107,9 @@ fn environments(scenario: &Scenario) -> f64 {
     (scenario.requests_per_second * factor * SECONDS_A_REQUEST).ceil().max(1.0)
 }
 
-/// The probes of one controller, in milliseconds from the scenario's start.
-#[derive(Debug, Default)]
-struct SentProbes {
-    /// Times at which the probes of the last second were sent.
-    sent: Vec<i64>,
-    /// Earliest time of the next probe: after the newest has ended, and then [`PROBE_REST_FACTOR`] times its duration.
-    rests_until: f64,
-}
-
 struct Bank<'a> {
     scenario: &'a Scenario,
-    contender: &'a Contender,
+    rules: RequestRules,
     world: &'a World<'a>,
     start: Timestamp,
     control: Option<ControlPlane<'a>>,
@@ -100,12 +117,14 @@ struct Bank<'a> {
     tally: Tally,
     ids: Ids,
     environments: f64,
-    /// The limits of each controller's probes.
-    probes: HashMap<u64, SentProbes>,
+    /// The allowance of a controller that has sent no probe.
+    no_probes: ProbeAllowance,
+    /// The probes of each controller.
+    probes: HashMap<u64, ProbeAllowance>,
 }
 
 impl Bank<'_> {
-    /// Answers one request, as the controller does.
+    /// Answers one request by the same plan as the controller.
     fn answer(&mut self, request: &Request) {
         let now = self.start + jiff::SignedDuration::from_millis(request.at);
         if let Some(control) = &mut self.control {
@@ -113,84 +132,67 @@ impl Bank<'_> {
         }
         let age = seconds(request.cache_age * CACHE_JITTER * self.scenario.control_plane.cache_seconds);
         let state = self.control.as_ref().and_then(|control| control.state_at(now - age));
-        let (current, planned) = match state {
+        let (current, route) = match state {
             Some(state) => (state.current_level, route(state, draw(self.ids.of(request)), request.retryable, now)),
             None => (Level::Full, Route { level: Level::Full, probe: false }),
         };
-        let mut waited = 0.0;
-        if planned.probe && self.may_probe(request) {
-            let cut_off = self.slow_call();
-            let probe = self.attempt(planned, request, now, cut_off);
-            self.tally.probe(probe.outcome);
-            self.rest(request, &probe);
-            waited = probe.milliseconds;
-            if matches!(probe.outcome, Outcome::Answered | Outcome::Declined) {
-                return self.tally.request(request.at, probe.outcome, waited, planned.level);
+        let rules = self.rules;
+        let mut plan = Plan::new(&rules, current, route, request.retryable);
+        let mut waited = Duration::ZERO;
+        let mut answers = Vec::with_capacity(3);
+        loop {
+            let at = arrival(request) + waited;
+            match plan.next(LONGEST_WAIT.saturating_sub(waited), || self.allowance(request).begin(at)) {
+                Step::Call(call) => {
+                    let attempt = self.attempt(&call, request, now);
+                    let outcome = attempt.outcome.of_service();
+                    waited += milliseconds(attempt.milliseconds);
+                    if call.purpose == Purpose::Probe {
+                        self.tally.probe(attempt.outcome);
+                        self.allowance(request).end(at, arrival(request) + waited, outcome);
+                    }
+                    plan.ended(call.purpose, outcome, outcome != breaker::ServiceOutcome::Failure);
+                    answers.push((call, attempt));
+                }
+                Step::Answer(purpose) => {
+                    if let Some((call, attempt)) = answers.iter().find(|(call, _)| call.purpose == purpose) {
+                        let waited = waited.as_secs_f64() * 1_000.0;
+                        self.tally.request(request, attempt.outcome, waited, call.level);
+                    }
+                    return;
+                }
             }
         }
-        let level = if planned.probe { current } else { planned.level };
-        let first = self.attempt(Route { level, probe: false }, request, now, None);
-        waited += first.milliseconds;
-        let next = level.worse().filter(|_| request.retryable && self.contender.request_fallback);
-        if let (Outcome::Failed, Some(next)) = (first.outcome, next) {
-            let second = self.attempt(Route { level: next, probe: false }, request, now, None);
-            waited += second.milliseconds;
-            if second.outcome != Outcome::Failed {
-                return self.tally.request(request.at, second.outcome, waited, next);
-            }
-        }
-        self.tally.request(request.at, first.outcome, waited, level);
     }
 
-    /// Calls a service and records what the controller records: one outcome for each call, but none for a refused
-    /// request that is not a probe.
-    fn attempt(&mut self, route: Route, request: &Request, now: Timestamp, cut_off: Option<f64>) -> Attempt {
+    /// Calls a service and records what the controller records.
+    fn attempt(&mut self, call: &Call, request: &Request, now: Timestamp) -> Attempt {
         let second = u32::try_from(request.at / 1_000).unwrap_or(u32::MAX);
-        let attempt = self.world.call(route.level, request, second, cut_off);
-        let slow = u64::from(self.slow_call().is_some_and(|slow| attempt.milliseconds >= slow));
-        let counts = match attempt.outcome {
-            Outcome::Answered | Outcome::Declined => Counts { successes: 1, slow_calls: slow, ..Counts::default() },
-            Outcome::Failed => Counts { errors: 1, slow_calls: slow, ..Counts::default() },
-            Outcome::Refused => Counts { refused: route.probe.into(), ..Counts::default() },
-        };
-        self.metrics.record(route.level, now + seconds(attempt.milliseconds / 1_000.0), counts);
+        let attempt = self.world.call(call.level, request, second, call.time);
+        let taken = milliseconds(attempt.milliseconds);
+        if let Some(counts) = self.rules.counts_of(call.purpose, attempt.outcome.of_service(), taken) {
+            let ended = now + seconds(attempt.milliseconds / 1_000.0);
+            self.metrics.record(call.level, ended, counts);
+            // Log lines are delivered at least once.
+            if request.id.is_multiple_of(LINES_A_DUPLICATE) {
+                self.metrics.record(call.level, ended, counts);
+            }
+        }
         attempt
     }
 
-    /// Returns the duration from which on a call is slow, in milliseconds.
-    fn slow_call(&self) -> Option<f64> {
-        self.contender.policy.and_then(|policy| policy.slow_call()).map(|slow| slow.as_secs_f64() * 1_000.0)
-    }
-
-    /// Whether the controller that answers may send another probe: only a maximum number in any second, and none while
-    /// it rests.
-    fn may_probe(&mut self, request: &Request) -> bool {
-        let limit = self.contender.policy.map_or(0, |policy| policy.probe_limit_per_second());
-        let probes = self.probes_of(request);
-        probes.sent.retain(|at| request.at - at < 1_000);
-        let allowed = u32::try_from(probes.sent.len()).is_ok_and(|sent| sent < limit)
-            && milliseconds_of(request) >= probes.rests_until;
-        if allowed {
-            probes.sent.push(request.at);
-        }
-        allowed
-    }
-
-    /// The controller that answers has sent a probe.
-    fn rest(&mut self, request: &Request, probe: &Attempt) {
-        let (taken, failed) = (probe.milliseconds, probe.outcome == Outcome::Failed);
-        let longest = self.contender.policy.map_or(0.0, |policy| policy.longest_probe_rest(failed).as_secs_f64() * 1e3);
-        let rest = (taken * f64::from(PROBE_REST_FACTOR)).min(longest);
-        self.probes_of(request).rests_until = milliseconds_of(request) + taken + rest;
-    }
-
+    /// Returns the probes of the controller that answers.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither negative nor near the limit")]
-    fn probes_of(&mut self, request: &Request) -> &mut SentProbes {
-        self.probes.entry((request.environment * self.environments) as u64).or_default()
+    fn allowance(&mut self, request: &Request) -> &mut ProbeAllowance {
+        let environment = (request.environment * self.environments) as u64;
+        self.probes.entry(environment).or_insert_with(|| self.no_probes.clone())
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a week has fewer milliseconds than a double can tell apart")]
-const fn milliseconds_of(request: &Request) -> f64 {
-    request.at as f64
+fn milliseconds(milliseconds: f64) -> Duration {
+    Duration::from_secs_f64(milliseconds / 1_000.0)
+}
+
+fn arrival(request: &Request) -> Duration {
+    Duration::from_millis(request.at.unsigned_abs())
 }

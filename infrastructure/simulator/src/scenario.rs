@@ -93,6 +93,14 @@ pub struct LevelBehaviour {
     #[serde(default = "five_seconds")]
     #[schemars(range(min = 100, max = 14_000))]
     pub timeout_milliseconds: f64,
+    /// Share of calls that start a new environment, in percent.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 100))]
+    pub cold_start_percent: f64,
+    /// Time that the start of an environment adds to its first call, in milliseconds.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 60_000))]
+    pub cold_start_milliseconds: f64,
     /// Share of retryable requests (GET, HEAD) that it declines by design, in percent.
     #[serde(default)]
     #[schemars(range(min = 0, max = 100))]
@@ -199,6 +207,8 @@ const fn service(
         failure_percent: 0.1,
         latency_milliseconds: [shortest, longest],
         timeout_milliseconds: five_seconds(),
+        cold_start_percent: 0.0,
+        cold_start_milliseconds: 0.0,
         declines_safe_percent,
         declines_unsafe_percent,
     }
@@ -300,6 +310,8 @@ impl LevelBehaviour {
         percent(&field("failurePercent"), self.failure_percent)?;
         percent(&field("declinesSafePercent"), self.declines_safe_percent)?;
         percent(&field("declinesUnsafePercent"), self.declines_unsafe_percent)?;
+        percent(&field("coldStartPercent"), self.cold_start_percent)?;
+        within(&field("coldStartMilliseconds"), self.cold_start_milliseconds, 0.0, 60_000.0)?;
         within(&field("timeoutMilliseconds"), self.timeout_milliseconds, 100.0, 14_000.0)?;
         let [shortest, longest] = self.latency_milliseconds;
         within(&field("latencyMilliseconds[0]"), shortest, 0.0, 60_000.0)?;

@@ -1,8 +1,9 @@
 //! The services' behaviour, second by second.
 
-use breaker::Level;
+use std::time::Duration;
 
-use crate::levels::PerLevel;
+use breaker::{Level, PerLevel, ServiceOutcome};
+
 use crate::requests::{Luck, Request};
 use crate::scenario::{Event, LevelBehaviour, Scenario};
 
@@ -21,6 +22,17 @@ pub enum Outcome {
     Refused,
     /// The call failed or timed out.
     Failed,
+}
+
+impl Outcome {
+    /// What the controller makes of it.
+    pub const fn of_service(self) -> ServiceOutcome {
+        match self {
+            Self::Answered | Self::Declined => ServiceOutcome::Success,
+            Self::Refused => ServiceOutcome::Neutral,
+            Self::Failed => ServiceOutcome::Failure,
+        }
+    }
 }
 
 /// One call of a service.
@@ -106,13 +118,15 @@ impl<'a> World<'a> {
         self.at(second).is_none_or(|doing| bad(&doing.full) < HEALTHY_BELOW)
     }
 
-    /// Calls the service of `level`. If `cut_off` is given, the caller gives up after this many milliseconds.
-    pub fn call(&self, level: Level, request: &Request, second: u32, cut_off: Option<f64>) -> Attempt {
+    /// Calls the service of `level`. The caller gives up after `time`.
+    pub fn call(&self, level: Level, request: &Request, second: u32, time: Duration) -> Attempt {
         let service = self.scenario.service(level);
         let doing = self.at(second).map_or_else(|| Doing::in_health(service), |doing| *doing.of(level));
-        let Luck { outcome, latency, declining } = *request.luck.of(level);
-        let longest = cut_off.map_or(service.timeout_milliseconds, |cut_off| cut_off.min(service.timeout_milliseconds));
-        let milliseconds = doing.shortest + doing.span * latency;
+        let Luck { outcome, latency, declining, starting } = *request.luck.of(level);
+        let longest = time.as_secs_f64() * 1_000.0;
+        let starts = starting * 100.0 < service.cold_start_percent;
+        let start = if starts { service.cold_start_milliseconds } else { 0.0 };
+        let milliseconds = start + doing.shortest + doing.span * latency;
         if outcome < doing.hanging || milliseconds > longest {
             return Attempt { outcome: Outcome::Failed, milliseconds: longest };
         }

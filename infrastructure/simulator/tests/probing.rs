@@ -81,7 +81,7 @@ fn probes_that_hang_take_a_tenth_of_the_time() {
     let scenario = Scenario { events: vec![hanging], ..after_an_outage(well(), 1.5) };
     let report = simulate(&scenario, &contender(PolicySettings::production()), 1);
     assert!(recoveries(&report)[0] > 2_400.0, "{:?}", report.moves);
-    // One controller, whose probes take 3 s.
-    let seconds = 3 * report.failed_probes;
+    // One controller, whose probes take 1.5 s.
+    let seconds = report.failed_probes * 3 / 2;
     assert!((150..=2_340 / 10).contains(&seconds), "{seconds} s");
 }

@@ -1,31 +1,17 @@
 //! Answers to callers, HTTP API payload format 2.0.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use breaker::Level;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use crate::invoke::{InvokeError, PAYLOAD_LIMIT};
+use crate::json;
+use crate::route_headers::RouteHeaders;
 
-pub use crate::service_answer::ServiceAnswer;
-
-/// Header by which a service says that it declines by design. The controller removes it.
-pub const DECLINED_HEADER: &str = "X-Circuit-Breaker-Declined";
-/// The header that names the current level.
-pub const LEVEL_HEADER: &str = "X-Circuit-Breaker-Level";
-/// The header that names the service that answered.
-pub const ROUTED_TO_HEADER: &str = "X-Routed-To";
-/// Header that names the service that failed the request first, and the kind of the failure.
-pub const FALLBACK_HEADER: &str = "X-Fallback-From";
-/// Value of [`SERVICE_HEADER`] if the controller answered and invoked no service.
-pub const CONTROLLER: &str = "controller";
-/// Suffix that marks a probe in the headers that name a service.
-pub const PROBE_MARK: &str = "; probe";
-/// Seconds after which a caller may try again.
-const RETRY_AFTER_SECONDS: &str = "5";
 /// Advice to a caller if the service did not run, or if the request may be repeated.
 const AGAIN: &str = "Try again shortly.";
 /// Advice to a caller if the service may have carried the request out.
@@ -64,65 +50,23 @@ pub struct ErrorBody {
 }
 
 /// Returns an error that the breaker itself answers.
-///
-/// # Errors
-/// Never in practice.
 pub fn error_answer(
     status: u16,
     headers: BTreeMap<&'static str, String>,
     error: ErrorCode,
     message: impl Into<String>,
-) -> Result<Box<RawValue>, serde_json::Error> {
+) -> Box<RawValue> {
     json_answer(status, headers, &ErrorBody { error, message: message.into(), level: None })
 }
 
-/// The content of the breaker's headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The current level.
-    pub level: Level,
-    /// The level whose service answered, or was invoked; `None` if the controller itself answers.
-    pub answered_by: Option<Level>,
-    /// Whether the invocation was a probe of the better level.
-    pub probe: bool,
-    /// The service that failed the request first, and the kind of the failure.
-    pub fallback_from: Option<String>,
-}
-
-impl Route {
-    /// Returns the headers' content for an answer of the controller itself.
-    #[must_use]
-    pub const fn own(level: Level) -> Self {
-        Self { level, answered_by: None, probe: false, fallback_from: None }
-    }
-
-    /// Returns the headers' content for an answer of `answered_by`, the first service that was invoked.
-    #[must_use]
-    pub const fn to(level: Level, answered_by: Level) -> Self {
-        Self { level, answered_by: Some(answered_by), probe: false, fallback_from: None }
-    }
-
-    /// Returns the breaker's headers.
-    #[must_use]
-    pub fn headers(&self) -> BTreeMap<&'static str, String> {
-        let mark = if self.probe { PROBE_MARK } else { "" };
-        let mut headers = BTreeMap::from([
-            (LEVEL_HEADER, self.level.to_string()),
-            (ROUTED_TO_HEADER, format!("{}{mark}", self.answered_by.map_or(CONTROLLER, Level::service))),
-        ]);
-        if let Some(from) = &self.fallback_from {
-            headers.insert(FALLBACK_HEADER, from.clone());
-        }
-        headers
-    }
-}
-
 /// Returns the answer to a request that no service answered. `safe` says whether the request's method is safe (RFC
-/// 9110: GET, HEAD, OPTIONS).
-///
-/// # Errors
-/// Never in practice.
-pub fn without_service(problem: &InvokeError, route: &Route, safe: bool) -> Result<Box<RawValue>, serde_json::Error> {
+/// 9110: GET, HEAD, OPTIONS). A caller who may try again should wait for `retry_after`.
+pub fn without_service(
+    problem: &InvokeError,
+    route: &RouteHeaders,
+    safe: bool,
+    retry_after: Duration,
+) -> Box<RawValue> {
     let limit = format!("at most {PAYLOAD_LIMIT} bytes as JSON, about 4.4 MB of binary data");
     let (status, error, message) = match told_of(problem) {
         Told::TooLarge => (413, ErrorCode::RequestTooLarge, format!("A request may have {limit}.")),
@@ -146,7 +90,7 @@ pub fn without_service(problem: &InvokeError, route: &Route, safe: bool) -> Resu
     };
     let mut headers = route.headers();
     if status == 503 {
-        headers.insert("Retry-After", RETRY_AFTER_SECONDS.to_owned());
+        headers.insert("Retry-After", retry_after.as_secs().to_string());
     }
     json_answer(status, headers, &ErrorBody { error, message, level: route.answered_by })
 }
@@ -177,19 +121,12 @@ const fn told_of(problem: &InvokeError) -> Told {
 }
 
 /// Returns an answer without a body.
-///
-/// # Errors
-/// Never in practice.
-pub fn empty_answer(status: u16, headers: &BTreeMap<&'static str, String>) -> Result<Box<RawValue>, serde_json::Error> {
-    to_raw_value(&json!({ "statusCode": status, "headers": headers }))
+pub fn empty_answer(status: u16, headers: &BTreeMap<&'static str, String>) -> Box<RawValue> {
+    json::raw(&serde_json::json!({ "statusCode": status, "headers": headers }))
 }
 
-fn json_answer(
-    status: u16,
-    mut headers: BTreeMap<&'static str, String>,
-    body: &impl Serialize,
-) -> Result<Box<RawValue>, serde_json::Error> {
+fn json_answer(status: u16, mut headers: BTreeMap<&'static str, String>, body: &impl Serialize) -> Box<RawValue> {
     headers.insert("Content-Type", "application/json".to_owned());
-    let body = serde_json::to_string(body)?;
-    to_raw_value(&json!({ "statusCode": status, "headers": headers, "body": body, "isBase64Encoded": false }))
+    let body = json::text(body);
+    json::raw(&serde_json::json!({ "statusCode": status, "headers": headers, "body": body, "isBase64Encoded": false }))
 }

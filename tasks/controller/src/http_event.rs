@@ -8,6 +8,8 @@ use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::json;
+
 /// The route of OPTIONS requests without credentials, which exists if CORS is in force. API Gateway answers preflights by
 /// itself, but the route `$default` would ask for the caller's credentials first, which browsers do not send.
 const OPEN_ROUTE: &str = "OPTIONS /{proxy+}";
@@ -114,12 +116,9 @@ pub struct BreakerContext<'a> {
     pub probe: bool,
 }
 
-/// Returns the event with the breaker's context at its end. All other bytes are unchanged.
-///
-/// # Errors
-/// Never in practice: [`Request::read`] accepted the event, so it is an object with members.
-pub fn with_breaker_context(event: &RawValue, context: &BreakerContext<'_>) -> Result<Vec<u8>, serde_json::Error> {
-    let context = serde_json::to_string(context)?;
-    let members = event.get().strip_suffix('}').ok_or_else(|| Error::custom("the event is no JSON object"))?;
-    Ok([members, ",\"", CONTEXT_MEMBER, "\":", &context, "}"].concat().into_bytes())
+/// Returns the event with the breaker's context at its end. All other bytes are unchanged. [`Request::read`] accepted
+/// the event, so it is an object with members.
+pub fn with_breaker_context(event: &RawValue, context: &BreakerContext<'_>) -> Vec<u8> {
+    let members = event.get().strip_suffix('}').unwrap_or_default();
+    [members, ",\"", CONTEXT_MEMBER, "\":", &json::text(context), "}"].concat().into_bytes()
 }

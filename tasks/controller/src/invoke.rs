@@ -19,9 +19,7 @@ use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::error::{DisplayErrorContext, SdkError};
 use aws_sdk_lambda::operation::invoke::{InvokeError as SdkInvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
-use breaker::Level;
-
-use crate::settings::PerLevel;
+use breaker::{Level, PerLevel};
 
 /// The JSON that a function can be sent, and answer, in bytes: Lambda's quota for synchronous invocations,
 /// documented as 6 MB and enforced as 6 MiB, less 8 KiB for what the controller adds.

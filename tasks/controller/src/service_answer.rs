@@ -18,8 +18,9 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::answer::{DECLINED_HEADER, Route};
 use crate::invoke::{InvokeError, PAYLOAD_LIMIT};
+use crate::json::written;
+use crate::route_headers::{DECLINED_HEADER, RouteHeaders};
 
 /// The status of an answer that does not name one.
 const INFERRED_STATUS: StatusCode = StatusCode::OK;
@@ -124,10 +125,12 @@ impl ServiceAnswer {
     }
 
     /// The answer for the caller: unchanged bytes, except for the breaker's headers.
-    ///
-    /// # Errors
-    /// Never in practice: [`ServiceAnswer::read`] took the same bytes.
-    pub fn for_caller(&self, route: &Route) -> Result<Box<RawValue>, serde_json::Error> {
+    pub fn for_caller(&self, route: &RouteHeaders) -> Box<RawValue> {
+        // `read` took the same bytes, so this cannot fail.
+        written(self.with_headers(route))
+    }
+
+    fn with_headers(&self, route: &RouteHeaders) -> serde_json::Result<Box<RawValue>> {
         let broken = || serde_json::Error::custom("the answer has changed");
         let ours = route.headers();
         let (before, theirs, after) = match &self.headers {

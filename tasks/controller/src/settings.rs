@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use aws_edge::config::{Config, PolicyInUse, or_logged};
 use aws_edge::settings::{Environment, SettingError};
-use breaker::{Level, Policy};
-
-use crate::deadline::LONGEST_SERVICE_TIMEOUT_MS;
+use breaker::{
+    LONGEST_SERVICE_TIMEOUT_MS, Level, PerLevel, Policy, RequestRules, SERVICE_TIMEOUT_MS, SHORTEST_SERVICE_TIMEOUT_MS,
+};
 
 /// The controller's settings.
 #[derive(Clone, Debug)]
@@ -19,37 +19,15 @@ pub struct Settings {
     pub functions: PerLevel<String>,
     /// `request_path.state_cache_milliseconds`: how long a read state is fresh, give or take a fifth.
     pub state_cache_ttl: Duration,
-    /// `request_path.full_timeout_milliseconds` and so on, and `request_path.service_timeout_milliseconds` for those
-    /// that are not set: how long a service may take.
-    pub service_timeouts: PerLevel<Duration>,
+    /// The rules for requests. `request_path.full_timeout_milliseconds` and so on, and
+    /// `request_path.service_timeout_milliseconds` for those that are not set, say how long a service may take;
+    /// `request_path.read_timeout_milliseconds`, else the preset, how long it may take for a GET or HEAD;
+    /// `request_path.fallback` whether the next level's service answers a GET or HEAD that fails.
+    pub rules: RequestRules,
     /// `request_path.fallback_level`: where requests go when no state was ever read.
     pub fallback_level: Level,
-    /// `request_path.fallback`: whether a failed GET or HEAD is answered by the next level's service.
-    pub request_fallback: bool,
-    /// When a call is slow and how many probes may be sent.
+    /// When a recovery is possible and how many probes may be sent.
     pub policy: Policy,
-}
-
-/// One value for each level.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PerLevel<T> {
-    /// Level 1's.
-    pub full: T,
-    /// Level 2's.
-    pub degraded: T,
-    /// Level 3's.
-    pub maintenance: T,
-}
-
-impl<T> PerLevel<T> {
-    /// Returns the value of `level`.
-    pub const fn of(&self, level: Level) -> &T {
-        match level {
-            Level::Full => &self.full,
-            Level::Degraded => &self.degraded,
-            Level::Maintenance => &self.maintenance,
-        }
-    }
 }
 
 impl Settings {
@@ -62,8 +40,14 @@ impl Settings {
         let config = Config::from_environment(environment);
         let policy = *PolicyInUse::new(&config).policy();
         let config = config.unwrap_or_default();
-        let service_timeout = timeout(&config, "service", 5_000);
+        let service_timeout = timeout(&config, "service", SERVICE_TIMEOUT_MS);
         let timeout_of = |service: &str| Duration::from_millis(timeout(&config, service, service_timeout));
+        let service_timeouts = PerLevel {
+            full: timeout_of("full"),
+            degraded: timeout_of("degraded"),
+            maintenance: timeout_of("maintenance"),
+        };
+        let rules = RequestRules::new(&policy, service_timeouts);
         let cache = config.number("request_path.state_cache_milliseconds", 1_000, 0..=60_000);
         let fallback_level = config.number("request_path.fallback_level", 3, 1..=3);
         Ok(Self {
@@ -75,17 +59,17 @@ impl Settings {
                 maintenance: environment.text("MAINTENANCE_SERVICE_FUNCTION", "maintenance-service"),
             },
             state_cache_ttl: Duration::from_millis(or_logged(cache, 1_000)),
-            service_timeouts: PerLevel {
-                full: timeout_of("full"),
-                degraded: timeout_of("degraded"),
-                maintenance: timeout_of("maintenance"),
+            rules: RequestRules {
+                read_timeout: read_timeout(&config).or(rules.read_timeout),
+                fallback: or_logged(config.switch("request_path.fallback", true), true),
+                too_many_requests_fail: or_logged(config.switch("request_path.too_many_requests_fail", false), false),
+                ..rules
             },
             fallback_level: match or_logged(fallback_level, 3) {
                 1 => Level::Full,
                 2 => Level::Degraded,
                 _ => Level::Maintenance,
             },
-            request_fallback: or_logged(config.switch("request_path.fallback", true), true),
             policy,
         })
     }
@@ -94,7 +78,14 @@ impl Settings {
 /// Returns the timeout of a service in milliseconds.
 fn timeout(config: &Config, service: &str, default: u64) -> u64 {
     let key = format!("request_path.{service}_timeout_milliseconds");
-    or_logged(config.number(&key, default, 100..=LONGEST_SERVICE_TIMEOUT_MS), default)
+    or_logged(config.number(&key, default, SHORTEST_SERVICE_TIMEOUT_MS..=LONGEST_SERVICE_TIMEOUT_MS), default)
+}
+
+/// Returns the time budget of a GET or HEAD, if one is set and valid.
+fn read_timeout(config: &Config) -> Option<Duration> {
+    let range = SHORTEST_SERVICE_TIMEOUT_MS..=LONGEST_SERVICE_TIMEOUT_MS;
+    let milliseconds = config.number("request_path.read_timeout_milliseconds", 0, range);
+    Some(or_logged(milliseconds, 0)).filter(|set| *set > 0).map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -110,9 +101,9 @@ mod tests {
 
     /// The settings without those that no file decides.
     fn told(settings: &Settings) -> (u128, [u128; 3], Level, bool, Policy) {
-        let timeouts = Level::ALL.map(|level| settings.service_timeouts.of(level).as_millis());
-        let Settings { state_cache_ttl, fallback_level, request_fallback, policy, .. } = settings;
-        (state_cache_ttl.as_millis(), timeouts, *fallback_level, *request_fallback, *policy)
+        let timeouts = Level::ALL.map(|level| settings.rules.service_timeouts.of(level).as_millis());
+        let Settings { state_cache_ttl, fallback_level, rules, policy, .. } = settings;
+        (state_cache_ttl.as_millis(), timeouts, *fallback_level, rules.fallback, *policy)
     }
 
     #[test]

@@ -22,14 +22,15 @@
 //!
 //! # When the table does not answer
 //!
-//! A read delays a request by at most 300 ms. The first request of an environment may wait for two reads, 600 ms. After
-//! a failed read no request reads again before a back-off is over: 250 ms, doubled by each further failure up to 5 s,
+//! A read delays a request by at most 300 ms. The first read of an environment may take 1.5 s: it opens the connection,
+//! and without a state callers get the fallback level although the bank may be well. After a failed read no request reads again before a back-off is over: 250 ms, doubled by each further failure up to 5 s,
 //! ± 20 %. Until then requests go to the last known level.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_edge::clients::FIRST_READ_TIMEOUTS;
 use aws_edge::connections::AgeClock;
 use aws_edge::stores::state::StoreError;
 use breaker::{Level, SystemState};
@@ -41,6 +42,9 @@ use crate::state_reader::{LevelReader, StoredLevel};
 const READ_LIMIT: Duration = Duration::from_millis(300);
 /// Number of reads that a starting environment tries before its first request.
 const PRIMING_TRIES: usize = 2;
+/// Maximum time that a starting environment waits for them. It is below the time that the first request waits for the
+/// start (`aws_edge::runtime`).
+const PRIMING_LIMIT: Duration = FIRST_READ_TIMEOUTS.operation;
 /// Jitter of a state's lifetime and of the back-off, as a share of the setting.
 const JITTER: f64 = 0.2;
 /// The back-off after the first failure.
@@ -94,6 +98,8 @@ pub struct Routing {
     pub refresh_due: bool,
     /// Whether the state was fresh. The age of a state that was not fresh is recorded.
     pub fresh: bool,
+    /// Time since this environment started, if it has never read a state.
+    pub unknown_for: Option<Duration>,
 }
 
 /// The last state that was read.
@@ -146,6 +152,7 @@ pub struct StateCache<R> {
     fallback: Level,
     /// The clock for ages and back-offs. The deadline of a read uses the runtime's timer.
     clock: AgeClock,
+    started: Instant,
     memory: Mutex<Memory>,
     /// Lock of the one read that runs.
     flight: tokio::sync::Mutex<()>,
@@ -156,29 +163,33 @@ impl<R: LevelReader> StateCache<R> {
     #[must_use]
     pub fn new(reader: R, ttl: Duration, fallback: Level) -> Self {
         let (clock, memory, flight) = (AgeClock::monotonic(), Mutex::default(), tokio::sync::Mutex::new(()));
-        Self { reader, ttl, fallback, clock, memory, flight }
+        Self { reader, ttl, fallback, started: clock.now(), clock, memory, flight }
     }
 
     /// Measures the age of the state by `clock`. A monotonic clock may stand still while Lambda freezes the
     /// environment, and an old state would look fresh.
     #[must_use]
     pub fn with_clock(self, clock: AgeClock) -> Self {
-        Self { clock, ..self }
+        Self { started: clock.now(), clock, ..self }
     }
 
-    /// Reads the state before the first request, at most twice, because the first call of an environment also opens the
-    /// connection. If the reads fail fast, the first request tries again. If the table does not answer at all, the
-    /// first request does not wait any longer and goes to the fallback level.
+    /// Reads the state before the first request, at most twice and for 1.5 s together. If the reads fail fast, the first
+    /// request tries again. If the table does not answer at all, the first request does not wait any longer and goes to
+    /// the fallback level.
     pub async fn prime(&self) {
-        for tries in 1..=PRIMING_TRIES {
+        self.prime_by(&self.reader).await;
+    }
+
+    /// Does the same with a reader that may take longer.
+    pub async fn prime_by(&self, reader: &impl LevelReader) {
+        let by = Instant::now() + PRIMING_LIMIT;
+        for _ in 0..PRIMING_TRIES {
             let _flight = self.flight.lock().await;
-            let now = Instant::now();
             if self.need(self.clock.now()) != Need::ReadFirst {
                 return;
             }
-            self.read(now + READ_LIMIT, None).await;
-            let hangs = now.elapsed() >= READ_LIMIT;
-            if hangs && tries == PRIMING_TRIES {
+            self.read(reader, by, None).await;
+            if Instant::now() >= by {
                 self.memory().rest_until = Some(self.clock.now() + jittered(FIRST_BACK_OFF));
             }
         }
@@ -187,21 +198,20 @@ impl<R: LevelReader> StateCache<R> {
     /// Returns the level or state to route a request by. Reads the table first if the known state is too old.
     pub async fn routing(&self) -> Routing {
         let now = self.clock.now();
-        match self.need(now) {
-            Need::Nothing => Routing { current: self.current(now), refresh_due: false, fresh: true },
-            Need::RefreshBeside => Routing { current: self.current(now), refresh_due: true, fresh: false },
-            Need::Rest => Routing { current: self.current(now), refresh_due: false, fresh: false },
-            Need::ReadFirst => {
-                self.read_first(Instant::now() + READ_LIMIT).await;
-                Routing { current: self.current(self.clock.now()), refresh_due: false, fresh: false }
-            }
+        let need = self.need(now);
+        if need == Need::ReadFirst {
+            self.read_first(Instant::now() + READ_LIMIT).await;
         }
+        let now = if need == Need::ReadFirst { self.clock.now() } else { now };
+        let current = self.current(now);
+        let unknown_for = (current.source == Source::Fallback).then(|| now.saturating_duration_since(self.started));
+        Routing { current, refresh_due: need == Need::RefreshBeside, fresh: need == Need::Nothing, unknown_for }
     }
 
     /// Reads the table unless another request is reading it. Takes at most 300 ms.
     pub async fn refresh(&self) {
         if let Ok(_flight) = self.flight.try_lock() {
-            self.read(Instant::now() + READ_LIMIT, Some(self.next_back_off())).await;
+            self.read(&self.reader, Instant::now() + READ_LIMIT, Some(self.next_back_off())).await;
         }
     }
 
@@ -220,12 +230,12 @@ impl<R: LevelReader> StateCache<R> {
         };
         // Another request may have read the state while this one waited.
         if flight.is_some() && self.need(self.clock.now()) == Need::ReadFirst {
-            self.read(by, Some(self.next_back_off())).await;
+            self.read(&self.reader, by, Some(self.next_back_off())).await;
         }
     }
 
-    async fn read(&self, by: Instant, back_off: Option<Duration>) {
-        let answer = timeout_at(by, self.reader.read()).await.unwrap_or_else(|_| Err(StoreError::TimedOut));
+    async fn read(&self, reader: &impl LevelReader, by: Instant, back_off: Option<Duration>) {
+        let answer = timeout_at(by, reader.read()).await.unwrap_or_else(|_| Err(StoreError::TimedOut));
         let now = self.clock.now();
         let mut memory = self.memory();
         let read = match answer {

@@ -122,12 +122,6 @@ async fn a_state_with_only_a_valid_level_is_routed_by_it() {
 }
 
 #[tokio::test]
-async fn without_a_valid_policy_requests_are_served() {
-    let controller = TestController { policy: None, ..controller(Ok(stored(2)), answer(200)) };
-    assert_eq!(ask(&controller, &event("GET", "/account/1")).await["statusCode"], 200);
-}
-
-#[tokio::test]
 async fn something_that_is_no_http_event_is_a_400() {
     let controller = controller(Ok(stored(1)), answer(200));
     let with_context = |context: Value| {

@@ -8,9 +8,9 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breaker::{Hold, Level, Policy, PolicySettings, Probing, Ramp, SystemState, draw};
+use breaker::{Hold, Level, PerLevel, Policy, PolicySettings, Probing, Ramp, RequestRules, SystemState, draw};
 use common::{Answer, TestController, answer, ask, at_once, event, with_answers};
-use controller::{InvokeError, PerLevel, ProbeLimit, StoredLevel};
+use controller::{InvokeError, ProbeLimit, StoredLevel};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ fn ramping(level: u8, ago: i64) -> SystemState {
 fn controller(state: SystemState, answers: [Answer; 3]) -> TestController {
     let stored = StoredLevel::Known(state.current_level, Some(Arc::new(state)));
     let unlimited = ProbeLimit::new(1_000_000);
-    TestController { policy: Some(production()), probe_limit: unlimited, ..with_answers(Ok(stored), answers) }
+    TestController { probe_limit: unlimited, ..common::under(production(), with_answers(Ok(stored), answers)) }
 }
 
 fn all_well() -> [Answer; 3] {
@@ -130,7 +130,7 @@ async fn what_a_probe_declines_by_design_is_the_answer() {
 async fn after_a_probe_the_current_level_has_its_whole_timeout() {
     let mut controller = controller(probing(2, 100), all_well());
     let long = Duration::from_secs(14);
-    controller.service_timeouts = PerLevel { full: long, degraded: long, maintenance: long };
+    controller.rules = RequestRules { service_timeouts: PerLevel::same(long), read_timeout: None, ..controller.rules };
     controller.services.delays = PerLevel { full: Duration::from_mins(1), ..at_once() };
     ask(&controller, &request("GET", "r")).await;
     assert_eq!(controller.services.sent()[1].time, long);
@@ -139,10 +139,8 @@ async fn after_a_probe_the_current_level_has_its_whole_timeout() {
 #[tokio::test]
 async fn if_the_current_level_fails_too_the_probe_changes_nothing() {
     for fallback in [true, false] {
-        let controller = TestController {
-            request_fallback: fallback,
-            ..controller(probing(2, 100), [answer(500), answer(502), answer(200)])
-        };
+        let mut controller = controller(probing(2, 100), [answer(500), answer(502), answer(200)]);
+        controller.rules.fallback = fallback;
         let answer = ask(&controller, &request("GET", "r")).await;
         let (status, routed_to) = if fallback { (200, "maintenance-service") } else { (502, "degraded-service") };
         assert_eq!((&answer["statusCode"], &answer["headers"]["X-Routed-To"]), (&json!(status), &json!(routed_to)));
@@ -151,19 +149,19 @@ async fn if_the_current_level_fails_too_the_probe_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_probe_is_cut_off_and_the_current_level_answers() {
-    for delay in [3_001, 60_000] {
+    for delay in [1_501, 60_000] {
         let mut controller = controller(probing(2, 100), all_well());
         controller.services.delays = PerLevel { full: Duration::from_millis(delay), ..at_once() };
         let begun = tokio::time::Instant::now();
         let answer = ask(&controller, &request("GET", "r")).await;
-        assert_eq!(begun.elapsed().as_secs(), 3, "the preset's limit of 3 s, and not the service's timeout of 5 s");
+        assert_eq!(begun.elapsed().as_millis(), 1_500, "the preset's slow call, and not the time budget of a read");
         assert_eq!(
             (&answer["statusCode"], &answer["headers"]["X-Fallback-From"]),
             (&json!(200), &json!("full-service; timeout; probe"))
         );
         assert_eq!(controller.metrics.outcomes(), outcomes(&[(1, Some("Error")), (2, Some("Success"))]));
         assert_eq!(controller.metrics.slow_calls(), ["1"]);
-        assert_eq!(controller.services.sent()[1].time, Duration::from_secs(5), "the current level has its whole time");
+        assert_eq!(controller.services.sent()[1].time, Duration::from_secs(2), "the current level has its whole time");
     }
 }
 
@@ -171,8 +169,8 @@ async fn a_slow_probe_is_cut_off_and_the_current_level_answers() {
 async fn where_no_call_is_slow_a_probe_has_the_levels_own_timeout() {
     let settings =
         PolicySettings { slow_call_milliseconds: 0, slow_call_rate_percent: 0, ..PolicySettings::production() };
-    let mut controller = controller(probing(2, 100), all_well());
-    controller.policy = Some(Policy::new(settings).unwrap());
+    let mut controller = common::under(Policy::new(settings).unwrap(), controller(probing(2, 100), all_well()));
+    controller.rules.read_timeout = None;
     controller.services.delays = PerLevel { full: Duration::from_secs(9), ..at_once() };
     let answer = ask(&controller, &request("GET", "r")).await;
     assert_eq!(answer["headers"]["X-Fallback-From"], "full-service; timeout; probe");
@@ -184,8 +182,8 @@ async fn where_no_call_is_slow_a_probe_has_the_levels_own_timeout() {
 async fn without_time_for_the_current_level_after_it_no_probe_is_sent() {
     let controller = controller(probing(2, 100), all_well());
     let event = serde_json::value::RawValue::from_string(request("GET", "r").to_string()).unwrap();
-    let by = tokio::time::Instant::now() + Duration::from_secs(7);
-    controller.handle(&event, by).await.unwrap();
+    let by = tokio::time::Instant::now() + Duration::from_millis(3_400);
+    controller.handle(&event, by).await;
     assert_eq!(controller.services.asked(), [2]);
 }
 
@@ -309,10 +307,10 @@ async fn what_a_ramp_sends_down_counts_and_falls_back_there() {
 async fn a_slow_call_is_told_beside_its_outcome_in_the_same_line() {
     let well = |status| answer(status);
     for (delay, answered, outcome, slow) in [
-        (2_999, well(200), Some("Success"), false),
-        (3_000, well(200), Some("Success"), true),
-        (3_000, well(500), Some("Error"), true),
-        (3_000, well(404), None, false),
+        (1_499, well(200), Some("Success"), false),
+        (1_500, well(200), Some("Success"), true),
+        (1_500, well(500), Some("Error"), true),
+        (1_500, well(404), None, false),
     ] {
         let mut controller = controller(state(1), [answered, well(200), well(200)]);
         controller.services.delays = PerLevel { full: Duration::from_millis(delay), ..at_once() };
@@ -324,8 +322,7 @@ async fn a_slow_call_is_told_beside_its_outcome_in_the_same_line() {
 
 #[tokio::test(start_paused = true)]
 async fn where_nothing_counts_as_slow_no_call_is_told_to_be() {
-    let mut controller = controller(state(1), all_well());
-    controller.policy = Some(common::policy());
+    let mut controller = common::under(common::policy(), controller(state(1), all_well()));
     controller.services.delays = PerLevel { full: Duration::from_secs(4), ..at_once() };
     ask(&controller, &request("GET", "r")).await;
     assert!(controller.metrics.slow_calls().is_empty());

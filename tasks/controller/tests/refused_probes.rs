@@ -7,9 +7,9 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breaker::{Level, Policy, PolicySettings, Probing, SystemState};
+use breaker::{Level, PerLevel, Policy, PolicySettings, Probing, SystemState};
 use common::{Answer, TestController, answer, ask, at_once, event, with_answers};
-use controller::{InvokeError, PerLevel, ProbeLimit, StoredLevel};
+use controller::{InvokeError, ProbeLimit, StoredLevel};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -32,8 +32,8 @@ fn probing(level: u8) -> SystemState {
 
 fn controller(state: SystemState, answers: [Answer; 3]) -> TestController {
     let stored = StoredLevel::Known(state.current_level, Some(Arc::new(state)));
-    let policy = Some(production());
-    TestController { probe_limit: ProbeLimit::of(policy.as_ref()), policy, ..with_answers(Ok(stored), answers) }
+    let controller = common::under(production(), with_answers(Ok(stored), answers));
+    TestController { probe_limit: ProbeLimit::from(&production()), ..controller }
 }
 
 fn outcomes(expected: &[(u8, Option<&'static str>)]) -> Vec<(String, Option<&'static str>)> {
@@ -115,7 +115,7 @@ async fn after_a_probe_an_environment_rests_nine_times_as_long() {
         probes.extend((asked[0].level == 1).then_some(before.as_secs()));
         tokio::time::advance(Duration::from_millis(500)).await;
     }
-    assert_eq!(probes, [0, 30, 60], "3 s of each 30");
+    assert_eq!(probes, [0, 15, 30, 45, 60], "1.5 s of each 15");
 }
 
 #[tokio::test(start_paused = true)]

@@ -234,19 +234,6 @@ async fn the_first_request_retries_a_failed_first_read() {
     assert_eq!(route(&cache).await, 2);
 }
 
-/// The table hangs while an environment starts. The start has waited for two reads, so its first request waits for
-/// none.
-#[tokio::test(start_paused = true)]
-async fn a_start_waits_for_two_reads_and_its_request_for_none() {
-    let table = Table::at_level(2);
-    table.takes(Duration::from_hours(1));
-    let cache = cache(&table);
-    let begun = Instant::now();
-    cache.prime().await;
-    assert_eq!(route(&cache).await, 3);
-    assert_eq!((begun.elapsed(), table.reads()), (2 * READ_LIMIT, 2));
-}
-
 /// A single older read comes from a replica that lags. A second one means that an operator restored an old item.
 #[tokio::test(start_paused = true)]
 async fn a_lagging_replica_is_ignored_until_it_persists() {

@@ -20,6 +20,9 @@ use crate::chance::{Chance, Simulation};
 use crate::transfer::Transfer;
 use crate::{ErrorCode, Request, Response, Settings};
 
+/// Time after which the copy of the data is made anew, in seconds.
+const COPY_SECONDS: i64 = 300;
+
 /// A sample service, with its ports.
 #[derive(Debug)]
 pub struct Service<C, M> {
@@ -116,9 +119,11 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     fn route(&self, request: &Request) -> Response {
         let path: Vec<_> = self.base_path.strip(&request.raw_path).trim_matches('/').split('/').collect();
         match (request.method(), path.as_slice()) {
-            ("GET", ["account", id]) => with_account(id, |id| Response::json(200, &json!(account(id, self.level)))),
+            ("GET", ["account", id]) => {
+                with_account(id, |id| self.aged(Response::json(200, &json!(account(id, self.level)))))
+            }
             ("GET", ["account", id, "transactions"]) => with_account(id, |id| match transactions(id, self.level) {
-                Some(transactions) => Response::json(200, &json!(transactions)),
+                Some(transactions) => self.aged(Response::json(200, &json!(transactions))),
                 None => Response::declined(self.level, "Transactions are"),
             }),
             ("POST", ["transfer"]) if self.level == Level::Full => transfer(request),
@@ -128,6 +133,15 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
             (_, ["transfer" | "test"]) => not_allowed("POST"),
             _ => Response::error(404, ErrorCode::NotFound, "There is nothing at this path."),
         }
+    }
+
+    /// Says how old the data is: below level 1 it comes from a copy, which is made up too.
+    fn aged(&self, response: Response) -> Response {
+        if self.level == Level::Full {
+            return response;
+        }
+        let age = Timestamp::now().as_second().rem_euclid(COPY_SECONDS);
+        response.with_header("Age", &age.to_string())
     }
 
     fn test(&self, request: &Request) -> Response {

@@ -91,6 +91,20 @@ async fn level_3_answers_minimally_and_declines_the_rest() {
 }
 
 #[tokio::test]
+async fn reads_below_level_1_say_how_old_they_are() {
+    for (level, path, aged) in [
+        (Level::Full, "/account/1", false),
+        (Level::Degraded, "/account/1", true),
+        (Level::Degraded, "/account/1/transactions", true),
+        (Level::Maintenance, "/account/1", true),
+    ] {
+        let response = service(level).handle(event("GET", path, None)).await.unwrap();
+        let age = response.headers.get("Age").map(|age| age.parse::<u32>().unwrap());
+        assert_eq!(age.is_some_and(|age| age < 300), aged, "{path} at level {level}");
+    }
+}
+
+#[tokio::test]
 async fn an_accounts_data_is_the_same_at_each_level() {
     let (_, first) = ask(Level::Full, "GET", "/account/12345", None).await;
     let (_, again) = ask(Level::Full, "GET", "/account/12345", None).await;

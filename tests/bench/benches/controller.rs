@@ -6,12 +6,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use aws_edge::embedded_metrics::EmbeddedMetricLog;
-use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_edge::stores::state::StoreError;
-use breaker::{Level, Policy, PolicySettings, Stored, SystemState};
-use controller::{
-    Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel, level_of,
-};
+use breaker::{Level, PerLevel, Policy, PolicySettings, RequestRules, Stored, SystemState};
+use controller::{Controller, InvokeError, LevelReader, ProbeLimit, ServiceInvoker, StateCache, StoredLevel, level_of};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
 use serde_json::json;
@@ -41,15 +38,6 @@ impl ServiceInvoker for Service {
     }
 }
 
-/// Writes the line as the real one does, and drops it.
-struct Lines(EmbeddedMetricLog);
-
-impl MetricLog for Lines {
-    fn record(&self, now: Timestamp, metrics: &MetricSet) {
-        drop(black_box(self.0.line(now, metrics)));
-    }
-}
-
 fn event(body: &str) -> Result<Box<RawValue>> {
     Ok(to_raw_value(&json!({
         "version": "2.0",
@@ -74,13 +62,12 @@ fn main() -> Result<()> {
         let answer = json!({ "statusCode": 200, "headers": { "Content-Type": "text/plain" }, "body": body });
         let controller = Controller {
             states: StateCache::new(State(state.clone()), Duration::from_hours(1), Level::Maintenance),
-            service_timeouts: PerLevel { full: TIME, degraded: TIME, maintenance: TIME },
-            request_fallback: true,
-            probe_limit: ProbeLimit::of(Some(&policy)),
+            rules: RequestRules::new(&policy, PerLevel::same(TIME)),
+            probe_limit: ProbeLimit::from(&policy),
             services: Service(answer.to_string().into_bytes()),
-            metrics: Lines(EmbeddedMetricLog::default()),
+            metrics: EmbeddedMetricLog::new(std::io::sink()),
             deployment: "bank-bench".to_owned(),
-            policy: Some(policy),
+            policy,
         };
         let event = event(&body)?;
         group.throughput(Throughput::Bytes(event.get().len() as u64));

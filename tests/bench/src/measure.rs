@@ -108,7 +108,8 @@ pub async fn warm(candidates: &[Candidate], requests: u32, around: Surroundings<
             }
             result.elapsed += begun.elapsed();
             let invocations = invocations(&environment.log()?);
-            let counted = invocations.len().checked_sub(durations.len()).and_then(|first| invocations.get(first..));
+            // The last second may still be pending, so the newest requests have no invocation in the log yet.
+            let counted = invocations.get(usize::try_from(UNCOUNTED)?..);
             for (duration, invocation) in durations.iter().zip(counted.unwrap_or_default()) {
                 result.own.add(duration.saturating_sub(*invocation));
             }
@@ -149,7 +150,12 @@ pub async fn calls_a_second(
 fn invocations(log: &str) -> Vec<Duration> {
     log.lines()
         .filter(|line| line.contains(r#""CircuitBreaker/Service""#))
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok()?.get("ResponseTime")?.as_f64())
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok()?.get_mut("ResponseTime").map(Value::take))
+        .flat_map(|times| match times {
+            Value::Array(times) => times,
+            time => vec![time],
+        })
+        .filter_map(|time| time.as_f64())
         .map(|milliseconds| Duration::from_secs_f64(milliseconds.max(0.0) / 1e3))
         .collect()
 }
@@ -163,7 +169,8 @@ mod tests {
         let log = r#"{"level":"WARN"}
 {"_aws":{"CloudWatchMetrics":[{"Namespace":"CircuitBreaker/Service"}]},"ResponseTime":1.5}
 {"_aws":{"CloudWatchMetrics":[{"Namespace":"CircuitBreaker/Controller"}]},"ResponseTime":2.5}
+{"_aws":{"CloudWatchMetrics":[{"Namespace":"CircuitBreaker/Service"}]},"ResponseTime":[2,0.5]}
 "#;
-        assert_eq!(invocations(log), [Duration::from_micros(1_500)]);
+        assert_eq!(invocations(log), [1_500, 2_000, 500].map(Duration::from_micros));
     }
 }

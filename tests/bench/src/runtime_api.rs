@@ -66,6 +66,8 @@ impl RuntimeApi {
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(error))
+            .route("/2020-01-01/extension/register", post(register))
+            .route("/2020-01-01/extension/event/next", get(std::future::pending::<StatusCode>))
             .layer(DefaultBodyLimit::disable())
             .with_state(sender);
         // Without this, Nagle's algorithm holds answers back for milliseconds.
@@ -102,6 +104,10 @@ async fn next(State(calls): State<mpsc::Sender<Call>>) -> Response {
         // The measurement is over.
         _ => StatusCode::GONE.into_response(),
     }
+}
+
+async fn register() -> Response {
+    [("Lambda-Extension-Identifier", "00000000-0000-4000-8000-000000000000")].into_response()
 }
 
 async fn response(State(calls): State<mpsc::Sender<Call>>, Path(_): Path<String>, body: Bytes) -> StatusCode {

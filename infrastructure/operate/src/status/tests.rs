@@ -17,6 +17,7 @@ fn evidence(level: Level) -> EvidenceSummary {
         carried_failures: 5,
         success_streak: 2,
         consecutive_failures: 1,
+        unsettled_failures: 1,
         rate: CallCounts { calls: 40, failed: 4, slow: 1 },
         probes: None,
     }

@@ -7,12 +7,13 @@ use simulator::{Contender, Scenario};
 /// A preset as it is.
 pub fn contender(settings: PolicySettings) -> Contender {
     let policy = Policy::new(settings).unwrap();
-    Contender { name: settings.preset.to_string(), policy: Some(policy), request_fallback: true }
+    let read_timeout = settings.preset.read_timeout();
+    Contender { name: settings.preset.to_string(), policy: Some(policy), request_fallback: true, read_timeout }
 }
 
 /// No breaker at all.
 pub fn no_breaker() -> Contender {
-    Contender { name: "no breaker".to_owned(), policy: None, request_fallback: false }
+    Contender { name: "no breaker".to_owned(), policy: None, request_fallback: false, read_timeout: None }
 }
 
 /// All contenders that there are.

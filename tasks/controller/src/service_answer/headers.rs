@@ -10,7 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::answer::{DECLINED_HEADER, FALLBACK_HEADER, LEVEL_HEADER, ROUTED_TO_HEADER};
+use crate::route_headers::{DECLINED_HEADER, FALLBACK_HEADER, LEVEL_HEADER, ROUTED_TO_HEADER};
 
 /// The headers that only the controller may set.
 const RESERVED: [&str; 4] = [DECLINED_HEADER, LEVEL_HEADER, ROUTED_TO_HEADER, FALLBACK_HEADER];

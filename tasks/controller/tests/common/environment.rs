@@ -1,7 +1,7 @@
 //! The controller's binary in an environment as Lambda gives it: a stub of the runtime API hands it one event
 //! at a time and takes its answers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::stubs::Stub;
 
@@ -38,7 +39,8 @@ pub struct Environment {
     api: Arc<RuntimeApi>,
     events: mpsc::UnboundedSender<Waiting>,
     next_id: AtomicUsize,
-    requests_recorded: Arc<AtomicUsize>,
+    recorded: Arc<Mutex<BTreeMap<String, u64>>>,
+    reader: JoinHandle<()>,
     log: Arc<Mutex<Vec<String>>>,
     _stub: Stub,
 }
@@ -46,9 +48,14 @@ pub struct Environment {
 impl Environment {
     /// Starts the controller with clients of these endpoints, and these variables.
     pub fn start(dynamodb: &str, lambda: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_where(true, dynamodb, lambda, variables)
+    }
+
+    /// Starts the controller where the runtime API takes extensions, or fails to.
+    pub fn start_where(takes_extensions: bool, dynamodb: &str, lambda: &str, variables: &[(&str, &str)]) -> Self {
         let (events, receiver) = mpsc::unbounded_channel();
         let api = Arc::new(RuntimeApi { events: tokio::sync::Mutex::new(receiver), answers: Mutex::default() });
-        let stub = Stub::serve(runtime_api(Arc::clone(&api)));
+        let stub = Stub::serve(runtime_api(Arc::clone(&api)).merge(extensions(takes_extensions)));
         let mut command = Command::new(env!("CARGO_BIN_EXE_controller"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("AWS_") {
@@ -77,20 +84,23 @@ impl Environment {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let requests_recorded = Arc::new(AtomicUsize::new(0));
+        let recorded = Arc::new(Mutex::new(BTreeMap::new()));
         let log = Arc::new(Mutex::new(Vec::new()));
-        let (mut lines, recorded, problems) =
-            (BufReader::new(process.stdout.take().unwrap()).lines(), Arc::clone(&requests_recorded), Arc::clone(&log));
-        tokio::spawn(async move {
+        let (mut lines, sums, problems) =
+            (BufReader::new(process.stdout.take().unwrap()).lines(), Arc::clone(&recorded), Arc::clone(&log));
+        let reader = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                if line.contains("\"Invocation\":") {
-                    recorded.fetch_add(1, Ordering::SeqCst);
+                if line.starts_with("{\"_aws\"") {
+                    let line: serde_json::Map<String, Value> = serde_json::from_str(&line).unwrap();
+                    let counts = line.into_iter().filter_map(|(name, value)| Some((name, value.as_u64()?)));
+                    let mut sums = sums.lock().unwrap();
+                    counts.for_each(|(name, count)| *sums.entry(name).or_default() += count);
                 } else if line.contains("\"WARN\"") || line.contains("\"ERROR\"") {
                     problems.lock().unwrap().push(line);
                 }
             }
         });
-        Self { process, api, events, next_id: AtomicUsize::new(0), requests_recorded, log, _stub: stub }
+        Self { process, api, events, next_id: AtomicUsize::new(0), recorded, reader, log, _stub: stub }
     }
 
     /// Sends an event that the function must have answered within `time`, and gives its answer.
@@ -106,9 +116,23 @@ impl Environment {
         }
     }
 
-    /// How many requests the log has metrics of.
-    pub fn requests_recorded(&self) -> usize {
-        self.requests_recorded.load(Ordering::SeqCst)
+    /// The sum of a count in the metrics that it wrote.
+    pub fn recorded(&self, name: &str) -> u64 {
+        self.recorded.lock().unwrap().get(name).copied().unwrap_or_default()
+    }
+
+    /// Ends it as Lambda does, and reads all that it wrote.
+    pub async fn end(&mut self) {
+        let id = self.process.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        self.process.wait().await.unwrap();
+        (&mut self.reader).await.unwrap();
+    }
+
+    /// Kills it without a signal that it could catch, and reads all that it wrote.
+    pub async fn kill(&mut self) {
+        self.process.kill().await.unwrap();
+        (&mut self.reader).await.unwrap();
     }
 
     /// The warnings and errors that it logged so far.
@@ -158,6 +182,19 @@ fn runtime_api(api: Arc<RuntimeApi>) -> Router {
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .layer(DefaultBodyLimit::disable())
         .with_state(api)
+}
+
+fn extensions(are_taken: bool) -> Router {
+    let register = async move || {
+        if !are_taken {
+            return Response::builder().status(StatusCode::INTERNAL_SERVER_ERROR).body(Body::empty()).unwrap();
+        }
+        let identifier = ("Lambda-Extension-Identifier", "00000000-0000-4000-8000-000000000000");
+        Response::builder().header(identifier.0, identifier.1).body(Body::from("{}")).unwrap()
+    };
+    Router::new()
+        .route("/2020-01-01/extension/register", post(register))
+        .route("/2020-01-01/extension/event/next", get(std::future::pending::<StatusCode>))
 }
 
 fn finish(api: &RuntimeApi, id: usize, answer: Answered) -> StatusCode {

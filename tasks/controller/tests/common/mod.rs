@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_edge::stores::state::StoreError;
-use breaker::{Level, Policy, PolicySettings, SystemState};
-use controller::{Controller, InvokeError, LevelReader, PerLevel, ProbeLimit, ServiceInvoker, StateCache, StoredLevel};
+use breaker::{Level, PerLevel, Policy, PolicySettings, RequestRules, SystemState};
+use controller::{Controller, InvokeError, LevelReader, ProbeLimit, ServiceInvoker, StateCache, StoredLevel};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -193,13 +193,23 @@ pub fn with_answers(stored: Result<StoredLevel, StoreError>, answers: [Answer; 3
             delays: at_once(),
             sent: Mutex::default(),
         },
-        service_timeouts: five_seconds(),
-        request_fallback: true,
+        rules: RequestRules::new(&policy(), five_seconds()),
         probe_limit: ProbeLimit::new(policy().probe_limit_per_second()),
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
-        policy: Some(policy()),
+        policy: policy(),
     }
+}
+
+/// The controller under another policy.
+pub fn under(policy: Policy, controller: TestController) -> TestController {
+    TestController { rules: RequestRules::new(&policy, five_seconds()), policy, ..controller }
+}
+
+/// Whether a caller is told to wait as long as at level 1.
+pub fn waits(answer: &Value) -> bool {
+    let seconds = answer["headers"]["Retry-After"].as_str().and_then(|text| text.parse::<u32>().ok());
+    seconds.is_some_and(|seconds| (5..=10).contains(&seconds))
 }
 
 /// No service takes any time.
@@ -239,5 +249,5 @@ pub async fn ask<R: LevelReader, I: ServiceInvoker>(controller: &Controller<R, I
 
 pub async fn ask_raw<R: LevelReader, I: ServiceInvoker>(controller: &Controller<R, I, Recorded>, event: &str) -> Value {
     let event = RawValue::from_string(event.to_owned()).unwrap();
-    serde_json::from_str(controller.handle(&event, no_hurry()).await.unwrap().get()).unwrap()
+    serde_json::from_str(controller.handle(&event, no_hurry()).await.get()).unwrap()
 }

@@ -17,8 +17,8 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use axum::serve::ListenerExt;
-use breaker::Level;
-use controller::{Controller, LambdaServices, PerLevel, ProbeLimit, StateCache, StoredLevel};
+use breaker::{Level, PerLevel, RequestRules};
+use controller::{Controller, LambdaServices, ProbeLimit, StateCache, StoredLevel};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket};
@@ -286,11 +286,10 @@ pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
     Controller {
         states: StateCache::new(table, TTL, Level::Maintenance),
         services: LambdaServices { client: lambda_without_retries(&config(lambda_url)), functions },
-        service_timeouts: five_seconds(),
-        request_fallback: true,
+        rules: RequestRules::new(&policy(), five_seconds()),
         probe_limit: ProbeLimit::new(policy().probe_limit_per_second()),
         metrics: Recorded::default(),
         deployment: "bank-test".to_owned(),
-        policy: Some(policy()),
+        policy: policy(),
     }
 }

@@ -52,6 +52,12 @@ pub const EVIDENCE_TIMEOUTS: Timeouts =
 pub const ROUTING_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(150), operation: Duration::from_millis(300) };
 
+/// Timeouts for the first read of an environment, before its first request. The cold path is longer than a warm one: the
+/// name, the connection, TLS with a seventh of a processor at 256 MB, and the table's key. Until a state is read, callers
+/// get the fallback level although the bank may be well, so a longer wait, once, is the lesser evil.
+pub const FIRST_READ_TIMEOUTS: Timeouts =
+    Timeouts { attempt: Duration::from_millis(700), operation: Duration::from_millis(1_500) };
+
 /// Returns the configuration from Lambda's environment, with these timeouts and the SDK's standard retries. All clients
 /// that are made from it share one HTTPS client.
 ///
@@ -118,6 +124,14 @@ pub fn lambda_without_retries(config: &SdkConfig) -> aws_sdk_lambda::Client {
 #[must_use]
 pub fn dynamodb_for_routing(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     dynamodb_within(config, ROUTING_TIMEOUTS)
+}
+
+/// Returns a DynamoDB client for the first read of the state within [`FIRST_READ_TIMEOUTS`]. It shares its connections
+/// with the client of the same configuration that reads the state later.
+#[cfg(feature = "dynamodb")]
+#[must_use]
+pub fn dynamodb_for_first_read(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    dynamodb_within(config, FIRST_READ_TIMEOUTS)
 }
 
 #[cfg(feature = "dynamodb")]

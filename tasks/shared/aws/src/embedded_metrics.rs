@@ -1,82 +1,307 @@
 //! Metrics as log lines: the embedded metric format.
+//!
+//! Every line names its metrics and dimensions, about 400 bytes before the first value, and log bytes are billed. So a
+//! busy environment adds its metrics up by the wall clock's seconds and writes one line a set and second:
+//!
+//! - An environment is busy if its last request came less than a second before. Otherwise each set is a line.
+//! - [`MetricLog::record`] writes at once, with all that is pending: failures and slow calls may make the level fall.
+//!   [`MetricLog::record_soon`] may wait for the end of the second.
+//! - A line has the time of its outcomes' second, whenever it is written.
+//! - What is pending is written when its second is over ([`EmbeddedMetricLog::write_each_second`]), or at the end of the
+//!   environment ([`EmbeddedMetricLog::write_pending`]). A killed environment loses at most one second, and no failure.
 
-use std::io::{Write, stdout};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{Stdout, Write, stdout};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use metrique_writer_format_emf::{MetricDefinition, MetricDirective, StorageResolution};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
-use crate::metrics::{Metric, MetricLog, MetricSet};
+use crate::metrics::{Adding, Metric, MetricLog, MetricSet, Unit};
 
 /// Initial capacity of a line, large enough for the metrics that the system writes.
 const LINE_BYTES: usize = 1024;
+/// Maximum number of values of one metric in a line, by the specification of the format.
+const MAX_VALUES: usize = 100;
+/// An environment whose last request came less than this before is busy.
+const BUSY: Duration = Duration::from_secs(1);
 
-/// Writes each set as one line of embedded metric format on standard output, from where Lambda's log
-/// delivery takes it to CloudWatch: no call, no latency.
+/// Writes lines of embedded metric format to `W`, by default standard output, from where Lambda's log delivery takes
+/// them to CloudWatch: no call, no latency.
 ///
-/// The metadata of a line is longer than its values and the same for each request, so it is serialized once.
-#[derive(Debug, Default)]
-pub struct EmbeddedMetricLog {
+/// The metadata of a line is longer than its values and the same for each line, so it is serialized once.
+#[derive(Debug)]
+pub struct EmbeddedMetricLog<W = Stdout> {
+    output: Mutex<W>,
     /// The metadata, each with a set that it describes. The code has about a dozen kinds of sets.
     directives: Mutex<Vec<(MetricSet, Arc<RawValue>)>>,
+    pending: Mutex<Pending>,
+    /// Told when something becomes pending.
+    began: Notify,
 }
 
-impl MetricLog for EmbeddedMetricLog {
-    fn record(&self, now: Timestamp, metrics: &MetricSet) {
-        let written = self.line(now, metrics).map_err(Into::into).and_then(|line| stdout().write_all(&line));
-        if let Err(error) = written {
-            tracing::warn!(error.message = %error, metrics.namespace = metrics.namespace, "metrics were not recorded");
+/// The sets of one second that are not written yet.
+#[derive(Debug, Default)]
+struct Pending {
+    /// Unix time of the second.
+    second: i64,
+    sets: Vec<Summed>,
+    last_request: Option<Timestamp>,
+    is_busy: bool,
+}
+
+/// Sets of the same namespace and dimensions, added up.
+#[derive(Debug)]
+struct Summed {
+    namespace: &'static str,
+    dimensions: Vec<(&'static str, String)>,
+    metrics: Vec<SummedMetric>,
+}
+
+/// One metric with its values of a second.
+#[derive(Debug)]
+struct SummedMetric {
+    name: &'static str,
+    unit: Unit,
+    values: Vec<f64>,
+}
+
+impl SummedMetric {
+    fn add(&mut self, metric: &Metric) {
+        match (self.values.as_mut_slice(), metric.adding) {
+            ([one], Adding::Sum) => *one += metric.value,
+            ([one], Adding::Maximum) => *one = one.max(metric.value),
+            ([one], Adding::Newest) => *one = metric.value,
+            _ => self.values.push(metric.value),
         }
     }
 }
 
-impl EmbeddedMetricLog {
+impl From<&Metric> for SummedMetric {
+    fn from(metric: &Metric) -> Self {
+        Self { name: metric.name, unit: metric.unit, values: vec![metric.value] }
+    }
+}
+
+impl From<&MetricSet> for Summed {
+    fn from(set: &MetricSet) -> Self {
+        Self {
+            namespace: set.namespace,
+            dimensions: set.dimensions.clone(),
+            metrics: set.metrics.iter().map(SummedMetric::from).collect(),
+        }
+    }
+}
+
+impl Summed {
+    fn is_of(&self, set: &MetricSet) -> bool {
+        self.namespace == set.namespace && self.dimensions == set.dimensions
+    }
+
+    fn is_full(&self) -> bool {
+        self.metrics.iter().any(|metric| metric.values.len() >= MAX_VALUES)
+    }
+
+    fn add(&mut self, set: &MetricSet) {
+        for metric in &set.metrics {
+            match self.metrics.iter_mut().find(|known| known.name == metric.name && known.unit == metric.unit) {
+                Some(known) => known.add(metric),
+                None => self.metrics.push(SummedMetric::from(metric)),
+            }
+        }
+    }
+}
+
+impl Default for EmbeddedMetricLog {
+    fn default() -> Self {
+        Self::new(stdout())
+    }
+}
+
+impl<W: Write> MetricLog for EmbeddedMetricLog<W> {
+    fn request(&self, now: Timestamp) {
+        let mut pending = self.pending();
+        pending.is_busy = pending.last_request.is_some_and(|last| {
+            let gap = now.duration_since(last);
+            !gap.is_negative() && gap.unsigned_abs() < BUSY
+        });
+        pending.last_request = Some(now);
+        if pending.second != now.as_second() || !pending.is_busy {
+            self.write_all(&mut pending);
+        }
+    }
+
+    fn record(&self, now: Timestamp, metrics: &MetricSet) {
+        let mut pending = self.pending();
+        if pending.sets.is_empty() {
+            return self.write(now.as_millisecond(), &Summed::from(metrics));
+        }
+        self.add(&mut pending, now, metrics);
+        self.write_all(&mut pending);
+    }
+
+    fn record_soon(&self, now: Timestamp, metrics: &MetricSet) {
+        let mut pending = self.pending();
+        if pending.is_busy {
+            self.add(&mut pending, now, metrics);
+        } else {
+            self.write(now.as_millisecond(), &Summed::from(metrics));
+        }
+    }
+}
+
+impl<W: Write> EmbeddedMetricLog<W> {
+    /// Writes to `output`.
+    #[must_use]
+    pub fn new(output: W) -> Self {
+        Self {
+            output: Mutex::new(output),
+            directives: Mutex::default(),
+            pending: Mutex::default(),
+            began: Notify::new(),
+        }
+    }
+
+    /// Writes what is pending.
+    pub fn write_pending(&self) {
+        self.write_all(&mut self.pending());
+    }
+
+    /// Writes what is pending as soon as its second is over, for as long as the returned future is polled. Lambda stops
+    /// it between requests; then the next request writes what is pending.
+    pub async fn write_each_second(&self) {
+        loop {
+            self.began.notified().await;
+            while let Some(left) = self.write_if_over(Timestamp::now()) {
+                sleep(left).await;
+            }
+        }
+    }
+
+    /// Writes what is pending if its second is over at `now`. Returns the time until then if it is not.
+    fn write_if_over(&self, now: Timestamp) -> Option<Duration> {
+        let mut pending = self.pending();
+        if pending.sets.is_empty() {
+            return None;
+        }
+        if pending.second != now.as_second() {
+            self.write_all(&mut pending);
+            return None;
+        }
+        let passed = u64::try_from(now.as_millisecond().rem_euclid(1_000)).unwrap_or_default();
+        Some(Duration::from_millis(1_000 - passed))
+    }
+
+    /// Adds a set to what is pending. What belongs to another second is written before, and a set that is full.
+    fn add(&self, pending: &mut Pending, now: Timestamp, set: &MetricSet) {
+        let second = now.as_second();
+        if pending.second != second {
+            self.write_all(pending);
+        }
+        if pending.sets.is_empty() {
+            pending.second = second;
+            self.began.notify_one();
+        }
+        match pending.sets.iter_mut().find(|summed| summed.is_of(set)) {
+            Some(summed) if summed.is_full() => {
+                let full = std::mem::replace(summed, Summed::from(set));
+                self.write(second.saturating_mul(1_000), &full);
+            }
+            Some(summed) => summed.add(set),
+            None => pending.sets.push(Summed::from(set)),
+        }
+    }
+
+    fn write_all(&self, pending: &mut Pending) {
+        let at = pending.second.saturating_mul(1_000);
+        for summed in pending.sets.drain(..) {
+            self.write(at, &summed);
+        }
+    }
+
+    fn write(&self, timestamp_ms: i64, summed: &Summed) {
+        let written = self.line(timestamp_ms, summed).map_err(Into::into).and_then(|line| {
+            let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+            output.write_all(&line)
+        });
+        if let Err(error) = written {
+            tracing::warn!(error.message = %error, metrics.namespace = summed.namespace, "metrics not recorded");
+        }
+    }
+
     /// Returns one line, with its line break, at a storage resolution of one second. A value that is not a number, or
     /// infinite, is written as `null`.
-    ///
-    /// # Errors
-    /// Never in practice.
-    pub fn line(&self, now: Timestamp, set: &MetricSet) -> serde_json::Result<Vec<u8>> {
-        let directive = self.directive(set)?;
-        let metadata = Metadata { timestamp_ms: now.as_millisecond(), directives: [&directive] };
+    fn line(&self, timestamp_ms: i64, summed: &Summed) -> serde_json::Result<Vec<u8>> {
+        let directive = self.directive(summed)?;
+        let metadata = Metadata { timestamp_ms, directives: [&directive] };
         let mut line = Vec::with_capacity(LINE_BYTES);
-        serde_json::to_writer(&mut line, &Line { metadata, set })?;
+        serde_json::to_writer(&mut line, &Line { metadata, summed })?;
         line.push(b'\n');
         Ok(line)
     }
 
-    fn directive(&self, set: &MetricSet) -> serde_json::Result<Arc<RawValue>> {
+    fn directive(&self, summed: &Summed) -> serde_json::Result<Arc<RawValue>> {
         let mut directives = self.directives.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, directive)) = directives.iter().find(|(described, _)| differ_in_values_alone(described, set)) {
+        if let Some((_, directive)) = directives.iter().find(|(described, _)| describes(described, summed)) {
             return Ok(Arc::clone(directive));
         }
-        let directive: Arc<RawValue> = to_raw_value(&directive_of(set))?.into();
-        directives.push((set.clone(), Arc::clone(&directive)));
+        let directive: Arc<RawValue> = to_raw_value(&Directive::from(summed))?.into();
+        let metric =
+            |metric: &SummedMetric| Metric { name: metric.name, unit: metric.unit, adding: Adding::Sum, value: 0.0 };
+        let described = MetricSet {
+            namespace: summed.namespace,
+            dimensions: summed.dimensions.clone(),
+            metrics: summed.metrics.iter().map(metric).collect(),
+        };
+        directives.push((described, Arc::clone(&directive)));
         Ok(directive)
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn differ_in_values_alone(one: &MetricSet, other: &MetricSet) -> bool {
+/// Whether the sets differ in values alone.
+fn describes(one: &MetricSet, other: &Summed) -> bool {
     let dimension = |(name, _): &(&'static str, String)| *name;
-    let metric = |metric: &Metric| (metric.name, metric.unit);
+    let described = one.metrics.iter().map(|metric| (metric.name, metric.unit));
     one.namespace == other.namespace
         && one.dimensions.iter().map(dimension).eq(other.dimensions.iter().map(dimension))
-        && one.metrics.iter().map(metric).eq(other.metrics.iter().map(metric))
+        && described.eq(other.metrics.iter().map(|metric| (metric.name, metric.unit)))
 }
 
-fn directive_of(set: &MetricSet) -> MetricDirective<'_> {
-    let definition = |metric: &Metric| MetricDefinition {
-        name: metric.name,
-        unit: metric.unit,
-        storage_resolution: Some(StorageResolution::Second),
-    };
-    MetricDirective {
-        dimensions: vec![set.dimensions.iter().map(|(name, _)| *name).collect()],
-        metrics: set.metrics.iter().map(definition).collect(),
-        namespace: set.namespace,
+/// What a line says about its metrics.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    dimensions: [Vec<&'a str>; 1],
+    metrics: Vec<Definition<'a>>,
+    namespace: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition<'a> {
+    name: &'a str,
+    unit: Unit,
+    /// One second.
+    storage_resolution: u8,
+}
+
+impl<'a> From<&'a Summed> for Directive<'a> {
+    fn from(summed: &'a Summed) -> Self {
+        let definition =
+            |metric: &'a SummedMetric| Definition { name: metric.name, unit: metric.unit, storage_resolution: 1 };
+        Self {
+            dimensions: [summed.dimensions.iter().map(|(name, _)| *name).collect()],
+            metrics: summed.metrics.iter().map(definition).collect(),
+            namespace: summed.namespace,
+        }
     }
 }
 
@@ -91,78 +316,39 @@ struct Metadata<'a> {
 
 struct Line<'a> {
     metadata: Metadata<'a>,
-    set: &'a MetricSet,
+    summed: &'a Summed,
 }
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut line = serializer.serialize_map(None)?;
         line.serialize_entry("_aws", &self.metadata)?;
-        for (name, value) in &self.set.dimensions {
+        for (name, value) in &self.summed.dimensions {
             line.serialize_entry(name, value)?;
         }
-        for metric in &self.set.metrics {
-            line.serialize_entry(metric.name, &metric.value)?;
+        for metric in &self.summed.metrics {
+            match metric.values.as_slice() {
+                [value] => line.serialize_entry(metric.name, &Number(*value))?,
+                values => line.serialize_entry(metric.name, &values.iter().copied().map(Number).collect::<Vec<_>>())?,
+            }
         }
         line.end()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use breaker::Level;
+/// A number in as few bytes as it needs: log lines are billed by the byte.
+struct Number(f64);
 
-    use super::*;
-
-    fn line(log: &EmbeddedMetricLog, set: &MetricSet) -> String {
-        let now = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
-        String::from_utf8(log.line(now, set).unwrap()).unwrap()
-    }
-
-    fn service(level: Level, metrics: Vec<Metric>) -> MetricSet {
-        MetricSet::of_service("bank-dev", level, metrics)
-    }
-
-    #[test]
-    fn a_line_is_metadata_dimensions_and_values() {
-        let metrics = vec![Metric::count("Success", 1), Metric::milliseconds("ResponseTime", 12.5)];
-        let expected = concat!(
-            r#"{"_aws":{"Timestamp":1700000000123,"CloudWatchMetrics":[{"#,
-            r#""Dimensions":[["Deployment","ServiceLevel","ServiceType"]],"Metrics":["#,
-            r#"{"Name":"Success","Unit":"Count","StorageResolution":1},"#,
-            r#"{"Name":"ResponseTime","Unit":"Milliseconds","StorageResolution":1}],"#,
-            r#""Namespace":"CircuitBreaker/Service"}]},"#,
-            r#""Deployment":"bank-dev","ServiceLevel":"2","ServiceType":"degraded","#,
-            r#""Success":1.0,"ResponseTime":12.5}"#,
-            "\n"
-        );
-        assert_eq!(line(&EmbeddedMetricLog::default(), &service(Level::Degraded, metrics)), expected);
-    }
-
-    #[test]
-    fn what_was_written_before_changes_no_line() {
-        let success = |level, value| service(level, vec![Metric::milliseconds("ResponseTime", value)]);
-        let log = EmbeddedMetricLog::default();
-        for set in [
-            success(Level::Full, 1.0),
-            success(Level::Full, 2.0),
-            success(Level::Degraded, 3.0),
-            service(Level::Full, vec![Metric::seconds("ResponseTime", 1.0)]),
-            service(Level::Full, vec![Metric::count("Error", 1), Metric::milliseconds("ResponseTime", 1.0)]),
-            MetricSet::of_deployment(
-                "CircuitBreaker/Service",
-                "bank-dev",
-                vec![Metric::milliseconds("ResponseTime", 1.0)],
-            ),
-            MetricSet::of_deployment(
-                "CircuitBreaker/Controller",
-                "bank-dev",
-                vec![Metric::milliseconds("ResponseTime", 1.0)],
-            ),
-        ] {
-            assert_eq!(line(&log, &set), line(&EmbeddedMetricLog::default(), &set));
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number that a double holds exactly")]
+        if self.0.fract() == 0.0 && self.0.abs() < EXACT {
+            return serializer.serialize_i64(self.0 as i64);
         }
-        // The metrics of all levels share their metadata.
-        assert_eq!(log.directives.lock().unwrap().len(), 5);
+        serializer.serialize_f64(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,8 @@ pub mod log_line;
 pub mod metrics;
 pub mod runtime;
 pub mod settings;
+#[cfg(feature = "shutdown")]
+pub mod shutdown;
 pub mod stores;
 pub mod task_error;
 pub mod task_input;

@@ -3,7 +3,7 @@
 use breaker::Level;
 use jiff::{SignedDuration, Timestamp};
 
-pub use metrique_writer_core::unit::{NegativeScale, Unit};
+use serde::Serialize;
 
 /// The namespaces of the seed, and that of the transitions.
 pub mod namespace {
@@ -17,11 +17,44 @@ pub mod namespace {
     pub const TRANSITIONS: &str = "CircuitBreaker/Transitions";
 }
 
-/// Milliseconds, as a unit of a metric.
-pub const MILLISECONDS: Unit = Unit::Second(NegativeScale::Milli);
+/// The unit of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// Milliseconds.
+    Milliseconds,
+    /// Seconds.
+    Seconds,
+    /// None of those that CloudWatch knows.
+    None,
+}
 
-/// Seconds, as a unit of a metric.
-pub const SECONDS: Unit = Unit::Second(NegativeScale::One);
+impl Unit {
+    /// Returns the name that CloudWatch knows.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Milliseconds => "Milliseconds",
+            Self::Seconds => "Seconds",
+            Self::None => "None",
+        }
+    }
+}
+
+/// What several values of a metric within one second become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Adding {
+    /// Their sum.
+    Sum,
+    /// All of them, so that percentiles stay right.
+    Each,
+    /// The largest.
+    Maximum,
+    /// The newest.
+    Newest,
+}
 
 /// One value of one metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,6 +63,8 @@ pub struct Metric {
     pub name: &'static str,
     /// The unit of `value`.
     pub unit: Unit,
+    /// What several values become.
+    pub adding: Adding,
     /// The value.
     pub value: f64,
 }
@@ -38,31 +73,37 @@ impl Metric {
     /// A count.
     #[must_use]
     pub fn count(name: &'static str, value: u32) -> Self {
-        Self { name, unit: Unit::Count, value: f64::from(value) }
+        Self { name, unit: Unit::Count, adding: Adding::Sum, value: f64::from(value) }
     }
 
-    /// A duration in milliseconds.
+    /// The present number of something, which is not added up.
+    #[must_use]
+    pub fn number(name: &'static str, value: u32) -> Self {
+        Self { name, unit: Unit::Count, adding: Adding::Newest, value: f64::from(value) }
+    }
+
+    /// A duration in milliseconds, to the microsecond: log lines are billed by the byte.
     #[must_use]
     pub fn milliseconds(name: &'static str, value: f64) -> Self {
-        Self { name, unit: MILLISECONDS, value }
+        Self { name, unit: Unit::Milliseconds, adding: Adding::Each, value: (value * 1_000.0).round() / 1_000.0 }
     }
 
     /// A duration in minutes, for which CloudWatch has no unit.
     #[must_use]
     pub fn minutes(name: &'static str, value: SignedDuration) -> Self {
-        Self { name, unit: Unit::None, value: value.as_secs_f64() / 60.0 }
+        Self { name, unit: Unit::None, adding: Adding::Newest, value: value.as_secs_f64() / 60.0 }
     }
 
     /// A duration in seconds.
     #[must_use]
     pub fn seconds(name: &'static str, value: f64) -> Self {
-        Self { name, unit: SECONDS, value }
+        Self { name, unit: Unit::Seconds, adding: Adding::Maximum, value }
     }
 
     /// A level, 1 to 3, which has no unit.
     #[must_use]
     pub fn level(name: &'static str, level: Level) -> Self {
-        Self { name, unit: Unit::None, value: f64::from(level.number()) }
+        Self { name, unit: Unit::None, adding: Adding::Newest, value: f64::from(level.number()) }
     }
 }
 
@@ -103,6 +144,14 @@ pub fn service_dimensions(deployment: &str, level: Level) -> Vec<(&'static str, 
 
 /// The port through which a Lambda records metrics without a call.
 pub trait MetricLog {
-    /// Records the metrics as of `now`.
+    /// Records the metrics as of `now`, at once.
     fn record(&self, now: Timestamp, metrics: &MetricSet);
+
+    /// Records the metrics as of `now`, at the latest when the second is over.
+    fn record_soon(&self, now: Timestamp, metrics: &MetricSet) {
+        self.record(now, metrics);
+    }
+
+    /// Takes note of a request that begins at `now`: whether metrics may wait depends on the traffic.
+    fn request(&self, _now: Timestamp) {}
 }

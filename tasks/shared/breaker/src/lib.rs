@@ -17,6 +17,8 @@ mod hints;
 mod level;
 mod look_again;
 mod next_state;
+mod per_level;
+mod plan;
 mod policy;
 mod probing;
 mod records;
@@ -48,10 +50,15 @@ pub use hints::{
 };
 pub use level::{Level, NotALevel};
 pub use look_again::{FallRule, SECONDS_BETWEEN_ALARM_LOOKS, SECONDS_OF_LOOKS, half_fulfilled, looks_again};
-pub use policy::{
-    Mode, NUMBERS, Number, PROBE_REST_FACTOR, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen,
-    UnknownWord,
+pub use per_level::PerLevel;
+pub use plan::{
+    Call, LONGEST_SERVICE_TIMEOUT_MS, MIN_CALL_TIME, OutcomeCounts, Plan, Purpose, RequestRules, SERVICE_TIMEOUT_MS,
+    SHORTEST_SERVICE_TIMEOUT_MS, ServiceOutcome, Step,
 };
+pub use policy::{
+    Mode, NUMBERS, Number, Policy, PolicyError, PolicySettings, Preset, RecoveryEvidence, TripWhen, UnknownWord,
+};
+pub use probing::ProbeAllowance;
 pub use records::{
     COMMAND_PREFIX, CommandRecord, LastKnown, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
     transition_key,

@@ -65,7 +65,7 @@ pub fn half_fulfilled(
         part > 0 && half_of(trip::minimum_calls(state, policy, now), calls) && percent.is_some_and(half_of_limit)
     };
     let rate = half_rate(policy.failure_rate_percent(), evidence.rate.failed);
-    let consecutive = half_of(policy.consecutive_failures().unwrap_or_default(), evidence.consecutive_failures);
+    let consecutive = half_of(policy.consecutive_failures().unwrap_or_default(), evidence.unsettled_failures);
     let slow = half_rate(policy.slow_call_rate_percent(), evidence.rate.slow);
     let together = trip::needs_count_and_rate(state, policy, now);
     let rules = [

@@ -1,6 +1,24 @@
-//! The share of the retryable requests that probes, chosen so that a proof takes about a minute.
+//! Probing: below level 1, a share of the retryable requests (GET, HEAD) is sent to the better level, so that a recovery
+//! rests on evidence about that level itself.
+//!
+//! | step | where |
+//! |---|---|
+//! | After the cooldown of a fall, probing begins. Each evaluation adjusts the share, so that a proof takes about a minute. | this module |
+//! | The state tells the controllers the share ([`Probing`]). | `state.rs` |
+//! | A request's id chooses whether it probes. | [`route`](crate::route) |
+//! | An environment limits its probes in number and in time. | [`ProbeAllowance`] |
+//! | The probe is sent with a time budget; the current level answers if it fails. | [`Plan`](crate::Plan) |
+//! | A refused probe (4xx) is recorded as such; it proves nothing. | [`RequestRules::counts_of`](crate::RequestRules::counts_of) |
+//! | An evaluation adds up the probes of the better level. | [`ProbeSeries`](crate::ProbeSeries) |
+//! | Enough of them with a low failure rate prove a recovery. Without any, a recovery rests on the current level. | `recovery.rs` |
+//!
+//! The settings are the group `probes` of the policy ([`NUMBERS`](crate::NUMBERS)).
+
+mod limit;
 
 use jiff::{SignedDuration, Timestamp};
+
+pub use limit::ProbeAllowance;
 
 use crate::evidence::{Bucket, Evidence};
 use crate::policy::{BAD_PROBES_COUNT, Policy};

@@ -27,6 +27,10 @@ pub struct EvidenceSummary {
     /// Consecutive failures of the newest calls.
     #[serde(default)]
     pub consecutive_failures: u64,
+    /// The same, with the failures of a newest bucket whose successes may be missing yet. It only decides whether an
+    /// execution evaluates again.
+    #[serde(skip)]
+    pub unsettled_failures: u64,
     /// Calls in the rate's window.
     #[serde(default)]
     pub rate: CallCounts,
@@ -144,15 +148,17 @@ impl Evidence {
         let since = state.evidence_begins(now);
         let of_epoch = || from(&self.buckets, since);
         let counts_from = policy.window().map_or(Timestamp::MIN, |window| earlier(now, window));
+        let of_window = || of_epoch().filter(|bucket| bucket.start >= counts_from);
         let rates_from = earlier(now, policy.rate_reach());
         let settled_at = earlier(now, policy.settle());
         EvidenceSummary {
             level: state.current_level,
             since,
-            errors: of_epoch().filter(|bucket| bucket.start >= counts_from).map(|bucket| bucket.errors).sum(),
+            errors: of_window().map(|bucket| bucket.errors).sum(),
             carried_failures: state.carried_at(policy, now),
             success_streak: streak(of_epoch().filter(|bucket| bucket.end() <= settled_at)),
-            consecutive_failures: consecutive_failures(of_epoch().filter(|bucket| bucket.start >= counts_from)),
+            consecutive_failures: consecutive_failures(of_window(), settled_at),
+            unsettled_failures: consecutive_failures(of_window(), Timestamp::MAX),
             rate: CallCounts::of(of_epoch().filter(|bucket| bucket.start >= rates_from)),
             probes: self.probe_series(state, policy, since, settled_at),
         }
@@ -214,6 +220,13 @@ fn streak<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
 }
 
 /// Returns the consecutive failures: those of the newest buckets that have no success.
-fn consecutive_failures<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
-    buckets.rev().take_while(|bucket| bucket.successes == 0).map(|bucket| bucket.errors).sum()
+///
+/// A busy controller writes its failures at once and its successes up to a second later. So failures of one bucket alone
+/// count only once it has settled: until then its successes may be missing.
+fn consecutive_failures<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>, settled_at: Timestamp) -> u64 {
+    let mut run = buckets.rev().take_while(|bucket| bucket.successes == 0).filter(|bucket| bucket.errors > 0);
+    match (run.next(), run.next()) {
+        (Some(only), None) if only.end() > settled_at => 0,
+        (newest, before) => newest.into_iter().chain(before).chain(run).map(|bucket| bucket.errors).sum(),
+    }
 }

@@ -98,13 +98,17 @@ fn a_success_in_the_newest_second_ends_consecutive_failures() {
     assert_eq!(trip(&[(150, 90, 0), (160, 0, 4), (170, 0, 7)]), failures(11));
     assert_eq!(trip(&[(150, 90, 0), (160, 0, 4), (170, 0, 5)]), None);
     assert_eq!(trip(&[(150, 90, 0), (170, 1, 12)]), None);
+    // The successes of the newest second may come a second later than its failures.
+    assert_eq!(trip(&[(189, 90, 0), (190, 0, 12)]), None, "not settled");
+    assert_eq!(trip(&[(188, 90, 0), (189, 0, 12)]), failures(12), "settled: there was no success");
+    assert_eq!(trip(&[(190, 90, 0), (195, 0, 5), (196, 0, 5)]), failures(10), "no success in two seconds");
 }
 
 #[test]
 fn slow_calls_trip_at_their_share() {
     let slow = |slow_calls| Evidence::new(vec![Bucket { slow_calls, ..bucket(190, 20, 0) }]);
     let fallen = trip(&look(&state_at(Level::Full), &plain(), &slow(10), at(200)));
-    let Some(TripCause::SlowCalls(SlowCalls { slow_milliseconds: 3_000, rate })) = fallen else { panic!("{fallen:?}") };
+    let Some(TripCause::SlowCalls(SlowCalls { slow_milliseconds: 1_500, rate })) = fallen else { panic!("{fallen:?}") };
     assert_eq!((rate.level, rate.percent), (Level::Full, 50));
     assert_eq!(look(&state_at(Level::Full), &plain(), &slow(11), at(200)).to(), Level::Degraded);
     assert_eq!(look(&state_at(Level::Full), &plain(), &slow(9), at(200)).to(), Level::Full);

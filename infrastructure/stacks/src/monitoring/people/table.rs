@@ -16,7 +16,7 @@ const EACH_MINUTE: Row = Row {
     advice: "",
 };
 
-pub(super) const ROWS: [Row; 30] = [
+pub(super) const ROWS: [Row; 31] = [
     Row {
         name: "alarm-processor-errors",
         anchor: "alarm-processor-errors",
@@ -266,6 +266,14 @@ pub(super) const ROWS: [Row; 30] = [
         advice: "A controller cannot read the state and serves at the level that it read last. Check whether \
                  DynamoDB and the KMS key are available. A forced level has no effect on this controller until it \
                  can read the state again.",
+        ..EACH_MINUTE
+    },
+    Row {
+        name: "state-unknown",
+        anchor: "state-unknown",
+        source: Source::Own("CircuitBreaker/Controller", "StateUnknown"),
+        advice: "Callers got the fallback level, because a controller that started could not read the state. Look \
+                 whether DynamoDB and the key answer. Environments that had read the state before serve on.",
         ..EACH_MINUTE
     },
     Row {

@@ -11,9 +11,6 @@ use crate::level::Level;
 pub(crate) use settings::{LONGEST_SECONDS, MAX_OUTCOMES};
 pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen, UnknownWord};
 
-/// An environment's pause after a probe, as a multiple of the probe's duration.
-pub const PROBE_REST_FACTOR: u32 = 9;
-
 /// A probe that failed counts this many times as long as one that succeeded: in multiples of `probes.idle_seconds`
 /// without any probe. People are alarmed after refusals of the same time.
 pub(crate) const BAD_PROBES_COUNT: i32 = 3;

@@ -285,7 +285,7 @@ impl PolicySettings {
             failure_rate_percent: 10,
             minimum_calls: 25,
             rate_window_seconds: 40,
-            slow_call_milliseconds: 3_000,
+            slow_call_milliseconds: 1_500,
             slow_call_rate_percent: 50,
             probe_percent: 10,
             ramp_seconds: 60,

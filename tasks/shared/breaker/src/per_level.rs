@@ -1,24 +1,26 @@
 //! One value for each level.
 
-use breaker::Level;
 use serde::Serialize;
 
+use crate::level::Level;
+
 /// One value for each level.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PerLevel<T> {
-    /// Level 1's.
+    /// Value of level 1.
     #[serde(rename = "1")]
     pub full: T,
-    /// Level 2's.
+    /// Value of level 2.
     #[serde(rename = "2")]
     pub degraded: T,
-    /// Level 3's.
+    /// Value of level 3.
     #[serde(rename = "3")]
     pub maintenance: T,
 }
 
 impl<T> PerLevel<T> {
     /// Returns the value of `level`.
+    #[must_use]
     pub const fn of(&self, level: Level) -> &T {
         match level {
             Level::Full => &self.full,
@@ -27,11 +29,20 @@ impl<T> PerLevel<T> {
         }
     }
 
-    pub(crate) const fn of_mut(&mut self, level: Level) -> &mut T {
+    /// Returns the value of `level`, to change it.
+    pub const fn of_mut(&mut self, level: Level) -> &mut T {
         match level {
             Level::Full => &mut self.full,
             Level::Degraded => &mut self.degraded,
             Level::Maintenance => &mut self.maintenance,
         }
+    }
+}
+
+impl<T: Copy> PerLevel<T> {
+    /// Returns the same value for every level.
+    #[must_use]
+    pub const fn same(value: T) -> Self {
+        Self { full: value, degraded: value, maintenance: value }
     }
 }
