@@ -36,7 +36,7 @@ impl Server {
     fn state(&self) -> AlarmState {
         match &self.alarms.lock().unwrap()[0] {
             Described::Known(known) => known.state,
-            other => panic!("{other:?}"),
+            refused @ Described::Refused { .. } => panic!("{refused:?}"),
         }
     }
 
