@@ -86,9 +86,12 @@ impl DeployOptions {
             let (place, text) = environment_file(&self.environment)?;
             Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?
         };
-        // Account, region and functions are those of AWS, so they do not apply to the local AWS.
+        // Account, region and functions of the file are those of AWS, so they do not apply to the local AWS. An override
+        // names a function that exists here.
         (effective.file.deployment.account, effective.file.deployment.region) = (None, None);
-        effective.file.services = Services::default();
+        if !self.overrides.iter().any(|one| one.key.starts_with("services.")) {
+            effective.file.services = Services::default();
+        }
         Ok(effective)
     }
 

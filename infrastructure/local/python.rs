@@ -1,10 +1,12 @@
 //! The pinned Python environment: the local AWS, and, when they are first used, the AWS CLI and the tests' tools.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use tempfile::NamedTempFile;
 use tokio::process::Command;
 
 use crate::command::run;
@@ -184,16 +186,17 @@ impl Python {
     }
 }
 
-/// Writes a file if its text differs. The new file is renamed into place, because another run may be reading the old
-/// one.
+/// Writes a file if its text differs. The new file is renamed into place, because another run may be reading the old one
+/// or writing its own.
 fn keep(path: &Path, text: &str, mode: u32) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(|written| written == text) {
         return Ok(());
     }
-    let beside = path.with_extension("new");
-    fs::write(&beside, text)?;
-    fs::set_permissions(&beside, fs::Permissions::from_mode(mode))?;
-    Ok(fs::rename(&beside, path)?)
+    let mut beside = NamedTempFile::new_in(path.parent().context("a file without a folder")?)?;
+    beside.write_all(text.as_bytes())?;
+    beside.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+    beside.persist(path)?;
+    Ok(())
 }
 
 fn folder() -> PathBuf {

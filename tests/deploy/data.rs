@@ -63,11 +63,15 @@ async fn look_into_the_logs() {
     cycle.expect("an operator", false, 3).await.unwrap();
     assert_eq!(send_marked(gateway.address()).await, BTreeSet::from([3]));
 
+    // The page and its JSON have the state, the records and the alarms.
+    let status = reqwest::get(format!("{}/circuit-breaker?history=10", gateway.address())).await.unwrap();
+    assert_eq!(status.status(), 200);
+
     let logs = aws_sdk_cloudwatchlogs::Client::new(stack.sdk());
     let groups = logs.describe_log_groups().into_paginator().items().send().try_collect().await.unwrap();
     let names = groups.iter().filter_map(|group| group.log_group_name());
     let groups: Vec<&str> = names.filter(|name| name.contains("/logs-")).collect();
-    assert_eq!(groups.len(), 10, "eight functions, the state machine, the API: {groups:?}");
+    assert_eq!(groups.len(), 11, "nine functions, the state machine, the API: {groups:?}");
     let begun = Instant::now();
     loop {
         let mut spoke = 0;
@@ -86,7 +90,7 @@ async fn look_into_the_logs() {
             spoke += usize::from(events > 0);
         }
         // The local AWS writes no log for Express executions and none for its gateway.
-        if spoke >= 8 {
+        if spoke >= 9 {
             return;
         }
         assert!(begun.elapsed() < DEADLINE, "only {spoke} of {groups:?} hold anything");

@@ -81,12 +81,16 @@ fn tells(told: &Told, system: &System, record: &TransitionRecord) {
     let (from, to) = (record.from.number(), record.to.number());
     assert_eq!(told.subject, format!("{}: level {from} to level {to}", system.deployment.name));
     let Told { message, .. } = told;
+    let recorded = json!(record);
     for (member, expected) in [
         ("deployment", json!(system.deployment.name)),
         ("summary", json!(format!("Level {from} to level {to}: {}", record.reason))),
         ("from", json!(from)),
         ("to", json!(to)),
         ("reason", json!(record.reason)),
+        ("cause", recorded["cause"].clone()),
+        ("requestedBy", recorded["requestedBy"].clone()),
+        ("wokenBy", recorded["wokenBy"].clone()),
         ("at", json!(record.at)),
         ("epoch", json!(record.epoch)),
         ("request", json!(record.request)),
@@ -96,7 +100,9 @@ fn tells(told: &Told, system: &System, record: &TransitionRecord) {
     ] {
         assert_eq!(message[member], expected, "{member} in {message:#}");
     }
-    assert_eq!(message.as_object().unwrap().len(), 11, "{message:#}");
+    // Only an alarm wakes an evaluation; a person's command and the schedule have no such member.
+    let members = 13 + usize::from(record.woken_by.is_some());
+    assert_eq!(message.as_object().unwrap().len(), members, "{message:#}");
 }
 
 async fn evaluations(system: &System) -> f64 {

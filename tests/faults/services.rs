@@ -46,11 +46,17 @@ fn a_failing_service_costs_one_error_and_falls_back() {
             let answer = system.ask(method, path, simulate).await;
             assert_eq!((answer.status, answer.level.as_str()), (status, "1"), "{method} {path} {simulate}");
         }
-        // Its outcome is recorded after theirs.
-        assert_eq!(system.succeed().await.status, 200);
-        eventually("the last outcome", async || (outcomes(system, "Success").await > successes).then_some(())).await;
+        // Failures are written at once, and a success of a busy environment with the next request.
+        let mut asked = 0.0;
+        let written = eventually("a success after them", async || {
+            assert_eq!(system.succeed().await.status, 200);
+            asked += 1.0;
+            (outcomes(system, "Success").await > successes).then_some(())
+        });
+        written.await;
         let (errors, successes) =
             (outcomes(system, "Error").await - errors, outcomes(system, "Success").await - successes);
-        assert!((errors - 4.0).abs() < 0.5 && (successes - 1.0).abs() < 0.5, "{errors} errors, {successes} successes");
+        assert!((errors - 4.0).abs() < 0.5, "{errors} errors");
+        assert!(successes > 0.5 && successes < asked + 0.5, "{successes} successes of {asked}");
     });
 }
