@@ -43,7 +43,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::OnceCell;
 
 /// Tries nothing at the end.
-const QUIETLY: Manner = Manner { yes: true, dry_run: false, check: false, pause: Duration::from_millis(100) };
+const QUIETLY: Manner =
+    Manner { yes: true, dry_run: false, check: false, fit: true, pause: Duration::from_millis(100) };
 const CHECKED: Manner = Manner { check: true, ..QUIETLY };
 const DRY_RUN: Manner = Manner { dry_run: true, ..QUIETLY };
 

@@ -69,7 +69,7 @@ async fn connect(target: &Target, effective: &Effective, run: RunOptions, check:
     };
     let pause = if config.endpoint_url().is_some() { LOCAL_PAUSE } else { PAUSE };
     let RunOptions { yes, dry_run, json } = run;
-    let manner = Manner { yes, dry_run, check, pause };
+    let manner = Manner { yes, dry_run, check, fit: true, pause };
     let engine = Engine::new(parts(&config, bucket, Terminal::new(json)), names, &account, &region, manner);
     Ok(Connected { engine, config })
 }
