@@ -1,13 +1,13 @@
 """Runs a state machine in the local AWS's own interpreter, with scripted replies instead of its tasks.
 
-Standard input: a JSON list of runs {"machine", "input", "replies": {state: [reply, ...]}}. A reply is for one attempt of
-a task. It is {"Return": ...} or {"Throw": {"Error", "Cause"}}, and comes after "Seconds" if it has that member.
+Standard input: a JSON list of runs {"machine", "input", "replies": {state: [reply, ...]}}. A reply is for one attempt
+of a task. It is {"Return": ...} or {"Throw": {"Error", "Cause"}}, and comes after "Seconds" if it has that member.
 Standard output: a JSON list with the result of each run.
 
 Only the edges of the interpreter are replaced: the call of a task, the clock, sleeping, and `States.ALL`, which as on
 AWS does not match `States.DataLimitExceeded` and `States.Runtime`. A wait takes no time and moves the clock instead.
-The emulator's own mock configuration is not enough here: with a mocked result it does not evaluate `Arguments`, a mocked
-error is repeated in each retry of a state, and its history has no states inside of a Parallel state.
+The emulator's own mock configuration is not enough here: with a mocked result it does not evaluate `Arguments`, it
+repeats a mocked error in each retry of a state, and its history has no states inside of a Parallel state.
 """
 
 import datetime
