@@ -114,7 +114,7 @@ async fn probes_alone_recover_a_fixed_level_1() {
     })
     .await;
     // Level 2 alone would bring level 1 back.
-    let look = reads(&system, "1", "five successes of level 2 in a row", async |_| {
+    let look = reads(&system, "1", "five consecutive successes of level 2", async |_| {
         let look = system.evaluate_dry().await;
         (look["evidence"]["successStreak"].as_u64().unwrap() >= 5).then_some(look)
     })
