@@ -27,6 +27,7 @@ threading.Thread(target=die_with_starter, daemon=True).start()
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 import worker_logs  # noqa: E402, F401
+import worker_waits  # noqa: E402, F401
 from ministack.app import main  # noqa: E402
 from ministack.services import apigateway, cloudwatch, lambda_svc  # noqa: E402
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # noqa: E402
