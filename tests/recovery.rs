@@ -56,7 +56,7 @@ async fn reads<T>(
     };
     tokio::select! {
         found = traffic => found,
-        () = system.looks() => unreachable!("looking never ends"),
+        () = system.looks() => unreachable!("the evaluations never end"),
     }
 }
 
@@ -188,8 +188,8 @@ async fn only_recoveries_by_probes_evaluate_again_in_a_minute() {
         system.force(2).await.unwrap();
     };
     let (answer, ()) = tokio::join!(system.execute(&looks), command);
-    assert_eq!(answer.unwrap()["from"], 2, "its answer is what it saw last");
-    assert_eq!(evaluations().await - before, 3, "two evaluations, and the command's");
+    assert_eq!(answer.unwrap()["from"], 2, "the answer is that of the last evaluation");
+    assert_eq!(evaluations().await - before, 3, "two evaluations, and that of the command");
     assert_eq!(system.epoch().await, 2);
 }
 
@@ -221,7 +221,7 @@ async fn observe_only_reports_once_and_never_moves() {
     // The failures continue during the whole test. If they left the window, the next evaluation would find no move to
     // prevent.
     let would_move = async || system.sum("CircuitBreaker/Transitions", "WouldTransition", &[]).await;
-    reads(&system, "1", "three looks at what would happen", async |answer| {
+    reads(&system, "1", "three evaluations with a prevented move", async |answer| {
         assert_eq!((answer.level.as_str(), answer.routed_to.as_str()), ("1", "degraded-service"));
         (would_move().await > 2.5).then_some(())
     })
