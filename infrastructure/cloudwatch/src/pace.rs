@@ -78,11 +78,7 @@ mod tests {
         let error = || Err(anyhow!("dictionary changed size during iteration"));
         assert_eq!(trouble.news(error(), begin), None);
         assert_eq!(trouble.news(error(), begin + PATIENCE / 2), None);
-        assert_eq!(
-            trouble.news(Ok(()), begin + PATIENCE / 2),
-            None,
-            "the end of an error that was not reported is not reported"
-        );
+        assert_eq!(trouble.news(Ok(()), begin + PATIENCE / 2), None, "an unreported error has no end to report");
         assert_eq!(trouble.news(error(), begin + PATIENCE), None, "the wait began again");
     }
 
