@@ -71,7 +71,7 @@ fn no_published_description_speaks_of_the_seed() {
     for path in schemas.chain(DESCRIPTIONS.map(Into::into)) {
         let text = fs::read_to_string(&path).unwrap().to_lowercase();
         let mut words = text.split(|character: char| !character.is_ascii_alphanumeric());
-        // The name of the product that this one replaces means nothing to a reader of its interfaces.
+        // A reader of the interfaces does not know the name of the product that this one replaces.
         assert!(!words.any(|word| word == "seed" || word == "seeds"), "{}", path.display());
     }
 }

@@ -1,4 +1,4 @@
-//! Stubs of the AWS services that the Lambdas call: over TLS, at once, and counted.
+//! Stubs of the AWS services that the Lambdas call. They speak TLS, answer at once, and count the calls.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use tokio_rustls::server::TlsStream;
 use crate::events;
 use crate::tls::TestAuthority;
 
-/// What was counted.
+/// The calls and handshakes of the Lambdas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
     /// Calls by operation.
@@ -42,7 +42,7 @@ struct Counters {
     service_milliseconds: AtomicU64,
 }
 
-/// The stub. It ends when it is dropped.
+/// The stub of all services. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Aws {
     address: SocketAddr,
@@ -79,7 +79,7 @@ impl Aws {
         Ok(Self { address, counters, server })
     }
 
-    /// The address for `AWS_ENDPOINT_URL`.
+    /// Returns the address for `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.address.port())
@@ -91,7 +91,7 @@ impl Aws {
         self.counters.service_milliseconds.store(milliseconds, Ordering::Relaxed);
     }
 
-    /// What was counted since the last time, and counts anew.
+    /// Returns the counts since the last call, and begins new ones.
     #[must_use]
     pub fn take(&self) -> Counted {
         let calls = std::mem::take(&mut *self.counters.calls.lock().unwrap_or_else(PoisonError::into_inner));
@@ -105,7 +105,7 @@ impl Drop for Aws {
     }
 }
 
-/// Hands out connections whose handshake is done.
+/// A listener whose connections have finished their handshake.
 struct TlsListener {
     ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
     address: SocketAddr,
@@ -117,10 +117,10 @@ impl TlsListener {
         tokio::spawn(async move {
             while let Ok((connection, address)) = tcp.accept().await {
                 let (acceptor, counters, sender) = (acceptor.clone(), Arc::clone(&counters), sender.clone());
-                // Each on its own: a Lambda may open several connections at the same time.
+                // In a task for each, because a Lambda may open several connections at once.
                 tokio::spawn(async move {
                     drop(connection.set_nodelay(true));
-                    // A client that was ended in the middle is no matter of ours.
+                    // An error is ignored: the client was ended during the handshake.
                     if let Ok(stream) = acceptor.accept(connection).await {
                         counters.handshakes.fetch_add(1, Ordering::Relaxed);
                         drop(sender.send((stream, address)).await);
@@ -150,7 +150,7 @@ impl Listener for TlsListener {
 
 async fn answer(State(answers): State<Answers>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    // A service answers when the whole request is there.
+    // A service answers only after the whole request has arrived.
     if axum::body::to_bytes(body, usize::MAX).await.is_err() {
         return StatusCode::BAD_REQUEST.into_response();
     }
@@ -164,7 +164,7 @@ async fn answer(State(answers): State<Answers>, request: Request) -> Response {
     response
 }
 
-/// The operation that a request asks for, in the three ways in which AWS's protocols say it.
+/// Returns the operation that a request names, in any of the three protocols of AWS.
 fn operation(headers: &HeaderMap, uri: &Uri) -> String {
     if let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return target.rsplit('.').next().unwrap_or_default().to_owned();
@@ -201,7 +201,7 @@ impl Answers {
     }
 }
 
-/// A value as `DynamoDB` writes it in JSON.
+/// Returns a value in `DynamoDB`'s JSON.
 fn attribute(value: &Value) -> Value {
     match value {
         Value::Null => json!({ "NULL": true }),
@@ -216,7 +216,7 @@ fn attribute(value: &Value) -> Value {
     }
 }
 
-/// One page of five minutes with a success in each second and no error.
+/// Returns one page of metric data: five minutes with a success in each second and no error.
 fn metric_data() -> Vec<u8> {
     const SECONDS: u32 = 300;
     let end = jiff::Timestamp::now().as_second();

@@ -1,4 +1,4 @@
-//! What is measured: the floor, our Lambdas, and other bootstraps beside them.
+//! The bootstraps that are measured: the floor, the project's Lambdas, and others to compare with.
 
 use std::path::PathBuf;
 
@@ -8,43 +8,43 @@ use stacks::FUNCTIONS;
 
 use crate::events;
 
-/// The Lambda that is in front of every request.
+/// The Lambda that routes every request.
 pub const ROUTER: &str = "controller";
 
-/// The binary that everything is measured against.
+/// The binary that all others are compared with.
 pub const FLOOR: &str = "floor";
 
-/// The start of a bootstrap.
+/// The program of a bootstrap.
 #[derive(Clone, Debug)]
 pub enum Bootstrap {
-    /// A binary of ours.
+    /// A binary of the project.
     Binary(PathBuf),
     /// A shell command.
     Command(String),
 }
 
-/// One Lambda to be measured.
+/// A bootstrap to be measured.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// What the table calls it.
+    /// The bootstrap's name in the table.
     pub name: String,
-    /// Its start.
+    /// The program.
     pub bootstrap: Bootstrap,
-    /// What it is told, beyond what every environment has.
+    /// Environment variables in addition to those of every environment.
     pub settings: Vec<(&'static str, &'static str)>,
-    /// What it is sent.
+    /// The event that the bootstrap gets.
     pub event: String,
-    /// What its answer to that must contain.
+    /// A text that the answer must contain.
     pub answer: &'static str,
 }
 
 impl Candidate {
-    /// The Lambda `name`, or something else that takes its place.
+    /// Returns the Lambda `name`, or another bootstrap with its settings and event, under the name `called`.
     ///
     /// # Errors
     /// There is no such Lambda.
     pub fn new(name: &str, called: &str, bootstrap: Bootstrap) -> Result<Self> {
-        // The sample services' own simulated work would hide what they cost.
+        // The sample services' simulated failures and latency would hide their own time.
         let never = r#"{"samples.full_failure_percent":0,"samples.degraded_failure_percent":0,"samples.maintenance_failure_percent":0}"#;
         let service = || vec![("BREAKER_CONFIG", never), ("LATENCY_MIN_MS", "0"), ("LATENCY_MAX_MS", "0")];
         let (settings, event, answer) = match name {
@@ -65,7 +65,7 @@ impl Candidate {
         Ok(Self { name: called.to_owned(), bootstrap, settings, event: Value::to_string(&event), answer })
     }
 
-    /// The floor, sent what this candidate is sent.
+    /// Returns the floor with this candidate's event.
     #[must_use]
     pub fn echoed_by(&self, floor: &Self) -> Self {
         Self { event: self.event.clone(), answer: "", ..floor.clone() }
