@@ -35,8 +35,8 @@ const fn usual(available: u64) -> Situation {
 fn an_account_of_a_thousand_keeps_the_default_rate() {
     let found = capacity(&usual(1_000));
     assert!(found.holds && found.needed <= 1_000, "{found:?}");
-    assert_eq!((found.requests_per_second, found.burst), (100, 146));
-    assert_eq!((found.control_plane_concurrency, found.full_concurrency), (5, 171));
+    assert_eq!((found.requests_per_second, found.burst), (100, 147));
+    assert_eq!((found.control_plane_concurrency, found.full_concurrency), (4, 172));
     let derived: Vec<_> = found.derived.iter().map(|one| one.key.as_str()).collect();
     assert_eq!(derived, ["api.burst", "limits.full_concurrency", "limits.control_plane_concurrency"]);
 }

@@ -1,9 +1,9 @@
 //! The choice of throttle, cap and reservations.
 
-use super::{CONTROL_PLANE, Capacity, FullService, Situation, UNRESERVED, Values};
+use super::{CONTROL_PLANE, CONTROL_PLANE_EXECUTIONS, Capacity, FullService, Situation, UNRESERVED, Values};
 
-/// Reservations for each function of the control plane, best first. The event source of the alarm processor needs two.
-const CONTROL_PLANE_CHOICES: [u32; 3] = [5, 2, 0];
+/// Reservations for each function of the control plane, best first.
+const CONTROL_PLANE_CHOICES: [u32; 2] = [CONTROL_PLANE_EXECUTIONS, 0];
 
 /// Returns the largest throttle that holds, with the reservations that make it hold. What the file sets is kept. If
 /// nothing holds, the throttle is the smallest one, and level 1 has a fifth of what is left for requests.
@@ -29,8 +29,8 @@ fn throttles(situation: &Situation) -> Vec<(u32, u32)> {
     growing_rate.chain(growing_burst).collect()
 }
 
-/// Returns the values to try with a throttle, best first: with a cap, without one; with many reserved executions, with
-/// none.
+/// Returns the values to try with a throttle, best first: with a cap, without one; with a reserved control plane,
+/// without.
 fn reservations(situation: &Situation, (rate, burst): (u32, u32)) -> impl Iterator<Item = Values> {
     let values = Values { rate, burst, control_plane: 0, full: 0 };
     let caps = match situation.full {

@@ -27,8 +27,9 @@ pub const HEALTHY_MS: u64 = 250;
 pub const UNRESERVED: u64 = 100;
 /// Functions of the control plane: alarm processor, evaluation, write, metrics.
 pub const CONTROL_PLANE: u64 = 4;
-/// Executions of a function of the control plane that are counted if none is reserved.
-const UNRESERVED_CONTROL_PLANE: u64 = 2;
+/// Executions of each function of the control plane: two of alarms, which the event source limits, one of the schedule
+/// and one of an operator's command.
+const CONTROL_PLANE_EXECUTIONS: u32 = 4;
 /// The account's other functions keep one part of so many.
 const SHARE_OF_OTHERS: u64 = 10;
 
@@ -124,8 +125,9 @@ impl Capacity {
         let occupied = level_1_cap.map(|cap| cap * controller_milliseconds.div_ceil(timeout) + healthy);
         let controllers = once(values.admitted(controller_milliseconds)).chain(occupied).min().unwrap_or_default();
         let level_2 = if situation.degraded > 0 { situation.degraded } else { controllers };
-        let control_plane = CONTROL_PLANE
-            * if values.control_plane > 0 { values.control_plane.into() } else { UNRESERVED_CONTROL_PLANE };
+        // Counted the same if none is reserved, so that a larger throttle is not bought with the reservation.
+        let each = if values.control_plane > 0 { values.control_plane } else { CONTROL_PLANE_EXECUTIONS };
+        let control_plane = CONTROL_PLANE * u64::from(each);
         let status = Values { rate: situation.status_rate, burst: situation.status_burst, ..values };
         let status = status.admitted(HEALTHY_MS);
         let others = situation.available / SHARE_OF_OTHERS;

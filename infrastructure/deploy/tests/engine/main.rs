@@ -258,13 +258,13 @@ async fn throttle_and_reservations_follow_from_the_account() {
     let capacity = report.capacity.unwrap();
     let Capacity { requests_per_second: rate, burst, full_concurrency: cap, .. } = capacity;
     assert!(capacity.holds && cap > 0 && burst < 200, "{capacity:?}");
-    assert_eq!(parameters(&world), (format!("{rate},{burst},10,20"), format!("5,{cap},0,0")));
+    assert_eq!(parameters(&world), (format!("{rate},{burst},10,20"), format!("4,{cap},0,0")));
     assert!(world.said().contains(&format!("limits.full_concurrency = {cap} follows from this")), "{}", world.said());
     // The file's values win.
     let file = "[api]\nburst = 300\n[limits]\nfull_concurrency = 50";
     let report = world.deploy(file, QUIETLY).await.unwrap().unwrap();
     let rate = report.capacity.unwrap().requests_per_second;
-    assert_eq!(parameters(&world), (format!("{rate},300,10,20"), "5,50,0,0".to_owned()));
+    assert_eq!(parameters(&world), (format!("{rate},300,10,20"), "4,50,0,0".to_owned()));
     assert!(world.said().contains("a healthy level 1 needs"), "{}", world.said());
 }
 
