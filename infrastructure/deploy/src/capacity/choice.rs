@@ -40,7 +40,7 @@ fn reservations(situation: &Situation, (rate, burst): (u32, u32)) -> impl Iterat
     };
     let control_planes = control_planes(situation);
     caps.into_iter().flat_map(move |full| {
-        control_planes.clone().into_iter().map(move |control_plane| Values { full, control_plane, ..values })
+        control_planes.clone().into_iter().map(move |control_plane| Values { control_plane, full, ..values })
     })
 }
 

@@ -4,7 +4,7 @@ use deployment_file::Effective;
 use operate::exit::Failure;
 use operate::ports::CallError;
 
-use super::{Engine, failed};
+use super::{Engine, Limits, failed};
 use crate::capacity::{Capacity, FullService, SAMPLE_TIMEOUT_MS, Situation, capacity, lines, warnings};
 use crate::names::DataNames;
 use crate::ports::{Account as _, Ports, StackService as _, Talk as _};
@@ -23,7 +23,7 @@ impl<P: Ports + Sync> Engine<P> {
     /// # Errors
     /// The functions would reserve more than Lambda allows.
     pub(super) async fn fit(&self, effective: &mut Effective) -> Result<Option<Capacity>, Failure> {
-        if !self.manner.fit {
+        if self.manner.limits == Limits::AsInFile {
             return Ok(None);
         }
         let limit = match self.limit().await? {

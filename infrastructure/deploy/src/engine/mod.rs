@@ -22,6 +22,15 @@ use crate::ports::{Ports, Talk};
 pub use deploy::Begun;
 pub use rollback::Only;
 
+/// How throttle and reservations are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limits {
+    /// The file's values. Those that it does not set are fitted to the account's limit of concurrent executions.
+    FittedToAccount,
+    /// The file's values and the defaults.
+    AsInFile,
+}
+
 /// The options of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manner {
@@ -31,8 +40,8 @@ pub struct Manner {
     pub dry_run: bool,
     /// Whether to check the deployment at the end.
     pub check: bool,
-    /// Whether to fit throttle and reservations to the account's limit of concurrent executions.
-    pub fit: bool,
+    /// How throttle and reservations are chosen.
+    pub limits: Limits,
     /// Pause between two reads of a stack that is changing.
     pub pause: Duration,
 }

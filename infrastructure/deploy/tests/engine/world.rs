@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use deploy::artifacts::Binary;
-use deploy::engine::{Engine, Manner};
+use deploy::engine::{Engine, Limits, Manner};
 use deploy::plan::{Change, ChangeSet, Proposal};
 use deploy::ports::{
     Account, Bucket, BucketState, Check, Data, DataKey, Event, Parts, StackResource, StackService, StackView, Step,
@@ -126,7 +126,7 @@ pub fn binaries(build: &str) -> Vec<Binary> {
 
 /// Asks nothing, tries everything.
 pub const QUIETLY: Manner =
-    Manner { yes: true, dry_run: false, check: true, fit: true, pause: Duration::from_millis(1) };
+    Manner { yes: true, dry_run: false, check: true, limits: Limits::FittedToAccount, pause: Duration::from_millis(1) };
 /// Asks.
 pub const ASKING: Manner = Manner { yes: false, ..QUIETLY };
 /// Changes nothing.
