@@ -12,7 +12,7 @@ pub const LEVEL_HEADER: &str = "X-Circuit-Breaker-Level";
 pub const ROUTED_TO_HEADER: &str = "X-Routed-To";
 /// Header that names the service that failed the request first, and the kind of the failure.
 pub const FALLBACK_HEADER: &str = "X-Fallback-From";
-/// Value of [`SERVICE_HEADER`] if the controller answered and invoked no service.
+/// Value of [`ROUTED_TO_HEADER`] if the controller answered and invoked no service.
 pub const CONTROLLER: &str = "controller";
 /// Suffix that marks a probe in the headers that name a service.
 pub const PROBE_MARK: &str = "; probe";

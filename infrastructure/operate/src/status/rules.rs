@@ -25,7 +25,8 @@ pub struct RuleStatus {
     pub rule: &'static str,
     /// Its direction.
     pub direction: Direction,
-    /// Whether it holds now. Whether the level then moves depends on holds, the cooldown and the mode too.
+    /// Whether the evidence reaches the rule's threshold. The level moves only if nothing else prevents it: the second
+    /// rule of `count-and-rate`, refused probes, a hold, the cooldown, a ramp or the mode.
     pub holds: bool,
     /// The evidence beside the threshold, in words.
     pub text: String,

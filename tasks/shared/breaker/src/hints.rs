@@ -1,7 +1,8 @@
 //! The hints: for each rule that is on, the level alarm that asks for an evaluation.
 //!
-//! A hint is on whenever its rule can hold, and noise does not hold it on. Template, local stand-in and
-//! simulator take their level alarms from this table.
+//! A hint goes on before its rule begins to hold, or at the latest at the end of the next whole period. Random single
+//! failures do not keep a hint of a rate or of consecutive failures on; [`hints`] names the two kinds of hints that
+//! noise keeps on. The monitoring stack, the local stand-in and the simulator take their level alarms from this table.
 
 use std::fmt;
 

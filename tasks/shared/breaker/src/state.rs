@@ -119,8 +119,8 @@ pub struct Ramp {
 }
 
 impl Ramp {
-    /// Returns the share of all requests that the level takes at `now`, in draws of [`DRAWS`]. The share grows linearly
-    /// from the first share to all requests.
+    /// Returns the share of all requests that the level takes at `now`, in draws of [`DRAWS`]: the part of the ramp's
+    /// time that has passed, but at least the first share.
     #[must_use]
     pub fn share(&self, now: Timestamp) -> u32 {
         let (passed, whole) = (now.duration_since(self.from), self.until.duration_since(self.from));

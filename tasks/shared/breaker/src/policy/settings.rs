@@ -269,8 +269,8 @@ impl PolicySettings {
     ///   later. With fewer calls or a shorter window, a service at one request a second that fails 1 % of its
     ///   calls falls several times a day by chance; with more, one request a second does not fill the volume.
     /// - 10 consecutive failures: the first evaluation detects a complete outage, long before the rate does.
-    /// - 20 probes of which less than 10 % fail: a level that fails 30 % passes by chance once in 130 times. A level
-    ///   that fails 20 % passes once in 8; then callers fail, and the next recovery waits twice as long.
+    /// - 20 probes of which less than 10 % fail, so at most one: a level that fails 30 % passes by chance once in 130
+    ///   times, and a level that fails 20 % once in 14; then callers fail, and the next recovery waits twice as long.
     /// - 10 % of the retryable requests probe, not 5 %, because at 20 requests a second that makes a recovery 12 s
     ///   quicker, and no caller sees a probe fail.
     /// - 20 calls during the ramp, so that two failures are needed: one alone is noise.
