@@ -58,8 +58,8 @@ apigateway._v2_request_body_is_text = is_text
 
 
 def of_template(call):
-    """The properties of CORS come from a template: their names have capital letters, and a parameter is a text. The
-    server knows only the names of its own API."""
+    """Translates the CORS properties of a template to those of the API, which the server knows: a template's names
+    begin with capital letters, and a parameter's value is a text."""
 
     def called(cors, origin):
         cors = {name[:1].lower() + name[1:]: value for name, value in (cors or {}).items()}

@@ -186,8 +186,8 @@ impl Python {
     }
 }
 
-/// Writes a file if its text differs. The new file is renamed into place, because another run may be reading the old one
-/// or writing its own.
+/// Writes a file if its text differs. The new file is renamed into place, because another run may be reading the old
+/// one or writing its own.
 fn keep(path: &Path, text: &str, mode: u32) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(|written| written == text) {
         return Ok(());
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_python_that_is_missing_or_too_old_is_said_with_the_remedy() {
+    async fn an_error_about_python_contains_the_remedy() {
         let missing = check_version("no-such-python3").await.unwrap_err().to_string();
         assert!(missing.starts_with("no-such-python3 cannot be started"), "{missing}");
         assert!(missing.ends_with("install Python 3.10 or newer"), "{missing}");
