@@ -16,6 +16,7 @@ pub const FALLBACK_HEADER: &str = "X-Fallback-From";
 pub const CONTROLLER: &str = "controller";
 /// Suffix that marks a probe in the headers that name a service.
 pub const PROBE_MARK: &str = "; probe";
+
 /// The content of the breaker's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteHeaders {
