@@ -1,4 +1,5 @@
-//! The rules that may move the level, each with its evidence.
+//! The part of `breaker status` with the rules that are on, each with its evidence. It decides nothing: the rules are
+//! in `trip.rs` and `recovery.rs` of the crate `breaker`.
 
 use breaker::{CallCounts, EvidenceSummary, Level, Policy};
 use jiff::Timestamp;

@@ -18,9 +18,9 @@ pub const HINT_BREACHING_PERIODS: u32 = 1;
 /// The rule that a hint belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HintedRule {
-    /// The level falls by a count of failures.
+    /// The level falls by a count of failures. Its alarms are called `error-rate`, although they belong to the count.
     FailureCount,
-    /// The level falls by the rate of failures.
+    /// The level falls by the rate of failures. Its alarms are called `failure-rate`.
     FailureRate,
     /// The level falls by consecutive failures.
     ConsecutiveFailures,

@@ -120,6 +120,7 @@ impl Policy {
         Some(PolicyError { setting, problem })
     }
 
+    /// Whether a rule other than the counts can make the level fall: a rate, or consecutive failures.
     fn has_rate_rules(&self) -> bool {
         let PolicySettings { consecutive_failures, failure_rate_percent, .. } = self.0;
         consecutive_failures > 0 || failure_rate_percent > 0 || self.slow_call_rate_percent().is_some()
