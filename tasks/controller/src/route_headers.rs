@@ -10,7 +10,7 @@ pub const DECLINED_HEADER: &str = "X-Circuit-Breaker-Declined";
 pub const LEVEL_HEADER: &str = "X-Circuit-Breaker-Level";
 /// The header that names the service that answered.
 pub const ROUTED_TO_HEADER: &str = "X-Routed-To";
-/// Header that names the service that failed the request first, and the kind of the failure.
+/// Header that names the service that failed the request before, and the kind of the failure.
 pub const FALLBACK_HEADER: &str = "X-Fallback-From";
 /// Value of [`ROUTED_TO_HEADER`] if the controller answered and invoked no service.
 pub const CONTROLLER: &str = "controller";
@@ -26,7 +26,7 @@ pub struct RouteHeaders {
     pub answered_by: Option<Level>,
     /// Whether the invocation was a probe of the better level.
     pub probe: bool,
-    /// The service that failed the request first, and the kind of the failure.
+    /// The service that failed the request before, and the kind of the failure.
     pub fallback_from: Option<String>,
 }
 
