@@ -11,7 +11,7 @@ mod transfer;
 
 pub use account::{Account, AccountId, Transactions};
 pub use chance::{Chance, Simulation};
-pub use request::Request;
+pub use request::{NotText, Request};
 pub use response::{ErrorBody, ErrorCode, Response};
 pub use service::{Crash, Service, TestBody, TestResult, run};
 pub use settings::Settings;

@@ -43,7 +43,6 @@ impl<S: StateReader + StateWriter> WriteState<S> {
     /// `StateConflict`, `StateUnavailable`; `InvalidRequest` for input that no evaluation writes.
     pub async fn handle(&self, input: Value) -> Result<StateWritten, TaskError> {
         let write: StateWrite = task_input::typed(input)?;
-        write.check().map_err(|problem| TaskError::bad_input(&problem.to_string()))?;
         let error = match self.states.write(&write).await {
             Ok(()) => return Ok(written(write.state)),
             Err(error) => error,

@@ -15,7 +15,7 @@ use crate::look_again::looks_again;
 use crate::policy::Policy;
 use crate::records::{CommandRecord, TransitionRecord};
 use crate::request::{ForceRequest, TransitionRequest};
-use crate::state::{Hold, SystemState};
+use crate::state::{Hold, SystemState, unchecked};
 use crate::summary::EvidenceSummary;
 use crate::validation::object::tagged;
 use crate::write::{Expected, StateWrite};
@@ -255,6 +255,9 @@ pub struct MetricsInput {
     /// The kind of the decision.
     pub outcome: Outcome,
     /// The state after it.
+    // Not checked: the metrics are emitted whatever a newer release allows in a state, because their absence alarms
+    // people.
+    #[serde(deserialize_with = "unchecked")]
     pub state: SystemState,
     /// The cause of the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,8 @@
 //! same ones.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::records::{CommandRecord, TransitionRecord, command_key, transition_key};
 use crate::state::SystemState;
@@ -33,7 +34,7 @@ pub enum Expected {
 }
 
 /// Input of `write-state`: one conditional transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StateWrite {
     /// The stored content that the write expects.
@@ -47,6 +48,27 @@ pub struct StateWrite {
     /// The command's record; absent where no operator asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandRecord>,
+}
+
+/// The parts of a write as they are read, before they are checked.
+#[derive(Deserialize)]
+#[serde(remote = "StateWrite", rename_all = "camelCase", deny_unknown_fields)]
+struct Unchecked {
+    #[serde(deserialize_with = "tagged")]
+    expected: Expected,
+    state: SystemState,
+    #[serde(default)]
+    transition: Option<TransitionRecord>,
+    #[serde(default)]
+    command: Option<CommandRecord>,
+}
+
+impl<'de> Deserialize<'de> for StateWrite {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let write = Unchecked::deserialize(deserializer)?;
+        write.check().map_err(D::Error::custom)?;
+        Ok(write)
+    }
 }
 
 /// One item of the transaction.

@@ -7,8 +7,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use breaker::validation::object::Objects;
 use breaker::{
-    COMMAND_PREFIX, CommandRecord, LastKnown, NewerState, Refusal, SCHEMA_VERSION, STATE_KEY, Stamp, StateWrite,
-    SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key, transition_key, without_content,
+    COMMAND_PREFIX, CommandRecord, CorruptState, InvalidAttribute, LastKnown, NewerState, Refusal, SCHEMA_VERSION,
+    STATE_KEY, Stamp, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
+    transition_key, without_content,
 };
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
@@ -144,19 +145,20 @@ fn unreadable(error: impl Into<CallError>) -> StoreError {
     StoreError::Unreadable(error.into())
 }
 
-/// Parses the state item. If it is corrupt, the message names the attribute.
+/// Parses the state item. If it is corrupt, names the attribute.
 #[must_use]
 pub fn stored_from_item(item: Item) -> Stored {
     if let Some(newer) = newer_state(&item) {
         return Stored::Newer(newer);
     }
     // The item is the product's own data, so the error may quote it.
-    match typed_or::<SystemState>("the state item", item, ToString::to_string) {
-        Ok(state) => match state.check() {
-            Ok(()) => Stored::State(Box::new(state)),
-            Err(problem) => Stored::Unreadable(format!("the state item is corrupt: attribute {problem}")),
-        },
-        Err(error) => Stored::Unreadable(error.to_string()),
+    let checked = typed_or::<SystemState>(item, ToString::to_string).and_then(|state| {
+        state.check()?;
+        Ok(state)
+    });
+    match checked {
+        Ok(state) => Stored::State(Box::new(state)),
+        Err(problem) => Stored::Unreadable(CorruptState(problem)),
     }
 }
 
@@ -205,10 +207,10 @@ fn known_from(mut record: Item, epoch: Option<u64>) -> Result<LastKnown, StoreEr
     }
     let what = format!("the record {}", key_of(&record));
     if epoch.is_none() && !key_of(&record).starts_with(COMMAND_PREFIX) {
-        return Err(StoreError::Invalid(format!("{what} is corrupt: attribute `pk` is not a record's key")));
+        return Err(corrupt(&what, &InvalidAttribute::new("pk", "is not a record's key")));
     }
     let known: LastKnown = typed(&what, record)?;
-    known.check().map_err(|problem| StoreError::Invalid(format!("{what} is corrupt: attribute {problem}")))?;
+    known.check().map_err(|problem| corrupt(&what, &problem))?;
     Ok(known)
 }
 
@@ -220,21 +222,18 @@ fn newer_state(item: &Item) -> Option<NewerState> {
 }
 
 fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
-    typed_or(what, item, without_content)
+    typed_or(item, without_content).map_err(|problem| corrupt(what, &problem))
+}
+
+fn corrupt(what: &str, problem: &InvalidAttribute) -> StoreError {
+    StoreError::Invalid(format!("{what} is corrupt: attribute {problem}"))
 }
 
 /// Parses an item. `told` converts an error to the part of it that may be logged.
-fn typed_or<T: DeserializeOwned>(
-    what: &str,
-    item: Item,
-    told: fn(&serde_dynamo::Error) -> String,
-) -> Result<T, StoreError> {
+fn typed_or<T: DeserializeOwned>(item: Item, told: fn(&serde_dynamo::Error) -> String) -> Result<T, InvalidAttribute> {
     let map = serde_dynamo::AttributeValue::M(serde_dynamo::Item::from(item).into_inner());
-    serde_path_to_error::deserialize(Objects::new(Deserializer::from_attribute_value(map))).map_err(|error| {
-        let path = error.path().to_string();
-        let attribute = if path == "." { String::new() } else { format!("attribute `{path}`: ") };
-        StoreError::Invalid(format!("{what} is invalid: {attribute}{}", told(error.inner())))
-    })
+    serde_path_to_error::deserialize(Objects::new(Deserializer::from_attribute_value(map)))
+        .map_err(|error| InvalidAttribute::from_error(&error, told))
 }
 
 impl StateReader for StateTable {

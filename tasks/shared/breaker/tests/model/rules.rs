@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use breaker::{
-    AutomaticMove, Bucket, Condition, Content, Decision, Evidence, EvidenceQuery, Expected, InvalidRequest, Level,
-    Mode, NoEffect, Policy, PolicySettings, RecoveryEvidence, StateWrite, SystemState, TransitionRequest, command_key,
+    AutomaticMove, Bucket, Condition, Content, Decision, Evidence, EvidenceQuery, Expected, Level, Mode, NoEffect,
+    Policy, PolicySettings, RecoveryEvidence, RefusedCommand, StateWrite, SystemState, TransitionRequest, command_key,
     decide,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -74,7 +74,7 @@ pub fn decide_as(
     request: &TransitionRequest,
     evidence: &Evidence,
     now: Timestamp,
-) -> Result<Decision, InvalidRequest> {
+) -> Result<Decision, RefusedCommand> {
     let policy = &policy_as(mutant, policy);
     let before = state;
     let mut state = Cow::Borrowed(state);
