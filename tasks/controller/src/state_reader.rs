@@ -1,4 +1,4 @@
-//! Reads the state for routing, which needs less of it than the tasks of the state machine.
+//! Reads the state for routing, which needs fewer attributes than the tasks of the state machine.
 
 use std::sync::Arc;
 

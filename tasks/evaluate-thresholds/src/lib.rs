@@ -63,8 +63,8 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
         Ok(Evaluation::of(decision, state, expected, self.policy.policy(), &request, &execution, now))
     }
 
-    /// A level that moves by a policy which was not chosen for it does harm. An operator's command reads no evidence, and must
-    /// work in an emergency.
+    /// Refuses an evaluation if the policy is unknown, because a policy that the deployment did not choose could move the
+    /// level wrongly. An operator's command reads no evidence, and must work in an emergency.
     fn check_policy(&self, request: &TransitionRequest) -> Result<(), TaskError> {
         match self.policy.decides() {
             Err(error) if !request.is_command() => {
@@ -75,7 +75,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
     }
 
     async fn base(&self, request: &TransitionRequest, now: Timestamp) -> Result<Base, TaskError> {
-        // Read before the state, or a record could be newer than the state because both were written in between.
+        // The records are read before the state. Otherwise a record that was written in between would look newer than it.
         let last_known = if request.repairs() { self.states.last_known().await? } else { None };
         match self.states.read().await? {
             Stored::State(state) => {
@@ -118,7 +118,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
         Ok(self.after(last_known, now))
     }
 
-    /// Decides a repair that continues after the newest record.
+    /// Returns the state of the newest record, as the base of a repair.
     fn after(&self, last_known: LastKnown, now: Timestamp) -> Base {
         Base { state: last_known.state(self.policy.policy(), now), expected: Expected::Repair }
     }

@@ -1,7 +1,7 @@
 //! The rules of the circuit breaker: when the level moves, and why.
 //!
-//! Nothing here talks to anything: no AWS, no async, no clock. The time is an argument. What decides
-//! is [`decide`]; everything else in this crate is what it reads and what it says.
+//! The crate calls no AWS service, has no async code and reads no clock: callers pass the time as an argument.
+//! [`decide`] makes the decisions; everything else in this crate is its input or its output.
 
 mod automation;
 mod backoff;

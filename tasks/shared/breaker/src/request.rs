@@ -96,14 +96,14 @@ pub struct AlarmRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlarmHint {
-    /// Its name.
+    /// Name of the alarm.
     #[schemars(length(min = *ALARM_NAME_CHARACTERS.start(), max = *ALARM_NAME_CHARACTERS.end()))]
     pub name: String,
-    /// Its ARN; absent in old messages.
+    /// ARN of the alarm; absent in old messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(min = *ARN_CHARACTERS.start(), max = *ARN_CHARACTERS.end()))]
     pub arn: Option<String>,
-    /// Time of its state change (UTC).
+    /// Time at which the alarm's state changed (UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Timestamp")]
     pub state_change_time: Option<Timestamp>,

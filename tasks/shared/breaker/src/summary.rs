@@ -27,8 +27,8 @@ pub struct EvidenceSummary {
     /// Consecutive failures of the newest calls.
     #[serde(default)]
     pub consecutive_failures: u64,
-    /// The same, with the failures of a newest bucket whose successes may be missing yet. It only decides whether an
-    /// execution evaluates again.
+    /// Consecutive failures, counting those of a newest bucket whose successes may still be missing. This number only
+    /// decides whether an execution evaluates again.
     #[serde(skip)]
     pub unsettled_failures: u64,
     /// Calls in the rate's window.
@@ -80,19 +80,20 @@ impl CallCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeSeries {
-    /// Probes in the series that were answered, refusals aside.
+    /// Probes in the series that succeeded or failed. Refused probes do not count.
     pub calls: u64,
     /// Probes that failed or were slow.
     pub failed: u64,
-    /// The newest probes since probing began, whatever series they belong to, by which refusals are judged.
+    /// The newest probes since probing began, whatever series they belong to. They show whether the level refuses most
+    /// of its probes.
     #[serde(default)]
     pub newest: NewestProbes,
-    /// When the newest probe was answered or refused, or when probing began if none was.
+    /// Time at which the newest probe was answered or refused (UTC), or at which probing began if none was.
     pub last_seen: Timestamp,
     /// Whether any of the newest answered probes, those of one bucket, failed.
     #[serde(default)]
     pub last_failed: bool,
-    /// When the newest call of the current level was seen, if any was.
+    /// Time of the newest call of the current level (UTC), if any was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_call: Option<Timestamp>,
 }

@@ -183,7 +183,7 @@ pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<L
         match known_from(record, epoch) {
             Ok(known) => newest = newest.max(Some(known)),
             Err(problem) => {
-                tracing::warn!(error.message = %problem, "a record is passed over");
+                tracing::warn!(error.message = %problem, "an invalid record is skipped");
                 invalid = Some(problem);
             }
         }

@@ -12,23 +12,23 @@ const QUOTED_CHARACTERS: usize = 60;
 /// A field that an object may have.
 #[derive(Debug)]
 pub struct Field {
-    /// Its name.
+    /// Name of the field.
     pub name: &'static str,
-    /// Whether it must be there.
+    /// Whether the field is required.
     pub required: bool,
     /// The allowed value, as the words after "use" in an error message.
     pub wanted: &'static str,
-    /// The object's fields, or an empty list if the value is not an object.
+    /// The fields of the object that is the value; empty if the value is no object.
     pub fields: &'static [Self],
 }
 
 impl Field {
-    /// A field that must be there.
+    /// Returns a field that is required.
     pub const fn required(name: &'static str, wanted: &'static str) -> Self {
         Self { name, required: true, wanted, fields: &[] }
     }
 
-    /// A field that may be left out.
+    /// Returns a field that may be absent.
     pub const fn optional(name: &'static str, wanted: &'static str) -> Self {
         Self { name, required: false, wanted, fields: &[] }
     }
