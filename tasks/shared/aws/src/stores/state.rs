@@ -19,7 +19,7 @@ use crate::call_error::CallError;
 use crate::stores::refusal::refusal;
 use crate::stores::transaction::transaction_item;
 
-pub use crate::stores::store_error::StoreError;
+pub use crate::stores::store_error::{CorruptRecord, StoreError};
 pub use breaker::Stored;
 
 pub use crate::stores::transaction::{BY_TIME, COMMAND, KIND, TIME, TRANSITION, indexed_time};
@@ -152,7 +152,7 @@ pub fn stored_from_item(item: Item) -> Stored {
         return Stored::Newer(newer);
     }
     // The item is the product's own data, so the error may quote it.
-    let checked = typed_or::<SystemState>(item, ToString::to_string).and_then(|state| {
+    let checked = typed::<SystemState>(item, ToString::to_string).and_then(|state| {
         state.check()?;
         Ok(state)
     });
@@ -176,22 +176,20 @@ fn key_of(item: &Item) -> &str {
 /// # Errors
 /// All records are invalid. The message names one of them.
 pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<LastKnown>, StoreError> {
-    let (mut newest, mut newest_epoch, mut invalid) = (None, 0, None);
+    let (mut newest, mut newest_epoch, mut corrupt) = (None, 0, None);
     for record in records {
         let epoch = epoch_of_key(key_of(&record));
         newest_epoch = newest_epoch.max(epoch.unwrap_or_default());
         match known_from(record, epoch) {
             Ok(known) => newest = newest.max(Some(known)),
             Err(problem) => {
-                tracing::warn!(error.message = %problem, "an invalid record is skipped");
-                invalid = Some(problem);
+                tracing::warn!(error.message = %problem, "a corrupt record is skipped");
+                corrupt = Some(problem);
             }
         }
     }
-    match (newest, invalid) {
-        (None, Some(problem)) => {
-            Err(StoreError::Invalid(format!("no valid record is left ({problem}): restore the table's backup")))
-        }
+    match (newest, corrupt) {
+        (None, Some(corrupt)) => Err(StoreError::NoValidRecord(corrupt)),
         (newest, _) => Ok(newest.map(|LastKnown { version, epoch, level }| {
             let epoch = epoch.max(newest_epoch);
             LastKnown { version: version.max(epoch), epoch, level }
@@ -201,16 +199,17 @@ pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<L
 
 /// Parses one record. `epoch` is the epoch in its key if it is a transition record, because later writes are checked
 /// against the key.
-fn known_from(mut record: Item, epoch: Option<u64>) -> Result<LastKnown, StoreError> {
+fn known_from(mut record: Item, epoch: Option<u64>) -> Result<LastKnown, CorruptRecord> {
     if let Some(epoch) = epoch {
         record.insert("epoch".to_owned(), AttributeValue::N(epoch.to_string()));
     }
-    let what = format!("the record {}", key_of(&record));
-    if epoch.is_none() && !key_of(&record).starts_with(COMMAND_PREFIX) {
-        return Err(corrupt(&what, &InvalidAttribute::new("pk", "is not a record's key")));
+    let key = key_of(&record).to_owned();
+    let corrupt = |problem| CorruptRecord { key: key.clone(), problem };
+    if epoch.is_none() && !key.starts_with(COMMAND_PREFIX) {
+        return Err(corrupt(InvalidAttribute::new("pk", "is not a record's key")));
     }
-    let known: LastKnown = typed(&what, record)?;
-    known.check().map_err(|problem| corrupt(&what, &problem))?;
+    let known: LastKnown = record_of(record)?;
+    known.check().map_err(corrupt)?;
     Ok(known)
 }
 
@@ -221,16 +220,13 @@ fn newer_state(item: &Item) -> Option<NewerState> {
         .then_some(NewerState { schema_version, current_level: level.try_into().ok()? })
 }
 
-fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
-    typed_or(item, without_content).map_err(|problem| corrupt(what, &problem))
-}
-
-fn corrupt(what: &str, problem: &InvalidAttribute) -> StoreError {
-    StoreError::Invalid(format!("{what} is corrupt: attribute {problem}"))
+fn record_of<T: DeserializeOwned>(item: Item) -> Result<T, CorruptRecord> {
+    let key = key_of(&item).to_owned();
+    typed(item, without_content).map_err(|problem| CorruptRecord { key, problem })
 }
 
 /// Parses an item. `told` converts an error to the part of it that may be logged.
-fn typed_or<T: DeserializeOwned>(item: Item, told: fn(&serde_dynamo::Error) -> String) -> Result<T, InvalidAttribute> {
+fn typed<T: DeserializeOwned>(item: Item, told: fn(&serde_dynamo::Error) -> String) -> Result<T, InvalidAttribute> {
     let map = serde_dynamo::AttributeValue::M(serde_dynamo::Item::from(item).into_inner());
     serde_path_to_error::deserialize(Objects::new(Deserializer::from_attribute_value(map)))
         .map_err(|error| InvalidAttribute::from_error(&error, told))
@@ -252,9 +248,7 @@ impl StateReader for StateTable {
 impl CommandReader for StateTable {
     async fn command(&self, execution_name: &str) -> Result<Option<CommandRecord>, StoreError> {
         let Some(item) = self.item(&command_key(execution_name)).await? else { return Ok(None) };
-        let remedy =
-            |problem: StoreError| StoreError::Invalid(format!("{problem}: start the command under another name"));
-        typed(&format!("the record {}", key_of(&item)), item).map(Some).map_err(remedy)
+        record_of(item).map(Some).map_err(StoreError::CorruptCommand)
     }
 }
 
@@ -274,7 +268,7 @@ impl HistoryReader for StateTable {
             let answer =
                 self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(unreadable)?;
             for item in answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default() {
-                match typed::<TransitionRecord>(&format!("the record {}", key_of(&item)), item) {
+                match record_of::<TransitionRecord>(item) {
                     Ok(record) => found.records.push(record),
                     Err(problem) => {
                         tracing::warn!(error.message = %problem, "a record is left out of the history");
