@@ -28,7 +28,8 @@ pub struct Request<'a> {
     _raw_path: Cow<'a, str>,
     #[serde(rename = "requestContext", borrow)]
     context: Context<'a>,
-    /// Whether the event has the controller's member already, which is refused: a service would see two.
+    /// Whether the event has the controller's member already. Such an event is refused, because a service would see two
+    /// members of that name.
     #[serde(rename = "circuitBreaker", default, deserialize_with = "presence")]
     has_breaker_context: bool,
 }

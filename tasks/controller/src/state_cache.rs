@@ -181,7 +181,7 @@ impl<R: LevelReader> StateCache<R> {
         self.prime_by(&self.reader).await;
     }
 
-    /// Does the same with a reader that may take longer.
+    /// Reads the state before the first request as [`Self::prime`] does, with a reader that may take longer.
     pub async fn prime_by(&self, reader: &impl LevelReader) {
         let by = Instant::now() + PRIMING_LIMIT;
         for _ in 0..PRIMING_TRIES {
@@ -283,7 +283,7 @@ impl<R: LevelReader> StateCache<R> {
                         error.message = problem,
                         level.current = current.level.number(),
                         state.source = ?current.source,
-                        "the state cannot be read; routing goes on without it, and this is not said again"
+                        "the state cannot be read: requests are routed without it; further failures are not logged"
                     );
                 }
             }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
 
-/// Maximum number of doublings: from one second it reaches far more than a day, and nothing overflows.
+/// Maximum number of doublings. From one second it reaches far more than a day, and no computation overflows.
 const MAX_DOUBLINGS: u32 = 20;
 
 /// The back-off: how often the cooldown was doubled, and the recovery that the next fall is compared with.

@@ -10,7 +10,7 @@ use crate::evidence::Evidence;
 use crate::policy::Policy;
 use crate::request::TransitionRequest;
 use crate::state::SystemState;
-use crate::validation::InvalidRequest;
+use crate::validation::RefusedCommand;
 
 /// Decides what `request` does to `state` at `now`.
 ///
@@ -19,14 +19,14 @@ use crate::validation::InvalidRequest;
 /// written, so its first evaluation always records it.
 ///
 /// # Errors
-/// A command that the state refuses (`expectedEpoch`, `expectedHold`), naming the field.
+/// The state is not the one that a command expects (`expectedEpoch`, `expectedHold`).
 pub fn decide(
     state: &SystemState,
     policy: &Policy,
     request: &TransitionRequest,
     evidence: &Evidence,
     now: Timestamp,
-) -> Result<Decision, InvalidRequest> {
+) -> Result<Decision, RefusedCommand> {
     match request {
         TransitionRequest::Alarm(_) | TransitionRequest::Schedule(_) => Ok(evaluate(state, policy, evidence, now)),
         TransitionRequest::Force(request) => force(state, policy, request, now),

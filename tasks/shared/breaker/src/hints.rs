@@ -167,7 +167,7 @@ pub struct Hint {
     pub expression: HintExpression,
 }
 
-/// The alarm's name without what names the deployment.
+/// Returns the alarm's name without the name of the deployment.
 impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "level-{}-{}", self.level, self.rule)

@@ -70,7 +70,7 @@ pub use request::{
 };
 pub use route::{Route, draw, route};
 pub use state::{Hold, Probing, Ramp, Refusing, SCHEMA_VERSION, SystemState};
-pub use stored::{NewerState, Stored};
+pub use stored::{CorruptState, NewerState, Stored};
 pub use summary::{CallCounts, EvidenceSummary, NewestProbes, ProbeSeries};
-pub use validation::{InvalidAttribute, InvalidRequest, place_of_error, without_content};
+pub use validation::{InvalidAttribute, InvalidKind, InvalidRequest, RefusedCommand, place_of_error, without_content};
 pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

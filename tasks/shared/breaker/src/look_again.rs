@@ -1,7 +1,7 @@
 //! Whether an execution evaluates again within its time.
 //!
 //! CloudWatch notifies once for each change of an alarm's state. An alarm that goes off at the third of five failures
-//! says nothing about the fifth, and the alarms of level 2 may be on before the level falls to 2. So an execution that
+//! does not notify of the fifth, and the alarms of level 2 may be on before the level falls to 2. So an execution that
 //! an alarm started evaluates again every [`SECONDS_BETWEEN_ALARM_LOOKS`] while a fall is near. The one that the
 //! schedule started does so for proofs, every [`SECONDS_BETWEEN_LOOKS`].
 
@@ -18,8 +18,8 @@ use crate::trip;
 /// Seconds between two evaluations of an execution that an alarm started: the time that outcomes need to reach
 /// CloudWatch, so that each evaluation sees something new.
 pub const SECONDS_BETWEEN_ALARM_LOOKS: u32 = 5;
-/// The last evaluation of an execution begins before it is so many seconds old, so that it ends before the state
-/// machine's timeout, and no alarm's message is in the queue for much longer.
+/// Maximum age of an execution, in seconds, when its last evaluation begins. So the execution ends before the state
+/// machine's timeout, and no alarm's message stays in the queue for much longer.
 pub const SECONDS_OF_LOOKS: u32 = 60;
 
 /// A rule, or two that count together, by which the level falls.

@@ -29,9 +29,9 @@ use crate::time::{earlier, later};
 
 /// The time over which traffic is measured, and the time that a proof should take.
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
-/// Minimum time of a measurement. In less time the traffic tells too little.
+/// Minimum time of a measurement. A shorter one does not show how much traffic there is.
 const MIN_SPAN: SignedDuration = SignedDuration::from_secs(20);
-/// Minimum number of probes that tells how much of the traffic is retryable.
+/// Minimum number of probes that show how much of the traffic is retryable.
 const FEW_PROBES: u64 = 5;
 /// Target number of probes, in percent of those that a proof needs. It is above 100 because probes come by chance, and
 /// because, with little traffic, waiting for enough probes is most of the time until a repaired level is used again.
@@ -137,7 +137,7 @@ impl Span {
         from(buckets, self.since).filter(move |bucket| bucket.end() <= until)
     }
 
-    /// Converts a number of calls in the span to calls a minute; `None` if the span is too short to tell.
+    /// Converts a number of calls in the span to calls a minute; `None` if the span is too short.
     fn a_minute(&self, calls: u64) -> Option<u64> {
         let span = self.until.duration_since(self.since);
         if span < MIN_SPAN {

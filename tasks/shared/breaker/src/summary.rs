@@ -84,7 +84,8 @@ pub struct ProbeSeries {
     pub calls: u64,
     /// Probes that failed or were slow.
     pub failed: u64,
-    /// The newest probes since probing began, whatever series they belong to, by which refusals are judged.
+    /// The newest probes since probing began, whatever series they belong to. They show whether the level refuses most
+    /// of its probes.
     #[serde(default)]
     pub newest: NewestProbes,
     /// Time at which the newest probe succeeded, failed or was refused (UTC), or at which probing began if there was

@@ -30,7 +30,7 @@ impl PolicyInUse {
         }
     }
 
-    /// The policy for whatever does not move the level by itself: requests, and operators' commands.
+    /// Returns the policy for requests and operators' commands, which need one even if the deployment's is unknown.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         match self {
