@@ -2,10 +2,10 @@
 
 use std::sync::Mutex;
 
-use alarm_processor::{AlarmProcessor, ExecutionFailed, Executions, parse};
+use alarm_processor::{AlarmProcessor, ExecutionFailed, Executions, Part, Problem, parse};
 use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_lambda_events::event::sqs::SqsEvent;
-use breaker::TransitionRequest;
+use breaker::{InvalidKind, TransitionRequest};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -77,92 +77,135 @@ fn envelope_with(member: &str, value: Value) -> String {
     envelope.to_string()
 }
 
-/// Returns the bodies that return to the queue, each with a part of the error about it.
-fn malformed() -> Vec<(String, &'static str)> {
-    let row = |body: &str, says| (body.to_owned(), says);
+/// A problem without the place and the words for people.
+#[derive(Debug, PartialEq)]
+enum Wrong {
+    NoObject,
+    Missing,
+    OtherType,
+    NotAllowed,
+    Refused(InvalidKind),
+}
+
+impl From<Problem> for Wrong {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::NoObject { .. } => Self::NoObject,
+            Problem::Missing => Self::Missing,
+            Problem::OtherType(_) => Self::OtherType,
+            Problem::NotAllowed(_) => Self::NotAllowed,
+            Problem::Refused(refusal) => Self::Refused(refusal.kind().clone()),
+        }
+    }
+}
+
+/// Each goes back to the queue: the body, the part that is invalid, and what is wrong with it.
+fn malformed() -> Vec<(String, Part, Wrong)> {
+    let row = |body: &str, part, wrong| (body.to_owned(), part, wrong);
     vec![
         // Not JSON, or not an object.
-        row("", "the body is no JSON object"),
-        row(" ", "the body is no JSON object"),
-        row("ALARM", "the body is no JSON object"),
-        row("{", "the body is no JSON object"),
-        row("null", "the body is no JSON object"),
-        row("7", "the body is no JSON object"),
-        row("\"ALARM\"", "the body is no JSON object"),
-        (json!([message()]).to_string(), "the body is no JSON object"),
-        row("[\"level-1-error-rate\", \"ALARM\", null, null, null]", "the body is no JSON object"),
-        (format!("\u{feff}{}", message()), "the body is no JSON object"),
-        (format!("{}{}", message(), message()), "the body is no JSON object"),
-        (message().to_string().replace('"', "'"), "the body is no JSON object"),
+        row("", Part::Body, Wrong::NoObject),
+        row(" ", Part::Body, Wrong::NoObject),
+        row("ALARM", Part::Body, Wrong::NoObject),
+        row("{", Part::Body, Wrong::NoObject),
+        row("null", Part::Body, Wrong::NoObject),
+        row("7", Part::Body, Wrong::NoObject),
+        row("\"ALARM\"", Part::Body, Wrong::NoObject),
+        (json!([message()]).to_string(), Part::Body, Wrong::NoObject),
+        row("[\"level-1-error-rate\", \"ALARM\", null, null, null]", Part::Body, Wrong::NoObject),
+        (format!("\u{feff}{}", message()), Part::Body, Wrong::NoObject),
+        (format!("{}{}", message(), message()), Part::Body, Wrong::NoObject),
+        (message().to_string().replace('"', "'"), Part::Body, Wrong::NoObject),
         // Envelopes.
-        (envelope_with("Message", Value::Null), "`Message` is missing"),
-        (envelope_with("Message", message()), "`Message`: expected a string (line 1, column 0)"),
-        (envelope_with("Message", json!(7)), "`Message`"),
-        (envelope_with("Message", json!("")), "`Message` of the SNS envelope is no JSON object"),
-        (enveloped("hello"), "`Message` of the SNS envelope is no JSON object"),
-        (enveloped("[]"), "`Message` of the SNS envelope is no JSON object"),
-        (enveloped("{}"), "`AlarmName` is missing"),
-        (enveloped(&enveloped(&message().to_string())), "`AlarmName` is missing"),
-        (envelope_with("Type", Value::Null), "`Type` is missing"),
-        (
-            envelope_with("Type", json!("SubscriptionConfirmation")),
-            "`Type` of the SNS envelope is not \"Notification\"",
-        ),
-        (envelope_with("Type", json!(["Notification"])), "`Type`"),
-        (json!({ "Message": "hello" }).to_string(), "`Type` is missing"),
+        (envelope_with("Message", Value::Null), Part::Member("Message"), Wrong::Missing),
+        (envelope_with("Message", message()), Part::Member("Message"), Wrong::OtherType),
+        (envelope_with("Message", json!(7)), Part::Member("Message"), Wrong::OtherType),
+        (envelope_with("Message", json!("")), Part::EnvelopedMessage, Wrong::NoObject),
+        (enveloped("hello"), Part::EnvelopedMessage, Wrong::NoObject),
+        (enveloped("[]"), Part::EnvelopedMessage, Wrong::NoObject),
+        (enveloped("{}"), Part::Member("AlarmName"), Wrong::Missing),
+        (enveloped(&enveloped(&message().to_string())), Part::Member("AlarmName"), Wrong::Missing),
+        (envelope_with("Type", Value::Null), Part::Member("Type"), Wrong::Missing),
+        (envelope_with("Type", json!("SubscriptionConfirmation")), Part::Member("Type"), Wrong::NotAllowed),
+        (envelope_with("Type", json!(["Notification"])), Part::Member("Type"), Wrong::OtherType),
+        (json!({ "Message": "hello" }).to_string(), Part::Member("Type"), Wrong::Missing),
         // Messages.
-        row("{}", "`AlarmName` is missing"),
-        (without("AlarmName"), "`AlarmName` is missing"),
-        (with("AlarmName", Value::Null), "`AlarmName` is missing"),
-        (with("AlarmName", json!("")), "`AlarmName` is empty: use 1 to 255 characters"),
-        (with("AlarmName", json!("  ")), "`AlarmName` is empty"),
-        (with("AlarmName", json!(["level-1-error-rate"])), "`AlarmName`: expected a string"),
-        (with("AlarmName", json!("a\nb")), "`AlarmName` contains the control character U+000A"),
-        (with("AlarmName", json!("x".repeat(256))), "`AlarmName` has 256 characters: use 1 to 255"),
-        (with_text("AlarmName", "\"a\\ud800\""), "`AlarmName`"),
-        (with_text("AlarmName", "\"a\", \"AlarmName\": 7"), "`AlarmName`: expected a string (line 1, column 1)"),
-        (with("AlarmArn", json!("")), "`AlarmArn` is empty: use 1 to 2048 characters"),
-        (with("AlarmArn", json!("x".repeat(200_000))), "`AlarmArn` has 200000 characters: use 1 to 2048"),
-        (with("AlarmArn", json!({"arn": 1})), "`AlarmArn`: expected a string"),
-        (without("NewStateValue"), "`NewStateValue` is missing"),
-        (with("NewStateValue", Value::Null), "`NewStateValue` is missing"),
-        (with("NewStateValue", json!("")), "`NewStateValue` is not ALARM, OK or INSUFFICIENT_DATA"),
-        (with("NewStateValue", json!("alarm")), "`NewStateValue` is not ALARM"),
-        (with("NewStateValue", json!(1)), "`NewStateValue`: expected a string"),
-        (with("StateChangeTime", json!("yesterday")), "`StateChangeTime` is no time such as"),
-        (with("StateChangeTime", json!("")), "`StateChangeTime` is no time such as"),
-        (with("StateChangeTime", json!("2026-02-30T14:06:12.544+0000")), "`StateChangeTime` is no time such as"),
-        (with("StateChangeTime", json!("2026-13-01T14:06:12.544+0000")), "`StateChangeTime` is no time such as"),
-        (with("StateChangeTime", json!("2026-09-10 14:06")), "`StateChangeTime` is no time such as"),
-        (with("StateChangeTime", json!("99999-09-10T14:06:12+0000")), "`StateChangeTime` is no time such as"),
-        (with("StateChangeTime", json!(1_789_048_800)), "`StateChangeTime`: expected a string"),
-        (with_text("StateChangeTime", "1e400"), "`StateChangeTime`"),
-        (with("Trigger", json!("Error")), "`Trigger` is no JSON object"),
-        (with("Trigger", json!(["Error"])), "`Trigger` is no JSON object"),
-        (with("Trigger", json!({ "MetricName": 7 })), "`MetricName`: expected a string"),
-        // Messages that other services put into queues.
-        (json!({ "Records": [{ "eventSource": "aws:s3" }] }).to_string(), "`AlarmName` is missing"),
-        (json!({ "Service": "Amazon S3", "Event": "s3:TestEvent" }).to_string(), "`AlarmName` is missing"),
-        (json!({ "source": "aws.cloudwatch", "detail": { "alarmName": "a" } }).to_string(), "`AlarmName` is missing"),
+        row("{}", Part::Member("AlarmName"), Wrong::Missing),
+        (without("AlarmName"), Part::Member("AlarmName"), Wrong::Missing),
+        (with("AlarmName", Value::Null), Part::Member("AlarmName"), Wrong::Missing),
+        (with("AlarmName", json!("")), Part::Member("AlarmName"), Wrong::Refused(InvalidKind::Empty)),
+        (with("AlarmName", json!("  ")), Part::Member("AlarmName"), Wrong::Refused(InvalidKind::Empty)),
+        (with("AlarmName", json!(["level-1-error-rate"])), Part::Member("AlarmName"), Wrong::OtherType),
+        (with("AlarmName", json!("a\nb")), Part::Member("AlarmName"), Wrong::Refused(InvalidKind::Character('\n'))),
+        (
+            with("AlarmName", json!("x".repeat(256))),
+            Part::Member("AlarmName"),
+            Wrong::Refused(InvalidKind::Length(256)),
+        ),
+        (with_text("AlarmName", "\"a\\ud800\""), Part::Member("AlarmName"), Wrong::OtherType),
+        (with_text("AlarmName", "\"a\", \"AlarmName\": 7"), Part::Member("AlarmName"), Wrong::OtherType),
+        (with("AlarmArn", json!("")), Part::Member("AlarmArn"), Wrong::Refused(InvalidKind::Empty)),
+        (
+            with("AlarmArn", json!("x".repeat(200_000))),
+            Part::Member("AlarmArn"),
+            Wrong::Refused(InvalidKind::Length(200_000)),
+        ),
+        (with("AlarmArn", json!({"arn": 1})), Part::Member("AlarmArn"), Wrong::OtherType),
+        (without("NewStateValue"), Part::Member("NewStateValue"), Wrong::Missing),
+        (with("NewStateValue", Value::Null), Part::Member("NewStateValue"), Wrong::Missing),
+        (with("NewStateValue", json!("")), Part::Member("NewStateValue"), Wrong::NotAllowed),
+        (with("NewStateValue", json!("alarm")), Part::Member("NewStateValue"), Wrong::NotAllowed),
+        (with("NewStateValue", json!(1)), Part::Member("NewStateValue"), Wrong::OtherType),
+        (with("StateChangeTime", json!("yesterday")), Part::Member("StateChangeTime"), Wrong::NotAllowed),
+        (with("StateChangeTime", json!("")), Part::Member("StateChangeTime"), Wrong::NotAllowed),
+        (
+            with("StateChangeTime", json!("2026-02-30T14:06:12.544+0000")),
+            Part::Member("StateChangeTime"),
+            Wrong::NotAllowed,
+        ),
+        (
+            with("StateChangeTime", json!("2026-13-01T14:06:12.544+0000")),
+            Part::Member("StateChangeTime"),
+            Wrong::NotAllowed,
+        ),
+        (with("StateChangeTime", json!("2026-09-10 14:06")), Part::Member("StateChangeTime"), Wrong::NotAllowed),
+        (
+            with("StateChangeTime", json!("99999-09-10T14:06:12+0000")),
+            Part::Member("StateChangeTime"),
+            Wrong::NotAllowed,
+        ),
+        (with("StateChangeTime", json!(1_789_048_800)), Part::Member("StateChangeTime"), Wrong::OtherType),
+        (with_text("StateChangeTime", "1e400"), Part::Member("StateChangeTime"), Wrong::OtherType),
+        (with("Trigger", json!("Error")), Part::Member("Trigger"), Wrong::NoObject),
+        (with("Trigger", json!(["Error"])), Part::Member("Trigger"), Wrong::NoObject),
+        (with("Trigger", json!({ "MetricName": 7 })), Part::Member("MetricName"), Wrong::OtherType),
+        // What other services put into queues.
+        (json!({ "Records": [{ "eventSource": "aws:s3" }] }).to_string(), Part::Member("AlarmName"), Wrong::Missing),
+        (
+            json!({ "Service": "Amazon S3", "Event": "s3:TestEvent" }).to_string(),
+            Part::Member("AlarmName"),
+            Wrong::Missing,
+        ),
+        (
+            json!({ "source": "aws.cloudwatch", "detail": { "alarmName": "a" } }).to_string(),
+            Part::Member("AlarmName"),
+            Wrong::Missing,
+        ),
     ]
 }
 
 #[test]
 fn a_malformed_message_is_refused_by_the_name_of_its_member() {
-    let wrong: Vec<_> = malformed()
-        .into_iter()
-        .filter_map(|(body, says)| match parse(&body) {
-            Ok(notification) => Some(format!("{body:.150} was taken: {notification:?}")),
-            Err(error) if error.to_string().contains(says) && error.to_string().len() < 500 => None,
-            Err(error) => Some(format!("{body:.150} gave {error}, not {says}")),
-        })
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for (body, part, wrong) in malformed() {
+        let Err(error) = parse(&body) else { panic!("{body:.150} was taken") };
+        assert!(error.to_string().len() < 500, "{body:.150} gave {error}");
+        assert_eq!((error.part, Wrong::from(error.problem)), (part, wrong), "{body:.150}");
+    }
 }
 
 #[tokio::test]
 async fn malformed_messages_return_and_the_good_one_is_evaluated() {
-    let mut bodies: Vec<_> = malformed().into_iter().map(|(body, _)| body).collect();
+    let mut bodies: Vec<_> = malformed().into_iter().map(|(body, ..)| body).collect();
     bodies.insert(bodies.len() / 2, enveloped(&message().to_string()));
     let good = (bodies.len() / 2).to_string();
     let records: Vec<_> = bodies

@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 
 use aws_edge::stores::state::stored_from_item;
+use aws_edge::task_input;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{
-    DRAWS, Evidence, EvidenceQuery, Hold, Level, Policy, PolicySettings, Probing, Ramp, Refusing, Stored, SystemState,
-    decide, route,
+    DRAWS, Evidence, EvidenceQuery, Hold, Level, Policy, PolicySettings, Probing, Ramp, Refusing, SCHEMA_VERSION,
+    Stored, SystemState, decide, route,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
+use serde_json::Value;
 
-use crate::junk::{name, number, text};
+use crate::junk::{json, mutated, name, number, text};
 use crate::{Answer, fuzz, fuzz_both};
 
 pub type Item = HashMap<String, AttributeValue>;
@@ -128,7 +130,9 @@ fn check(item: Item) -> Result<Answer, TestCaseError> {
             decides(&state)?;
             return Ok(Answer::Taken);
         }
-        Stored::Unreadable(problem) => prop_assert!(problem.contains('`'), "no attribute is named: {problem}"),
+        Stored::Unreadable(corrupt) => {
+            prop_assert!(!corrupt.0.attribute.is_empty(), "no attribute is named: {corrupt}");
+        }
         Stored::Newer(newer) => prop_assert!(newer.schema_version > 1),
         other => prop_assert!(false, "an item is not {other:?}"),
     }
@@ -154,6 +158,36 @@ fn decides(state: &SystemState) -> Result<(), TestCaseError> {
 #[test]
 fn any_item_is_a_state_or_refused_by_the_name_of_an_attribute() {
     fuzz(&hash_map(name(), attribute(), 0..8), check);
+}
+
+/// A state in any JSON, such as the input of a task, is consistent or refused.
+fn check_json(json: Value) -> Result<Answer, TestCaseError> {
+    let is_object = json.is_object();
+    match task_input::typed::<SystemState>(json) {
+        Ok(state) => {
+            let written =
+                SystemState { version: state.version.max(1), schema_version: SCHEMA_VERSION, ..state.clone() };
+            prop_assert_eq!(written.check(), Ok(()));
+            let again: SystemState = serde_json::from_value(serde_json::to_value(&state).unwrap()).unwrap();
+            prop_assert_eq!(again, state);
+            Ok(Answer::Taken)
+        }
+        Err(error) => {
+            prop_assert!(!error.attribute().attribute.is_empty() || !is_object, "no attribute is named: {error}");
+            Ok(Answer::Refused)
+        }
+    }
+}
+
+#[test]
+fn any_json_is_a_state_or_refused_by_the_name_of_an_attribute() {
+    fuzz(&json(), check_json);
+}
+
+#[test]
+fn a_mutated_state_is_consistent_or_refused_by_attribute() {
+    let states = good().into_iter().map(|state| serde_json::to_value(state).unwrap()).collect();
+    fuzz_both(&mutated(states), check_json);
 }
 
 #[test]

@@ -30,33 +30,25 @@ fn good() -> Vec<Value> {
 }
 
 fn check(input: Value) -> Result<Answer, TestCaseError> {
+    // An unknown field without a name cannot be named.
+    let can_be_named = input.as_object().is_some_and(|object| !object.contains_key(""));
     let write: StateWrite = match task_input::typed(input) {
         Ok(write) => write,
         Err(error) => {
-            prop_assert!(
-                error.message.contains('`') || error.message.contains("expected struct StateWrite"),
-                "{error}"
-            );
+            prop_assert!(!error.attribute().attribute.is_empty() || !can_be_named, "no field is named: {error}");
             return Ok(Answer::Refused);
         }
     };
-    match write.check() {
-        Ok(()) => {
-            let again: StateWrite = task_input::typed(serde_json::to_value(&write).unwrap()).unwrap();
-            prop_assert_eq!(&again, &write);
-            for item in write.items() {
-                if let Content::State(state) = item.content {
-                    let stored = stored_from_item(serde_dynamo::to_item(state).unwrap());
-                    prop_assert_eq!(stored, Stored::State(Box::new(state.clone())), "what is written can be read");
-                }
-            }
-            Ok(Answer::Taken)
-        }
-        Err(problem) => {
-            prop_assert!(!problem.attribute.is_empty(), "no field is named: {problem}");
-            Ok(Answer::Refused)
+    prop_assert_eq!(write.check(), Ok(()));
+    let again: StateWrite = task_input::typed(serde_json::to_value(&write).unwrap()).unwrap();
+    prop_assert_eq!(&again, &write);
+    for item in write.items() {
+        if let Content::State(state) = item.content {
+            let stored = stored_from_item(serde_dynamo::to_item(state).unwrap());
+            prop_assert_eq!(stored, Stored::State(Box::new(state.clone())), "what is written can be read");
         }
     }
+    Ok(Answer::Taken)
 }
 
 #[test]

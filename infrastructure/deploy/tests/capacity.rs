@@ -77,6 +77,7 @@ fn every_number_of_the_sum_is_shown() {
     let found = capacity(&usual(1_000));
     let shown: Vec<_> = deploy::capacity::lines(&found).iter().map(operate::terminal::Line::text).collect();
     let shown = shown.join("\n");
+    println!("{shown}");
     for number in [found.others, found.control_plane, found.status, found.level_1, found.controllers, found.needed] {
         assert!(shown.contains(&format!(" {number}  ")), "no {number} in:\n{shown}");
     }

@@ -13,7 +13,7 @@ use breaker::{AlarmRequest, TransitionRequest};
 use futures::future::join_all;
 use jiff::Timestamp;
 
-pub use alarm_message::{AlarmKind, AlarmNotification, NotAnAlarm, parse};
+pub use alarm_message::{AlarmKind, AlarmNotification, NotAnAlarm, Part, Problem, parse};
 pub use executions::{EXECUTION_TIMEOUTS, ExecutionFailed, Executions, StateMachine};
 
 /// The Lambda, with its ports.

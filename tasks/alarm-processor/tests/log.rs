@@ -5,7 +5,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use alarm_processor::{AlarmProcessor, ExecutionFailed, Executions};
+use alarm_processor::{AlarmProcessor, ExecutionFailed, Executions, Part, parse};
 use aws_edge::log_line::{CUT, LONGEST_TEXT};
 use aws_edge::metrics::{MetricLog, MetricSet};
 use aws_edge::telemetry::subscriber;
@@ -78,50 +78,53 @@ fn enveloped(message: &str) -> String {
     json!({ "Type": "Notification", "Message": message }).to_string()
 }
 
-/// Returns bodies with the secret at every place where a parser may stop, each with the expected text of the log.
-fn bodies(secret: &str) -> Vec<(String, &'static str)> {
+/// Returns bodies with the secret at every place where a parser may stop, each with the part that is refused.
+fn bodies(secret: &str) -> Vec<(String, Part)> {
     let long = "x".repeat(256);
     vec![
-        (secret.to_owned(), "the body is no JSON object (line 1"),
-        (json!(secret).to_string(), "the body is no JSON object (line 1"),
-        (json!([secret]).to_string(), "the body is no JSON object (line 1"),
-        (format!("{{\"a\": {secret}}}"), "the body is no JSON object (line 1"),
-        (format!("{{\"{secret}"), "the body is no JSON object (line 1"),
-        ("111122223333".to_owned(), "the body is no JSON object (line 1"),
+        (secret.to_owned(), Part::Body),
+        (json!(secret).to_string(), Part::Body),
+        (json!([secret]).to_string(), Part::Body),
+        (format!("{{\"a\": {secret}}}"), Part::Body),
+        (format!("{{\"{secret}"), Part::Body),
+        ("111122223333".to_owned(), Part::Body),
         // The secret is the name of a member.
-        (json!({ secret: 1 }).to_string(), "`AlarmName` is missing"),
-        (message("AlarmName", json!({ secret: 1 })).to_string(), "`AlarmName`: expected a string"),
+        (json!({ secret: 1 }).to_string(), Part::Member("AlarmName")),
+        (message("AlarmName", json!({ secret: 1 })).to_string(), Part::Member("AlarmName")),
         // The secret is a number, or has another type than expected.
-        (message("AlarmName", json!(111_122_223_333_u64)).to_string(), "`AlarmName`: expected a string"),
-        (message("NewStateValue", json!(secret)).to_string(), "`NewStateValue` is not ALARM"),
-        (message("StateChangeTime", json!(secret)).to_string(), "`StateChangeTime` is no time"),
-        (message("StateChangeTime", json!(4711)).to_string(), "`StateChangeTime`: expected a string"),
-        (message("Trigger", json!(secret)).to_string(), "`Trigger` is no JSON object"),
-        (message("Trigger", json!({ "MetricName": [secret] })).to_string(), "`MetricName`: expected a string"),
+        (message("AlarmName", json!(111_122_223_333_u64)).to_string(), Part::Member("AlarmName")),
+        (message("NewStateValue", json!(secret)).to_string(), Part::Member("NewStateValue")),
+        (message("StateChangeTime", json!(secret)).to_string(), Part::Member("StateChangeTime")),
+        (message("StateChangeTime", json!(4711)).to_string(), Part::Member("StateChangeTime")),
+        (message("Trigger", json!(secret)).to_string(), Part::Member("Trigger")),
+        (message("Trigger", json!({ "MetricName": [secret] })).to_string(), Part::Member("MetricName")),
         // The secret is in a name that is too long or has control characters.
-        (message("AlarmName", json!(format!("{secret}{long}"))).to_string(), "`AlarmName` has"),
-        (message("AlarmName", json!(format!("{secret}\n"))).to_string(), "`AlarmName`"),
-        (message("AlarmArn", json!(secret.repeat(100))).to_string(), "`AlarmArn` has"),
+        (message("AlarmName", json!(format!("{secret}{long}"))).to_string(), Part::Member("AlarmName")),
+        (message("AlarmName", json!(format!("{secret}\n"))).to_string(), Part::Member("AlarmName")),
+        (message("AlarmArn", json!(secret.repeat(100))).to_string(), Part::Member("AlarmArn")),
         // The secret is in the envelope's message.
-        (enveloped(secret), "`Message` of the SNS envelope is no JSON object (line 1"),
-        (enveloped(&json!(secret).to_string()), "`Message` of the SNS envelope is no JSON object (line 1"),
-        (enveloped(&enveloped(secret)), "`AlarmName` is missing"),
-        (json!({ "Type": "Notification", "Message": { "text": secret } }).to_string(), "`Message`: expected a string"),
-        (json!({ "Type": secret, "Message": "{}" }).to_string(), "`Type` of the SNS envelope"),
+        (enveloped(secret), Part::EnvelopedMessage),
+        (enveloped(&json!(secret).to_string()), Part::EnvelopedMessage),
+        (enveloped(&enveloped(secret)), Part::Member("AlarmName")),
+        (json!({ "Type": "Notification", "Message": { "text": secret } }).to_string(), Part::Member("Message")),
+        (json!({ "Type": secret, "Message": "{}" }).to_string(), Part::Member("Type")),
         // The secret is before an invalid escape.
-        (format!("{{\"AlarmName\": \"{secret} \\ud800\", \"NewStateValue\": \"ALARM\"}}"), "`AlarmName`"),
-        (format!("{{\"AlarmName\": \"{secret} \\x\"}}"), "the body is no JSON object (line 1"),
-        (format!("{{\"AlarmName\": \"{secret} \u{7}\"}}"), "the body is no JSON object (line 1"),
+        (format!("{{\"AlarmName\": \"{secret} \\ud800\", \"NewStateValue\": \"ALARM\"}}"), Part::Member("AlarmName")),
+        (format!("{{\"AlarmName\": \"{secret} \\x\"}}"), Part::Body),
+        (format!("{{\"AlarmName\": \"{secret} \u{7}\"}}"), Part::Body),
     ]
 }
 
 #[tokio::test]
 async fn no_content_of_a_message_is_in_the_log() {
     for secret in [SECRET.to_owned(), SECRET.repeat(3_000)] {
-        for (body, place) in bodies(&secret) {
+        for (body, part) in bodies(&secret) {
             let lines = lines(&body, "").await;
             assert_eq!(lines.len(), 1, "{lines:?}");
-            assert!(lines[0].contains(place), "{body:.200} gave {}, not {place}", lines[0]);
+            let refused = parse(&body).unwrap_err();
+            assert_eq!(refused.part, part, "{body:.200} gave {refused}");
+            let line: Value = serde_json::from_str(&lines[0]).unwrap();
+            assert_eq!(line["error.message"], json!(refused.to_string()), "people read what is wrong");
             assert!(lines[0].len() < 500, "{} bytes", lines[0].len());
             for part in SECRETS {
                 assert!(!lines[0].contains(part), "{body:.200} left {part} in {}", lines[0]);

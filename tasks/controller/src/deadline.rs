@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// API Gateway gives up on an integration of an HTTP API after 30 s, which no setting changes. The second
-/// less is for what comes before this function: API Gateway itself and the start of an environment.
+/// API Gateway gives up on an integration of an HTTP API after 30 s, which no setting changes. One second of that is for
+/// what happens before this function runs: API Gateway's own work and the start of an environment.
 const GATEWAY_PATIENCE: Duration = Duration::from_secs(29);
 /// Maximum time of an answer's way back to the caller.
 const WAY_BACK: Duration = Duration::from_millis(500);

@@ -167,7 +167,7 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog> Controller<R, I, M> {
         let current = forwarded.current.level;
         let state = forwarded.current.state.as_deref();
         let retry_after = || retry_after(state, &self.policy, Timestamp::now(), fastrand::f64());
-        // The failure that the headers name is that of the call before, unless the routed level answers after all.
+        // The headers name the failure of the call before, unless the routed level answers after all.
         let mut failure = None;
         for attempt in attempts {
             if attempt.call.purpose == purpose {

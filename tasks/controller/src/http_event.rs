@@ -28,7 +28,8 @@ pub struct Request<'a> {
     _raw_path: Cow<'a, str>,
     #[serde(rename = "requestContext", borrow)]
     context: Context<'a>,
-    /// Whether the event has the controller's member already, which is refused: a service would see two.
+    /// Whether the event has the controller's member already. Such an event is refused, because a service would see two
+    /// members of that name.
     #[serde(rename = "circuitBreaker", default, deserialize_with = "presence")]
     has_breaker_context: bool,
 }
@@ -108,7 +109,7 @@ pub struct BreakerContext<'a> {
     pub epoch: Option<u64>,
     /// The deployment.
     pub deployment: &'a str,
-    /// The level whose service failed the request first, if this service is its fallback.
+    /// The level that failed the request before, if this service is its fallback or if a probe of that level failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_from: Option<Level>,
     /// Whether the request is a probe: the current level's service answers if this one fails or is slow.

@@ -1,8 +1,8 @@
 //! Invokes a level's service.
 //!
-//! Failures on the way differ in what they say about the service:
+//! An invocation can fail between controller and service. What such a failure says about the service differs:
 //!
-//! | on the way | error | outcome of the level | may be retried |
+//! | failure | error | outcome of the level | may be retried |
 //! |---|---|---|---|
 //! | no connection: refused, no name, no TLS, no time | `NotConnected` | none | any method, once: it was never sent |
 //! | Lambda refused: no such function, access denied | `NotInvoked` | failure | no |
@@ -21,8 +21,8 @@ use aws_sdk_lambda::operation::invoke::{InvokeError as SdkInvokeError, InvokeOut
 use aws_sdk_lambda::primitives::Blob;
 use breaker::{Level, PerLevel};
 
-/// The JSON that a function can be sent, and answer, in bytes: Lambda's quota for synchronous invocations,
-/// documented as 6 MB and enforced as 6 MiB, less 8 KiB for what the controller adds.
+/// Maximum size of a request to a function and of its answer, as JSON, in bytes. Lambda's quota for synchronous
+/// invocations is documented as 6 MB and enforced as 6 MiB; 8 KiB of it are for what the controller adds.
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024 - 8 * 1024;
 
 /// An invocation without a usable answer.
@@ -153,7 +153,7 @@ fn classify(error: &SdkError<SdkInvokeError>) -> InvokeError {
             Some(error) if error.is_user() => InvokeError::NotInvoked(told()),
             Some(error) if was_never_sent(error) => InvokeError::NotConnected(told()),
             Some(error) if error.is_io() => InvokeError::ConnectionLost(told()),
-            // Bytes came, and are no HTTP.
+            // Bytes arrived that are not HTTP.
             Some(_) => InvokeError::AnswerCutShort(told()),
             None => InvokeError::NotInvoked(told()),
         },

@@ -1,5 +1,5 @@
-//! Writes JSON. What the controller writes has no map with keys that are not texts, so writing cannot fail; if it did,
-//! the failure is handled here and nowhere else.
+//! Writes JSON. Writing cannot fail, because all keys of the maps that the controller writes are texts. If it fails all the
+//! same, this module handles the failure.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};

@@ -36,8 +36,8 @@ pub use settings::Settings;
 pub use state_cache::{Current, Routing, Source, StateCache};
 pub use state_reader::{LevelReader, StoredLevel, level_of};
 
-/// Header of the answer to an event that is no request: where the level is from. Checks of a deployment read it, because
-/// such an event asks no service and makes up no outcome.
+/// Header of the answer to an event that is no request: the source of the level. `breaker check` reads it, because such
+/// an event calls no service and adds no outcome.
 const SOURCE_HEADER: &str = "X-Circuit-Breaker-State-Source";
 
 /// The controller, with its ports.
@@ -49,13 +49,13 @@ pub struct Controller<R, I, M> {
     pub services: I,
     /// The rules for requests: timeouts, fallback, outcomes.
     pub rules: RequestRules,
-    /// How many probes this environment may send.
+    /// Limits the probes of this environment.
     pub probe_limit: ProbeLimit,
     /// The metric log.
     pub metrics: M,
-    /// The deployment whose metrics they are.
+    /// Name of the deployment, a dimension of the metrics.
     pub deployment: String,
-    /// The policy: when a recovery is possible, for `Retry-After`.
+    /// The policy. `Retry-After` depends on when it allows a recovery.
     pub policy: Policy,
 }
 
@@ -92,9 +92,9 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog> Controller<R, I, M> {
     }
 }
 
-/// Answers an OPTIONS request for which API Gateway asked no caller's credentials. API Gateway answers preflights of CORS
-/// by itself and adds the headers of CORS to this answer. Without credentials no request reaches a service, and none
-/// has an outcome.
+/// Answers an OPTIONS request that API Gateway let through without credentials. API Gateway answers preflights of CORS by
+/// itself, and adds the headers of CORS to this answer. A request without credentials reaches no service and has no
+/// outcome.
 fn preflight(current: &Current) -> Box<RawValue> {
     empty_answer(204, &RouteHeaders::own(current.level).headers())
 }

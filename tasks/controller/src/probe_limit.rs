@@ -1,4 +1,4 @@
-//! The probes of this environment: the core's allowance with a clock and a lock.
+//! The limit of this environment's probes: [`ProbeAllowance`] of the crate `breaker`, with a clock and a lock.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub struct ProbeLimit {
     allowance: Mutex<ProbeAllowance>,
     clock: AgeClock,
-    /// The moment from which the allowance's times are measured.
+    /// Zero of the allowance's times.
     origin: Instant,
 }
 
@@ -29,8 +29,8 @@ impl ProbeLimit {
         Self { allowance: Mutex::new(allowance), clock, origin }
     }
 
-    /// Takes the time from `clock`, because a monotonic clock may stand still while Lambda freezes the environment: a
-    /// pause would then outlast its end.
+    /// Measures time with `clock`. A monotonic clock may stand still while Lambda freezes the environment, and a pause
+    /// would then last too long.
     #[must_use]
     pub fn with_clock(self, clock: AgeClock) -> Self {
         Self { origin: clock.now(), clock, ..self }
@@ -82,7 +82,7 @@ impl ProbeUnderWay<'_> {
 }
 
 impl Drop for ProbeUnderWay<'_> {
-    /// A request that is given up drops its probe unfinished, and the next request must still be able to probe.
+    /// A request that is cancelled drops its probe unfinished. The next request must still be able to probe.
     fn drop(&mut self) {
         if !self.has_ended {
             self.limit.end(self.begun, ServiceOutcome::Unknown);

@@ -22,7 +22,7 @@ pub fn of_request(deployment: &str, routing: &Routing, read_errors: u32, taken: 
         metrics.push(Metric::number("FailureCount", number(state.failure_count)));
         metrics.push(Metric::number("SuccessCount", number(state.success_count)));
     }
-    // Log lines are billed by the byte, and the age of a fresh state tells nothing.
+    // Log lines are billed by the byte, and the age of a fresh state is not needed.
     if let Some(age) = current.age.or(routing.unknown_for).filter(|_| !routing.fresh) {
         metrics.push(Metric::seconds("StateAgeSeconds", milliseconds(age).round() / 1_000.0));
     }
@@ -35,7 +35,7 @@ pub fn of_request(deployment: &str, routing: &Routing, read_errors: u32, taken: 
     MetricSet::of_deployment(namespace::CONTROLLER, deployment, metrics)
 }
 
-/// What a caller notices of a call beside failures.
+/// A property of an answer that callers notice, besides failures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The call answered in place of a level that failed.

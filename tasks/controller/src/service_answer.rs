@@ -46,7 +46,7 @@ pub struct ServiceAnswer {
 struct Members<'a> {
     #[serde(rename = "statusCode", borrow, default, deserialize_with = "present")]
     status: Option<&'a RawValue>,
-    // Present even if it is null, because it is the null that must be replaced then.
+    // A null counts as present, because the null itself must be replaced.
     #[serde(borrow, default, deserialize_with = "present")]
     headers: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -85,7 +85,7 @@ impl ServiceAnswer {
             Read::Explicit { status, headers, declined } => {
                 Ok(Self { status: status.as_u16(), declined, headers, json })
             }
-            // Written out, it is explicit, and is read again for its headers.
+            // The explicit form is read again for its headers.
             Read::Rewritten(explicit) => Self::read(explicit.into_bytes()),
         }
     }

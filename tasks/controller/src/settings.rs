@@ -17,22 +17,23 @@ pub struct Settings {
     pub state_table: String,
     /// `FULL_SERVICE_FUNCTION`, `DEGRADED_SERVICE_FUNCTION`, `MAINTENANCE_SERVICE_FUNCTION`: names or ARNs.
     pub functions: PerLevel<String>,
-    /// `request_path.state_cache_milliseconds`: how long a read state is fresh, give or take a fifth.
+    /// `request_path.state_cache_milliseconds`: time for which a state is fresh after it was read, ± 20 %.
     pub state_cache_ttl: Duration,
     /// The rules for requests. `request_path.full_timeout_milliseconds` and so on, and
     /// `request_path.service_timeout_milliseconds` for those that are not set, say how long a service may take;
     /// `request_path.read_timeout_milliseconds`, else the preset, how long it may take for a GET or HEAD;
-    /// `request_path.fallback` whether the next level's service answers a GET or HEAD that fails.
+    /// `request_path.fallback` whether the next level's service answers a GET or HEAD that fails;
+    /// `request_path.too_many_requests_fail` whether an answer 429 is a failure.
     pub rules: RequestRules,
-    /// `request_path.fallback_level`: where requests go when no state was ever read.
+    /// `request_path.fallback_level`: the level that requests are routed to if no state was ever read.
     pub fallback_level: Level,
-    /// When a recovery is possible and how many probes may be sent.
+    /// The policy, for `Retry-After` and for the limit of probes.
     pub policy: Policy,
 }
 
 impl Settings {
-    /// Reads the settings; what is not set has its default. Requests are served whatever `BREAKER_CONFIG` says: a
-    /// setting that is invalid is logged and has its default, an invalid policy is replaced as [`PolicyInUse`] says.
+    /// Reads the settings. A setting that is not set has its default. Requests are served even if `BREAKER_CONFIG` is
+    /// invalid: an invalid setting is logged and has its default, and [`PolicyInUse`] replaces an invalid policy.
     ///
     /// # Errors
     /// Names the variable that is missing.

@@ -23,8 +23,9 @@
 //! # When the table does not answer
 //!
 //! A read delays a request by at most 300 ms. The first read of an environment may take 1.5 s: it opens the connection,
-//! and without a state callers get the fallback level although the bank may be well. After a failed read no request reads again before a back-off is over: 250 ms, doubled by each further failure up to 5 s,
-//! ± 20 %. Until then requests go to the last known level.
+//! and until a state is read callers get the fallback level even if the level is 1. After a failed read no request
+//! reads again before a back-off is over: 250 ms, doubled by each further failure up to 5 s, ± 20 %. Until then
+//! requests go to the last known level.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -180,7 +181,7 @@ impl<R: LevelReader> StateCache<R> {
         self.prime_by(&self.reader).await;
     }
 
-    /// Does the same with a reader that may take longer.
+    /// Reads the state before the first request as [`Self::prime`] does, with a reader that may take longer.
     pub async fn prime_by(&self, reader: &impl LevelReader) {
         let by = Instant::now() + PRIMING_LIMIT;
         for _ in 0..PRIMING_TRIES {
@@ -282,7 +283,7 @@ impl<R: LevelReader> StateCache<R> {
                         error.message = problem,
                         level.current = current.level.number(),
                         state.source = ?current.source,
-                        "the state cannot be read; routing goes on without it, and this is not said again"
+                        "the state cannot be read: requests are routed without it; further failures are not logged"
                     );
                 }
             }

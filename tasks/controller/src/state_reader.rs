@@ -1,4 +1,4 @@
-//! Reads the state for routing, which needs less of it than the tasks of the state machine.
+//! Reads the state for routing, which needs fewer attributes than the tasks of the state machine.
 
 use std::sync::Arc;
 
@@ -39,6 +39,6 @@ pub fn level_of(stored: Stored) -> Result<StoredLevel, StoreError> {
         Stored::Newer(newer) => Ok(StoredLevel::Known(newer.current_level, None)),
         Stored::Nothing => Ok(StoredLevel::Nothing),
         Stored::Lost => Ok(StoredLevel::Lost),
-        Stored::Unreadable(problem) => Err(StoreError::Invalid(problem)),
+        Stored::Unreadable(corrupt) => Err(StoreError::Invalid(corrupt.to_string())),
     }
 }

@@ -180,7 +180,7 @@ async fn the_controllers_own_answers_name_no_service() {
     assert!(controller.services.asked().is_empty());
 }
 
-/// A check of a deployment asks so, because no service is invoked and no outcome made up.
+/// A check of a deployment sends such an event, because it invokes no service and records no outcome.
 #[tokio::test]
 async fn an_event_that_is_no_request_tells_where_the_level_is_from() {
     for (stored, level, source) in [
@@ -204,7 +204,7 @@ async fn failed_reads_and_the_states_age_are_metrics() {
     let request = event("GET", "/account/1");
     ask(&controller, &request).await;
     ask(&controller, &request).await;
-    // The second request found a fresh state, and a fresh state has nothing to tell.
+    // The second request found a fresh state, whose age is not recorded.
     assert_eq!(controller.metrics.values("StateAgeSeconds"), [0.0]);
     table.fails();
     for _ in 0..2 {

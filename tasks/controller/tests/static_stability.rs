@@ -14,7 +14,7 @@ use common::{ask, event};
 use controller::{PAYLOAD_LIMIT, StateCache};
 use serde_json::{Value, json};
 
-/// Far more than a request may take, and far less than a request that waits for ever.
+/// Far longer than a request may take, and far shorter than a request that never ends.
 const SOON: Duration = Duration::from_secs(2);
 
 fn url(address: &str) -> String {
@@ -35,7 +35,7 @@ fn reading_always(controller: RealController, dynamodb: &str) -> RealController 
     RealController { states: StateCache::new(table, Duration::ZERO, Level::Maintenance), ..controller }
 }
 
-/// Asks, and fails where the answer takes longer than it may.
+/// Sends a request. Panics if the answer takes too long.
 async fn ask_soon(controller: &RealController, method: &str) -> Value {
     let begun = Instant::now();
     let answer = ask(controller, &event(method, "/account/1")).await;
@@ -43,7 +43,7 @@ async fn ask_soon(controller: &RealController, method: &str) -> Value {
     answer
 }
 
-/// Asks five times: each answer comes soon, with 200, and from the service of `level`.
+/// Sends five requests. Each must be answered soon, with 200, by the service of `level`.
 async fn expect_level(controller: &RealController, level: Level, trouble: &str) {
     for _ in 0..5 {
         let answer = ask_soon(controller, "GET").await;
@@ -155,7 +155,7 @@ async fn a_routed_request_is_one_invocation_and_at_most_one_read() {
     assert_eq!((lambda.stub.connections(), dynamodb.stub.connections()), (1, 1));
 }
 
-/// A controller at level 1 with impatient services.
+/// A controller at level 1 with short timeouts of the services.
 async fn impatient(lambda_url: &str) -> (DynamoDb, RealController) {
     let dynamodb = DynamoDb::start(item(1));
     let timeout = Duration::from_millis(200);

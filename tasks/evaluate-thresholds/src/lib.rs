@@ -8,8 +8,8 @@ use aws_edge::task_error::TaskError;
 use aws_edge::task_input;
 use breaker::contract::{ErrorName, Evaluation, EvaluationInput, REPAIR};
 use breaker::{
-    Decision, Evidence, EvidenceQuery, Expected, LastKnown, SCHEMA_VERSION, SystemState, TransitionRequest, decide,
-    repair,
+    CorruptState, Decision, Evidence, EvidenceQuery, Expected, LastKnown, SCHEMA_VERSION, SystemState,
+    TransitionRequest, decide, repair,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -63,8 +63,8 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
         Ok(Evaluation::of(decision, state, expected, self.policy.policy(), &request, &execution, now))
     }
 
-    /// A level that moves by a policy which was not chosen for it does harm. An operator's command reads no evidence, and must
-    /// work in an emergency.
+    /// Refuses an evaluation if the policy is unknown: then only an operator may move the level. An operator's command
+    /// reads no evidence, and must work in an emergency.
     fn check_policy(&self, request: &TransitionRequest) -> Result<(), TaskError> {
         match self.policy.decides() {
             Err(error) if !request.is_command() => {
@@ -75,13 +75,12 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
     }
 
     async fn base(&self, request: &TransitionRequest, now: Timestamp) -> Result<Base, TaskError> {
-        // Read before the state, or a record could be newer than the state because both were written in between.
+        // The records are read before the state. Otherwise a record that was written in between would look newer than it.
         let last_known = if request.repairs() { self.states.last_known().await? } else { None };
         match self.states.read().await? {
             Stored::State(state) => {
                 if let Err(problem) = state.check_at(now) {
-                    let problem = format!("the state item is corrupt: attribute {problem}");
-                    return self.repaired(request, last_known, &problem, now);
+                    return self.repaired(request, last_known, &CorruptState(problem).to_string(), now);
                 }
                 if let Some(last_known) = last_known.filter(|known| known.is_ahead_of(&state)) {
                     return Ok(self.after(last_known, now));
@@ -99,7 +98,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
             Stored::Lost => {
                 self.repaired(request, last_known, "the state item is missing, but there is a history", now)
             }
-            Stored::Unreadable(problem) => self.repaired(request, last_known, &problem, now),
+            Stored::Unreadable(corrupt) => self.repaired(request, last_known, &corrupt.to_string(), now),
         }
     }
 
@@ -119,7 +118,7 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
         Ok(self.after(last_known, now))
     }
 
-    /// Decides a repair that continues after the newest record.
+    /// Returns the state of the newest record, as the base of a repair.
     fn after(&self, last_known: LastKnown, now: Timestamp) -> Base {
         Base { state: last_known.state(self.policy.policy(), now), expected: Expected::Repair }
     }

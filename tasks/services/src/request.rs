@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::string::FromUtf8Error;
 
-use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -37,6 +38,17 @@ struct Http {
     method: String,
 }
 
+/// A body that is not text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotText {
+    /// The body is marked as base64, and is not.
+    #[error("The body is marked as base64 but is not base64 ({0})")]
+    Base64(#[from] DecodeError),
+    /// The body is not UTF-8.
+    #[error("The body is not UTF-8 text, as JSON is")]
+    Utf8(#[from] FromUtf8Error),
+}
+
 impl Request {
     /// Returns the method in upper case.
     #[must_use]
@@ -61,14 +73,11 @@ impl Request {
     ///
     /// # Errors
     /// The body is marked as base64 but is not base64, or is not UTF-8.
-    pub fn body(&self) -> Result<Cow<'_, str>, String> {
+    pub fn body(&self) -> Result<Cow<'_, str>, NotText> {
         let body = self.body.as_deref().unwrap_or_default();
         if self.is_base64_encoded != Some(true) {
             return Ok(Cow::Borrowed(body));
         }
-        let bytes = STANDARD
-            .decode(body)
-            .map_err(|error| format!("The body is marked as base64 but is not base64 ({error})"))?;
-        String::from_utf8(bytes).map(Cow::Owned).map_err(|_| "The body is not UTF-8 text, as JSON is".to_owned())
+        Ok(Cow::Owned(String::from_utf8(STANDARD.decode(body)?)?))
     }
 }

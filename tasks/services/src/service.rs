@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::account::{AccountId, account, transactions};
-use crate::body::{self, BodyError};
+use crate::body::{self, BodyError, BodyErrorKind};
 use crate::chance::{Chance, Simulation};
-use crate::transfer::Transfer;
+use crate::transfer::{InvalidTransfer, Transfer};
 use crate::{ErrorCode, Request, Response, Settings};
 
 /// Time after which the copy of the data is made anew, in seconds.
@@ -147,7 +147,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
     fn test(&self, request: &Request) -> Response {
         let fail = match body::read::<TestBody>(request, TEST_WANTED) {
             Ok(body) => body.is_some_and(|body| body.error),
-            Err(problem) => return refused(problem, ErrorCode::BadBody),
+            Err(problem) => return refused(&problem, ErrorCode::BadBody),
         };
         match (fail, self.fault_injection) {
             (false, _) => Response::json(200, &json!(TestResult { status: "ok", level: self.level })),
@@ -187,15 +187,16 @@ fn with_account(id: &str, answer: impl FnOnce(&AccountId) -> Response) -> Respon
 fn transfer(request: &Request) -> Response {
     match Transfer::read(request) {
         Ok(transfer) => Response::json(200, &json!(transfer.receipt())),
-        Err(problem) => refused(problem, ErrorCode::BadTransfer),
+        Err(InvalidTransfer::Body(problem)) => refused(&problem, ErrorCode::BadTransfer),
+        Err(problem) => Response::error(400, ErrorCode::BadTransfer, problem.to_string()),
     }
 }
 
 /// Refuses a body. `invalid` is the error code if the body is JSON or declared as JSON.
-fn refused(problem: BodyError, invalid: ErrorCode) -> Response {
-    match problem {
-        BodyError::Unsupported(message) => Response::error(415, ErrorCode::UnsupportedMediaType, message),
-        BodyError::Invalid(message) => Response::error(400, invalid, message),
+fn refused(problem: &BodyError, invalid: ErrorCode) -> Response {
+    match problem.kind {
+        BodyErrorKind::Format(_) => Response::error(415, ErrorCode::UnsupportedMediaType, problem.to_string()),
+        _ => Response::error(400, invalid, problem.to_string()),
     }
 }
 

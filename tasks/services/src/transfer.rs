@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::Request;
-use crate::account::AccountId;
-use crate::body::{self, BodyError};
+use crate::account::{AccountId, NotAnAccountId};
+use crate::body::{self, BodyError, BodyErrorKind};
 
 /// The allowed body of a transfer. The text follows the word "send" in a message.
 const WANTED: &str = "a JSON object with `fromAccount`, `toAccount` and `amount` only";
@@ -73,30 +73,48 @@ pub struct Transfer {
     cents: u64,
 }
 
+/// A transfer that is not made. `Display` is the sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTransfer {
+    /// The body is not that of a transfer.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// A field does not name an account.
+    #[error("`{field}` {problem}")]
+    Account {
+        /// The field.
+        field: &'static str,
+        /// The reason.
+        problem: NotAnAccountId,
+    },
+    /// Both fields name the same account.
+    #[error("`toAccount` is `fromAccount`: name another account")]
+    SameAccount,
+    /// The amount is not one that can be transferred.
+    #[error("`amount` is not a decimal number from 0.01 to 1000000.00 with at most two decimals")]
+    Amount,
+}
+
 impl Transfer {
     /// Reads a transfer.
     ///
     /// # Errors
-    /// The body is invalid. The message names the field and the allowed values.
-    pub fn read(request: &Request) -> Result<Self, BodyError> {
-        match body::read(request, WANTED)? {
-            Some(fields) => Self::new(fields).map_err(BodyError::Invalid),
-            None => Err(BodyError::Invalid(format!("The body is missing: send {WANTED}"))),
-        }
+    /// The body is invalid. Names the field and the allowed values.
+    pub fn read(request: &Request) -> Result<Self, InvalidTransfer> {
+        let missing = BodyError { kind: BodyErrorKind::Missing, wanted: WANTED };
+        Self::new(body::read(request, WANTED)?.ok_or(missing)?)
     }
 
-    fn new(fields: TransferBody) -> Result<Self, String> {
-        for (name, account) in [("fromAccount", &fields.from_account), ("toAccount", &fields.to_account)] {
-            AccountId::parse(account).map_err(|problem| format!("`{name}` {problem}"))?;
+    fn new(fields: TransferBody) -> Result<Self, InvalidTransfer> {
+        for (field, account) in [("fromAccount", &fields.from_account), ("toAccount", &fields.to_account)] {
+            AccountId::parse(account).map_err(|problem| InvalidTransfer::Account { field, problem })?;
         }
         if fields.from_account == fields.to_account {
-            return Err("`toAccount` is `fromAccount`: name another account".to_owned());
+            return Err(InvalidTransfer::SameAccount);
         }
         let written = fields.amount.get();
         let amount = serde_json::from_str(written).unwrap_or_else(|_| written.to_owned());
-        let cents = cents(&amount).ok_or_else(|| {
-            "`amount` is not a decimal number from 0.01 to 1000000.00 with at most two decimals".to_owned()
-        })?;
+        let cents = cents(&amount).ok_or(InvalidTransfer::Amount)?;
         Ok(Self { from: fields.from_account, to: fields.to_account, cents })
     }
 
@@ -134,42 +152,57 @@ mod tests {
 
     use super::*;
 
-    fn read(body: &str) -> Result<Transfer, String> {
+    fn read(body: &str) -> Result<Transfer, InvalidTransfer> {
         let event = json!({ "rawPath": "/transfer", "requestContext": { "http": { "method": "POST" } }, "body": body });
-        Transfer::read(&serde_json::from_value(event).unwrap()).map_err(|error| error.to_string())
+        Transfer::read(&serde_json::from_value(event).unwrap())
     }
 
-    fn transfer(amount: &str) -> Result<Transfer, String> {
+    fn transfer(amount: &str) -> Result<Transfer, InvalidTransfer> {
         read(&format!(r#"{{"fromAccount":"1","toAccount":"2","amount":{amount}}}"#))
     }
 
     #[test]
     fn an_amount_that_is_no_amount_is_refused_by_name() {
         for amount in ["0", "-1", "\"\"", "\"1.\"", "1.001", "1000000.01", "null", "\"1e3\"", "1e300", "[]", "\".5\""] {
-            assert!(transfer(amount).unwrap_err().starts_with("`amount`"), "{amount}");
+            assert_eq!(transfer(amount), Err(InvalidTransfer::Amount), "{amount}");
         }
     }
 
     #[test]
     fn unknown_missing_and_wrong_fields_are_named() {
-        for (body, name) in [
-            (r#"{"fromAccount":"1","toAccount":"2"}"#, "amount"),
-            (r#"{"fromAccount":"1","toAccount":"2","amount":1,"memo":"x"}"#, "memo"),
-            (r#"{"fromAccount":7,"toAccount":"2","amount":1}"#, "fromAccount"),
-            (r#"{"fromAccount":"a b","toAccount":"2","amount":1}"#, "fromAccount"),
-            (r#"{"fromAccount":"1","toAccount":"1","amount":1}"#, "toAccount"),
+        let refused = |kind| Err(InvalidTransfer::Body(BodyError { kind, wanted: WANTED }));
+        let at = |path: &str, problem: &str| {
+            refused(BodyErrorKind::Field { path: path.to_owned(), problem: problem.to_owned() })
+        };
+        for (body, expected) in [
+            (r#"{"fromAccount":"1","toAccount":"2"}"#, at("", "missing field `amount` at line 1 column 35")),
+            (
+                r#"{"fromAccount":"1","toAccount":"2","amount":1,"memo":"x"}"#,
+                at(
+                    "memo",
+                    "unknown field `memo`, expected one of `fromAccount`, `toAccount`, `amount` at line 1 column 52",
+                ),
+            ),
+            (
+                r#"{"fromAccount":7,"toAccount":"2","amount":1}"#,
+                at("fromAccount", "invalid type: integer `7`, expected a string at line 1 column 16"),
+            ),
+            (
+                r#"{"fromAccount":"a b","toAccount":"2","amount":1}"#,
+                Err(InvalidTransfer::Account { field: "fromAccount", problem: NotAnAccountId::Character(' ') }),
+            ),
+            (r#"{"fromAccount":"1","toAccount":"1","amount":1}"#, Err(InvalidTransfer::SameAccount)),
+            ("", refused(BodyErrorKind::Missing)),
+            (r#"{"fromAccount":"1","toAccount":"2","amount":1} {}"#, refused(BodyErrorKind::SeveralValues)),
         ] {
-            let error = read(body).unwrap_err();
-            assert!(error.contains(name), "{error}");
+            assert_eq!(read(body), expected, "{body}");
         }
-        assert!(read("").unwrap_err().contains("missing"));
-        assert!(read(r#"{"fromAccount":"1","toAccount":"2","amount":1} {}"#).is_err());
     }
 
     #[test]
     fn a_json_number_is_read_as_it_is_written_and_not_as_a_float() {
         for amount in ["0.010000000000000000001", "1e2", "1E2", "1000000.0000000000001", "-0", "-0.01"] {
-            assert!(transfer(amount).unwrap_err().starts_with("`amount`"), "{amount}");
+            assert_eq!(transfer(amount), Err(InvalidTransfer::Amount), "{amount}");
         }
         for (amount, cents) in [("10.50", 1050), ("10.5", 1050), ("10", 1000), ("0.01", 1), ("1000000.00", MAX_CENTS)] {
             assert_eq!(transfer(amount).unwrap().cents, cents);

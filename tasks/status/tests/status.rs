@@ -4,7 +4,7 @@
 mod common;
 
 use aws_edge::stores::state::StoreError;
-use breaker::{Level, Policy, PolicySettings, Stored, SystemState, TransitionRecord};
+use breaker::{CorruptState, InvalidAttribute, Level, Policy, PolicySettings, Stored, SystemState, TransitionRecord};
 use common::{Bank, NOW, at};
 use serde_json::{Value, json};
 use status::Records;
@@ -61,7 +61,7 @@ async fn a_missing_state_is_no_first_start() {
     for (stored, level, source) in [
         (Stored::Nothing, 1, "firstStart"),
         (Stored::Lost, 2, "controllers"),
-        (Stored::Unreadable("attribute `currentLevel`".to_owned()), 2, "controllers"),
+        (Stored::Unreadable(CorruptState(InvalidAttribute::new("currentLevel", "is 4"))), 2, "controllers"),
     ] {
         let bank = Bank { stored: Ok(stored), ..Bank::at_level(Level::Degraded) }.failing(Level::Degraded, 0, 50);
         let body = bank.json("").await;

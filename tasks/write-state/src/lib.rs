@@ -17,8 +17,8 @@ const RETENTION_KEY: &str = "limits.record_retention_days";
 /// Advice to an operator if another execution wrote the state, or may have.
 pub const LOOK: &str = "look at the state before you repeat the command";
 
-/// Returns how long records are kept. No invalid setting keeps an operator's command from being written: it is logged,
-/// and records are kept for the default of 400 days.
+/// Returns how long records are kept. An invalid setting is logged and replaced by the default of 400 days, because it must
+/// not prevent the write of an operator's command.
 #[must_use]
 pub fn record_retention(environment: &Environment) -> SignedDuration {
     let days = Config::from_environment(environment)
@@ -43,7 +43,6 @@ impl<S: StateReader + StateWriter> WriteState<S> {
     /// `StateConflict`, `StateUnavailable`; `InvalidRequest` for input that no evaluation writes.
     pub async fn handle(&self, input: Value) -> Result<StateWritten, TaskError> {
         let write: StateWrite = task_input::typed(input)?;
-        write.check().map_err(|problem| TaskError::bad_input(&problem.to_string()))?;
         let error = match self.states.write(&write).await {
             Ok(()) => return Ok(written(write.state)),
             Err(error) => error,

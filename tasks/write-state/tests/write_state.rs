@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json, to_value};
 use write_state::{LOOK, WriteState, record_retention};
 
-/// Obeys the conditions of a write; can refuse to answer, before or after it has written.
+/// A table that checks the conditions of a write. It can fail to answer, before or after it has written.
 #[derive(Default)]
 struct Table {
     items: Mutex<HashMap<String, Value>>,

@@ -1,5 +1,7 @@
 use aws_edge::stores::state::StoreError;
-use breaker::{CallCounts, EvidenceSummary, Hold, Level, Outcome, Policy, PolicySettings};
+use breaker::{
+    CallCounts, CorruptState, EvidenceSummary, Hold, InvalidAttribute, Level, Outcome, Policy, PolicySettings,
+};
 
 use super::*;
 use crate::doubles::{
@@ -124,7 +126,10 @@ async fn a_part_that_cannot_be_read_hides_no_other() {
 async fn a_state_that_cannot_be_read_fails_with_the_remedy() {
     for (stored, expected) in [
         (Ok(Stored::Lost), "force a level with --repair"),
-        (Ok(Stored::Unreadable("attribute `currentLevel`".to_owned())), "force a level with --repair"),
+        (
+            Ok(Stored::Unreadable(CorruptState(InvalidAttribute::new("currentLevel", "is 4")))),
+            "force a level with --repair",
+        ),
         (Ok(Stored::Nothing), "nothing was written yet"),
         (Err(StoreError::Invalid("the table is down".to_owned())), "the table is down"),
     ] {

@@ -116,12 +116,12 @@ impl Environment {
         }
     }
 
-    /// The sum of a count in the metrics that it wrote.
+    /// Returns the sum of a count in the metrics that the controller wrote.
     pub fn recorded(&self, name: &str) -> u64 {
         self.recorded.lock().unwrap().get(name).copied().unwrap_or_default()
     }
 
-    /// Ends it as Lambda does, and reads all that it wrote.
+    /// Ends the controller as Lambda does, and reads all of its output.
     pub async fn end(&mut self) {
         let id = self.process.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
@@ -129,13 +129,13 @@ impl Environment {
         (&mut self.reader).await.unwrap();
     }
 
-    /// Kills it without a signal that it could catch, and reads all that it wrote.
+    /// Kills the controller with a signal that it cannot catch, and reads all of its output.
     pub async fn kill(&mut self) {
         self.process.kill().await.unwrap();
         (&mut self.reader).await.unwrap();
     }
 
-    /// The warnings and errors that it logged so far.
+    /// Returns the warnings and errors in the log so far.
     pub fn problems(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }

@@ -1,4 +1,4 @@
-//! What the tests of the controller share: doubles at its ports, and requests.
+//! Helpers of the controller's tests: doubles at its ports, and requests.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 #![allow(clippy::unnecessary_wraps, reason = "what a double is told to answer")]
@@ -22,10 +22,10 @@ use tokio::time::Instant;
 /// The default of `request_path.state_cache_milliseconds`.
 pub const TTL: Duration = Duration::from_secs(1);
 
-/// What a service answers.
+/// The answer of a service.
 pub type Answer = Result<Vec<u8>, InvokeError>;
 
-/// The state table: answers what it is told, after a delay, and counts.
+/// A state table that gives a set answer after a delay, and counts its reads.
 pub struct Table {
     answer: Mutex<Result<StoredLevel, StoreError>>,
     delay: Mutex<Duration>,
@@ -83,7 +83,7 @@ impl Sent {
     }
 }
 
-/// Remembers what it was sent, and answers as each level is told to, after as long as it takes.
+/// Services that keep their requests and give the set answer of their level after a set time.
 pub struct Services {
     pub answers: PerLevel<Answer>,
     pub delays: PerLevel<Duration>,
@@ -95,7 +95,7 @@ impl Services {
         self.sent.lock().unwrap().clone()
     }
 
-    /// The levels that were asked, in order.
+    /// Returns the levels that were invoked, in order.
     pub fn asked(&self) -> Vec<u8> {
         self.sent().iter().map(|sent| sent.level).collect()
     }
@@ -112,7 +112,7 @@ impl ServiceInvoker for Services {
     }
 }
 
-/// Keeps the metrics.
+/// A metric log that keeps the metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Recorded(pub Arc<Mutex<Vec<MetricSet>>>);
 
@@ -178,7 +178,7 @@ pub fn table(answer: Result<StoredLevel, StoreError>) -> &'static Table {
     Box::leak(Box::new(Table::new(answer)))
 }
 
-/// A controller that reads the table for each request, and whose services all answer the same.
+/// Returns a controller that reads the table for each request, and whose services all give the same answer.
 pub fn controller(stored: Result<StoredLevel, StoreError>, answer: Answer) -> TestController {
     with_answers(stored, [answer.clone(), answer.clone(), answer])
 }
@@ -238,7 +238,7 @@ pub fn event(method: &str, path: &str) -> Value {
     })
 }
 
-/// Later than any test takes.
+/// A deadline later than the end of any test.
 pub fn no_hurry() -> Instant {
     Instant::now() + Duration::from_secs(28)
 }

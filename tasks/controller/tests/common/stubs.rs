@@ -1,5 +1,5 @@
-//! Endpoints on loopback that behave as `DynamoDB` and Lambda do, well or ill, and count what they are asked.
-//! Each runs on a thread of its own, so that it dies with all of its connections when it is dropped.
+//! Endpoints on the loopback interface that answer as `DynamoDB` and Lambda do, with and without faults, and count their
+//! requests. Each runs on a thread of its own, so that dropping it closes all of its connections.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,7 +39,7 @@ impl Stub {
         Self::start(|listener| async move { axum::serve(listener, router).await.unwrap() })
     }
 
-    /// Accepts connections and says nothing.
+    /// Accepts connections and never answers.
     pub fn mute() -> Self {
         Self::start(|mut listener| async move {
             let mut open = Vec::new();
@@ -54,7 +54,7 @@ impl Stub {
         Self::start(|mut listener| async move {
             loop {
                 let (mut stream, _) = axum::serve::Listener::accept(&mut listener).await;
-                // That the request was sent is all that matters, not how much of it there is.
+                // It only matters that the request was sent, not how long it is.
                 let _ = stream.read(&mut [0; 1_024]).await;
             }
         })
@@ -109,11 +109,11 @@ impl Refusing {
 /// How an endpoint answers.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// So, at once.
+    /// With this answer, at once.
     Now(u16, Vec<(&'static str, &'static str)>, Vec<u8>),
-    /// Never.
+    /// With no answer.
     Never,
-    /// So, after a while.
+    /// With this answer, after this time.
     After(Duration, u16, Vec<u8>),
 }
 
@@ -140,7 +140,7 @@ impl Reply {
     }
 }
 
-/// What `DynamoDB` answers a `GetItem` for the state at `level`.
+/// Returns the answer of `DynamoDB` to a `GetItem` for the state at `level`.
 pub fn item(level: u8) -> Reply {
     let StoredLevel::Known(_, Some(state)) = stored(level) else { panic!("no state") };
     let item: HashMap<String, AttributeValue> = serde_dynamo::to_item(&*state).unwrap();
@@ -195,7 +195,7 @@ impl DynamoDb {
     }
 }
 
-/// A Lambda whose functions each answer as they are told, and are remembered with what they were sent.
+/// A Lambda whose functions give set answers. It keeps the requests of each function.
 pub struct Lambda {
     pub stub: Stub,
     shared: Arc<LambdaState>,
@@ -206,17 +206,17 @@ type Invocation = (String, Vec<u8>);
 
 struct LambdaState {
     replies: Mutex<[Reply; 3]>,
-    /// Absent where there is too much to remember.
+    /// Absent if the test sends too many requests to keep them.
     sent: Mutex<Option<Vec<Invocation>>>,
 }
 
-/// What a service answers when all is well.
+/// The answer of a service without faults.
 pub fn well() -> Reply {
     Reply::json(200, &json!({ "statusCode": 200, "headers": { "Content-Type": "text/plain" }, "body": "hello" }))
 }
 
 impl Lambda {
-    /// The functions answer so, by level.
+    /// Sets the answers of the functions, by level.
     pub fn start(replies: [Reply; 3]) -> Self {
         let shared = Arc::new(LambdaState { replies: Mutex::new(replies), sent: Mutex::new(Some(Vec::new())) });
         let invoke =
@@ -235,12 +235,12 @@ impl Lambda {
         Self { stub: Stub::serve(router), shared }
     }
 
-    /// Changes what the function of `level` answers.
+    /// Sets the answer of the function of `level`.
     pub fn answers(&self, level: Level, reply: Reply) {
         self.shared.replies.lock().unwrap()[usize::from(level.number()) - 1] = reply;
     }
 
-    /// Keeps the stub from growing with what it is sent.
+    /// Stops keeping requests, so that the stub does not grow.
     pub fn forget_what_was_sent(&self) {
         *self.shared.sent.lock().unwrap() = None;
     }

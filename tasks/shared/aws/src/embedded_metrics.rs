@@ -1,13 +1,13 @@
 //! Metrics as log lines: the embedded metric format.
 //!
-//! Every line names its metrics and dimensions, about 400 bytes before the first value, and log bytes are billed. So a
-//! busy environment adds its metrics up by the wall clock's seconds and writes one line a set and second:
+//! Every line names its metrics and dimensions in about 400 bytes, and log bytes are billed. So a busy environment adds
+//! up the metrics of each second of the wall clock, and writes one line for each set and second:
 //!
 //! - An environment is busy if its last request came less than a second before. Otherwise each set is a line.
 //! - [`MetricLog::record`] writes at once, with all that is pending: failures and slow calls may make the level fall.
 //!   [`MetricLog::record_soon`] may wait for the end of the second.
-//! - A line has the time of its outcomes' second, whenever it is written.
-//! - What is pending is written when its second is over ([`EmbeddedMetricLog::write_each_second`]), or at the end of the
+//! - A line has the time of the second in which its outcomes happened, even if it is written later.
+//! - Pending metrics are written when their second is over ([`EmbeddedMetricLog::write_each_second`]), or at the end of the
 //!   environment ([`EmbeddedMetricLog::write_pending`]). A killed environment loses at most one second, and no failure.
 
 use std::io::{Stdout, Write, stdout};
@@ -40,7 +40,7 @@ pub struct EmbeddedMetricLog<W = Stdout> {
     /// The metadata, each with a set that it describes. The code has about a dozen kinds of sets.
     directives: Mutex<Vec<(MetricSet, Arc<RawValue>)>>,
     pending: Mutex<Pending>,
-    /// Told when something becomes pending.
+    /// Signals that metrics became pending.
     began: Notify,
 }
 
@@ -166,7 +166,7 @@ impl<W: Write> EmbeddedMetricLog<W> {
         }
     }
 
-    /// Writes what is pending.
+    /// Writes the pending metrics.
     pub fn write_pending(&self) {
         self.write_all(&mut self.pending());
     }

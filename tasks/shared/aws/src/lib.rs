@@ -1,5 +1,5 @@
-//! The AWS edge that the task Lambdas share. What decides is in `breaker`; what talks is here,
-//! behind narrow ports, so that handlers can be tested without a network.
+//! The AWS edge that the task Lambdas share. The crate `breaker` makes the decisions. This crate makes the calls, behind
+//! narrow ports, so that handlers can be tested without a network.
 
 #[cfg(feature = "sdk")]
 pub mod call_error;

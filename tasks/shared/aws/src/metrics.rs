@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use serde::Serialize;
 
-/// The namespaces of the seed, and that of the transitions.
+/// The namespaces of the metrics.
 pub mod namespace {
     /// Outcomes of service invocations.
     pub const SERVICE: &str = "CircuitBreaker/Service";
@@ -26,7 +26,7 @@ pub enum Unit {
     Milliseconds,
     /// Seconds.
     Seconds,
-    /// None of those that CloudWatch knows.
+    /// No unit.
     None,
 }
 
@@ -43,16 +43,16 @@ impl Unit {
     }
 }
 
-/// What several values of a metric within one second become.
+/// How several values of a metric within one second are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Adding {
-    /// Their sum.
+    /// The sum of the values.
     Sum,
-    /// All of them, so that percentiles stay right.
+    /// All values, so that percentiles stay correct.
     Each,
-    /// The largest.
+    /// The largest value.
     Maximum,
-    /// The newest.
+    /// The newest value.
     Newest,
 }
 
@@ -63,7 +63,7 @@ pub struct Metric {
     pub name: &'static str,
     /// The unit of `value`.
     pub unit: Unit,
-    /// What several values become.
+    /// How several values are combined.
     pub adding: Adding,
     /// The value.
     pub value: f64,

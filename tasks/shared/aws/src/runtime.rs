@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    /// How long an event waits at a gate that opens after this.
+    /// Returns how long an event waits at a gate that opens after this time.
     async fn waits(connect: impl Future) -> Duration {
         let (gate, begun) = (Gate::default(), Instant::now());
         let ((), waited) = tokio::join!(gate.open_after(connect), async {

@@ -1,8 +1,8 @@
 //! The end of an environment. Lambda sends SIGTERM only to environments with an extension, so the function registers
 //! itself as one, which asks for no events. From SIGTERM on, Lambda leaves it 500 ms.
 //!
-//! `lambda_runtime` has a helper for this, but it panics if it cannot register, and a function that serves matters more
-//! than the last second of its metrics.
+//! `lambda_runtime` has a helper for this, but it panics if it cannot register. Without a registration only the last
+//! second of metrics is lost, so the function must go on.
 
 use std::future::pending;
 use std::time::Duration;
@@ -72,7 +72,7 @@ impl Registered {
     async fn new(environment: &Environment) -> Result<Option<Self>, Error> {
         let endpoint: Uri = environment.required("AWS_LAMBDA_RUNTIME_API")?.parse()?;
         let client = PooledClient::builder().with_endpoint(endpoint).build();
-        // Before Lambda may send it.
+        // The handler must exist before the registration, because Lambda may send the signal from then on.
         let signal = signal(SignalKind::terminate())?;
         let body = Body::from(r#"{"events":[]}"#);
         let answer = client.call(request(Method::POST, REGISTER, ("Lambda-Extension-Name", NAME), body)?).await?;

@@ -1,10 +1,11 @@
 //! The failure of a task, with a name that the state machine matches.
 
-use breaker::InvalidRequest;
 use breaker::contract::ErrorName;
+use breaker::{InvalidRequest, RefusedCommand};
 use lambda_runtime::Diagnostic;
 
 use crate::error_kind::ErrorKind;
+use crate::task_input::InvalidInput;
 
 /// Maximum number of characters of a message. Step Functions allows 32,768 for a cause.
 const LONGEST_MESSAGE: usize = 2_000;
@@ -22,12 +23,6 @@ pub struct TaskError {
 }
 
 impl TaskError {
-    /// Returns the failure for input that the state machine never sends.
-    #[must_use]
-    pub fn bad_input(problem: &str) -> Self {
-        Self::new(ErrorName::InvalidRequest, format!("input of the task: {problem}"))
-    }
-
     /// Returns a failure with `name`. The message is shortened, because it may quote input of any length and a cause
     /// that Step Functions cuts is no longer valid JSON.
     #[must_use]
@@ -59,6 +54,18 @@ impl TaskError {
 
 impl From<InvalidRequest> for TaskError {
     fn from(error: InvalidRequest) -> Self {
+        Self::new(ErrorName::InvalidRequest, error.to_string())
+    }
+}
+
+impl From<RefusedCommand> for TaskError {
+    fn from(error: RefusedCommand) -> Self {
+        Self::new(ErrorName::InvalidRequest, error.to_string())
+    }
+}
+
+impl From<InvalidInput> for TaskError {
+    fn from(error: InvalidInput) -> Self {
         Self::new(ErrorName::InvalidRequest, error.to_string())
     }
 }

@@ -6,7 +6,10 @@ use std::collections::HashMap;
 
 use aws_edge::stores::state::stored_from_item;
 use aws_sdk_dynamodb::types::AttributeValue;
-use breaker::{Hold, Level, NewerState, Policy, PolicySettings, Stored, SystemState, epoch_of_key, transition_key};
+use breaker::{
+    CorruptState, Hold, InvalidAttribute, Level, NewerState, Policy, PolicySettings, Stored, SystemState, epoch_of_key,
+    transition_key,
+};
 use jiff::Timestamp;
 
 fn state() -> SystemState {
@@ -60,21 +63,22 @@ fn a_corrupt_item_is_refused_by_attribute() {
     ] {
         let mut item = item();
         item.insert(attribute.to_owned(), invalid);
-        let Stored::Unreadable(error) = stored_from_item(item) else { panic!("{attribute} was taken") };
-        assert!(error.contains(attribute), "{attribute}: {error}");
+        let Stored::Unreadable(corrupt) = stored_from_item(item) else { panic!("{attribute} was taken") };
+        assert_eq!(corrupt.0.attribute, attribute);
     }
     let mut without = item();
     without.remove("epoch");
-    let Stored::Unreadable(error) = stored_from_item(without) else { panic!("no epoch was needed") };
-    assert!(error.contains("epoch"));
+    let corrupt = CorruptState(InvalidAttribute::new("epoch", "is missing"));
+    assert_eq!(stored_from_item(without), Stored::Unreadable(corrupt));
 }
 
 #[test]
 fn an_invalid_level_is_quoted_with_what_is_allowed() {
     let mut item = item();
     item.insert("currentLevel".to_owned(), AttributeValue::N("7".to_owned()));
-    let Stored::Unreadable(error) = stored_from_item(item) else { panic!("level 7 was taken") };
-    assert!(error.contains("`currentLevel`") && error.contains('7') && error.contains('3'), "{error}");
+    let Stored::Unreadable(CorruptState(invalid)) = stored_from_item(item) else { panic!("level 7 was taken") };
+    assert_eq!(invalid.attribute, "currentLevel");
+    assert!(invalid.problem.contains('7') && invalid.problem.contains('3'), "{invalid}");
 }
 
 #[test]

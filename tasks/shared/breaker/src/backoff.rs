@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
 
-/// Maximum number of doublings: from one second it reaches far more than a day, and nothing overflows.
+/// Maximum number of doublings. From one second it reaches far more than a day, and no computation overflows.
 const MAX_DOUBLINGS: u32 = 20;
 
 /// The back-off: how often the cooldown was doubled, and the recovery that the next fall is compared with.
@@ -43,8 +43,8 @@ impl RecoveryBackoff {
         Self { doublings, recovered_at: None }
     }
 
-    /// Whether a fall at `now` would show that the last recovery was premature: within the relapse window, or during
-    /// its ramp, because the level does not carry its full load yet.
+    /// Whether a fall at `now` would show that the last recovery was premature: it comes within the relapse window
+    /// after that recovery, or during the ramp of that recovery if the ramp is longer.
     #[must_use]
     pub fn is_relapse(&self, policy: &Policy, now: Timestamp) -> bool {
         let window = policy.relapse_window().map(|window| window.max(policy.ramp().unwrap_or_default()));

@@ -1,4 +1,4 @@
-//! Operators' commands: force, release, repair.
+//! Decides what operators' commands do: force, release, repair. Their texts are in `cause/command.rs`.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,20 +10,19 @@ use crate::policy::Policy;
 use crate::request::{ForceRequest, ReleaseRequest};
 use crate::state::{Hold, SystemState};
 use crate::time::later;
-use crate::validation::InvalidRequest;
-use crate::validation::fields::quoted;
+use crate::validation::RefusedCommand;
 
 /// Decides what a `force` with `repair` does if the state is missing or corrupt. `last_known` comes from the newest
 /// record. A repair always begins an epoch, so that a record documents it.
 ///
 /// # Errors
-/// `expectedEpoch` differs from the newest record's epoch.
+/// The newest record is not the one that the command expects (`expectedEpoch`, `expectedHold`).
 pub fn repair(
     last_known: &SystemState,
     policy: &Policy,
     request: &ForceRequest,
     now: Timestamp,
-) -> Result<Decision, InvalidRequest> {
+) -> Result<Decision, RefusedCommand> {
     check_epoch(last_known, request.expected_epoch)?;
     check_hold(last_known, request.expected_hold.as_deref(), now)?;
     let cause = Repair {
@@ -42,7 +41,7 @@ pub(crate) fn force(
     policy: &Policy,
     request: &ForceRequest,
     now: Timestamp,
-) -> Result<Decision, InvalidRequest> {
+) -> Result<Decision, RefusedCommand> {
     check_epoch(state, request.expected_epoch)?;
     check_hold(state, request.expected_hold.as_deref(), now)?;
     let (from, to) = (state.current_level, request.target_level);
@@ -80,7 +79,7 @@ pub(crate) fn release(
     state: &SystemState,
     request: &ReleaseRequest,
     now: Timestamp,
-) -> Result<Decision, InvalidRequest> {
+) -> Result<Decision, RefusedCommand> {
     check_epoch(state, request.expected_epoch)?;
     check_hold(state, request.expected_hold.as_deref(), now)?;
     let level = state.current_level;
@@ -94,32 +93,20 @@ pub(crate) fn release(
     })
 }
 
-fn check_epoch(state: &SystemState, expected: Option<u64>) -> Result<(), InvalidRequest> {
+fn check_epoch(state: &SystemState, expected: Option<u64>) -> Result<(), RefusedCommand> {
     match expected {
-        Some(expected) if expected != state.epoch => Err(InvalidRequest(format!(
-            "`expectedEpoch` is {expected}, but the state is at epoch {}: the level has moved since you looked; \
-             check the status and repeat the command",
-            state.epoch
-        ))),
+        Some(expected) if expected != state.epoch => Err(RefusedCommand::OtherEpoch { expected, found: state.epoch }),
         _ => Ok(()),
     }
 }
 
 /// Refuses a command that would end another hold than its sender expects. An expired hold is no reason to refuse,
 /// because the command does not end it.
-fn check_hold(state: &SystemState, expected: Option<&str>, now: Timestamp) -> Result<(), InvalidRequest> {
-    let (Some(expected), Some(hold)) = (expected, state.active_hold(now)) else { return Ok(()) };
-    if hold.execution.as_deref() == Some(expected) {
-        return Ok(());
+fn check_hold(state: &SystemState, expected: Option<&str>, now: Timestamp) -> Result<(), RefusedCommand> {
+    match (expected, state.active_hold(now)) {
+        (Some(expected), Some(hold)) if hold.execution.as_deref() != Some(expected) => {
+            Err(RefusedCommand::OtherHold { expected: expected.to_owned(), found: Box::new(hold.clone()) })
+        }
+        _ => Ok(()),
     }
-    let Hold { level, reason, requested_by, expires_at, execution } = hold;
-    let remedy = match execution {
-        Some(execution) => format!("repeat the command with \"{execution}\""),
-        None => "repeat the command without `expectedHold`".to_owned(),
-    };
-    Err(InvalidRequest(format!(
-        "`expectedHold` is \"{}\", but another hold is in force: level {level} until {expires_at} by {requested_by} \
-         ({reason}); to end that hold, {remedy}",
-        quoted(expected)
-    )))
 }

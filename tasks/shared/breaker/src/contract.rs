@@ -1,5 +1,5 @@
-//! What the tasks of the state machine say to each other. `statemachines/schemas/` has the same as
-//! JSON Schema, written from these types.
+//! Inputs and outputs of the state machine's tasks. `statemachines/schemas/` has their JSON Schemas, which are generated
+//! from these types.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::look_again::looks_again;
 use crate::policy::Policy;
 use crate::records::{CommandRecord, TransitionRecord};
 use crate::request::{ForceRequest, TransitionRequest};
-use crate::state::{Hold, SystemState};
+use crate::state::{Hold, SystemState, unchecked};
 use crate::summary::EvidenceSummary;
 use crate::validation::object::tagged;
 use crate::write::{Expected, StateWrite};
@@ -75,7 +75,7 @@ pub const WRITE_STATE_ERRORS: &[ErrorName] =
 /// The names under which `emit-metrics` fails.
 pub const EMIT_METRICS_ERRORS: &[ErrorName] = &[ErrorName::InvalidRequest, ErrorName::MetricsNotEmitted];
 
-/// The remedy for a state that cannot be gone on from, as it stands in causes.
+/// The remedy for a state that is missing or corrupt, at the end of an error's message.
 pub const REPAIR: &str = "start the state machine with \"trigger\": \"force\" and \"repair\": true to go on from the \
                           newest record";
 
@@ -89,9 +89,9 @@ impl fmt::Display for ErrorName {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EvaluationInput {
-    /// The execution's input, unchecked: a [`TransitionRequest`] if all is well.
+    /// The execution's input, unchecked. [`TransitionRequest::parse`] checks it.
     pub request: Value,
-    /// The execution.
+    /// The execution of the state machine.
     pub execution: Execution,
 }
 
@@ -99,9 +99,9 @@ pub struct EvaluationInput {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Execution {
-    /// Its ARN.
+    /// ARN of the execution.
     pub arn: String,
-    /// Its name, which the starter may choose.
+    /// Name of the execution. Its starter may choose the name.
     pub name: String,
 }
 
@@ -123,8 +123,8 @@ pub struct Evaluation {
     /// The hold that was in force and that an operator's command ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_hold: Option<Hold>,
-    /// The earliest time at which automation may raise the level after this; absent at level 1, and where automation
-    /// only observes.
+    /// The earliest time at which automation may raise the level after this; absent at level 1, and in the mode
+    /// `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_allowed_at: Option<Timestamp>,
     /// The policy in force.
@@ -141,9 +141,9 @@ pub struct Evaluation {
     pub old_state: SystemState,
     /// The state after the evaluation; equal to the state before if nothing changes.
     pub new_state: SystemState,
-    /// Whether the execution should evaluate again within its minute, because no alarm would tell of what decides next:
-    /// the schedule's while probes or a ramp are to prove a level, an alarm's while a rule is half fulfilled or the level
-    /// has just fallen to 2.
+    /// Whether the execution evaluates again within its minute, because no alarm reports what comes next. An execution
+    /// of the schedule does so while probes or a ramp are to prove a level, an execution of an alarm while a rule is half
+    /// fulfilled or the level has just fallen to 2.
     pub look_again: bool,
     /// The write; absent if nothing changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,7 +151,7 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// What `decision` about `old_state` asks of the state machine.
+    /// Returns the output for `decision` about `old_state`.
     #[must_use]
     pub fn of(
         decision: Decision,
@@ -223,13 +223,14 @@ impl Evaluation {
     }
 }
 
-/// Automation that only observes raises no level.
+/// Returns the earliest time of a recovery; `None` if automation only observes, because it then raises no level.
 fn recovery_allowed_at(state: &SystemState, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
     state.recovery_allowed_at(policy, now).filter(|_| !policy.observes_only())
 }
 
 impl SystemState {
-    /// The state with the execution in the hold, if the request sets one: a hold that was there before keeps its own.
+    /// Returns the state with `execution` in its hold, if the request sets the hold. An earlier hold keeps the execution
+    /// that set it.
     fn held_by(mut self, request: &TransitionRequest, execution: &Execution) -> Self {
         let sets_hold = matches!(request, TransitionRequest::Force(ForceRequest { hold_minutes: Some(_), .. }));
         if let Some(hold) = self.hold.as_mut().filter(|_| sets_hold) {
@@ -255,6 +256,9 @@ pub struct MetricsInput {
     /// The kind of the decision.
     pub outcome: Outcome,
     /// The state after it.
+    // Not checked: the metrics are emitted whatever a newer release allows in a state, because their absence alarms
+    // people.
+    #[serde(deserialize_with = "unchecked")]
     pub state: SystemState,
     /// The cause of the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -263,8 +267,8 @@ pub struct MetricsInput {
     /// The level to which automation would have moved but for a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
-    /// Whether the notification about the transition failed. Then only the metric about that is emitted, because another
-    /// call emits the evaluation's metrics.
+    /// Whether the notification about the transition failed. If so, only the metric `NotificationMissing` is emitted,
+    /// because another call emits the evaluation's metrics.
     #[serde(default)]
     pub notification_missing: bool,
 }

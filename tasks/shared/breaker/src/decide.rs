@@ -1,4 +1,5 @@
-//! Decides what a request does to the state.
+//! Decides what a request does to the state. This file only dispatches: `automation.rs` decides by the rules in
+//! `trip.rs` and `recovery.rs`, `command.rs` about operators' commands.
 
 use jiff::Timestamp;
 
@@ -9,7 +10,7 @@ use crate::evidence::Evidence;
 use crate::policy::Policy;
 use crate::request::TransitionRequest;
 use crate::state::SystemState;
-use crate::validation::InvalidRequest;
+use crate::validation::RefusedCommand;
 
 /// Decides what `request` does to `state` at `now`.
 ///
@@ -18,14 +19,14 @@ use crate::validation::InvalidRequest;
 /// written, so its first evaluation always records it.
 ///
 /// # Errors
-/// A command that the state refuses (`expectedEpoch`, `expectedHold`), naming the field.
+/// The state is not the one that a command expects (`expectedEpoch`, `expectedHold`).
 pub fn decide(
     state: &SystemState,
     policy: &Policy,
     request: &TransitionRequest,
     evidence: &Evidence,
     now: Timestamp,
-) -> Result<Decision, InvalidRequest> {
+) -> Result<Decision, RefusedCommand> {
     match request {
         TransitionRequest::Alarm(_) | TransitionRequest::Schedule(_) => Ok(evaluate(state, policy, evidence, now)),
         TransitionRequest::Force(request) => force(state, policy, request, now),

@@ -10,21 +10,21 @@ use crate::time::{ceiling, earlier, floor, later};
 /// `CloudWatch` keeps one-second data for three hours and answers an older start with nothing at all;
 /// ten minutes of margin cover the time between asking and being answered.
 const SECONDS_KEPT: SignedDuration = SignedDuration::from_mins(170);
-/// Below level 1 older outcomes are read by the minute, so that a long incident does not make the query too large to
-/// be answered in time: streaks need no seconds, and what a window still counts is read by the second however long the
-/// window is.
+/// Below level 1 older outcomes are read by the minute, so that a long incident does not make the query too large to be
+/// answered in time. A streak does not need a resolution of one second. Outcomes within a window are read by the
+/// second, for at most 170 minutes.
 const SECONDS_READ: SignedDuration = SignedDuration::from_mins(30);
 /// `CloudWatch` keeps one-minute data for fifteen days; an hour of margin, as above.
 const MINUTES_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24 - 1);
 
-/// A stretch of time to read at one resolution.
+/// A range of time that is read at one resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     /// Length of a bucket: 1 or 60 seconds.
     pub period_seconds: i32,
-    /// The first bucket's start.
+    /// Start of the first bucket (UTC).
     pub start: Timestamp,
-    /// The end, itself excluded.
+    /// End of the range (UTC), not included.
     pub end: Timestamp,
 }
 
@@ -47,9 +47,9 @@ impl EvidenceQuery {
     ///
     /// Buckets that begin before the evidence does are left out: the start is rounded up to a whole
     /// second, or minute where minutes are read. At level 1 nothing older than the windows
-    /// matters; below it a streak may reach back to where the evidence begins. One-second data reaches back over the
-    /// windows, at least 30 and at most 170 minutes, and over the 170 minutes where failures count without a window. So
-    /// a failure window of more than 170 minutes loses up to a minute of its oldest failures, and no shorter one does.
+    /// matters; below it a streak may reach back to where the evidence begins. One-second data is read for the length
+    /// of the longest window, at least 30 and at most 170 minutes; if the window is off, for 170 minutes. So a failure
+    /// window of more than 170 minutes loses up to a minute of its oldest failures, and no shorter one does.
     #[must_use]
     pub fn new(state: &SystemState, policy: &Policy, now: Timestamp) -> Self {
         let end = ceiling(now, 1).max(floor(now, 1) + SignedDuration::from_secs(1));
@@ -77,34 +77,34 @@ impl EvidenceQuery {
 /// The outcomes of one bucket of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
-    /// Where it begins.
+    /// Start of the bucket (UTC).
     pub start: Timestamp,
-    /// Its length: 1 or 60 seconds.
+    /// Length of the bucket in seconds: 1 or 60.
     pub period_seconds: i32,
-    /// Successes in it.
+    /// Calls that succeeded.
     pub successes: u64,
-    /// Failures in it.
+    /// Calls that failed.
     pub errors: u64,
-    /// Calls in it, failed or not, that were slow.
+    /// Calls that were slow, failed or not.
     pub slow_calls: u64,
-    /// Probes in it that the level refused: they are neither successes nor failures.
+    /// Probes that the level refused. They are neither successes nor failures.
     pub refused: u64,
 }
 
 impl Bucket {
-    /// A bucket without outcomes.
+    /// Returns a bucket without outcomes.
     #[must_use]
     pub const fn empty(start: Timestamp, period_seconds: i32) -> Self {
         Self { start, period_seconds, successes: 0, errors: 0, slow_calls: 0, refused: 0 }
     }
 
-    /// The calls in it that say something about the level.
+    /// Number of calls that say something about the level: those that succeeded or failed.
     #[must_use]
     pub const fn calls(&self) -> u64 {
         self.successes.saturating_add(self.errors)
     }
 
-    /// Whether any probe was answered or refused in it.
+    /// Whether any probe was answered or refused in this bucket.
     pub(crate) const fn has_probes(&self) -> bool {
         self.calls() > 0 || self.refused > 0
     }
@@ -122,7 +122,7 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Evidence about the current level from buckets in any order.
+    /// Returns the evidence about the current level. The buckets may have any order.
     #[must_use]
     pub fn new(buckets: Vec<Bucket>) -> Self {
         Self { buckets: sorted(buckets), probes: Vec::new() }

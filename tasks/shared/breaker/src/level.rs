@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How much of the bank is answering. A higher number is a worse service.
+/// The level of service. A higher number is a worse service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "u8", try_from = "u8")]
 #[schemars(with = "u8", extend("minimum" = 1, "maximum" = 3))]
@@ -95,7 +95,7 @@ impl From<Level> for u8 {
     }
 }
 
-/// A number that is no level.
+/// A number that is not a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not a level: use 1 (full), 2 (degraded) or 3 (maintenance)")]
 pub struct NotALevel(pub u8);

@@ -1,7 +1,8 @@
 //! The rules of the circuit breaker: when the level moves, and why.
 //!
-//! Nothing here talks to anything: no AWS, no async, no clock. The time is an argument. What decides
-//! is [`decide`]; everything else in this crate is what it reads and what it says.
+//! Nothing here talks to anything: no AWS, no async, no clock. The time is an argument. [`decide`] is the entry: it
+//! dispatches to `automation.rs` (alarms, schedule) and `command.rs` (operators). The rules are in `trip.rs` (the level
+//! falls) and `recovery.rs` (it rises), and what they count in `summary.rs`.
 
 mod automation;
 mod backoff;
@@ -69,7 +70,7 @@ pub use request::{
 };
 pub use route::{Route, draw, route};
 pub use state::{Hold, Probing, Ramp, Refusing, SCHEMA_VERSION, SystemState};
-pub use stored::{NewerState, Stored};
+pub use stored::{CorruptState, NewerState, Stored};
 pub use summary::{CallCounts, EvidenceSummary, NewestProbes, ProbeSeries};
-pub use validation::{InvalidAttribute, InvalidRequest, place_of_error, without_content};
+pub use validation::{InvalidAttribute, InvalidKind, InvalidRequest, RefusedCommand, place_of_error, without_content};
 pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

@@ -1,7 +1,7 @@
 //! Whether an execution evaluates again within its time.
 //!
 //! CloudWatch notifies once for each change of an alarm's state. An alarm that goes off at the third of five failures
-//! says nothing about the fifth, and the alarms of level 2 may be on before the level falls to 2. So an execution that
+//! does not notify of the fifth, and the alarms of level 2 may be on before the level falls to 2. So an execution that
 //! an alarm started evaluates again every [`SECONDS_BETWEEN_ALARM_LOOKS`] while a fall is near. The one that the
 //! schedule started does so for proofs, every [`SECONDS_BETWEEN_LOOKS`].
 
@@ -18,8 +18,8 @@ use crate::trip;
 /// Seconds between two evaluations of an execution that an alarm started: the time that outcomes need to reach
 /// CloudWatch, so that each evaluation sees something new.
 pub const SECONDS_BETWEEN_ALARM_LOOKS: u32 = 5;
-/// The last evaluation of an execution begins before it is so many seconds old, so that it ends before the state
-/// machine's timeout, and no alarm's message is in the queue for much longer.
+/// Maximum age of an execution, in seconds, when its last evaluation begins. So the execution ends before the state
+/// machine's timeout, and no alarm's message stays in the queue for much longer.
 pub const SECONDS_OF_LOOKS: u32 = 60;
 
 /// A rule, or two that count together, by which the level falls.
@@ -40,14 +40,15 @@ pub enum FallRule {
 /// Returns the first fall rule that the evidence fulfils by half or more. `None` at level 3, and if the window has
 /// neither a failure nor a slow call.
 ///
-/// Half, because failures that keep coming at the same pace fulfil the rule after as much time as the first half took:
-/// soon enough to wait for. Below half one call that fails by chance would keep an execution waiting.
+/// The limit is one half for two reasons. Failures that go on at the same pace fulfil the rule after as much time as
+/// the first half took, which is soon enough to wait for. And one random failure stays below half, so it keeps no
+/// execution waiting.
 ///
 /// - **Count**: half of the threshold, carried failures included, because the rule counts them. Carried failures alone
 ///   fulfil no half: nothing has failed at the new level yet.
-/// - **Failure rate, slow calls**: half of the minimum of calls, and half of the limit. The calls are halved because the
-///   rule is silent before its minimum, the limit because an incident that begins within the window is diluted by the
-///   healthy calls before it.
+/// - **Failure rate, slow calls**: half of the minimum number of calls, because the rule says nothing before its
+///   minimum is reached; and half of the limit, because healthy calls from before the incident are in the window too
+///   and lower the rate.
 /// - **Consecutive failures**: half of the threshold.
 /// - **Count and rate together**: half of both, because both have to hold.
 #[must_use]
@@ -86,9 +87,9 @@ fn half_of(threshold: u32, count: u64) -> bool {
 /// Whether the execution of `request` is to evaluate again after `decision`, which led to `state`.
 ///
 /// - An **alarm's** does while a fall rule is half fulfilled, and during the first [`SECONDS_OF_LOOKS`] after a fall to
-///   level 2, whose alarms may be on already. Not while a hold or the mode `observe-only` prevents the fall, which has been
-///   announced. Not once the alarm is older than that time: its message has waited in the queue, behind executions
-///   that evaluated meanwhile.
+///   level 2, whose alarms may be on already. It does not while a hold or the mode `observe-only` prevents the fall,
+///   which has been announced. It stops when the alarm is older than that time: its message waited in the queue while
+///   other executions evaluated.
 /// - The **schedule's** does while probes or a ramp are to prove a level, because no alarm tells of that.
 /// - An operator's command and a dry run never do.
 #[must_use]

@@ -30,7 +30,7 @@ pub const LONGEST_SERVICE_TIMEOUT_MS: u64 = 14_000;
 pub const SERVICE_TIMEOUT_MS: u64 = 5_000;
 
 impl Preset {
-    /// Time budget of a call for a GET or HEAD if the deployment sets none; `None`: the service's timeout.
+    /// Time budget of a call for a GET or HEAD if the deployment sets none. `None` means the service's timeout.
     #[must_use]
     pub const fn read_timeout(self) -> Option<Duration> {
         match self {
@@ -89,9 +89,9 @@ impl OutcomeCounts {
 /// The rules for requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestRules {
-    /// How long each service may take.
+    /// Timeout of each service.
     pub service_timeouts: PerLevel<Duration>,
-    /// How long a call for a GET or HEAD may take; `None`: as long as the service.
+    /// Time budget of a call for a GET or HEAD. `None` means the service's timeout.
     pub read_timeout: Option<Duration>,
     /// Duration from which on a call is slow; `None` if no call is.
     pub slow_call: Option<Duration>,
@@ -148,14 +148,14 @@ impl RequestRules {
     }
 }
 
-/// Why a service is called.
+/// The purpose of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    /// To learn whether the better level works.
+    /// Probe: tests whether the better level works.
     Probe,
-    /// It is the level that the request is routed to.
+    /// Calls the level that the request is routed to.
     Routed,
-    /// The routed level failed.
+    /// Fallback: the routed level failed.
     Fallback,
 }
 
@@ -164,7 +164,7 @@ pub enum Purpose {
 pub struct Call {
     /// The level whose service is called.
     pub level: Level,
-    /// Why it is called.
+    /// The purpose of the call.
     pub purpose: Purpose,
     /// How long the call may take.
     pub time: Duration,
@@ -177,7 +177,7 @@ pub struct Call {
 pub enum Step {
     /// Make this call, and tell the plan how it ended.
     Call(Call),
-    /// Give the caller the result of the call with this purpose.
+    /// Answer the caller with the result of the call with this purpose.
     Answer(Purpose),
 }
 
@@ -244,8 +244,8 @@ impl<'a> Plan<'a> {
         if self.route.probe { self.current } else { self.route.level }
     }
 
-    /// Returns the probe, or `None` if the request is not to probe or if the current level would then have less than
-    /// its own time. A probe ends when it is slow.
+    /// Returns the probe, or `None` if the request is not to probe or if too little time would be left for the current
+    /// level's full timeout. A probe ends when it is slow.
     fn probe(&self, left: Duration) -> Option<Call> {
         let budget = self.rules.budget(self.route.level, self.retryable);
         let time = self.rules.slow_call.map_or(budget, |slow| slow.min(budget));
@@ -258,8 +258,8 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Returns the call of the routed level. The fallback's time is kept for it, but at most half of what is left. A
-    /// failed probe's time is taken from the fallback's, not from the routed level's.
+    /// Returns the call of the routed level. Time is kept for the fallback, but at most half of what is left. After a
+    /// failed probe no time is kept for the fallback, so that the routed level has its full timeout.
     fn routed(&self, left: Duration, probe_failed: bool) -> Call {
         let level = self.level();
         let kept = self

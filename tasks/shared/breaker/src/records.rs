@@ -8,11 +8,10 @@ use crate::cause::{Cause, NoEffect, RecordedCause};
 use crate::decision::{Decision, Outcome};
 use crate::level::Level;
 use crate::policy::{Policy, PolicySettings};
-use crate::request::TransitionRequest;
+use crate::request::{TransitionRequest, recorded, recorded_or_none};
 use crate::state::{HIGHEST_VERSION, Hold, SystemState};
 use crate::summary::EvidenceSummary;
-use crate::validation::object::{tagged, tagged_or_none};
-use crate::validation::{InvalidAttribute, InvalidRequest};
+use crate::validation::{InvalidAttribute, RefusedCommand};
 
 /// Prefix of the keys of transition records.
 pub const TRANSITION_PREFIX: &str = "transition#";
@@ -59,7 +58,7 @@ pub struct TransitionRecord {
     #[schemars(with = "RecordedCause")]
     pub cause: Option<RecordedCause>,
     /// The request that caused the transition; absent for the first start.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tagged_or_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "recorded_or_none")]
     pub request: Option<TransitionRequest>,
     /// Who asked for the transition: an operator's name, which is a claim, or `automation`. Records that were written
     /// before this attribute existed lack it, and so does the first start.
@@ -134,7 +133,7 @@ pub struct CommandRecord {
     #[schemars(with = "RecordedCause")]
     pub cause: Option<RecordedCause>,
     /// The command, with `requestedBy` and `reason`.
-    #[serde(deserialize_with = "tagged")]
+    #[serde(deserialize_with = "recorded")]
     pub request: TransitionRequest,
     /// The hold that was in force and that the command ended, by a release or by another hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,13 +154,10 @@ impl CommandRecord {
     ///
     /// # Errors
     /// `request` differs from the recorded one. Without the error its sender would believe that it was carried out.
-    pub fn repeated(&self, request: &TransitionRequest, level: Level) -> Result<Decision, InvalidRequest> {
+    pub fn repeated(&self, request: &TransitionRequest, level: Level) -> Result<Decision, RefusedCommand> {
         let Self { at, reason, .. } = self;
         if self.request.clone().as_recorded() != request.clone().as_recorded() {
-            return Err(InvalidRequest(format!(
-                "the execution's name was used at {at} for another command ({reason}): start this one under a name of \
-                 its own"
-            )));
+            return Err(RefusedCommand::NameUsed { at: *at, reason: reason.clone() });
         }
         Ok(Decision::NoEffect(NoEffect::CarriedOut { level, at: *at, reason: reason.clone() }))
     }

@@ -16,7 +16,7 @@ use crate::trip;
 /// missing or that there is no traffic; neither supports a recovery.
 const SILENCE: SignedDuration = SignedDuration::from_secs(60);
 
-/// What the evidence leads to.
+/// The conclusion from the evidence.
 pub(crate) enum Finding {
     /// The level moves to this level.
     Move(Level, AutomaticMove),
@@ -58,7 +58,8 @@ fn proof(
     }
 }
 
-/// Whether probes are idle: none was answered or refused for so long that recoveries rest on the current level.
+/// Whether probes are idle: none ended (with success, failure or refusal) for so long that recoveries rest on the
+/// current level.
 ///
 /// A level whose newest probes were refused is never idle: nothing has shown since that it accepts requests again, and
 /// the current level cannot show it. Such a level waits for a probe that is answered, or for an operator.
@@ -114,7 +115,7 @@ fn by_streak(
     if streak.suffices() { Ok(RecoveryCause::Streak(streak)) } else { Err(Unproven::Streak(streak)) }
 }
 
-/// Returns what every recovery has to wait for at `now`.
+/// Returns what delays every recovery at `now`: the cooldown or the ramp.
 fn waiting(state: &SystemState, policy: &Policy, now: Timestamp) -> Option<Prevented> {
     let cooled = later(state.last_transition, state.backoff.cooldown(policy));
     if now < cooled {

@@ -4,12 +4,13 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::level::Level;
-use crate::validation::fields::{self, Field, quoted};
-use crate::validation::{InvalidRequest, object, text};
+use crate::validation::fields::{self, Field};
+use crate::validation::{InvalidKind, InvalidRequest, object, text};
 
 /// Allowed length of a reason, in characters.
 pub const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;
@@ -63,11 +64,10 @@ const SHAPES: [(&str, &str, &[Field]); 4] = [
     ),
     ("release", "a release", &[REASON, REQUESTED_BY, EXPECTED_EPOCH, EXPECTED_HOLD, DRY_RUN]),
 ];
-/// The allowed values of `trigger`, for error messages.
-const TRIGGERS: &str = "use \"alarm\", \"schedule\", \"force\" or \"release\"";
+const TRIGGER: Field = Field::required("trigger", "\"alarm\", \"schedule\", \"force\" or \"release\"");
 
 /// The input of the state machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "trigger", rename_all = "lowercase")]
 pub enum TransitionRequest {
     /// An alarm went off: a hint to evaluate.
@@ -96,14 +96,14 @@ pub struct AlarmRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlarmHint {
-    /// Its name.
+    /// Name of the alarm.
     #[schemars(length(min = *ALARM_NAME_CHARACTERS.start(), max = *ALARM_NAME_CHARACTERS.end()))]
     pub name: String,
-    /// Its ARN; absent in old messages.
+    /// ARN of the alarm; absent in old messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(min = *ARN_CHARACTERS.start(), max = *ARN_CHARACTERS.end()))]
     pub arn: Option<String>,
-    /// Time of its state change (UTC).
+    /// Time at which the alarm's state changed (UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Timestamp")]
     pub state_change_time: Option<Timestamp>,
@@ -181,13 +181,13 @@ pub struct ReleaseRequest {
 }
 
 impl AlarmHint {
-    /// Checks that the state machine accepts the alarm. The arguments are the sender's names of its fields.
+    /// Checks that the state machine accepts the alarm.
     ///
     /// # Errors
-    /// Names the field and what it should be.
-    pub fn check(&self, name_field: &str, arn_field: &str) -> Result<(), InvalidRequest> {
-        text::check_name(name_field, &self.name, &ALARM_NAME_CHARACTERS)?;
-        self.arn.as_deref().map_or(Ok(()), |arn| text::check_name(arn_field, arn, &ARN_CHARACTERS))
+    /// Names the field, `name` or `arn`, and what is allowed.
+    pub fn check(&self) -> Result<(), InvalidRequest> {
+        text::check_name("name", &self.name, &ALARM_NAME_CHARACTERS)?;
+        self.arn.as_deref().map_or(Ok(()), |arn| text::check_name("arn", arn, &ARN_CHARACTERS))
     }
 }
 
@@ -198,18 +198,13 @@ impl TransitionRequest {
     /// Names the field and what it should be.
     pub fn parse(input: Value) -> Result<Self, InvalidRequest> {
         let Value::Object(mut object) = input else {
-            return Err(InvalidRequest(format!("the input is not a JSON object with a field `trigger`: {TRIGGERS}")));
+            return Err(InvalidRequest::new(TRIGGER.name, InvalidKind::NoObject, TRIGGER.wanted));
         };
-        let trigger = match object.remove("trigger") {
-            Some(Value::String(trigger)) => trigger,
-            Some(_) => return Err(InvalidRequest(format!("`trigger` is not a text: {TRIGGERS}"))),
-            None => return Err(InvalidRequest(format!("`trigger` is missing: {TRIGGERS}"))),
+        let Some(trigger) = object.remove(TRIGGER.name) else {
+            return Err(InvalidRequest::new(TRIGGER.name, InvalidKind::Missing, TRIGGER.wanted));
         };
-        let Some((trigger, whole, shape)) = SHAPES.iter().find(|(known, ..)| *known == trigger) else {
-            return Err(InvalidRequest(format!(
-                "`trigger` is \"{}\", which is not a trigger: {TRIGGERS}",
-                quoted(&trigger)
-            )));
+        let Some((trigger, whole, shape)) = SHAPES.iter().find(|(known, ..)| trigger == *known) else {
+            return Err(TRIGGER.refusal(TRIGGER.name, trigger));
         };
         let request = match *trigger {
             "alarm" => Self::Alarm(fields::read(whole, shape, object)?),
@@ -279,21 +274,18 @@ impl TransitionRequest {
 
     fn check(&self) -> Result<(), InvalidRequest> {
         match self {
-            Self::Alarm(request) => request.alarm.check("alarm.name", "alarm.arn"),
+            Self::Alarm(request) => request.alarm.check().map_err(|error| error.within(ALARM.name)),
             Self::Schedule(request) => match request.looks.filter(|looks| !LOOKS.contains(looks)) {
-                Some(looks) => Err(InvalidRequest(format!("`looks` is {looks}: use {}", LOOKS_FIELD.wanted))),
+                Some(looks) => Err(LOOKS_FIELD.refusal(LOOKS_FIELD.name, looks.into())),
                 None => Ok(()),
             },
             Self::Force(request) => {
                 check_who_and_why(&request.reason, &request.requested_by)?;
                 check_expected_hold(request.expected_hold.as_deref())?;
-                if let Some(minutes) = request.hold_minutes.filter(|minutes| !HOLD_MINUTES.contains(minutes)) {
-                    return Err(InvalidRequest(format!(
-                        "`holdMinutes` is {minutes}: use {}",
-                        HOLD_MINUTES_FIELD.wanted
-                    )));
+                match request.hold_minutes.filter(|minutes| !HOLD_MINUTES.contains(minutes)) {
+                    Some(minutes) => Err(HOLD_MINUTES_FIELD.refusal(HOLD_MINUTES_FIELD.name, minutes.into())),
+                    None => Ok(()),
                 }
-                Ok(())
             }
             Self::Release(request) => {
                 check_who_and_why(&request.reason, &request.requested_by)?;
@@ -302,6 +294,39 @@ impl TransitionRequest {
         }
     }
 }
+
+impl<'de> Deserialize<'de> for TransitionRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(Value::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// A request as records hold it. Only its shape is checked, because a record of the past stays readable if a later
+/// release would refuse its texts.
+#[derive(Deserialize)]
+#[serde(remote = "TransitionRequest", tag = "trigger", rename_all = "lowercase")]
+enum RecordedRequest {
+    Alarm(AlarmRequest),
+    Schedule(ScheduleRequest),
+    Force(ForceRequest),
+    Release(ReleaseRequest),
+}
+
+/// Reads the request of a record.
+pub(crate) fn recorded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TransitionRequest, D::Error> {
+    object::tagged(deserializer).map(|Recorded(request)| request)
+}
+
+/// Reads the request of a record that may have none.
+pub(crate) fn recorded_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<TransitionRequest>, D::Error> {
+    Ok(object::tagged_or_none(deserializer)?.map(|Recorded(request)| request))
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Recorded(#[serde(with = "RecordedRequest")] TransitionRequest);
 
 fn check_expected_hold(expected: Option<&str>) -> Result<(), InvalidRequest> {
     expected.map_or(Ok(()), |expected| text::check_name("expectedHold", expected, &ARN_CHARACTERS))
@@ -346,6 +371,7 @@ mod tests {
         ];
         for (schema, (trigger, _, shape)) in types.iter().zip(SHAPES) {
             assert_eq!(of_type(schema.as_value()), of_shape(shape), "{trigger}");
+            assert!(TRIGGER.wanted.contains(&format!("\"{trigger}\"")), "{trigger}");
         }
         assert_eq!(of_type(schema_for!(AlarmHint).as_value()), of_shape(ALARM_FIELDS));
     }

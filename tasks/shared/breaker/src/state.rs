@@ -1,6 +1,8 @@
 //! The state item, which holds the current level and everything that decisions rest on.
 
-use jiff::{SignedDuration, Timestamp};
+mod consistency;
+
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +10,8 @@ use crate::backoff::RecoveryBackoff;
 use crate::draws::{DRAWS, draws};
 use crate::level::Level;
 use crate::policy::Policy;
-use crate::policy::{LONGEST_SECONDS, MAX_OUTCOMES};
-use crate::request::{ARN_CHARACTERS, HOLD_MINUTES, REASON_CHARACTERS, REQUESTER_CHARACTERS};
-use crate::validation::InvalidAttribute;
+
+pub(crate) use consistency::unchecked;
 
 /// The layout of the state item that this code writes. Readers ignore attributes that they do not
 /// know; a writer refuses an item with a newer layout.
@@ -19,12 +20,6 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// The highest version: the state machine's `JSONata` computes in doubles, and beyond 2^53 - 1 two
 /// versions would look alike.
 pub const HIGHEST_VERSION: u64 = (1 << 53) - 1;
-/// Characters that a transition's reason may have: ample for an operator's words and ours around them. The
-/// state goes through the state machine, whose data end at 256 KiB.
-const TRANSITION_REASON_CHARACTERS: usize = 4_000;
-/// How far the clocks of two writers may differ. Within it a time from the future does no harm: what
-/// counts from there on counts a little later.
-const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A level pinned by an operator until a set time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -53,7 +48,8 @@ pub struct Probing {
     pub from: Timestamp,
     /// The share of retryable requests that probes, in percent, 1 to 100.
     pub percent: u32,
-    /// Time from which on the share applies (UTC). Earlier probes do not tell how many probes this share gives.
+    /// Time from which on the share applies (UTC). Probes before this time were sent by another share, so the traffic
+    /// is not estimated from them.
     pub percent_since: Timestamp,
     /// Time of the newest probe (UTC), set once it is so old that recoveries rest on the current level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,36 +69,10 @@ pub struct Refusing {
     pub alarm_from: Timestamp,
 }
 
-impl Refusing {
-    fn check(&self, state: &SystemState) -> Result<(), InvalidAttribute> {
-        not_after("probing.refusing.since", self.since, state.last_updated)?;
-        not_before("probing.refusing.alarmFrom", self.alarm_from, self.since)
-    }
-}
-
 impl Probing {
     /// How the better level is probed from `from` on.
     pub(crate) const fn starting(from: Timestamp, percent: u32) -> Self {
         Self { from, percent, percent_since: from, idle_since: None, refusing: None }
-    }
-
-    fn check(&self, state: &SystemState) -> Result<(), InvalidAttribute> {
-        let Self { from, percent, percent_since, idle_since, refusing } = *self;
-        let SystemState { current_level, last_transition, last_updated, .. } = *state;
-        if current_level.better().is_none() {
-            return Err(InvalidAttribute::new(
-                "probing",
-                format!("is there: at level {current_level} nothing better can be probed"),
-            ));
-        }
-        check_percent("probing.percent", percent)?;
-        not_before("probing.from", from, last_transition)?;
-        // Probing waits for a cooldown or a ramp, or an evaluation began it.
-        not_after("probing.from", from, later(last_transition, LONGEST_SECONDS).max(last_updated))?;
-        not_before("probing.percentSince", percent_since, from)?;
-        not_after("probing.percentSince", percent_since, last_updated.max(from))?;
-        idle_since.map_or(Ok(()), |idle_since| not_after("probing.idleSince", idle_since, last_updated))?;
-        refusing.map_or(Ok(()), |refusing| refusing.check(state))
     }
 }
 
@@ -119,8 +89,8 @@ pub struct Ramp {
 }
 
 impl Ramp {
-    /// Returns the share of all requests that the level takes at `now`, in draws of [`DRAWS`]. The share grows linearly
-    /// from the first share to all requests.
+    /// Returns the share of all requests that the level takes at `now`, in draws of [`DRAWS`]: the part of the ramp's
+    /// time that has passed, but at least the first share.
     #[must_use]
     pub fn share(&self, now: Timestamp) -> u32 {
         let (passed, whole) = (now.duration_since(self.from), self.until.duration_since(self.from));
@@ -128,26 +98,10 @@ impl Ramp {
         let grown = u32::try_from(grown.unwrap_or(DRAWS.into()).clamp(0, DRAWS.into())).unwrap_or(DRAWS);
         grown.max(draws(self.first_percent))
     }
-
-    fn check(&self, state: &SystemState) -> Result<(), InvalidAttribute> {
-        let Self { from, until, first_percent } = *self;
-        let SystemState { current_level, last_transition, last_updated, .. } = *state;
-        if current_level.worse().is_none() {
-            return Err(InvalidAttribute::new(
-                "ramp",
-                format!("is there: at level {current_level} there is nothing worse to take over from"),
-            ));
-        }
-        check_percent("ramp.firstPercent", first_percent)?;
-        not_before("ramp.from", from, last_transition)?;
-        not_after("ramp.from", from, last_updated)?;
-        not_before("ramp.until", until, from)?;
-        not_after("ramp.until", until, later(from, LONGEST_SECONDS))
-    }
 }
 
 /// The state item, `pk = "system-state"`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemState {
     /// The level that requests are routed to.
@@ -223,74 +177,6 @@ impl SystemState {
         }
     }
 
-    /// Checks that the attributes are consistent with each other, as in every state that `write-state` stored. If one
-    /// attribute is corrupt, others may be too, so the controller does not route by such a state and evaluations fail.
-    ///
-    /// # Errors
-    /// Names the attribute and what would fit.
-    pub fn check(&self) -> Result<(), InvalidAttribute> {
-        let Self { current_level, version, epoch, carried_failures, schema_version, .. } = self;
-        if *schema_version != SCHEMA_VERSION {
-            return Err(InvalidAttribute::new(
-                "schemaVersion",
-                format!("is {schema_version}: it should be {SCHEMA_VERSION}"),
-            ));
-        }
-        if !(1..=HIGHEST_VERSION).contains(version) {
-            return Err(InvalidAttribute::new(
-                "version",
-                format!("is {version}: it should be from 1 to {HIGHEST_VERSION}"),
-            ));
-        }
-        if epoch > version {
-            return Err(InvalidAttribute::new(
-                "epoch",
-                format!("is {epoch}: it should not be above `version`, which is {version}"),
-            ));
-        }
-        let most_carried = if *current_level == Level::Degraded { MAX_OUTCOMES.unsigned_abs() } else { 0 };
-        if *carried_failures > most_carried {
-            return Err(InvalidAttribute::new(
-                "carriedFailures",
-                format!("is {carried_failures}: at level {current_level} it should be at most {most_carried}"),
-            ));
-        }
-        if let Some(prevented) = self.prevented.filter(|to| to.number().abs_diff(current_level.number()) != 1) {
-            return Err(InvalidAttribute::new(
-                "prevented",
-                format!("is {prevented}: it should be one from `currentLevel`, which is {current_level}"),
-            ));
-        }
-        let written = self.last_updated;
-        not_after("evidenceSince", self.evidence_since, written)?;
-        not_after("lastTransition", self.last_transition, written)?;
-        not_longer("transitionReason", &self.transition_reason, TRANSITION_REASON_CHARACTERS)?;
-        not_longer("execution", &self.execution, *ARN_CHARACTERS.end())?;
-        self.probing.map_or(Ok(()), |probing| probing.check(self))?;
-        self.ramp.map_or(Ok(()), |ramp| ramp.check(self))?;
-        let Some(hold) = &self.hold else { return Ok(()) };
-        if hold.level != *current_level {
-            return Err(InvalidAttribute::new(
-                "hold.level",
-                format!("is {}: it should be `currentLevel`, which is {current_level}", hold.level),
-            ));
-        }
-        not_longer("hold.reason", &hold.reason, *REASON_CHARACTERS.end())?;
-        not_longer("hold.requestedBy", &hold.requested_by, *REQUESTER_CHARACTERS.end())?;
-        not_longer("hold.execution", hold.execution.as_deref().unwrap_or_default(), *ARN_CHARACTERS.end())?;
-        let longest = SignedDuration::from_mins((*HOLD_MINUTES.end()).into());
-        not_after("hold.expiresAt", hold.expires_at, written.checked_add(longest).unwrap_or(Timestamp::MAX))
-    }
-
-    /// Checks that the state was written before `now`. A state from the future would silently exclude all evidence, and
-    /// the level could not fall.
-    ///
-    /// # Errors
-    /// Names the attribute and what would fit.
-    pub fn check_at(&self, now: Timestamp) -> Result<(), InvalidAttribute> {
-        not_after("lastUpdated", self.last_updated, now)
-    }
-
     /// Returns the hold that is in force at `now`.
     #[must_use]
     pub fn active_hold(&self, now: Timestamp) -> Option<&Hold> {
@@ -352,38 +238,4 @@ impl SystemState {
         let lapsed = policy.window().is_some_and(|window| now.duration_since(self.last_transition) >= window);
         if lapsed { 0 } else { self.carried_failures }
     }
-}
-
-fn not_longer(attribute: &str, text: &str, most: usize) -> Result<(), InvalidAttribute> {
-    match text.chars().count() {
-        count if count > most => {
-            Err(InvalidAttribute::new(attribute, format!("has {count} characters: it should have at most {most}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn not_after(attribute: &str, time: Timestamp, latest: Timestamp) -> Result<(), InvalidAttribute> {
-    if latest.duration_until(time) > CLOCK_DIFFERENCE {
-        return Err(InvalidAttribute::new(attribute, format!("is {time}: it should not be after {latest}")));
-    }
-    Ok(())
-}
-
-fn not_before(attribute: &str, time: Timestamp, earliest: Timestamp) -> Result<(), InvalidAttribute> {
-    if time.duration_until(earliest) > CLOCK_DIFFERENCE {
-        return Err(InvalidAttribute::new(attribute, format!("is {time}: it should not be before {earliest}")));
-    }
-    Ok(())
-}
-
-fn check_percent(attribute: &str, percent: u32) -> Result<(), InvalidAttribute> {
-    if (1..=100).contains(&percent) {
-        return Ok(());
-    }
-    Err(InvalidAttribute::new(attribute, format!("is {percent}: it should be from 1 to 100")))
-}
-
-fn later(time: Timestamp, seconds: i64) -> Timestamp {
-    time.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }

@@ -1,10 +1,10 @@
 //! The one way in which the state changes: a conditional transaction.
 //!
-//! The conditions are data, so that the table in `DynamoDB` and the one of the model checker obey the
-//! same ones.
+//! The conditions are data, so that the table in `DynamoDB` and the table of the model checker check the same ones.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::records::{CommandRecord, TransitionRecord, command_key, transition_key};
 use crate::state::SystemState;
@@ -20,12 +20,12 @@ pub const STATE_KEY: &str = "system-state";
 pub enum Expected {
     /// Neither a state nor a record.
     FirstStart,
-    /// The state that was read. The epoch beside the version, because a repaired state cannot know
-    /// the versions that left no record.
+    /// The state that was read. The condition has the epoch and the version: a repaired state may repeat a version,
+    /// because writes of counts leave no record, but never an epoch.
     Version {
-        /// Its version.
+        /// The version of that state.
         version: u64,
-        /// Its epoch.
+        /// The epoch of that state.
         epoch: u64,
     },
     /// A missing or corrupt state, and no record newer than the one that the repair continues after.
@@ -33,7 +33,7 @@ pub enum Expected {
 }
 
 /// Input of `write-state`: one conditional transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StateWrite {
     /// The stored content that the write expects.
@@ -41,20 +41,41 @@ pub struct StateWrite {
     pub expected: Expected,
     /// The state to store.
     pub state: SystemState,
-    /// The transition's record; absent where the level stays.
+    /// The transition's record; absent if the level stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<TransitionRecord>,
-    /// The command's record; absent where no operator asked.
+    /// The command's record; absent if no operator gave a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandRecord>,
+}
+
+/// The parts of a write as they are read, before they are checked.
+#[derive(Deserialize)]
+#[serde(remote = "StateWrite", rename_all = "camelCase", deny_unknown_fields)]
+struct Unchecked {
+    #[serde(deserialize_with = "tagged")]
+    expected: Expected,
+    state: SystemState,
+    #[serde(default)]
+    transition: Option<TransitionRecord>,
+    #[serde(default)]
+    command: Option<CommandRecord>,
+}
+
+impl<'de> Deserialize<'de> for StateWrite {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let write = Unchecked::deserialize(deserializer)?;
+        write.check().map_err(D::Error::custom)?;
+        Ok(write)
+    }
 }
 
 /// One item of the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemWrite<'a> {
-    /// Its key.
+    /// Key of the item.
     pub key: String,
-    /// Its content.
+    /// Content of the item.
     pub content: Content<'a>,
     /// The condition on what is stored under the key.
     pub condition: Condition,
@@ -76,40 +97,41 @@ pub enum Content<'a> {
 /// The condition on what is stored under an item's key. The transaction fails if it does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing.
+    /// Nothing is stored.
     Absent,
-    /// A state of this version and epoch.
+    /// A state of this version and epoch is stored.
     StateAt {
         /// The version.
         version: u64,
         /// The epoch.
         epoch: u64,
     },
-    /// Anything: another item of the transaction guards it.
+    /// No condition: another item of the transaction guards this one.
     Anything,
 }
 
-/// The write that an item came with; every item carries it.
+/// Identifies the write that stored an item. Every item has these attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// The execution that wrote.
+    /// ARN of the execution that wrote the item.
     pub execution: String,
     /// The version of the state that was written.
     pub version: u64,
 }
 
-/// Why a transaction whose conditions did not hold was refused.
+/// The reason why a transaction was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Another execution wrote first.
     Conflict,
-    /// The state is as expected, but the record of the epoch that was to begin exists: the state item
-    /// is older than its own history, as after restoring an old copy of it.
+    /// The state is as expected, but the record of the epoch that the write begins exists already: the state item is
+    /// older than its history. An old copy of the item was restored, for example.
     Behind,
 }
 
 impl StateWrite {
-    /// Why the transaction was refused, from which of its items' conditions failed, in their order.
+    /// Returns why the transaction was refused. `failed` says for each of [`StateWrite::items`] whether its condition
+    /// failed.
     #[must_use]
     pub fn refusal(&self, failed: &[bool]) -> Refusal {
         let failed_items: Vec<_> =
@@ -122,7 +144,7 @@ impl StateWrite {
         }
     }
 
-    /// The items of the transaction: all are written, or none.
+    /// Returns the items of the transaction. Either all are written or none.
     #[must_use]
     pub fn items(&self) -> Vec<ItemWrite<'_>> {
         let condition = match self.expected {
@@ -158,8 +180,8 @@ impl StateWrite {
         }
     }
 
-    /// Whether the item under [`StateWrite::proof_key`] that `stamp` was read from is this write's. The
-    /// version tells it from what another run of the same execution wrote.
+    /// Whether this write stored the item under [`StateWrite::proof_key`], from which `stamp` was read. The version
+    /// distinguishes this write from that of another run of the same execution.
     #[must_use]
     pub fn is_proven_by(&self, stamp: &Stamp) -> bool {
         *stamp == Stamp { execution: self.state.execution.clone(), version: self.state.version }

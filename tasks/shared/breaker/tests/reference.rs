@@ -236,7 +236,7 @@ impl Rules {
 /// A move of a history: levels from and to, and whether the cooldown was doubled.
 type Shown = BTreeSet<(u8, u8, bool)>;
 
-/// Gives a history to both. They must agree after each event.
+/// Gives a history to the rules and to the reference. They must agree after each event.
 fn compare(settings: PolicySettings, history: &[(i64, Event)]) -> Result<Shown, TestCaseError> {
     let policy = Policy::new(settings).unwrap();
     let state = SystemState { version: 1, ..SystemState::initial(&policy, at(0)) };

@@ -41,7 +41,7 @@ fn probed(second: i64, probes: Probes) -> Bucket {
     Bucket { refused, ..bucket(second, successes, failures) }
 }
 
-/// The breaker in seconds: what level 1 does with the probes of each, and an evaluation each 15 s.
+/// Replays the breaker second by second: the outcomes of the probes of level 1, and an evaluation every 15 s.
 struct Replay {
     policy: Policy,
     state: SystemState,
@@ -106,7 +106,7 @@ fn a_level_that_refuses_everything_is_not_restored() {
     assert!(!replay.run(3_600, |_| REFUSED), "{}", replay.state.transition_reason);
     assert_eq!(replay.state.probing.unwrap().idle_since, None, "refusals are no silence");
     assert_eq!(refused_of_newest(&replay.decide()), Some((40, 40)));
-    // It accepts requests again: as soon as as many were answered as were refused within 40 s.
+    // The level recovers once it has answered as many probes as it refused within 40 s.
     assert!(!replay.run(19, |_| ANSWERED));
     assert!(replay.run(30, |_| ANSWERED));
     assert_eq!(replay.state.probing, None);
@@ -122,7 +122,7 @@ fn people_are_alarmed_after_three_idle_times_of_refusals() {
     assert_eq!(replay.refusing(), Some(first));
     let alarms = |second| replay.state.refusals_alarm(at(second));
     assert_eq!((alarms(239), alarms(240)), (false, true));
-    // The majority is lost, and with it the time.
+    // Refusals are no longer the majority, so their time starts anew.
     assert!(!replay.run(15, |second| if second % 3 == 0 { FAILED } else { Probes { successes: 6, ..REFUSED } }));
     assert!(!replay.run(15, |_| FAILED));
     assert_eq!(replay.refusing(), None);

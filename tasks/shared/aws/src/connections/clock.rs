@@ -15,9 +15,9 @@ use hyper::rt::{Sleep, Timer};
 use hyper_util::rt::TokioTimer;
 use tokio::time::Instant;
 
-/// Passes as fast as the faster of two clocks. The monotonic one may stand still in a freeze; the wall clock goes on,
-/// but may be set back. A wall clock that is set ahead only makes things look old. Its times are no deadlines of the
-/// runtime, whose timers may stand still.
+/// A clock that advances as fast as the faster of two clocks. The monotonic clock may stand still during a freeze. The
+/// wall clock goes on, but may be set back; if it is set ahead, ages only look older than they are. Do not use these
+/// times as deadlines of the runtime, because its timers may stand still.
 #[derive(Clone, Debug)]
 pub struct AgeClock {
     wall: SharedTimeSource,

@@ -20,22 +20,22 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_service::Service;
 
-/// How long opening a connection may take, handshake included. Within AWS that is milliseconds; it is the whole
-/// client's, whatever a service client says of its own, so that all share the connections. A request that had
-/// no connection in this time was never sent, so it is safe to send it again.
+/// Maximum time to open a connection, handshake included. Within AWS it takes milliseconds. The limit holds for all
+/// service clients, whatever they set themselves, because they share the connections. A request that had no connection
+/// within this time was never sent, so it can be sent again.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long TCP may take of [`CONNECT_TIMEOUT`]; the rest is for TLS. All addresses of a host share it in equal parts, so
-/// that a dead first address leaves time for the next one. A lost SYN is sent again after 1 s, when the request has used
-/// up its time to connect: the request is then sent again on a new connection, not this one.
+/// Maximum time for TCP, a part of [`CONNECT_TIMEOUT`]; the rest is for TLS. The addresses of a host share it in equal
+/// parts, so that a dead first address leaves time for the next one. A lost SYN is sent again after 1 s. By then the time
+/// to connect is over, and the request is sent again on a new connection.
 const TCP_TIMEOUT: Duration = Duration::from_millis(750);
 
-/// Of the protocols that AWS offers the one that we speak; the module `connections` says why.
+/// The one protocol that this client uses, of those that AWS offers. The module `connections` gives the reasons.
 const PROTOCOL: &[u8] = b"http/1.1";
 
 type BoxError = Box<dyn Error + Send + Sync>;
 type Opening<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
-/// A connection to the server or through a proxy to it. A proxy may want TLS for itself.
+/// A connection to the server, straight or through a proxy. The proxy may require TLS of its own.
 type Stretch = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// TLS that trusts no server yet.

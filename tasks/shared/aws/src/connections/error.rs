@@ -32,12 +32,12 @@ pub fn was_never_sent(error: &ConnectorError) -> bool {
         || causes(error).filter_map(|error| error.downcast_ref::<legacy::Error>()).any(legacy::Error::is_connect)
 }
 
-/// An error and what caused it, and so on.
+/// Returns an error and its chain of causes.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     successors(Some(error), |error| cause(*error))
 }
 
-/// The cause of an error. Of an `io::Error` that is its content; its source is that of the content.
+/// Returns the cause of an error. The cause of an `io::Error` is its content, because `source` skips the content.
 pub(crate) fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(content) => Some(content),

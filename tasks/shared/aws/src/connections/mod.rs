@@ -56,8 +56,8 @@ pub(crate) use error::cause;
 use error::connector_error;
 pub use error::was_never_sent;
 
-/// How long an unused connection may be used again. AWS closes idle connections without a promise of when, and a
-/// request that meets a closed one is lost; a new connection costs some milliseconds.
+/// Maximum idle time of a connection that is used again. AWS does not document when it closes idle connections, and a
+/// request on a closed one is lost. A new connection costs some milliseconds.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Sends requests over HTTP/1.1, each on a connection of its own while it is under way.
@@ -81,14 +81,14 @@ struct Pools {
 
 #[derive(Clone, Debug)]
 struct Pool {
-    /// Tells the pool from those of the same host before and after it.
+    /// Number that distinguishes the pool from earlier and later pools of the same host.
     number: u64,
     client: Client<Dialer, SdkBody>,
 }
 
 impl Connections {
-    /// Trusts the servers that `trusted` vouches for, reaches them through the proxies that the process's environment
-    /// names, and takes the age of a connection from `clock`, one that goes on in a frozen environment.
+    /// Returns a connector. It trusts the servers that `trusted` accepts, uses the proxies that the process's environment
+    /// names, and measures the age of a connection with `clock`, which goes on in a frozen environment.
     pub fn new(tls: Tls, trusted: RootCertStore, clock: impl TimeSource + 'static) -> Self {
         Self::through(Matcher::from_env(), tls, trusted, clock)
     }
@@ -191,7 +191,7 @@ fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     Some(ConnectionMetadata::builder().proxied(is_proxied).poison_fn(poison).build())
 }
 
-/// The scheme, the name and the port of a URI, without what is asked for there.
+/// Returns the scheme, the host and the port of a URI.
 pub(crate) fn host_of(uri: &str) -> &str {
     let end = uri.match_indices('/').nth(2).map_or(uri.len(), |(end, _)| end);
     uri.get(..end).unwrap_or_default()

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 
-/// A proxy that leads to whatever it is asked for; its address, and what it was asked.
+/// Starts a proxy that connects to every host. Returns its address, and the requests that it got.
 async fn proxy() -> (String, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

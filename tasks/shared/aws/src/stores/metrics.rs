@@ -1,4 +1,4 @@
-//! Metrics through `PutMetricData`, for the one task whose job the call is.
+//! Writes metrics with `PutMetricData`, for the task `emit-metrics`.
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;

@@ -1,5 +1,5 @@
-//! What the breaker keeps outside its functions, each behind a narrow port: the state and its records, the evidence,
-//! and the metrics of evaluations.
+//! The stores outside the functions, each behind a narrow port: the state and its records, the evidence, and the metrics
+//! of evaluations.
 
 #[cfg(feature = "cloudwatch")]
 pub mod evidence;

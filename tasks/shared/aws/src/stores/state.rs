@@ -7,8 +7,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use breaker::validation::object::Objects;
 use breaker::{
-    COMMAND_PREFIX, CommandRecord, LastKnown, NewerState, Refusal, SCHEMA_VERSION, STATE_KEY, Stamp, StateWrite,
-    SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key, transition_key, without_content,
+    COMMAND_PREFIX, CommandRecord, CorruptState, InvalidAttribute, LastKnown, NewerState, Refusal, SCHEMA_VERSION,
+    STATE_KEY, Stamp, StateWrite, SystemState, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
+    transition_key, without_content,
 };
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
@@ -18,7 +19,7 @@ use crate::call_error::CallError;
 use crate::stores::refusal::refusal;
 use crate::stores::transaction::transaction_item;
 
-pub use crate::stores::store_error::StoreError;
+pub use crate::stores::store_error::{CorruptRecord, StoreError};
 pub use breaker::Stored;
 
 pub use crate::stores::transaction::{BY_TIME, COMMAND, KIND, TIME, TRANSITION, indexed_time};
@@ -144,19 +145,20 @@ fn unreadable(error: impl Into<CallError>) -> StoreError {
     StoreError::Unreadable(error.into())
 }
 
-/// Parses the state item. If it is corrupt, the message names the attribute.
+/// Parses the state item. If it is corrupt, names the attribute.
 #[must_use]
 pub fn stored_from_item(item: Item) -> Stored {
     if let Some(newer) = newer_state(&item) {
         return Stored::Newer(newer);
     }
     // The item is the product's own data, so the error may quote it.
-    match typed_or::<SystemState>("the state item", item, ToString::to_string) {
-        Ok(state) => match state.check() {
-            Ok(()) => Stored::State(Box::new(state)),
-            Err(problem) => Stored::Unreadable(format!("the state item is corrupt: attribute {problem}")),
-        },
-        Err(error) => Stored::Unreadable(error.to_string()),
+    let checked = typed::<SystemState>(item, ToString::to_string).and_then(|state| {
+        state.check()?;
+        Ok(state)
+    });
+    match checked {
+        Ok(state) => Stored::State(Box::new(state)),
+        Err(problem) => Stored::Unreadable(CorruptState(problem)),
     }
 }
 
@@ -174,22 +176,20 @@ fn key_of(item: &Item) -> &str {
 /// # Errors
 /// All records are invalid. The message names one of them.
 pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<LastKnown>, StoreError> {
-    let (mut newest, mut newest_epoch, mut invalid) = (None, 0, None);
+    let (mut newest, mut newest_epoch, mut corrupt) = (None, 0, None);
     for record in records {
         let epoch = epoch_of_key(key_of(&record));
         newest_epoch = newest_epoch.max(epoch.unwrap_or_default());
         match known_from(record, epoch) {
             Ok(known) => newest = newest.max(Some(known)),
             Err(problem) => {
-                tracing::warn!(error.message = %problem, "a record is passed over");
-                invalid = Some(problem);
+                tracing::warn!(error.message = %problem, "a corrupt record is skipped");
+                corrupt = Some(problem);
             }
         }
     }
-    match (newest, invalid) {
-        (None, Some(problem)) => {
-            Err(StoreError::Invalid(format!("no valid record is left ({problem}): restore the table's backup")))
-        }
+    match (newest, corrupt) {
+        (None, Some(corrupt)) => Err(StoreError::NoValidRecord(corrupt)),
         (newest, _) => Ok(newest.map(|LastKnown { version, epoch, level }| {
             let epoch = epoch.max(newest_epoch);
             LastKnown { version: version.max(epoch), epoch, level }
@@ -199,16 +199,17 @@ pub fn last_known_of(records: impl IntoIterator<Item = Item>) -> Result<Option<L
 
 /// Parses one record. `epoch` is the epoch in its key if it is a transition record, because later writes are checked
 /// against the key.
-fn known_from(mut record: Item, epoch: Option<u64>) -> Result<LastKnown, StoreError> {
+fn known_from(mut record: Item, epoch: Option<u64>) -> Result<LastKnown, CorruptRecord> {
     if let Some(epoch) = epoch {
         record.insert("epoch".to_owned(), AttributeValue::N(epoch.to_string()));
     }
-    let what = format!("the record {}", key_of(&record));
-    if epoch.is_none() && !key_of(&record).starts_with(COMMAND_PREFIX) {
-        return Err(StoreError::Invalid(format!("{what} is corrupt: attribute `pk` is not a record's key")));
+    let key = key_of(&record).to_owned();
+    let corrupt = |problem| CorruptRecord { key: key.clone(), problem };
+    if epoch.is_none() && !key.starts_with(COMMAND_PREFIX) {
+        return Err(corrupt(InvalidAttribute::new("pk", "is not a record's key")));
     }
-    let known: LastKnown = typed(&what, record)?;
-    known.check().map_err(|problem| StoreError::Invalid(format!("{what} is corrupt: attribute {problem}")))?;
+    let known: LastKnown = record_of(record)?;
+    known.check().map_err(corrupt)?;
     Ok(known)
 }
 
@@ -219,22 +220,16 @@ fn newer_state(item: &Item) -> Option<NewerState> {
         .then_some(NewerState { schema_version, current_level: level.try_into().ok()? })
 }
 
-fn typed<T: DeserializeOwned>(what: &str, item: Item) -> Result<T, StoreError> {
-    typed_or(what, item, without_content)
+fn record_of<T: DeserializeOwned>(item: Item) -> Result<T, CorruptRecord> {
+    let key = key_of(&item).to_owned();
+    typed(item, without_content).map_err(|problem| CorruptRecord { key, problem })
 }
 
 /// Parses an item. `told` converts an error to the part of it that may be logged.
-fn typed_or<T: DeserializeOwned>(
-    what: &str,
-    item: Item,
-    told: fn(&serde_dynamo::Error) -> String,
-) -> Result<T, StoreError> {
+fn typed<T: DeserializeOwned>(item: Item, told: fn(&serde_dynamo::Error) -> String) -> Result<T, InvalidAttribute> {
     let map = serde_dynamo::AttributeValue::M(serde_dynamo::Item::from(item).into_inner());
-    serde_path_to_error::deserialize(Objects::new(Deserializer::from_attribute_value(map))).map_err(|error| {
-        let path = error.path().to_string();
-        let attribute = if path == "." { String::new() } else { format!("attribute `{path}`: ") };
-        StoreError::Invalid(format!("{what} is invalid: {attribute}{}", told(error.inner())))
-    })
+    serde_path_to_error::deserialize(Objects::new(Deserializer::from_attribute_value(map)))
+        .map_err(|error| InvalidAttribute::from_error(&error, told))
 }
 
 impl StateReader for StateTable {
@@ -253,9 +248,7 @@ impl StateReader for StateTable {
 impl CommandReader for StateTable {
     async fn command(&self, execution_name: &str) -> Result<Option<CommandRecord>, StoreError> {
         let Some(item) = self.item(&command_key(execution_name)).await? else { return Ok(None) };
-        let remedy =
-            |problem: StoreError| StoreError::Invalid(format!("{problem}: start the command under another name"));
-        typed(&format!("the record {}", key_of(&item)), item).map(Some).map_err(remedy)
+        record_of(item).map(Some).map_err(StoreError::CorruptCommand)
     }
 }
 
@@ -275,7 +268,7 @@ impl HistoryReader for StateTable {
             let answer =
                 self.client.batch_get_item().request_items(&self.table, wanted).send().await.map_err(unreadable)?;
             for item in answer.responses.and_then(|mut tables| tables.remove(&self.table)).unwrap_or_default() {
-                match typed::<TransitionRecord>(&format!("the record {}", key_of(&item)), item) {
+                match record_of::<TransitionRecord>(item) {
                     Ok(record) => found.records.push(record),
                     Err(problem) => {
                         tracing::warn!(error.message = %problem, "a record is left out of the history");

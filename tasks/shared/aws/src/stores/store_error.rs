@@ -1,5 +1,6 @@
 //! The failure of the state table.
 
+use breaker::InvalidAttribute;
 use breaker::contract::ErrorName;
 
 use crate::call_error::CallError;
@@ -18,9 +19,25 @@ pub enum StoreError {
     /// The caller's time was over before the table answered.
     #[error("the state table does not answer in time")]
     TimedOut,
-    /// An item is invalid. The text names it and its attribute.
+    /// The record of a command is corrupt, so nothing shows whether the execution carried out its command before.
+    #[error("{0}: start the command under another name")]
+    CorruptCommand(CorruptRecord),
+    /// All records are corrupt, so there is none to continue after. Contains the last of them.
+    #[error("no valid record is left ({0}): restore the table's backup")]
+    NoValidRecord(CorruptRecord),
+    /// An item cannot be read or written as this release knows it. The text names the item.
     #[error("{0}")]
     Invalid(String),
+}
+
+/// A record that no writer stored, with the first attribute that is invalid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record {key} is corrupt: attribute {problem}")]
+pub struct CorruptRecord {
+    /// The record's key; `without a key` if it has none.
+    pub key: String,
+    /// The attribute, and what is wrong with it. Does not quote the record.
+    pub problem: InvalidAttribute,
 }
 
 /// Advice to an operator if the table does not answer.
@@ -34,7 +51,7 @@ impl StoreError {
         match self {
             Self::Unreadable(error) | Self::Unwritable(error) => error.kind(),
             Self::TimedOut => ErrorKind::TimedOut,
-            Self::Invalid(_) => ErrorKind::Invalid,
+            Self::CorruptCommand(_) | Self::NoValidRecord(_) | Self::Invalid(_) => ErrorKind::Invalid,
         }
     }
 }

@@ -12,10 +12,10 @@ use crate::stores::store_error::StoreError;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The index of the records by kind and time. The state item is not in it, and neither are the records of releases
-/// before it.
+/// The index of the records by kind and time. The state item is not in the index, and neither are records of releases
+/// that did not have the index.
 pub const BY_TIME: &str = "by-time";
-/// The attribute of the index that says what a record is of.
+/// The attribute of the index that has the kind of a record: [`TRANSITION`] or [`COMMAND`].
 pub const KIND: &str = "kind";
 /// The attribute of the index that has the time of the record (UTC), as [`indexed_time`] writes it.
 pub const TIME: &str = "time";
@@ -41,7 +41,7 @@ pub(crate) fn transaction_item(
     let mut item = to_item(&key, &content)?;
     match &content {
         Content::State(_) => {}
-        // It marks that there is a history, so it never expires.
+        // Record 0 marks that there is a history, so it never expires.
         Content::FirstStart(record) => index(&mut item, TRANSITION, record.at),
         Content::Transition(record) => {
             index(&mut item, TRANSITION, record.at);

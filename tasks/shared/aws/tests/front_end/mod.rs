@@ -1,5 +1,5 @@
-//! A server that speaks what AWS's front ends speak, TLS with HTTP/2 and HTTP/1.1, and breaks as they do. It runs on a
-//! thread of its own, so that a test can block, as a frozen environment does, while it goes on.
+//! A server with the protocols of AWS's front ends, TLS with HTTP/2 and HTTP/1.1, and with their faults. It runs on a thread
+//! of its own, so that it goes on while a test blocks, as a frozen environment does.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
@@ -28,14 +28,14 @@ use tokio_rustls::TlsAcceptor;
 /// What AWS's front ends offer.
 pub const BOTH: &[&str] = &["h2", "http/1.1"];
 
-/// What becomes of a request.
+/// The reply to a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// This body, with status 200.
     Answer(Bytes),
     /// An error of the front end itself: the status, and its type in AWS's header.
     Error(u16, &'static str),
-    /// Nothing, ever, on this connection.
+    /// No answer, to this and all later requests on the connection.
     Silence,
     /// The connection breaks before a byte of the answer.
     HangUp,
@@ -66,7 +66,7 @@ pub struct FrontEnd {
 }
 
 struct Shared {
-    /// What becomes of the next requests; then all get the last one's reply.
+    /// The replies to the next requests. All requests after them get the last reply.
     script: Mutex<VecDeque<Reply>>,
     seen: watch::Sender<Vec<Seen>>,
     connections: Mutex<Vec<Arc<Connection>>>,

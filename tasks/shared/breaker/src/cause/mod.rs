@@ -1,4 +1,5 @@
-//! The causes of decisions: what a program matches, and what a person reads as its `Display`.
+//! The causes of decisions: what a program matches, and what a person reads as its `Display`. Nothing here decides: the
+//! rules are in the files `trip.rs`, `recovery.rs` and `command.rs` one folder up.
 
 mod command;
 mod recovery;
@@ -86,7 +87,10 @@ impl From<AutomaticMove> for Cause {
     }
 }
 
-/// What prevented a move of automation.
+/// What prevented a move of automation, although its rule or its proof holds.
+///
+/// The settling time is not among them. It prevents no move: outcomes that have not settled are no evidence for a
+/// recovery yet, so without them the better level is [`Unproven`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Prevented {
@@ -101,18 +105,19 @@ pub enum Prevented {
     ObserveOnly,
     /// The cooldown after the last transition.
     Cooldown {
-        /// Seconds until its end, rounded up.
+        /// Seconds until the end of the cooldown, rounded up.
         seconds_left: i64,
     },
     /// The ramp after the last recovery.
     Ramp {
-        /// Seconds until its end, rounded up.
+        /// Seconds until the end of the ramp, rounded up.
         seconds_left: i64,
     },
 }
 
 impl Prevented {
-    /// Whether people are told of it: a cooldown and a ramp end by themselves, and delay every recovery.
+    /// Whether people are notified. A cooldown and a ramp are not announced, because they end by themselves and delay
+    /// every recovery.
     #[must_use]
     pub const fn is_announced(&self) -> bool {
         matches!(self, Self::Hold { .. } | Self::ObserveOnly)

@@ -3,8 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::input_error::place_of_error;
-use super::invalid_request::InvalidRequest;
+use super::invalid_request::{InvalidKind, InvalidRequest};
 use super::object::Objects;
 
 /// Maximum number of characters that an error message quotes from input.
@@ -13,23 +12,23 @@ const QUOTED_CHARACTERS: usize = 60;
 /// A field that an object may have.
 #[derive(Debug)]
 pub struct Field {
-    /// Its name.
+    /// Name of the field.
     pub name: &'static str,
-    /// Whether it must be there.
+    /// Whether the field is required.
     pub required: bool,
     /// The allowed value, as the words after "use" in an error message.
     pub wanted: &'static str,
-    /// The object's fields, or an empty list if the value is not an object.
+    /// The fields of the object that is the value; empty if the value is no object.
     pub fields: &'static [Self],
 }
 
 impl Field {
-    /// A field that must be there.
+    /// Returns a field that is required.
     pub const fn required(name: &'static str, wanted: &'static str) -> Self {
         Self { name, required: true, wanted, fields: &[] }
     }
 
-    /// A field that may be left out.
+    /// Returns a field that may be absent.
     pub const fn optional(name: &'static str, wanted: &'static str) -> Self {
         Self { name, required: false, wanted, fields: &[] }
     }
@@ -37,6 +36,12 @@ impl Field {
     /// Returns the field as an object that has `fields`.
     pub const fn with(self, fields: &'static [Self]) -> Self {
         Self { fields, ..self }
+    }
+
+    /// Returns the refusal of the value `found` in this field, whose path is `path`.
+    pub fn refusal(&self, path: &str, found: Value) -> InvalidRequest {
+        let or_none = if self.required { "" } else { ", or leave it out" };
+        InvalidRequest::new(path, InvalidKind::Value(found), format!("{}{or_none}", self.wanted))
     }
 }
 
@@ -50,10 +55,10 @@ pub fn read<T: DeserializeOwned>(
     let object = Value::Object(object);
     serde_path_to_error::deserialize(Objects::new(&object)).map_err(|error| {
         let path = error.path().to_string();
-        let found = object.pointer(&format!("/{}", path.replace('.', "/")));
-        match (found, field(fields, &path)) {
-            (Some(found), Some(field)) => wrong(&path, found, field),
-            _ => InvalidRequest(format!("`{}`: {}", quoted(&path), place_of_error(error.inner()))),
+        let found = object.pointer(&format!("/{}", path.replace('.', "/"))).unwrap_or(&object);
+        match field(fields, &path) {
+            Some(field) => field.refusal(&path, found.clone()),
+            None => InvalidRequest::new(quoted(&path), InvalidKind::Value(found.clone()), names(fields)),
         }
     })
 }
@@ -70,18 +75,18 @@ pub fn quoted(text: &str) -> String {
 
 fn check(whole: &str, prefix: &str, fields: &[Field], object: &Map<String, Value>) -> Result<(), InvalidRequest> {
     if let Some(unknown) = object.keys().find(|name| fields.iter().all(|field| field.name != *name)) {
-        let known = names(fields);
-        return Err(InvalidRequest(format!("`{prefix}{}` is no field of {whole}: use {known}", quoted(unknown))));
+        let path = format!("{prefix}{}", quoted(unknown));
+        return Err(InvalidRequest::new(path, InvalidKind::Unknown(whole.to_owned()), names(fields)));
     }
     for field in fields {
         let path = format!("{prefix}{}", field.name);
         match object.get(field.name) {
             None if field.required => {
-                return Err(InvalidRequest(format!("`{path}` is missing: add {}", field.wanted)));
+                return Err(InvalidRequest::new(path, InvalidKind::Missing, field.wanted));
             }
             // In a script, a null is a value that was looked up and not found. Taken for a field left out,
             // it would drop what it was to guard: a hold, or the check of the epoch.
-            Some(found @ Value::Null) => return Err(wrong(&path, found, field)),
+            Some(Value::Null) => return Err(field.refusal(&path, Value::Null)),
             Some(Value::Object(inner)) if !field.fields.is_empty() => {
                 check(&format!("`{path}`"), &format!("{path}."), field.fields, inner)?;
             }
@@ -89,17 +94,6 @@ fn check(whole: &str, prefix: &str, fields: &[Field], object: &Map<String, Value
         }
     }
     Ok(())
-}
-
-fn wrong(path: &str, found: &Value, field: &Field) -> InvalidRequest {
-    let found = match found {
-        Value::String(text) => format!("the text \"{}\"", quoted(text)),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-        plain => plain.to_string(),
-    };
-    let or_none = if field.required { "" } else { ", or leave it out" };
-    InvalidRequest(format!("`{path}` is {found}: use {}{or_none}", field.wanted))
 }
 
 fn field<'a>(fields: &'a [Field], path: &str) -> Option<&'a Field> {

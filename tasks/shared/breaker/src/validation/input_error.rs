@@ -22,8 +22,9 @@ pub fn without_content(error: &impl Display) -> String {
     let sentence = error.to_string();
     // Of JSON text, serde_json adds where it is.
     let sentence = sentence.rsplit_once(" at line ").map_or(sentence.as_str(), |(sentence, _)| sentence);
-    // These two name a field of the type, never one of the input.
-    if sentence.starts_with("missing field `") || sentence.starts_with("duplicate field `") {
+    // These name a field of the type, never one of the input: serde's own, and those of a type's own checks, which
+    // begin with the field (`InvalidAttribute`).
+    if ["missing field `", "duplicate field `", "`"].iter().any(|own| sentence.starts_with(own)) {
         return sentence.to_owned();
     }
     // What was read stands before the last of these words, what the type expects after it.

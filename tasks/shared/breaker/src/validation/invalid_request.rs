@@ -1,6 +1,233 @@
-//! The refusal of a request.
+//! The refusal of a request: of an input that is invalid, and of a command that does not fit the state.
 
-/// A request that cannot be carried out. The message names the field and the fix.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidRequest(pub String);
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::fields::quoted;
+use crate::state::Hold;
+
+/// An input of the state machine that is invalid. `Display` is the sentence for people: the field, what was found in it,
+/// and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidRequest {
+    field: String,
+    kind: InvalidKind,
+    allowed: String,
+}
+
+/// What was found in an invalid field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvalidKind {
+    /// The whole input is not a JSON object, so the field cannot be in it.
+    NoObject,
+    /// The field is missing.
+    Missing,
+    /// The field is unknown. Contains the name of the object, as error messages write it.
+    Unknown(String),
+    /// A value of another type, or beyond the bounds.
+    Value(Value),
+    /// A text that is empty, or has nothing but white space.
+    Empty,
+    /// A text with this number of characters, which is not allowed.
+    Length(usize),
+    /// A text of which a reader sees nothing.
+    Invisible,
+    /// A text with this character, which breaks the line, turns the direction or hides.
+    Character(char),
+}
+
+impl InvalidRequest {
+    pub(crate) fn new(field: impl Into<String>, kind: InvalidKind, allowed: impl Into<String>) -> Self {
+        Self { field: field.into(), kind, allowed: allowed.into() }
+    }
+
+    /// Returns the refusal with the field's path below `outer`.
+    pub(crate) fn within(self, outer: &str) -> Self {
+        Self { field: format!("{outer}.{}", self.field), ..self }
+    }
+
+    /// Returns the path of the field, with dots. Names that the sender chose are shortened and escaped.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// Returns what was found in the field.
+    #[must_use]
+    pub const fn kind(&self) -> &InvalidKind {
+        &self.kind
+    }
+
+    /// Returns what is allowed in the field, as the words after "use" or "add" in the sentence.
+    #[must_use]
+    pub fn allowed(&self) -> &str {
+        &self.allowed
+    }
+}
+
+impl fmt::Display for InvalidRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, kind, allowed } = self;
+        let verb = if *kind == InvalidKind::Missing { "add" } else { "use" };
+        match kind {
+            InvalidKind::NoObject => write!(f, "the input is not a JSON object with a field `{field}`")?,
+            InvalidKind::Missing => write!(f, "`{field}` is missing")?,
+            InvalidKind::Unknown(whole) => write!(f, "`{field}` is no field of {whole}")?,
+            InvalidKind::Value(Value::String(text)) => write!(f, "`{field}` is the text \"{}\"", quoted(text))?,
+            InvalidKind::Value(Value::Array(_)) => write!(f, "`{field}` is a list")?,
+            InvalidKind::Value(Value::Object(_)) => write!(f, "`{field}` is an object")?,
+            InvalidKind::Value(plain) => write!(f, "`{field}` is {plain}")?,
+            InvalidKind::Empty => write!(f, "`{field}` is empty")?,
+            InvalidKind::Length(count) => write!(f, "`{field}` has {count} characters")?,
+            InvalidKind::Invisible => write!(f, "`{field}` has no visible character")?,
+            InvalidKind::Character(found) => {
+                write!(f, "`{field}` contains the control character U+{:04X}", u32::from(*found))?;
+            }
+        }
+        write!(f, ": {verb} {allowed}")
+    }
+}
+
+impl std::error::Error for InvalidRequest {}
+
+/// A valid command that is refused because of what was written before it. `Display` is the sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefusedCommand {
+    /// The state is at another epoch than the command expects.
+    OtherEpoch {
+        /// The expected epoch.
+        expected: u64,
+        /// The epoch of the state.
+        found: u64,
+    },
+    /// Another hold is in force than the command expects.
+    OtherHold {
+        /// The expected hold: the ARN of an execution, or `none`.
+        expected: String,
+        /// The hold that is in force.
+        found: Box<Hold>,
+    },
+    /// An execution of the same name has carried out another command.
+    NameUsed {
+        /// Time at which the other command was carried out (UTC).
+        at: Timestamp,
+        /// The effect of the other command, for people.
+        reason: String,
+    },
+}
+
+impl RefusedCommand {
+    /// Returns the field that does not fit the state; `None` if the name of the execution does not fit.
+    #[must_use]
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::OtherEpoch { .. } => Some("expectedEpoch"),
+            Self::OtherHold { .. } => Some("expectedHold"),
+            Self::NameUsed { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for RefusedCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherEpoch { expected, found } => write!(
+                f,
+                "`expectedEpoch` is {expected}, but the state is at epoch {found}: the level has moved since you \
+                 looked; check the status and repeat the command"
+            ),
+            Self::OtherHold { expected, found } => {
+                let Hold { level, reason, requested_by, expires_at, execution } = &**found;
+                write!(
+                    f,
+                    "`expectedHold` is \"{}\", but another hold is in force: level {level} until {expires_at} by \
+                     {requested_by} ({reason}); to end that hold, repeat the command ",
+                    quoted(expected)
+                )?;
+                match execution {
+                    Some(execution) => write!(f, "with \"{execution}\""),
+                    None => f.write_str("without `expectedHold`"),
+                }
+            }
+            Self::NameUsed { at, reason } => write!(
+                f,
+                "the execution's name was used at {at} for another command ({reason}): start this one under a name of \
+                 its own"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RefusedCommand {}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_was_found_and_what_is_allowed() {
+        for (kind, sentence) in [
+            (InvalidKind::NoObject, "the input is not a JSON object with a field `reason`: use words"),
+            (InvalidKind::Missing, "`reason` is missing: add words"),
+            (InvalidKind::Unknown("a release".to_owned()), "`reason` is no field of a release: use words"),
+            (InvalidKind::Value(json!("a\nb")), "`reason` is the text \"a\\nb\": use words"),
+            (InvalidKind::Value(json!(["a"])), "`reason` is a list: use words"),
+            (InvalidKind::Value(json!({"a": 1})), "`reason` is an object: use words"),
+            (InvalidKind::Value(json!(2.5)), "`reason` is 2.5: use words"),
+            (InvalidKind::Value(Value::Null), "`reason` is null: use words"),
+            (InvalidKind::Empty, "`reason` is empty: use words"),
+            (InvalidKind::Length(501), "`reason` has 501 characters: use words"),
+            (InvalidKind::Invisible, "`reason` has no visible character: use words"),
+            (InvalidKind::Character('\n'), "`reason` contains the control character U+000A: use words"),
+        ] {
+            let refusal = InvalidRequest::new("reason", kind, "words");
+            assert_eq!(refusal.to_string(), sentence);
+            assert_eq!((refusal.field(), refusal.allowed()), ("reason", "words"));
+        }
+    }
+
+    #[test]
+    fn a_refused_command_is_told_the_state_and_the_way_on() {
+        let at: Timestamp = "2026-09-10T14:00:00Z".parse().unwrap();
+        let (reason, requested_by) = ("a drill".to_owned(), "alice".to_owned());
+        let hold = |execution: Option<&str>| {
+            let (level, execution) = (crate::level::Level::Maintenance, execution.map(str::to_owned));
+            let (reason, requested_by) = (reason.clone(), requested_by.clone());
+            let found = Box::new(Hold { level, reason, requested_by, expires_at: at, execution });
+            RefusedCommand::OtherHold { expected: "arn\n".to_owned(), found }
+        };
+        for (refusal, field, sentence) in [
+            (
+                RefusedCommand::OtherEpoch { expected: 1, found: 2 },
+                Some("expectedEpoch"),
+                "`expectedEpoch` is 1, but the state is at epoch 2: the level has moved since you looked; check the \
+                 status and repeat the command",
+            ),
+            (
+                hold(Some("arn:a")),
+                Some("expectedHold"),
+                "`expectedHold` is \"arn\\n\", but another hold is in force: level 3 until 2026-09-10T14:00:00Z by \
+                 alice (a drill); to end that hold, repeat the command with \"arn:a\"",
+            ),
+            (
+                hold(None),
+                Some("expectedHold"),
+                "`expectedHold` is \"arn\\n\", but another hold is in force: level 3 until 2026-09-10T14:00:00Z by \
+                 alice (a drill); to end that hold, repeat the command without `expectedHold`",
+            ),
+            (
+                RefusedCommand::NameUsed { at, reason: "forced".to_owned() },
+                None,
+                "the execution's name was used at 2026-09-10T14:00:00Z for another command (forced): start this one \
+                 under a name of its own",
+            ),
+        ] {
+            assert_eq!(refusal.to_string(), sentence);
+            assert_eq!(refusal.field(), field);
+        }
+    }
+}

@@ -9,4 +9,4 @@ pub(crate) mod text;
 
 pub use input_error::{place_of_error, without_content};
 pub use invalid_attribute::InvalidAttribute;
-pub use invalid_request::InvalidRequest;
+pub use invalid_request::{InvalidKind, InvalidRequest, RefusedCommand};

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-use super::invalid_request::InvalidRequest;
+use super::invalid_request::{InvalidKind, InvalidRequest};
 
 /// Zero width non-joiner and joiner: scripts and emoji need them.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
@@ -59,11 +59,11 @@ fn check_length(field: &str, text: &str, length: &RangeInclusive<usize>) -> Resu
     let (minimum, maximum) = (length.start(), length.end());
     // White space alone says nothing, and the text is stored unchanged.
     if text.chars().all(|character| character.is_whitespace() || JOINERS.contains(&character)) {
-        return Err(InvalidRequest(format!("`{field}` is empty: use {minimum} to {maximum} characters")));
+        return Err(InvalidRequest::new(field, InvalidKind::Empty, format!("{minimum} to {maximum} characters")));
     }
     let count = text.chars().count();
     if !length.contains(&count) {
-        return Err(InvalidRequest(format!("`{field}` has {count} characters: use {minimum} to {maximum}")));
+        return Err(InvalidRequest::new(field, InvalidKind::Length(count), format!("{minimum} to {maximum}")));
     }
     Ok(())
 }
@@ -73,10 +73,10 @@ fn check_visible(field: &str, text: &str, length: &RangeInclusive<usize>) -> Res
         return Ok(());
     }
     let (minimum, maximum) = (length.start(), length.end());
-    Err(InvalidRequest(format!(
-        "`{field}` has no visible character: use {minimum} to {maximum} characters, at least one of them a letter, a digit, \
-         a punctuation mark or a symbol"
-    )))
+    let allowed = format!(
+        "{minimum} to {maximum} characters, at least one of them a letter, a digit, a punctuation mark or a symbol"
+    );
+    Err(InvalidRequest::new(field, InvalidKind::Invisible, allowed))
 }
 
 /// Whether a reader sees the character when it stands alone. A combining mark needs a letter to sit on, and what a
@@ -90,10 +90,7 @@ fn is_visible(character: char) -> bool {
 
 fn refuse_any(field: &str, text: &str, forbidden: impl Fn(char) -> bool) -> Result<(), InvalidRequest> {
     match text.chars().find(|character| forbidden(*character)) {
-        Some(found) => Err(InvalidRequest(format!(
-            "`{field}` contains the control character U+{:04X}: use plain text on one line",
-            u32::from(found)
-        ))),
+        Some(found) => Err(InvalidRequest::new(field, InvalidKind::Character(found), "plain text on one line")),
         None => Ok(()),
     }
 }
@@ -135,17 +132,18 @@ mod tests {
             "\u{200d}\u{3164}\u{200c}\u{fe0f}",  // with joiners between
         ] {
             for check in [check_plain, check_name] {
-                let error = check("reason", text, &(1..=500)).unwrap_err().to_string();
-                let expected = if text.contains('\t') && error.contains("U+0009") { "U+0009" } else { "no visible" };
-                assert!(error.contains(expected), "{}: {error}", text.escape_unicode());
+                let refusal = check("reason", text, &(1..=500)).unwrap_err();
+                let expected = if text.contains('\t') { InvalidKind::Character('\t') } else { InvalidKind::Invisible };
+                assert_eq!((refusal.field(), refusal.kind()), ("reason", &expected), "{}", text.escape_unicode());
             }
         }
-        // Format characters are refused by their number, before anything else is said of them.
-        for (text, number) in [("\u{ad}", "U+00AD"), ("\u{180e}", "U+180E"), ("\u{e0041}", "U+E0041")] {
-            let error = check_plain("reason", text, &(1..=500)).unwrap_err().to_string();
-            assert!(error.contains(number), "{error}");
-            let error = check_name("name", text, &(1..=500)).unwrap_err().to_string();
-            assert!(error.contains("no visible"), "{error}");
+        // An operator's text is checked for format characters before it is checked for a visible one.
+        for character in ['\u{ad}', '\u{180e}', '\u{e0041}'] {
+            let text = character.to_string();
+            let refusal = check_plain("reason", &text, &(1..=500)).unwrap_err();
+            assert_eq!(refusal.kind(), &InvalidKind::Character(character));
+            let refusal = check_name("name", &text, &(1..=500)).unwrap_err();
+            assert_eq!(refusal.kind(), &InvalidKind::Invisible);
         }
     }
 

@@ -12,12 +12,12 @@ pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-/// The seed's policy.
+/// The preset `classic`, the default.
 pub fn policy() -> Policy {
     Policy::new(PolicySettings::default()).unwrap()
 }
 
-/// The seed's thresholds without window, settling and cooldown.
+/// The preset `classic` without window, settling time and cooldown.
 pub fn bare_policy() -> Policy {
     Policy::new(PolicySettings {
         window_seconds: 0,
@@ -50,23 +50,23 @@ pub fn bucket(second: i64, successes: u64, errors: u64) -> Bucket {
     Bucket { successes, errors, ..Bucket::empty(at(second), 1) }
 }
 
-/// The schedule's evaluation.
+/// Returns the schedule's evaluation.
 pub fn schedule() -> TransitionRequest {
     TransitionRequest::Schedule(ScheduleRequest::default())
 }
 
-/// An alarm's hint.
+/// Returns the evaluation that an alarm asks for.
 pub fn alarm() -> TransitionRequest {
     let alarm = AlarmHint { name: "level-1-error-rate".to_owned(), arn: None, state_change_time: None };
     TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false })
 }
 
-/// An operator's force.
+/// Returns an operator's force.
 pub fn force(level: u8, hold_minutes: Option<u32>) -> TransitionRequest {
     TransitionRequest::Force(force_request(level, hold_minutes))
 }
 
-/// The request of a force, as its fields.
+/// Returns the fields of an operator's force.
 pub fn force_request(level: u8, hold_minutes: Option<u32>) -> ForceRequest {
     ForceRequest {
         target_level: Level::try_from(level).unwrap(),
@@ -80,7 +80,7 @@ pub fn force_request(level: u8, hold_minutes: Option<u32>) -> ForceRequest {
     }
 }
 
-/// An operator's release.
+/// Returns an operator's release.
 pub fn release() -> TransitionRequest {
     TransitionRequest::Release(ReleaseRequest {
         reason: "watched it for a while".to_owned(),

@@ -7,7 +7,7 @@ use crate::rules::{Mutant, decide_as, evidence_as, expected_of, proof_key_as, pu
 use crate::table::Told;
 use crate::world::{Base, Committed, End, Fate, Phase, Run, Slot, State, Trouble, World};
 
-/// How often the state machine evaluates again after a lost race.
+/// Maximum number of further evaluations after lost races.
 const MAX_CONFLICTS: u8 = 3;
 
 impl World {
@@ -17,7 +17,7 @@ impl World {
         Execution { arn: format!("{arn}{number}"), name: format!("{name}{number}") }
     }
 
-    /// As `evaluate-thresholds` finds what to start from.
+    /// Reads the state as `evaluate-thresholds` does.
     pub fn read(&self, state: &State, slot: usize) -> Phase {
         let (request, now) = (&self.slots[slot].request, self.now(state.tick));
         let base = |state, expected| Phase::Read(Told::new(Base { state, expected, now }));
@@ -39,7 +39,7 @@ impl World {
         }
     }
 
-    /// As `evaluate-thresholds` decides.
+    /// Decides as `evaluate-thresholds` does.
     pub fn decide(&self, state: &State, slot: usize, base: &Base) -> Phase {
         let request = &self.slots[slot].request;
         let execution = self.execution(&state.runs[slot], slot);
@@ -71,7 +71,7 @@ impl World {
         alarms.count() as u64
     }
 
-    /// As `write-state` writes, and what becomes of it.
+    /// Writes as `write-state` does, with this result.
     pub fn write(&self, state: &mut State, slot: usize, evaluation: Told<Evaluation>, fate: Fate) -> Option<()> {
         if fate == Fate::Busy {
             state.runs[slot].phase = Phase::Unsure(evaluation, Trouble::Conflict);
@@ -84,7 +84,7 @@ impl World {
         }
         let written = state.table.transact(puts);
         if fate != Fate::Answered && written.is_err() {
-            // Nothing has happened: as if the execution were not gone on with, or not yet.
+            // Nothing has happened: the execution has stopped here, or has not gone on yet.
             return None;
         }
         if written.is_ok() {

@@ -7,13 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::properties::{Move, calls_and_errors, happened};
 use crate::world::{State, World};
 
-/// When probes may begin to count: after the cooldown, which may be longer than this, and the ramp.
+/// Earliest time at which probes count: after the ramp and the base cooldown. A doubled cooldown is longer.
 fn probes_from(world: &World, one: &Move<'_>) -> Timestamp {
     let cooled = one.moved_at + world.policy.cooldown();
     one.counts_began.max(cooled).max(one.ramp_until.unwrap_or(Timestamp::MIN))
 }
 
-/// The settled probes of the level that was recovered to.
+/// Returns the settled probes of the level that was recovered to.
 fn probes(world: &World, state: &State, one: &Move<'_>) -> Vec<Bucket> {
     let settled = one.committed.decided_at - world.policy.settle();
     let mut probes = happened(world, state, one.to, probes_from(world, one), one);
@@ -22,8 +22,8 @@ fn probes(world: &World, state: &State, one: &Move<'_>) -> Vec<Bucket> {
     probes
 }
 
-/// The newest probes, however many of them, are enough, failed less often than lets a level fall, and were not mostly
-/// refused of late.
+/// Whether some number of the newest probes prove the level: there are enough of them, their failure rate is below the one
+/// that leads to a fall, and the level did not refuse most of the newest ones.
 pub fn is_proven(world: &World, state: &State, one: &Move<'_>) -> bool {
     let (policy, probes) = (&world.policy, probes(world, state, one));
     let percent = policy.failure_rate_percent().unwrap_or_default();
@@ -34,8 +34,8 @@ pub fn is_proven(world: &World, state: &State, one: &Move<'_>) -> bool {
     })
 }
 
-/// Of the probes of the last idle time, and of at least twice as many as prove a level, more were refused than
-/// answered.
+/// Whether the level refused more of the newest probes than it answered. The newest probes are those of the last idle time,
+/// and at least twice as many as prove a level.
 fn mostly_refused(world: &World, probes: &[Bucket], one: &Move<'_>) -> bool {
     let since = one.committed.decided_at - world.policy.settle() - world.policy.probe_idle();
     let counts = |from: usize| {
@@ -51,8 +51,8 @@ fn mostly_refused(world: &World, probes: &[Bucket], one: &Move<'_>) -> bool {
     refused > answered
 }
 
-/// No probe came for so long that the current level may speak for itself, three times as long after a failed one; never
-/// if all were refused.
+/// Whether no probe came for so long that a recovery may rest on the current level. After a failed probe it takes three
+/// times as long. It never is so if all probes were refused.
 pub fn is_idle(world: &World, state: &State, one: &Move<'_>) -> bool {
     let probes = probes(world, state, one);
     let all_refused = !probes.is_empty() && probes.iter().all(|bucket| bucket.successes + bucket.errors == 0);

@@ -30,7 +30,7 @@ pub const RECOVERS: &str = "good traffic leads to level 1";
 pub const STAYS_RECOVERED: &str = "good traffic is at level 1 at the horizon";
 pub const GIVES_UP: &str = "failures at levels 1 and 2 lead to level 3";
 
-/// Something that must be possible, by its name.
+/// An event that must be possible, by its name.
 pub type Sight = (&'static str, fn(&World, &State) -> bool);
 
 pub const FIRST_START: Sight =
@@ -190,7 +190,7 @@ fn one_record_an_epoch(_: &World, state: &State) -> bool {
         && state.history.iter().all(true_record)
 }
 
-/// An automatic move, and what is known of the time before.
+/// An automatic move, and the history before it.
 pub struct Move<'a> {
     pub committed: &'a Committed,
     pub from: Level,
@@ -199,7 +199,7 @@ pub struct Move<'a> {
     pub counts_began: Timestamp,
     /// End of the last operator's hold.
     pub held_until: Option<Timestamp>,
-    /// Failures of the last move that may be counted again.
+    /// Maximum number of failures that the last move carried.
     pub carried: u64,
     /// Time of the last move.
     pub moved_at: Timestamp,

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use breaker::{
-    AutomaticMove, Bucket, Condition, Content, Decision, Evidence, EvidenceQuery, Expected, InvalidRequest, Level,
-    Mode, NoEffect, Policy, PolicySettings, RecoveryEvidence, StateWrite, SystemState, TransitionRequest, command_key,
+    AutomaticMove, Bucket, Condition, Content, Decision, Evidence, EvidenceQuery, Expected, Level, Mode, NoEffect,
+    Policy, PolicySettings, RecoveryEvidence, RefusedCommand, StateWrite, SystemState, TransitionRequest, command_key,
     decide,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -18,31 +18,31 @@ pub enum Mutant {
     ConditionOnLevel,
     /// The state is written if the version is still the one that was read, whatever the epoch.
     ConditionOnVersionAlone,
-    /// Everything is written whatever is stored.
+    /// Every write happens, whatever is stored.
     BlindPut,
     /// The state is written first and the records after it.
     RecordsApart,
-    /// The transition's record is forgotten.
+    /// The transition's record is not written.
     NoTransitionRecord,
-    /// A command's record goes by the version that it wrote.
+    /// The key of a command's record is the version that it wrote.
     CommandKeyedByVersion,
     /// Each alarm counts as five failures.
     CountsAlarms,
-    /// Evaluations do not look at the hold.
+    /// Evaluations ignore the hold.
     IgnoresHold,
     /// Recoveries do not wait.
     IgnoresCooldown,
     /// Recoveries wait no longer after relapses.
     NeverDoubles,
-    /// What happened before the epoch counts in it.
+    /// Outcomes before the epoch count.
     KeepsOldEvidence,
-    /// What happened during a hold counts after it.
+    /// Outcomes during a hold count after its end.
     KeepsEvidenceOfHold,
-    /// A fall goes all the way.
+    /// A fall leads to level 3 at once.
     FallsTwoLevels,
-    /// `expectedEpoch` is not looked at.
+    /// `expectedEpoch` is ignored.
     IgnoresExpectedEpoch,
-    /// `expectedHold` is not looked at.
+    /// `expectedHold` is ignored.
     IgnoresExpectedHold,
     /// No success leads to a better level.
     NeverRecovers,
@@ -50,15 +50,15 @@ pub enum Mutant {
     NeverGivesUp,
     /// Successes at the current level prove the better one.
     RecoversByCurrentLevel,
-    /// Probes that failed are not looked at.
+    /// Failed probes are ignored.
     IgnoresFailedProbes,
-    /// A refused probe is taken for none.
+    /// Refused probes are ignored.
     RefusalsAreSilence,
-    /// A refused probe is taken for a success.
+    /// A refused probe counts as a success.
     RefusalsAreSuccesses,
-    /// What happened at the better level before the cooldown was over counts as probes.
+    /// Outcomes of the better level before the end of the cooldown count as probes.
     KeepsOldProbes,
-    /// A recovery gives the level everything at once.
+    /// A recovery has no ramp.
     ForgetsRamp,
     /// A ramp goes on after the level has fallen.
     KeepsRamp,
@@ -66,7 +66,7 @@ pub enum Mutant {
     MovesWhileObserving,
 }
 
-/// Decides as the real rules do, but for the mutant.
+/// Decides by the real rules, except for the mutant.
 pub fn decide_as(
     mutant: Option<Mutant>,
     state: &SystemState,
@@ -74,7 +74,7 @@ pub fn decide_as(
     request: &TransitionRequest,
     evidence: &Evidence,
     now: Timestamp,
-) -> Result<Decision, InvalidRequest> {
+) -> Result<Decision, RefusedCommand> {
     let policy = &policy_as(mutant, policy);
     let before = state;
     let mut state = Cow::Borrowed(state);
@@ -134,7 +134,7 @@ fn policy_as(mutant: Option<Mutant>, policy: &Policy) -> Policy {
     Policy::new(settings).unwrap()
 }
 
-/// What an evaluation reads: the real query's answer, but for the mutants.
+/// Returns the evidence that the real query reads, except for the mutants.
 pub fn evidence_as(
     mutant: Option<Mutant>,
     state: &SystemState,
@@ -200,7 +200,7 @@ fn versioned_key(version: u64) -> String {
     command_key(&version.to_string())
 }
 
-/// What a write expects of the state that was read.
+/// Returns what a write expects of the state that was read.
 pub fn expected_of(state: &SystemState) -> Expected {
     Expected::Version { version: state.version, epoch: state.epoch }
 }

@@ -1,4 +1,4 @@
-//! The worlds that are checked: small, and each about one kind of trouble.
+//! The checked worlds. Each is small and has one kind of fault.
 
 use breaker::contract::{Evaluation, Execution};
 use breaker::{

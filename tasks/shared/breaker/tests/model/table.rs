@@ -11,7 +11,7 @@ use breaker::{
 };
 use serde::Serialize;
 
-/// A shared value that is told from others by a digest of all that it says.
+/// A shared value that is compared by a digest of its content.
 pub struct Told<T> {
     value: Arc<T>,
     digest: u64,
@@ -57,7 +57,7 @@ impl<T: fmt::Debug> fmt::Debug for Told<T> {
     }
 }
 
-/// What an item holds.
+/// The content of an item.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Held {
     State(Told<SystemState>),
@@ -111,7 +111,7 @@ pub struct Put {
     pub rule: Rule,
 }
 
-/// What must be stored for a put to happen: a real condition, or a mutant's.
+/// The condition of a put: a real one, or a mutant's.
 pub enum Rule {
     Real(Condition),
     LevelOf(Level),
@@ -126,7 +126,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Puts all of the items, or none: then it says which conditions failed, in their order.
+    /// Puts all items, or none if a condition failed. If so, returns for each item in order whether its condition failed.
     pub fn transact(&mut self, puts: Vec<Put>) -> Result<(), Vec<bool>> {
         let failed: Vec<_> = puts.iter().map(|put| !self.allows(&put.key, &put.rule)).collect();
         if failed.contains(&true) {
@@ -135,7 +135,7 @@ impl Table {
         let items = Arc::make_mut(&mut self.items);
         for Put { key, held, .. } in puts {
             let puts = items.get(key.as_str()).map_or(1, |item| item.puts + 1);
-            // How often the state was put is its version's business.
+            // The version of the state counts its writes already.
             let puts = if key == STATE_KEY { 1 } else { puts };
             items.insert(key.into(), Item { held, puts });
         }
@@ -162,7 +162,7 @@ impl Table {
         }
     }
 
-    /// What a reader makes of the table.
+    /// Returns what a reader finds in the table.
     pub fn read(&self) -> Stored {
         match self.state() {
             Some(state) => Stored::State(Box::new(state.clone())),
@@ -179,12 +179,12 @@ impl Table {
         }
     }
 
-    /// What the newest record says.
+    /// Returns the content of the newest record.
     pub fn last_known(&self) -> Option<LastKnown> {
         self.items.values().filter_map(|item| item.held.last_known()).max()
     }
 
-    /// Which write the item under `key` came with.
+    /// Returns the write that stored the item under `key`.
     pub fn stamp_of(&self, key: &str) -> Option<Stamp> {
         self.items.get(key).map(|item| item.held.stamp())
     }
@@ -208,7 +208,7 @@ impl Table {
         self.items.iter().filter(|(key, _)| key.starts_with(COMMAND_PREFIX)).map(|(_, item)| item.puts)
     }
 
-    /// The table with another state, for worlds that begin in the middle of things.
+    /// Returns the table with another state, for worlds that do not begin with a first start.
     pub fn with_state(mut self, change: impl Fn(SystemState) -> SystemState) -> Self {
         if let Some(Item { held: Held::State(state), .. }) = Arc::make_mut(&mut self.items).get_mut(STATE_KEY) {
             *state = Told::new(change((**state).clone()));

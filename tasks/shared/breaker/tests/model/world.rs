@@ -1,4 +1,4 @@
-//! The world that is checked: a table, executions that race for it, traffic, and a clock.
+//! The checked world: a table, executions that race for it, traffic, and a clock.
 
 use breaker::contract::Evaluation;
 use breaker::{Bucket, Expected, Level, Policy, StateWrite, SystemState, TransitionRequest};
@@ -11,60 +11,60 @@ use crate::properties::{self, Sight};
 use crate::rules::Mutant;
 use crate::table::{Table, Told};
 
-/// How often the state machine tries a task again that was killed.
+/// Number of retries of a task that was killed.
 const MAX_KILLS: u8 = 1;
 
-/// What may happen, and to whom.
+/// The limits of a world: its executions, traffic, faults and duration.
 #[derive(Clone, Debug)]
 pub struct World {
     pub policy: Policy,
-    /// The seconds at which the clock stops, the last of them the horizon.
+    /// The seconds at which the clock stops. The last one ends the world.
     pub seconds: Vec<i64>,
-    /// The executions that may be started, each at any time or never.
+    /// The executions that may start, each at any time or never.
     pub slots: Vec<Slot>,
     pub starts: Vec<State>,
-    /// What traffic may do in a second, at most once in it.
+    /// The bursts that traffic may consist of, each at most once a second.
     pub bursts: Vec<Burst>,
-    /// How often it may.
+    /// Maximum number of bursts.
     pub most_bursts: usize,
     pub steps: Steps,
-    /// Whether what was written is remembered, for the properties that are about it.
+    /// Whether the history of writes is kept, for the properties that need it.
     pub remembers: bool,
     /// Whether the state item may be deleted, once.
     pub accident: bool,
-    /// What must be possible in it, so that nothing holds only because nothing happens.
+    /// Events that must be possible in this world. Without them a property could hold only because nothing happens.
     pub shows: &'static [Sight],
     pub mutant: Option<Mutant>,
 }
 
-/// How much of an execution happens at once.
+/// How much of an execution happens in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Steps {
-    /// Others come in between an evaluation and a write.
+    /// Other executions can act between an evaluation and its write.
     Coarse,
-    /// Others come in between reading the state and deciding too, and between a refused write and the
-    /// look for its own write.
+    /// Other executions can also act between reading the state and deciding, and between a refused write and the search
+    /// for the execution's own write.
     Fine,
 }
 
 /// An execution that may be started.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    /// Its name, and its ARN unless it shares one.
+    /// Name of the execution, and its ARN unless it shares an ARN.
     pub name: String,
     pub arn: String,
     pub request: TransitionRequest,
-    /// Whether a new one may be started each time that the clock moves. The old one, if it has not
-    /// ended, is over then, as by the state machine's time limit.
+    /// Whether a new execution may start each time that the clock moves. An old one that has not ended is then stopped, as
+    /// by the state machine's timeout.
     pub repeats: bool,
-    /// Whether the clock waits until it has ended.
+    /// Whether the clock waits until the execution has ended.
     pub fair: bool,
-    /// Whether its writes lose their answers, and its tasks die after writing. An execution that is
-    /// cut short otherwise is one that is not gone on with: the checker looks at all of those anyway.
+    /// Whether replies to its writes can be lost, and its tasks can die after writing. Executions that stop at another
+    /// point need no setting: the checker explores all of them anyway.
     pub faulty: bool,
 }
 
-/// Five outcomes alike at a level within a second.
+/// Five equal outcomes at a level within a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Burst {
     pub level: Level,
@@ -80,7 +80,7 @@ pub enum BurstOutcome {
 }
 
 impl Burst {
-    /// The bucket that it makes in the second.
+    /// Returns the bucket of the burst in this second.
     fn bucket(self, second: i64) -> Bucket {
         match self.outcome {
             BurstOutcome::Successes => bucket(second, 5, 0),
@@ -90,17 +90,16 @@ impl Burst {
     }
 }
 
-/// What the traffic does.
+/// The traffic of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Traffic {
     /// Any of the world's bursts, at any time.
     Free,
-    /// Five successes each time that the clock moves, at whatever level is current, and five probes where any are
-    /// sent.
+    /// Five successes at the current level each time that the clock moves, and five probes if the level is probed.
     Good,
     /// Failures at levels 1 and 2.
     FailingAboveMaintenance,
-    /// Successes at whatever level is current; each better level refuses its probes.
+    /// Successes at the current level. Each better level refuses its probes.
     RefusingProbes,
 }
 
@@ -115,9 +114,9 @@ pub struct State {
     pub outcomes: Vec<(usize, Burst)>,
     /// The state that was stored at the start.
     pub origin: Option<Told<SystemState>>,
-    /// All that was written since. A ghost: nothing reads it but the properties.
+    /// All writes since the start. Only the properties read them.
     pub history: Vec<Told<Committed>>,
-    /// Whether the levels have been current since the start. A ghost too.
+    /// Whether each level was current since the start. Only the properties read it.
     pub reached: [bool; 3],
     pub lost: bool,
 }
@@ -129,7 +128,7 @@ pub struct Committed {
     pub decided_at: Timestamp,
 }
 
-/// How far an execution has come.
+/// The progress of an execution.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Run {
     pub phase: Phase,
@@ -138,22 +137,22 @@ pub struct Run {
     pub started: usize,
 }
 
-/// The next thing that an execution does.
+/// The next step of an execution.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Phase {
-    /// To be started: reads the state.
+    /// Starts: reads the state.
     Waiting,
     /// Reads the command's record and the evidence, and decides.
     Read(Told<Base>),
     /// Writes.
     Decided(Told<Evaluation>),
-    /// Looks whether the write was carried out after all.
+    /// Checks whether the write was carried out although it was refused.
     Unsure(Told<Evaluation>, Trouble),
     /// Nothing.
     Ended(End),
 }
 
-/// Where an evaluation starts from.
+/// The state that an evaluation starts from.
 #[derive(Debug, Serialize)]
 pub struct Base {
     pub state: SystemState,
@@ -161,7 +160,7 @@ pub struct Base {
     pub now: Timestamp,
 }
 
-/// Why a write was not answered with success.
+/// The reason why a write did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trouble {
     Conflict,
@@ -177,19 +176,19 @@ pub enum End {
     Failed(&'static str),
 }
 
-/// What becomes of a task that writes.
+/// The result of a task that writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Answered,
-    /// The transaction is carried out, and the answer is lost.
+    /// The transaction is carried out, and its reply is lost.
     Unanswered,
     /// The task dies after the transaction; the state machine runs it again.
     Killed,
-    /// Another transaction is at an item, whatever the conditions say: nothing is written.
+    /// Another transaction is writing an item, so nothing is written, whatever the conditions say.
     Busy,
 }
 
-/// What happens next.
+/// An action of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     Tick,
@@ -223,19 +222,19 @@ impl State {
         self.table.state().map_or(Level::Full, |state| state.current_level)
     }
 
-    /// The execution has ended by doing its work, or by finding that there was none.
+    /// Whether the execution ended with success: it wrote, or had nothing to write.
     fn has_ended(&self, slot: usize) -> bool {
         matches!(self.runs[slot].phase, Phase::Ended(End::Nothing | End::Wrote(_)))
     }
 }
 
 impl World {
-    /// The moment of the executions: in the middle of a second, so that part of it is past.
+    /// Returns the time of the executions: the middle of a second, so that half of it is past.
     pub fn now(&self, tick: usize) -> Timestamp {
         at(self.seconds[tick]) + SignedDuration::from_millis(500)
     }
 
-    /// Where the outcomes of a burst are.
+    /// The place of a burst's outcomes.
     pub fn bucket(&self, (tick, burst): (usize, Burst)) -> Bucket {
         burst.bucket(self.seconds[tick])
     }
@@ -264,8 +263,8 @@ impl World {
         }
     }
 
-    /// Whether an execution may start: of executions that ask for the same, the first one first,
-    /// because which of them is which makes no difference.
+    /// Whether an execution may start. Of executions with equal requests the first one starts first, because exchanging them
+    /// changes nothing.
     fn may_start(&self, state: &State, slot: usize) -> bool {
         let Some(before) = slot.checked_sub(1) else { return true };
         let alike = |one: &Slot, other: &Slot| one.request == other.request && !one.repeats && !other.repeats;
