@@ -10,8 +10,10 @@ use breaker::{Cause, Level};
 use deploy::capacity::{Capacity, SAMPLE_TIMEOUT_MS, Situation, capacity};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
 use local::demo::options;
 use local::deployment::DeployOptions;
+use operate::response_times;
 use stacks::FUNCTIONS;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -190,6 +192,13 @@ async fn a_hanging_level_1_takes_no_more_than_its_cap() {
     let at_level_1 = most_at_once(of_level_1.into_iter());
     assert!(at_level_1 <= cap, "{at_level_1} executions of level 1 at once, and its cap is {cap}");
     let in_all = most_at_once(all.iter());
+    // A read that waited for its whole time is among the slowest, so a deployment and the status warn.
+    let read_timeout = production().effective().unwrap().read_timeout().unwrap();
+    eventually("a warning of the slowest answers", async || {
+        let now = Timestamp::now();
+        response_times::warning(system.stack.sdk(), &system.deployment.name, read_timeout, now).await
+    })
+    .await;
     println!("at once: {at_level_1} of level 1, {in_all} in all, {} were counted", found.needed);
     assert!(u64::try_from(in_all).unwrap() <= found.needed, "{in_all} executions at once: {found:?}");
 }
