@@ -6,11 +6,13 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-use crate::effective::read_timeout;
+use crate::api::{Authorization, Cors};
+use crate::file::DeploymentFile;
 use crate::functions::too_long;
+use crate::keys::dotted;
+use crate::problem::Problem;
 use crate::schema::{allowed, keys, keys_and_sections, node, schema};
-use crate::source::{Source, dotted};
-use crate::{Authorization, Cors, DeploymentFile, Problem};
+use crate::source::Source;
 
 /// A name this similar is offered; 1 is equal.
 const SIMILAR: f64 = 0.6;
@@ -111,7 +113,7 @@ pub(crate) fn combinations(source: &Source, file: &DeploymentFile) -> Vec<Proble
 /// A call for a GET or HEAD that is cut off before it is slow would never count as slow.
 fn slow_calls(source: &Source, file: &DeploymentFile) -> Option<Problem> {
     let slow = file.policy.policy().ok().filter(|policy| policy.slow_call_rate_percent().is_some())?.slow_call()?;
-    let (slow, read) = (slow.unsigned_abs().as_millis(), read_timeout(file)?.as_millis());
+    let (slow, read) = (slow.unsigned_abs().as_millis(), file.read_timeout()?.as_millis());
     (slow >= read).then(|| {
         let text = format!(
             "is {slow}: a GET or HEAD ends after {read} ms (request_path.read_timeout_milliseconds), before it is slow; \

@@ -1,9 +1,12 @@
 //! The type of the file. Its comments are what an editor shows beside each key.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, PolicySection};
+use crate::api::Api;
+use crate::policy::PolicySection;
 
 /// Pattern of the ARN of a Lambda function, of a version or of an alias.
 const FUNCTION_ARN: &str = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$";
@@ -252,6 +255,14 @@ pub struct Limits {
     pub vpc_subnet_ids: Vec<String>,
     /// Security groups of the functions. They need HTTPS to the endpoints, and nothing inbound.
     pub vpc_security_group_ids: Vec<String>,
+}
+
+impl DeploymentFile {
+    /// Returns how long a call for a GET or HEAD may take; `None`: as long as the service.
+    pub(crate) fn read_timeout(&self) -> Option<Duration> {
+        let set = self.request_path.read_timeout_milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.into()));
+        set.or(self.policy.settings().preset.read_timeout())
+    }
 }
 
 impl Default for Deployment {

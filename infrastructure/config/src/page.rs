@@ -3,10 +3,10 @@
 use breaker::{NUMBERS, Preset};
 use serde_json::Value;
 
-use crate::effective::at;
-use crate::policy::sentence;
+use crate::file::DeploymentFile;
+use crate::keys::at;
+use crate::policy::{PolicySection, sentence};
 use crate::schema::{allowed, keys, node};
-use crate::{DeploymentFile, PolicySection};
 
 /// Returns one table for each section of the file, in Markdown.
 #[must_use]

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::{Origin, Problem};
+use crate::keys::dotted;
+use crate::origin::Origin;
+use crate::problem::Problem;
 
 /// One `--set KEY=VALUE`: replaces a value of the file for one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,10 +111,6 @@ impl Source {
         self.origins.insert(key.clone(), Origin::Override);
         Ok(())
     }
-}
-
-pub(crate) fn dotted(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
 
 /// The line, from 1, of a byte of the text.

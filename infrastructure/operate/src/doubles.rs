@@ -13,12 +13,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::answer::Answer;
 use crate::deployment::{Deployment, Identity, Place};
-use crate::history::StartEvent;
 use crate::ports::{
-    Alarms, CallError, CallErrorKind, CommandsOfEpoch, Confirm, Confirmation, Controllers, Executed, Records,
-    RecordsByTime, Stacks, StateMachine, Trail,
+    Alarm, Alarms, CallError, CallErrorKind, CommandsOfEpoch, Confirm, Confirmation, Controllers, ControllersView,
+    Executed, Records, RecordsByTime, Stacks, StartEvent, StateMachine, Trail,
 };
-use crate::status::{Alarm, ControllersView};
 use crate::terminal::Line;
 
 pub const HOLDER: &str = "arn:aws:states:eu-central-1:1:express:bank:force-1:1";

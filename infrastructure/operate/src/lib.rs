@@ -8,6 +8,7 @@ pub mod aws;
 pub mod check;
 pub mod command;
 pub mod deployment;
+pub mod discovery;
 pub mod exit;
 pub mod history;
 pub mod page;

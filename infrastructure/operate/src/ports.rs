@@ -1,14 +1,15 @@
-//! The ports through which the commands use AWS, one trait for each need. The state table's ports are those of the
-//! Lambdas: `StateReader`, `CommandReader` and `HistoryReader` of the crate `aws-edge`.
+//! The ports through which the commands use AWS: one trait for each need, and the types that it answers with. The ports
+//! of the state table are those of the Lambdas: `StateReader`, `CommandReader` and `HistoryReader` of the crate
+//! `aws-edge`.
 
 use breaker::{CommandRecord, TransitionRecord, TransitionRequest};
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::answer::Answer;
-use crate::check::{ActionTaken, LogEvent, Series, StatusAnswer, Subscription};
 use crate::deployment::{Deployment, Identity};
-use crate::history::StartEvent;
-use crate::status::{Alarm, ControllersView};
+use crate::terminal::Line;
 
 /// A call to AWS that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,10 +85,40 @@ pub trait CommandsOfEpoch {
     fn commands_of(&self, epoch: u64) -> impl Future<Output = Result<Records<CommandRecord>, CallError>> + Send;
 }
 
+/// The controllers' metrics of the last five minutes; empty if no controller reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ControllersView {
+    /// The lowest level number that any of them routed by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lowest_level: Option<f64>,
+    /// The highest level number that any of them routed by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub highest_level: Option<f64>,
+    /// The greatest age of the state that any of them routed by (seconds).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_state_seconds: Option<f64>,
+}
+
 /// Reads the controllers' metrics.
 pub trait Controllers {
     /// Returns the metrics of the last minutes before `now`.
     fn view(&self, now: Timestamp) -> impl Future<Output = Result<ControllersView, CallError>> + Send;
+}
+
+/// One alarm of the deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Alarm {
+    /// Its name.
+    pub name: String,
+    /// Whether it is on.
+    pub is_on: bool,
+    /// Whether it notifies and acts when it goes on.
+    pub actions_enabled: bool,
+    /// Time of its newest change of state (UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// Reads the deployment's alarms.
@@ -96,11 +127,29 @@ pub trait Alarms {
     fn alarms(&self) -> impl Future<Output = Result<Vec<Alarm>, CallError>> + Send;
 }
 
+/// An answer of the controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Where the controller has its level from; empty if it does not say.
+    pub state_source: String,
+}
+
 /// Asks the controller where its level is from, through its alias, as the API does. That asks no service, so it makes no
 /// outcome.
 pub trait AsksStatus {
     /// The controller's answer.
     fn status(&self) -> impl Future<Output = Result<StatusAnswer, CallError>> + Send;
+}
+
+/// An event of a log group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEvent {
+    /// Time of the event (UTC).
+    pub at: Timestamp,
+    /// The line.
+    pub message: String,
 }
 
 /// Reads log groups.
@@ -123,16 +172,49 @@ pub trait AlarmState {
     fn set_state(&self, alarm: &str, state: &str) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
-/// Reads what became of the alarms' actions.
+/// An action that an alarm took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionTaken {
+    /// The alarm.
+    pub alarm: String,
+    /// Whether the action succeeded.
+    pub succeeded: bool,
+    /// The text of `CloudWatch` about the action.
+    pub summary: String,
+}
+
+/// Reads the results of the alarms' actions.
 pub trait AlarmActions {
     /// The actions of the deployment's alarms since `since`, newest first.
     fn actions(&self, since: Timestamp) -> impl Future<Output = Result<Vec<ActionTaken>, CallError>> + Send;
+}
+
+/// A subscription of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The protocol, such as `email`.
+    pub protocol: String,
+    /// The address.
+    pub endpoint: String,
+    /// Whether its owner confirmed it.
+    pub confirmed: bool,
 }
 
 /// Reads who is told of alerts.
 pub trait Subscriptions {
     /// The subscriptions of the topic for people.
     fn subscriptions(&self) -> impl Future<Output = Result<Vec<Subscription>, CallError>> + Send;
+}
+
+/// A metric with no other dimension than the deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// The namespace.
+    pub namespace: &'static str,
+    /// The metric.
+    pub metric: &'static str,
+    /// The shortest period by which `CloudWatch` keeps it (seconds).
+    pub period_seconds: i32,
 }
 
 /// Reads sums of the deployment's metrics.
@@ -144,6 +226,17 @@ pub trait MetricSums {
         from: Timestamp,
         until: Timestamp,
     ) -> impl Future<Output = Result<f64, CallError>> + Send;
+}
+
+/// The start of an execution, as the trail tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StartEvent {
+    /// The name that the caller gave the execution, if any.
+    pub name: Option<String>,
+    /// The ARN of the execution.
+    pub execution: Option<String>,
+    /// The ARN of the caller.
+    pub principal: String,
 }
 
 /// Reads the account's trail.
@@ -182,5 +275,5 @@ pub enum Confirmation {
 /// Asks the operator.
 pub trait Confirm {
     /// Shows the lines, and asks whether to go on.
-    fn confirm(&self, lines: &[crate::terminal::Line]) -> Confirmation;
+    fn confirm(&self, lines: &[Line]) -> Confirmation;
 }

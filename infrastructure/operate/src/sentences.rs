@@ -1,6 +1,6 @@
 //! The sentences about holds and levels, each in one place.
 
-use breaker::{Hold, Level};
+use breaker::{Hold, Level, SystemState};
 use jiff::Timestamp;
 
 /// Returns the effect of a command on a hold: "this ended the hold of level 3 by ...".
@@ -32,6 +32,13 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Returns what the state says about automation.
+    #[must_use]
+    pub fn new(state: &SystemState, recovery_allowed_at: Option<Timestamp>, now: Timestamp) -> Self {
+        let held_until = state.active_hold(now).map(|hold| hold.expires_at);
+        Self { level: state.current_level, held_until, recovery_allowed_at }
+    }
+
     /// Returns the sentence with which every command ends.
     #[must_use]
     pub fn sentence(self, now: Timestamp) -> String {

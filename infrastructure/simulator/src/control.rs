@@ -12,6 +12,7 @@ use crate::alarms::{Alarm, alarms};
 use crate::metrics::Metrics;
 use crate::report::Move;
 use crate::scenario::{ControlPlane as Timing, Scenario};
+use crate::time::seconds;
 
 /// One evaluation, with everything that it rested on.
 #[derive(Debug)]
@@ -200,10 +201,4 @@ impl<'a> ControlPlane<'a> {
         }
         again
     }
-}
-
-/// So many seconds, to the millisecond.
-#[expect(clippy::cast_possible_truncation, reason = "far from the limit")]
-pub fn seconds(seconds: f64) -> SignedDuration {
-    SignedDuration::from_millis((seconds * 1_000.0).round() as i64)
 }

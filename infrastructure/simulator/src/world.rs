@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use breaker::{Level, PerLevel, ServiceOutcome};
 
-use crate::requests::{Luck, Request};
+use crate::request::{Luck, Request};
 use crate::scenario::{Event, LevelBehaviour, Scenario};
 
 /// Level 1 is healthy if it fails or refuses less than this share of its calls: below it, level 1 serves callers better

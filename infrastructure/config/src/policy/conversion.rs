@@ -94,7 +94,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::effective::at;
+    use crate::keys::at;
 
     /// A number in the wrong place would be read from another key than the functions read it from.
     #[test]

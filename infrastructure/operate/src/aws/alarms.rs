@@ -5,8 +5,7 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::StateValue;
 
 use super::errors::call_error;
-use crate::ports::{Alarms, CallError};
-use crate::status::Alarm;
+use crate::ports::{Alarm, Alarms, CallError};
 
 /// The alarms of a deployment.
 #[derive(Clone, Debug)]

@@ -7,8 +7,7 @@ use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataRe
 use jiff::Timestamp;
 
 use super::errors::call_error;
-use crate::ports::{CallError, Controllers};
-use crate::status::ControllersView;
+use crate::ports::{CallError, Controllers, ControllersView};
 
 /// Time range of the metrics, and their period.
 const REACH_SECONDS: i64 = 300;

@@ -13,10 +13,13 @@ use serde::Deserialize;
 
 use super::errors::call_error;
 use super::{AlarmsOf, Machine};
-use crate::check::{ActionTaken, Checks, LogEvent, Names, Pace, Series, StatusAnswer, Subscription};
+use crate::check::{Checks, Names, Pace};
 use crate::deployment::Deployment;
 use crate::exit::Failure;
-use crate::ports::{AlarmActions, AlarmState, AsksStatus, CallError, CallErrorKind, Logs, MetricSums, Subscriptions};
+use crate::ports::{
+    ActionTaken, AlarmActions, AlarmState, AsksStatus, CallError, CallErrorKind, LogEvent, Logs, MetricSums, Series,
+    StatusAnswer, Subscription, Subscriptions,
+};
 
 /// The alias that the API calls.
 const LIVE: &str = "live";

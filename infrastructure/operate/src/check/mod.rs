@@ -17,57 +17,6 @@ use crate::ports::{AlarmActions, AlarmState, Alarms, AsksStatus, Logs, MetricSum
 
 pub use report::{Check, CheckReport, Finding, Verdict};
 
-/// An answer of the controller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// Where the controller has its level from; empty if it does not say.
-    pub state_source: String,
-}
-
-/// An event of a log group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogEvent {
-    /// Time of the event (UTC).
-    pub at: Timestamp,
-    /// The line.
-    pub message: String,
-}
-
-/// An action that an alarm took.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActionTaken {
-    /// The alarm.
-    pub alarm: String,
-    /// Whether the action succeeded.
-    pub succeeded: bool,
-    /// What `CloudWatch` says of it.
-    pub summary: String,
-}
-
-/// A subscription of a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription {
-    /// The protocol, such as `email`.
-    pub protocol: String,
-    /// The address.
-    pub endpoint: String,
-    /// Whether its owner confirmed it.
-    pub confirmed: bool,
-}
-
-/// A metric with no other dimension than the deployment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Series {
-    /// The namespace.
-    pub namespace: &'static str,
-    /// The metric.
-    pub metric: &'static str,
-    /// The shortest period that it is kept by (seconds).
-    pub period_seconds: i32,
-}
-
 /// What of the deployment is tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {

@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::{Check, Checks, Finding, LogEvent, Series, Verdict};
+use super::{Check, Checks, Finding, Verdict};
 use crate::ports::{
-    AlarmActions, AlarmState, Alarms, AsksStatus, CallError, Executed, Logs, MetricSums, StateMachine, Subscriptions,
+    AlarmActions, AlarmState, Alarms, AsksStatus, CallError, Executed, LogEvent, Logs, MetricSums, Series, StateMachine,
+    Subscriptions,
 };
 
 /// What the alarm processor counts when it has carried out what the alarm asked for.

@@ -6,8 +6,9 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::doubles::{TestAlarms, TestMachine, TestTable, answer, answered, place, refused, state};
-use crate::ports::{CallError, Executed};
-use crate::status::Alarm;
+use crate::ports::{
+    ActionTaken, Alarm, CallError, Executed, LogEvent, Series, StatusAnswer, Subscription,
+};
 
 /// The rest of the deployment: what each part answers, and which states the alarm was set to.
 struct TestProbe {

@@ -19,7 +19,7 @@ use crate::answer::Answer;
 use crate::deployment::Place;
 use crate::ports::{CallErrorKind, Confirm, Confirmation, Executed, StateMachine};
 
-pub use report::{CommandReport, Verdict, standing_in};
+pub use report::{CommandReport, Verdict};
 pub use request::{ExpectedHold, Order, Orders};
 
 /// Pause between two reads of the command's record.

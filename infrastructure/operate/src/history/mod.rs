@@ -18,7 +18,7 @@ use crate::deployment::Place;
 use crate::exit::Failure;
 use crate::ports::{CommandsOfEpoch, Records, RecordsByTime, Trail};
 
-pub use trail::{StartEvent, Verification, verify};
+pub use trail::{Verification, verify};
 
 /// The part of the history to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,42 +14,12 @@ use serde::Serialize;
 use crate::answer::Answer;
 use crate::deployment::Place;
 use crate::exit::Exit;
-use crate::ports::{Alarms, Controllers, Executed, StateMachine};
+use crate::ports::{Alarm, Alarms, Controllers, ControllersView, Executed, StateMachine};
 
 pub use rules::{Direction, RuleStatus};
 
 /// Number of newest transitions that are shown.
 const TRANSITIONS: u64 = 5;
-
-/// The controllers' metrics of the last five minutes; empty if no controller reported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ControllersView {
-    /// The lowest level number that any of them routed by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lowest_level: Option<f64>,
-    /// The highest level number that any of them routed by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub highest_level: Option<f64>,
-    /// The greatest age of the state that any of them routed by (seconds).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub oldest_state_seconds: Option<f64>,
-}
-
-/// One alarm of the deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Alarm {
-    /// Its name.
-    pub name: String,
-    /// Whether it is on.
-    pub is_on: bool,
-    /// Whether it notifies and acts when it goes on.
-    pub actions_enabled: bool,
-    /// Time of its newest change of state (UTC).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
-}
 
 /// The status, as `--json` shows it. A part that could not be read is absent, and `problems` says why.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::Names;
+use crate::names::Names;
 
 /// The topic that an alarm notifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

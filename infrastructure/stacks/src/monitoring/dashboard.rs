@@ -4,7 +4,7 @@ use deployment_file::Effective;
 use serde_json::{Value, json};
 
 use super::alarm::Alarm;
-use crate::Names;
+use crate::names::Names;
 
 const SOURCE: &str = include_str!("../../../dashboard.json");
 
