@@ -63,7 +63,9 @@ impl Collector {
                         TokenTree::Group(group) => self.add_tokens(group.stream()),
                         // An attribute may name a function in quotes.
                         TokenTree::Literal(literal) => {
-                            if let Ok(path) = syn::parse_str::<LitStr>(&literal.to_string()).and_then(|text| text.parse::<Path>()) {
+                            if let Ok(path) =
+                                syn::parse_str::<LitStr>(&literal.to_string()).and_then(|text| text.parse::<Path>())
+                            {
                                 self.visit_path(&path);
                             }
                         }

@@ -47,7 +47,9 @@ fn cycles_of(files: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn no_crate_has_an_import_cycle_between_its_modules() {
     let targets = targets();
-    let of = |name: &str, file: &Path| cycles(&Crate::read(file)).into_iter().map(|cycle| format!("{name}: {cycle}")).collect::<Vec<_>>();
+    let of = |name: &str, file: &Path| {
+        cycles(&Crate::read(file)).into_iter().map(|cycle| format!("{name}: {cycle}")).collect::<Vec<_>>()
+    };
     let cycles: Vec<String> = targets.iter().flat_map(|(name, file)| of(name, file)).collect();
     assert!(targets.len() > 20, "{targets:#?}");
     assert!(cycles.is_empty(), "{} cycles:\n{}", cycles.len(), cycles.join("\n"));
@@ -62,7 +64,8 @@ fn modules_that_import_each_other_are_a_cycle() {
         ("three.rs", "pub fn three() { println!(\"{}\", crate::one::NAME); }"),
     ]);
     assert_eq!(found.len(), 1, "{found:#?}");
-    for import in ["one -> two: crate::two::Two", "two -> three: super::three::three", "three -> one: crate::one::NAME"] {
+    for import in ["one -> two: crate::two::Two", "two -> three: super::three::three", "three -> one: crate::one::NAME"]
+    {
         assert!(found[0].contains(import), "{found:#?}");
     }
 }

@@ -260,7 +260,8 @@ pub struct Limits {
 impl DeploymentFile {
     /// Returns how long a call for a GET or HEAD may take; `None`: as long as the service.
     pub(crate) fn read_timeout(&self) -> Option<Duration> {
-        let set = self.request_path.read_timeout_milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.into()));
+        let set =
+            self.request_path.read_timeout_milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.into()));
         set.or(self.policy.settings().preset.read_timeout())
     }
 }

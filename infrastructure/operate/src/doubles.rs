@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::stores::state::{CommandReader, HistoryReader, StateReader, StoreError, Transitions};
 use breaker::{
     CommandRecord, Hold, Level, Outcome, Policy, PolicySettings, Stored, SystemState, TransitionRecord,
@@ -14,8 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::answer::Answer;
 use crate::deployment::{Deployment, Identity, Place};
 use crate::ports::{
-    Alarm, Alarms, CallError, CallErrorKind, CommandsOfEpoch, Confirm, Confirmation, Controllers, ControllersView,
-    Executed, Records, RecordsByTime, Stacks, StartEvent, StateMachine, Trail,
+    Alarm, Alarms, CommandsOfEpoch, Confirm, Confirmation, Controllers, ControllersView, Executed, Records,
+    RecordsByTime, Stacks, StartEvent, StateMachine, Trail,
 };
 use crate::terminal::Line;
 
@@ -88,11 +90,11 @@ pub fn record(name: &str, request: TransitionRequest, ended_hold: Option<Hold>) 
 }
 
 pub fn refused(message: &str) -> CallError {
-    CallError { kind: CallErrorKind::Refused, message: message.to_owned() }
+    CallError::new(ErrorKind::Denied, message).described(message)
 }
 
 pub fn unanswered(message: &str) -> CallError {
-    CallError { kind: CallErrorKind::Unanswered, message: message.to_owned() }
+    CallError::new(ErrorKind::TimedOut, message).described(message)
 }
 
 /// A state machine that gives these answers to dry runs, the last of them again and again, and keeps what was started.

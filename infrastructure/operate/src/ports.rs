@@ -2,6 +2,7 @@
 //! of the state table are those of the Lambdas: `StateReader`, `CommandReader` and `HistoryReader` of the crate
 //! `aws-edge`.
 
+use aws_edge::call_error::CallError;
 use breaker::{CommandRecord, TransitionRecord, TransitionRequest};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -10,25 +11,6 @@ use serde::Serialize;
 use crate::answer::Answer;
 use crate::deployment::{Deployment, Identity};
 use crate::terminal::Line;
-
-/// A call to AWS that failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct CallError {
-    /// The effect of the call.
-    pub kind: CallErrorKind,
-    /// The problem and the fix.
-    pub message: String,
-}
-
-/// The effect of a call that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallErrorKind {
-    /// The call was not sent, or AWS refused it, so it had no effect.
-    Refused,
-    /// The call was sent and not answered, or AWS failed. It may have had its effect.
-    Unanswered,
-}
 
 /// An execution of the state machine that has ended.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,8 @@
 //! What `check` tries, in AWS.
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::stores::state::StateTable;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
@@ -11,14 +13,14 @@ use aws_sdk_lambda::primitives::Blob;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::errors::call_error;
+use super::errors::{call_error, failure};
 use super::{AlarmsOf, Machine};
 use crate::check::{Checks, Names, Pace};
 use crate::deployment::Deployment;
 use crate::exit::Failure;
 use crate::ports::{
-    ActionTaken, AlarmActions, AlarmState, AsksStatus, CallError, CallErrorKind, LogEvent, Logs, MetricSums, Series,
-    StatusAnswer, Subscription, Subscriptions,
+    ActionTaken, AlarmActions, AlarmState, AsksStatus, LogEvent, Logs, MetricSums, Series, StatusAnswer, Subscription,
+    Subscriptions,
 };
 
 /// The alias that the API calls.
@@ -102,9 +104,9 @@ pub fn checks(
     })
 }
 
-/// An answer that cannot be what was asked for.
-fn odd(message: String) -> CallError {
-    CallError { kind: CallErrorKind::Refused, message }
+/// Returns the error of an answer that is not valid.
+fn invalid(sentence: String) -> CallError {
+    failure(ErrorKind::Invalid, sentence)
 }
 
 fn time(of: Timestamp) -> DateTime {
@@ -115,14 +117,14 @@ impl AsksStatus for Probe {
     async fn status(&self) -> Result<StatusAnswer, CallError> {
         let call = self.lambda.invoke().function_name(&self.controller).qualifier(LIVE);
         let answer = call.payload(Blob::new(NO_REQUEST.as_bytes())).send().await;
-        let answer = answer.map_err(|error| call_error("the controller cannot be invoked", &error))?;
+        let answer = answer.map_err(|error| call_error("the controller cannot be invoked", error))?;
         let payload = answer.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned());
         let payload = payload.unwrap_or_default();
         if let Some(error) = answer.function_error() {
-            return Err(odd(format!("the controller ended with an error ({error}): {payload}")));
+            return Err(invalid(format!("the controller ended with an error ({error}): {payload}")));
         }
         let Ok(Proxied { status_code: status, headers }) = serde_json::from_str(&payload) else {
-            return Err(odd(format!("the controller's answer has no status: {payload}")));
+            return Err(invalid(format!("the controller's answer has no status: {payload}")));
         };
         Ok(StatusAnswer { status, state_source: headers.state_source })
     }
@@ -134,7 +136,7 @@ impl Logs for Probe {
         let mut pages = call.start_time(since.as_millisecond()).into_paginator().send();
         let mut events = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error(&format!("the log group {group} cannot be read"), &error))?;
+            let page = page.map_err(|error| call_error(&format!("the log group {group} cannot be read"), error))?;
             events.extend(page.events().iter().filter_map(|event| {
                 let at = Timestamp::from_millisecond(event.timestamp()?).ok()?;
                 Some(LogEvent { at, message: event.message()?.to_owned() })
@@ -147,15 +149,15 @@ impl Logs for Probe {
 impl AlarmState for Probe {
     async fn state(&self, alarm: &str) -> Result<String, CallError> {
         let answer = self.cloudwatch.describe_alarms().alarm_names(alarm).send().await;
-        let answer = answer.map_err(|error| call_error(&format!("the alarm {alarm} cannot be read"), &error))?;
+        let answer = answer.map_err(|error| call_error(&format!("the alarm {alarm} cannot be read"), error))?;
         let state = answer.metric_alarms().first().and_then(|alarm| alarm.state_value());
-        state.map(|state| state.as_str().to_owned()).ok_or_else(|| odd(format!("there is no alarm {alarm}")))
+        state.map(|state| state.as_str().to_owned()).ok_or_else(|| invalid(format!("there is no alarm {alarm}")))
     }
 
     async fn set_state(&self, alarm: &str, state: &str) -> Result<(), CallError> {
         let call = self.cloudwatch.set_alarm_state().alarm_name(alarm).state_value(StateValue::from(state));
         let sent = call.state_reason("breaker check").send().await;
-        sent.map(drop).map_err(|error| call_error(&format!("the alarm {alarm} cannot be set to {state}"), &error))
+        sent.map(drop).map_err(|error| call_error(&format!("the alarm {alarm} cannot be set to {state}"), error))
     }
 }
 
@@ -166,7 +168,7 @@ impl AlarmActions for Probe {
         let mut pages = call.into_paginator().send();
         let mut actions = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error("the alarms' history cannot be read", &error))?;
+            let page = page.map_err(|error| call_error("the alarms' history cannot be read", error))?;
             actions.extend(page.alarm_history_items().iter().filter_map(|item| self.action(item)));
         }
         Ok(actions)
@@ -191,7 +193,7 @@ impl Subscriptions for Probe {
     async fn subscriptions(&self) -> Result<Vec<Subscription>, CallError> {
         let call = self.sns.list_subscriptions_by_topic().topic_arn(&self.alert_topic);
         let found = call.into_paginator().items().send().try_collect().await;
-        let found = found.map_err(|error| call_error("the subscriptions of the alerts cannot be read", &error))?;
+        let found = found.map_err(|error| call_error("the subscriptions of the alerts cannot be read", error))?;
         let read = found.iter().map(|subscription| Subscription {
             protocol: subscription.protocol().unwrap_or_default().to_owned(),
             endpoint: subscription.endpoint().unwrap_or_default().to_owned(),
@@ -210,7 +212,7 @@ impl MetricSums for Probe {
         let query = MetricDataQuery::builder().id("sum").metric_stat(stat).build();
         let call = self.cloudwatch.get_metric_data().metric_data_queries(query);
         let answer = call.start_time(time(from)).end_time(time(until)).send().await;
-        let answer = answer.map_err(|error| call_error(&format!("the metric {metric} cannot be read"), &error))?;
+        let answer = answer.map_err(|error| call_error(&format!("the metric {metric} cannot be read"), error))?;
         Ok(answer.metric_data_results().iter().flat_map(MetricDataResult::values).sum())
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::Stack;
 
 use super::errors::call_error;
 use crate::deployment::{Deployment, Identity, Place};
-use crate::ports::{CallError, Stacks};
+use crate::ports::Stacks;
 
 /// What a stack of this project has among its outputs.
 const OURS: [&str; 2] = ["StateMachineArn", "StateTableName"];
@@ -39,7 +40,7 @@ impl Stacks for Account {
             Ok(answer) => answer,
             Err(error) if is_missing(&error) => return Ok(None),
             Err(error) => {
-                return Err(call_error(&format!("the stack {name} cannot be read in {}", self.region), &error));
+                return Err(call_error(&format!("the stack {name} cannot be read in {}", self.region), error));
             }
         };
         Ok(answer.stacks().first().map(|stack| self.described(name, stack)))
@@ -48,7 +49,7 @@ impl Stacks for Account {
     async fn names(&self) -> Result<Vec<String>, CallError> {
         let pages = self.stacks.describe_stacks().into_paginator().items().send();
         let stacks: Vec<Stack> =
-            pages.try_collect().await.map_err(|error| call_error("the stacks cannot be listed", &error))?;
+            pages.try_collect().await.map_err(|error| call_error("the stacks cannot be listed", error))?;
         let ours = stacks.iter().filter(|stack| {
             let outputs = outputs_of(stack);
             OURS.into_iter().all(|name| outputs.contains_key(name))
@@ -58,7 +59,7 @@ impl Stacks for Account {
 
     async fn identity(&self) -> Result<Identity, CallError> {
         let answer = self.tokens.get_caller_identity().send().await;
-        let answer = answer.map_err(|error| call_error("whose the credentials are cannot be asked", &error))?;
+        let answer = answer.map_err(|error| call_error("whose the credentials are cannot be asked", error))?;
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Ok(Identity { account: text(answer.account()), arn: text(answer.arn()) })
     }

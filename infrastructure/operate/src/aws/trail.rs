@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::primitives::DateTime;
 use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
@@ -11,7 +13,7 @@ use serde::Deserialize;
 use tokio::time::sleep;
 
 use super::errors::call_error;
-use crate::ports::{CallError, CallErrorKind, StartEvent, Trail};
+use crate::ports::{StartEvent, Trail};
 
 /// `CloudTrail` allows two calls a second in an account and region.
 const PAUSE: Duration = Duration::from_millis(550);
@@ -63,7 +65,8 @@ struct ResponseElements {
 
 /// Reads an event; `None` if it has another form, or if AWS refused the start.
 fn start_event(event: &str) -> Option<StartEvent> {
-    let Event { user_identity, request_parameters, response_elements, error_code } = serde_json::from_str(event).ok()?;
+    let Event { user_identity, request_parameters, response_elements, error_code } =
+        serde_json::from_str(event).ok()?;
     if error_code.is_some() {
         return None;
     }
@@ -79,7 +82,7 @@ impl Trail for CloudTrail {
             .attribute_key(LookupAttributeKey::EventName)
             .attribute_value("StartExecution")
             .build()
-            .map_err(|error| CallError { kind: CallErrorKind::Refused, message: error.to_string() })?;
+            .map_err(|error| CallError::new(ErrorKind::Refused, error))?;
         let mut pages = self
             .client
             .lookup_events()
@@ -92,7 +95,7 @@ impl Trail for CloudTrail {
         loop {
             sleep(PAUSE).await;
             let Some(page) = pages.next().await else { return Ok(events) };
-            let page = page.map_err(|error| call_error("the trail cannot be read", &error))?;
+            let page = page.map_err(|error| call_error("the trail cannot be read", error))?;
             events.extend(page.events().iter().filter_map(|event| start_event(event.cloud_trail_event()?)));
         }
     }
@@ -120,7 +123,8 @@ mod tests {
 
     #[test]
     fn an_event_of_a_start_that_was_refused_proves_nothing() {
-        let refused = r#"{"userIdentity": {"arn": "a"}, "errorCode": "AccessDenied", "requestParameters": {"name": "x"}}"#;
+        let refused =
+            r#"{"userIdentity": {"arn": "a"}, "errorCode": "AccessDenied", "requestParameters": {"name": "x"}}"#;
         assert_eq!(start_event(refused), None);
         assert_eq!(start_event("no JSON"), None);
     }

@@ -1,5 +1,6 @@
 //! The checks, one by one.
 
+use aws_edge::call_error::CallError;
 use aws_edge::metrics::namespace;
 use aws_edge::stores::state::StateReader;
 use breaker::{Policy, ScheduleRequest, Stored, TransitionRequest};
@@ -9,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Check, Checks, Finding, Verdict};
 use crate::ports::{
-    AlarmActions, AlarmState, Alarms, AsksStatus, CallError, Executed, LogEvent, Logs, MetricSums, Series, StateMachine,
+    AlarmActions, AlarmState, Alarms, AsksStatus, Executed, LogEvent, Logs, MetricSums, Series, StateMachine,
     Subscriptions,
 };
 

@@ -1,14 +1,13 @@
 use std::sync::Mutex;
 
+use aws_edge::call_error::CallError;
 use aws_edge::stores::state::StoreError;
 use breaker::{Level, Outcome};
 use jiff::SignedDuration;
 
 use super::*;
 use crate::doubles::{TestAlarms, TestMachine, TestTable, answer, answered, place, refused, state};
-use crate::ports::{
-    ActionTaken, Alarm, CallError, Executed, LogEvent, Series, StatusAnswer, Subscription,
-};
+use crate::ports::{ActionTaken, Alarm, Executed, LogEvent, Series, StatusAnswer, Subscription};
 
 /// The rest of the deployment: what each part answers, and which states the alarm was set to.
 struct TestProbe {

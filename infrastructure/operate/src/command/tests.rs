@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
+use aws_edge::call_error::CallError;
 use breaker::{ForceRequest, Level, TransitionRequest};
 
 use super::*;
@@ -8,7 +9,6 @@ use crate::doubles::{
     HOLDER, Look, TestConfirm, TestMachine, TestRecords, answer, answered, at, hold, place, refused, unanswered,
 };
 use crate::exit::Exit;
-use crate::ports::CallError;
 
 type TestOperator = Operator<TestMachine, TestRecords, TestConfirm>;
 

@@ -1,9 +1,10 @@
+use aws_edge::call_error::CallError;
 use aws_edge::stores::state::StoreError;
 use breaker::{AlarmHint, AlarmRequest, Level, Outcome, ReleaseRequest, ScheduleRequest, TransitionRequest};
 
 use super::*;
 use crate::doubles::{TestTable, TestTrail, at, hold, place, record, refused, state};
-use crate::ports::{CallError, StartEvent};
+use crate::ports::StartEvent;
 
 const ALL: Selection = Selection { since: None, epoch: None, count: 20 };
 

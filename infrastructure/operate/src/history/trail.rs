@@ -1,11 +1,12 @@
 //! Who really started a command: its record only claims it, the account's trail proves it.
 
+use aws_edge::call_error::CallError;
 use breaker::{CommandRecord, TransitionRequest};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::ports::{CallError, StartEvent, Trail};
+use crate::ports::{StartEvent, Trail};
 
 /// Time before and after the command's record for which the trail is searched.
 const AROUND: SignedDuration = SignedDuration::from_mins(10);

@@ -1,3 +1,4 @@
+use aws_edge::call_error::CallError;
 use aws_edge::stores::state::StoreError;
 use breaker::{CallCounts, EvidenceSummary, Hold, Level, Outcome, Policy, PolicySettings};
 
@@ -5,7 +6,6 @@ use super::*;
 use crate::doubles::{
     TestAlarms, TestControllers, TestMachine, TestTable, answer, answered, at, hold, place, state, unanswered,
 };
-use crate::ports::CallError;
 
 type TestSources = Sources<TestTable, TestMachine, TestControllers, TestAlarms>;
 
