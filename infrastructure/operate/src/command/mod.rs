@@ -58,7 +58,7 @@ impl<M: StateMachine, R: CommandReader, C: Confirm> Operator<M, R, C> {
             Ok(Executed::Failed { error, cause }) => return report.refused(&error, &cause),
             Err(error) => return report.failed(format!("the state machine cannot be started: {error}")),
         };
-        if orders.is_dry_run() {
+        if orders.order.is_dry_run() {
             return report.dry_run(*answer);
         }
         if answer.outcome == Outcome::None {

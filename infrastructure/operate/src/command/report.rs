@@ -222,10 +222,10 @@ fn described(state: &SystemState, now: Timestamp) -> String {
 
 /// Returns the lines that an operator sees before the question.
 pub(super) fn question(place: &Place, orders: &Orders, answer: &Answer, now: Timestamp) -> Vec<Line> {
-    let what = match orders.order {
-        Order::Force { level, .. } => format!("force level {level}"),
+    let what = match &orders.order {
+        Order::Force(force) => format!("force level {}", force.target_level),
         Order::Look => "look".to_owned(),
-        Order::Release => "end a hold".to_owned(),
+        Order::Release(_) => "end a hold".to_owned(),
     };
     let Place { stack, account, region } = place;
     let mut lines = vec![

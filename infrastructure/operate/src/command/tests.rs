@@ -12,14 +12,23 @@ use crate::exit::Exit;
 
 type TestOperator = Operator<TestMachine, TestRecords, TestConfirm>;
 
-fn orders() -> Orders {
-    Orders {
-        order: Order::Force { level: Level::Degraded, hold_minutes: None, repair: false },
+fn force() -> ForceRequest {
+    ForceRequest {
+        target_level: Level::Degraded,
         reason: "drill".to_owned(),
         requested_by: "alice".to_owned(),
+        hold_minutes: None,
         expected_epoch: Some(4),
-        expected_hold: ExpectedHold::AsSeen,
+        expected_hold: None,
+        repair: false,
         dry_run: false,
+    }
+}
+
+fn orders() -> Orders {
+    Orders {
+        order: Order::Force(force()),
+        expected_hold: ExpectedHold::AsSeen,
         yes: true,
         wait: Duration::from_secs(3),
     }
@@ -121,7 +130,7 @@ async fn nothing_is_started_without_a_yes() {
 #[tokio::test]
 async fn a_dry_run_a_refusal_and_nothing_to_do_start_nothing() {
     let failed = |error: &str, cause: &str| Ok(Executed::Failed { error: error.to_owned(), cause: cause.to_owned() });
-    let dry = Orders { dry_run: true, ..orders() };
+    let dry = Orders { order: Order::Force(ForceRequest { dry_run: true, ..force() }), ..orders() };
     for (answer, orders, result, expected) in [
         (transition(None), &dry, Verdict::DryRun, "dry run     nothing was changed"),
         (answered(answer(Outcome::None, None)), &orders(), Verdict::Nothing, "Nothing to do for bank-prod"),

@@ -16,6 +16,23 @@ const EACH_MINUTE: Row = Row {
     advice: "",
 };
 
+/// Makes the row of a function that Lambda may throttle.
+macro_rules! throttles {
+    ($name:literal, $function:literal, $source:expr) => {
+        Row {
+            name: $name,
+            anchor: "function-throttles",
+            source: $source,
+            advice: concat!(
+                "Lambda throttles ",
+                $function,
+                ". Raise its concurrency limit or the quota of the account, or find which functions use the concurrency."
+            ),
+            ..EACH_MINUTE
+        }
+    };
+}
+
 pub(super) const ROWS: [Row; 31] = [
     Row {
         name: "alarm-processor-errors",
@@ -148,70 +165,18 @@ pub(super) const ROWS: [Row; 31] = [
                  the log; `breaker status` shows the level meanwhile.",
         ..EACH_MINUTE
     },
-    Row {
-        name: "controller-throttles",
-        anchor: "function-throttles",
-        source: Source::Function("circuit-breaker-controller", "Throttles"),
-        advice: "Lambda throttles the controller. Raise its concurrency limit or the quota of the account, or find \
-                 which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "full-service-throttles",
-        anchor: "function-throttles",
-        source: Source::Service(Service::Full),
-        advice: "Lambda throttles the service of level 1. Raise its concurrency limit or the quota of the account, \
-                 or find which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "degraded-service-throttles",
-        anchor: "function-throttles",
-        source: Source::Service(Service::Degraded),
-        advice: "Lambda throttles the service of level 2. Raise its concurrency limit or the quota of the account, \
-                 or find which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "maintenance-service-throttles",
-        anchor: "function-throttles",
-        source: Source::Service(Service::Maintenance),
-        advice: "Lambda throttles the service of level 3. Raise its concurrency limit or the quota of the account, \
-                 or find which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "alarm-processor-throttles",
-        anchor: "function-throttles",
-        source: Source::Function("alarm-processor", "Throttles"),
-        advice: "Lambda throttles the alarm processor. Raise its concurrency limit or the quota of the account, or \
-                 find which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "evaluate-thresholds-throttles",
-        anchor: "function-throttles",
-        source: Source::Function("evaluate-thresholds", "Throttles"),
-        advice: "Lambda throttles evaluate-thresholds. Raise its concurrency limit or the quota of the account, or \
-                 find which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "write-state-throttles",
-        anchor: "function-throttles",
-        source: Source::Function("write-state", "Throttles"),
-        advice: "Lambda throttles write-state. Raise its concurrency limit or the quota of the account, or find \
-                 which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "emit-metrics-throttles",
-        anchor: "function-throttles",
-        source: Source::Function("emit-metrics", "Throttles"),
-        advice: "Lambda throttles emit-metrics. Raise its concurrency limit or the quota of the account, or find \
-                 which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
+    throttles!("controller-throttles", "the controller", Source::Function("circuit-breaker-controller", "Throttles")),
+    throttles!("full-service-throttles", "the service of level 1", Source::Service(Service::Full)),
+    throttles!("degraded-service-throttles", "the service of level 2", Source::Service(Service::Degraded)),
+    throttles!("maintenance-service-throttles", "the service of level 3", Source::Service(Service::Maintenance)),
+    throttles!("alarm-processor-throttles", "the alarm processor", Source::Function("alarm-processor", "Throttles")),
+    throttles!(
+        "evaluate-thresholds-throttles",
+        "evaluate-thresholds",
+        Source::Function("evaluate-thresholds", "Throttles")
+    ),
+    throttles!("write-state-throttles", "write-state", Source::Function("write-state", "Throttles")),
+    throttles!("emit-metrics-throttles", "emit-metrics", Source::Function("emit-metrics", "Throttles")),
     Row {
         name: "status-throttles",
         anchor: "function-throttles",
