@@ -45,7 +45,7 @@ impl Effective {
         self.file.read_timeout()
     }
 
-    /// Returns what the functions are told: the settings that differ from the defaults, and those of the policy that
+    /// Returns the settings that the functions get: those that differ from the defaults, and those of the policy that
     /// differ from its preset, as a JSON object with the keys of the file.
     #[must_use]
     pub fn breaker_config(&self) -> String {

@@ -16,7 +16,7 @@ const FUNCTION_ARN_IN_WORDS: &str = "the ARN of a Lambda function, of a version 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeploymentFile {
-    /// Names, place and way of the deployment.
+    /// Names, account, region and traffic shift of the deployment.
     pub deployment: Deployment,
     /// Who may call the API, and how often.
     pub api: Api,
@@ -28,13 +28,13 @@ pub struct DeploymentFile {
     pub policy: PolicySection,
     /// How the controller handles a request.
     pub request_path: RequestPath,
-    /// Who is told, and when.
+    /// The receivers of alerts, and their thresholds.
     pub alerts: Alerts,
     /// Memory, concurrency, retention and network.
     pub limits: Limits,
 }
 
-/// Names, place and way of the deployment. The environment is the file's name.
+/// Names, account, region and traffic shift of the deployment. The environment is the file's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deployment {
@@ -180,7 +180,7 @@ pub struct RequestPath {
     /// Whether an answer of a service with status 429 counts as a failure of its level. Otherwise it counts as neither
     /// success nor failure.
     pub too_many_requests_fail: bool,
-    /// Level at which a controller serves that has never read the state.
+    /// Level of a controller that has never read the state.
     #[schemars(range(min = 1, max = 3))]
     pub fallback_level: u32,
     /// Time that a controller uses the state that it read last, in milliseconds, plus or minus a fifth.
@@ -188,7 +188,7 @@ pub struct RequestPath {
     pub state_cache_milliseconds: u32,
 }
 
-/// Who is told, and when.
+/// The receivers of alerts, and their thresholds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alerts {
@@ -203,13 +203,13 @@ pub struct Alerts {
     /// Period of the level alarms in seconds: 10, 20, 30 or 60. A shorter one detects sooner, 60 costs least.
     #[schemars(extend("enum" = [10, 20, 30, 60]))]
     pub level_alarm_period_seconds: u32,
-    /// Age of the oldest queued alarm, in seconds, that people are told of.
+    /// Age of the oldest queued alarm, in seconds, at which people are alerted.
     #[schemars(range(min = 30, max = 86_400))]
     pub oldest_alarm_seconds: u32,
-    /// Age of a controller's state, in seconds, that people are told of.
+    /// Age of a controller's state, in seconds, at which people are alerted.
     #[schemars(range(min = 10, max = 86_400))]
     pub stale_state_seconds: u32,
-    /// Minutes before its end at which a hold is announced.
+    /// Minutes before the end of a hold at which people are alerted.
     #[schemars(range(min = 1, max = 1_440))]
     pub hold_ends_minutes: u32,
     /// Failures of a level within one alarm period that stop a gradual deployment of its service.
@@ -242,10 +242,10 @@ pub struct Limits {
     /// Maximum executions at once of the sample service of level 3. 0 sets no limit.
     #[schemars(range(min = 0, max = 10_000))]
     pub maintenance_concurrency: u32,
-    /// Days that records of transitions and commands are kept.
+    /// Retention of the records of transitions and commands, in days.
     #[schemars(range(min = 1, max = 3_650))]
     pub record_retention_days: u32,
-    /// Days that logs are kept; the numbers are those that CloudWatch Logs takes.
+    /// Retention of logs, in days. CloudWatch Logs allows only these numbers.
     #[schemars(extend("enum" = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]))]
     pub log_retention_days: u32,
     /// Whether DynamoDB refuses to delete the state table.

@@ -1,4 +1,4 @@
-//! What the functions are told: the variable `BREAKER_CONFIG`.
+//! The settings that the functions get: the variable `BREAKER_CONFIG`.
 
 use breaker::{FUNCTION_KEYS, NUMBERS, PolicySettings, Preset};
 use serde_json::{Map, Value};

@@ -56,7 +56,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// A text that a table's cell can hold.
+/// Returns a text for a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -42,16 +42,16 @@ pub struct Identity {
 }
 
 impl Deployment {
-    /// The value of the dimension `Deployment` on every metric.
+    /// Returns the value of the dimension `Deployment`, which every metric has.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}-{}", self.project, self.environment)
     }
 
-    /// An output of the stack.
+    /// Returns an output of the stack.
     ///
     /// # Errors
-    /// The stack has no output of this name: it is another project's, or another release's.
+    /// The stack has no output of this name, because it belongs to another project or another release.
     pub fn output(&self, name: &str) -> Result<&str, Failure> {
         self.outputs.get(name).map(String::as_str).filter(|value| !value.is_empty()).ok_or_else(|| {
             Failure::failed(format!("the stack {} has no output {name}: is it this project's?", self.place))

@@ -4,10 +4,10 @@ use crate::deployment::Deployment;
 use crate::exit::Failure;
 use crate::ports::Stacks;
 
-/// Finds the deployment of the stack called `name`.
+/// Returns the deployment of the stack `name`.
 ///
 /// # Errors
-/// There is no such stack; names those that there are.
+/// There is no such stack. The message names the stacks that there are.
 pub async fn find(stacks: &impl Stacks, name: &str, region: &str) -> Result<Deployment, Failure> {
     let found = stacks.deployment(name).await.map_err(|error| Failure::failed(error.to_string()))?;
     let Some(deployment) = found else { return Err(missing(stacks, name, region).await) };
@@ -22,7 +22,7 @@ async fn missing(stacks: &impl Stacks, name: &str, region: &str) -> Failure {
     let others = match stacks.names().await {
         Ok(names) if names.is_empty() => "there is no deployment of this project".to_owned(),
         Ok(names) => format!("there are: {}", names.join(", ")),
-        Err(error) => format!("which ones there are cannot be said: {error}"),
+        Err(error) => error.to_string(),
     };
     Failure::failed(format!("no stack {name} in {account}, region {region}; {others}"))
 }

@@ -1,4 +1,4 @@
-//! How a command ends.
+//! The exit status of a command, and the failure that prevents a command.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The number that the shell sees.
+    /// Returns the number that the shell gets.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -34,18 +34,18 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A command that cannot be begun: the sentence says what is missing and what to do.
+/// A command that cannot begin: the sentence says what is missing and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence}")]
 pub struct Failure {
     /// The exit status.
     pub exit: Exit,
-    /// What is wrong, and the remedy.
+    /// The problem and the remedy.
     pub sentence: String,
 }
 
 impl Failure {
-    /// A failure that changed nothing.
+    /// Returns a failure that changed nothing.
     #[must_use]
     pub fn failed(sentence: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, sentence: sentence.into() }

@@ -15,9 +15,9 @@ use crate::terminal::Line;
 /// An execution of the state machine that has ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Executed {
-    /// It succeeded.
+    /// The execution succeeded.
     Answered(Box<Answer>),
-    /// It failed.
+    /// The execution failed.
     Failed {
         /// The error's name, or the execution's status if it has none.
         error: String,
@@ -28,32 +28,32 @@ pub enum Executed {
 
 /// Starts the state machine.
 pub trait StateMachine {
-    /// Runs it to its end with a request that changes nothing.
+    /// Runs the state machine to its end with a request that changes nothing.
     fn dry_run(&self, request: &TransitionRequest) -> impl Future<Output = Result<Executed, CallError>> + Send;
 
-    /// Starts it under `name`. The record that it leaves tells the result.
+    /// Starts the state machine under `name`. The result is in the record that the command leaves.
     fn start(&self, name: &str, request: &TransitionRequest) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
 /// Records of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Records<T> {
-    /// The valid ones.
+    /// The valid records.
     pub records: Vec<T>,
     /// Number of records that are invalid and left out.
     pub left_out: u64,
 }
 
-/// Reads the table's index by time. It has no records that releases before the index wrote.
+/// Reads the table's index by time. Records that a release without the index wrote are not in it.
 pub trait RecordsByTime {
-    /// At most `count` of the transitions, the newest ones, newest first and none before `since`.
+    /// Returns at most `count` transitions, newest first and none before `since`.
     fn transitions(
         &self,
         since: Option<Timestamp>,
         count: usize,
     ) -> impl Future<Output = Result<Records<TransitionRecord>, CallError>> + Send;
 
-    /// At most `count` of the commands, the newest ones, newest first and none before `since`.
+    /// Returns at most `count` commands, newest first and none before `since`.
     fn commands(
         &self,
         since: Option<Timestamp>,
@@ -63,7 +63,7 @@ pub trait RecordsByTime {
 
 /// Reads the commands of one epoch, whichever release wrote them.
 pub trait CommandsOfEpoch {
-    /// The commands after which the state had this epoch, in any order.
+    /// Returns the commands after which the state had this epoch, in any order.
     fn commands_of(&self, epoch: u64) -> impl Future<Output = Result<Records<CommandRecord>, CallError>> + Send;
 }
 
@@ -71,13 +71,13 @@ pub trait CommandsOfEpoch {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ControllersView {
-    /// The lowest level number that any of them routed by.
+    /// The lowest level number that any controller routed by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lowest_level: Option<f64>,
-    /// The highest level number that any of them routed by.
+    /// The highest level number that any controller routed by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub highest_level: Option<f64>,
-    /// The greatest age of the state that any of them routed by (seconds).
+    /// The greatest age of the state that any controller routed by (seconds).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_state_seconds: Option<f64>,
 }
@@ -114,14 +114,14 @@ pub trait Alarms {
 pub struct StatusAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// Where the controller has its level from; empty if it does not say.
+    /// Source of the controller's level; empty if the answer does not have it.
     pub state_source: String,
 }
 
-/// Asks the controller where its level is from, through its alias, as the API does. That asks no service, so it makes no
-/// outcome.
+/// Asks the controller for the source of its level, through its alias, as the API does. The controller calls no service,
+/// so no outcome is counted.
 pub trait AsksStatus {
-    /// The controller's answer.
+    /// Returns the controller's answer.
     fn status(&self) -> impl Future<Output = Result<StatusAnswer, CallError>> + Send;
 }
 
@@ -136,7 +136,7 @@ pub struct LogEvent {
 
 /// Reads log groups.
 pub trait Logs {
-    /// The events of `group` since `since` that have `word`.
+    /// Returns the events of `group` since `since` that contain `word`.
     fn events(
         &self,
         group: &str,
@@ -147,7 +147,7 @@ pub trait Logs {
 
 /// Sets the state of an alarm by hand.
 pub trait AlarmState {
-    /// The state: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    /// Returns the state: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     fn state(&self, alarm: &str) -> impl Future<Output = Result<String, CallError>> + Send;
 
     /// Sets the state until the next evaluation of the alarm.
@@ -167,7 +167,7 @@ pub struct ActionTaken {
 
 /// Reads the results of the alarms' actions.
 pub trait AlarmActions {
-    /// The actions of the deployment's alarms since `since`, newest first.
+    /// Returns the actions of the deployment's alarms since `since`, newest first.
     fn actions(&self, since: Timestamp) -> impl Future<Output = Result<Vec<ActionTaken>, CallError>> + Send;
 }
 
@@ -182,9 +182,9 @@ pub struct Subscription {
     pub confirmed: bool,
 }
 
-/// Reads who is told of alerts.
+/// Reads the receivers of alerts.
 pub trait Subscriptions {
-    /// The subscriptions of the topic for people.
+    /// Returns the subscriptions of the alerts topic.
     fn subscriptions(&self) -> impl Future<Output = Result<Vec<Subscription>, CallError>> + Send;
 }
 
@@ -201,7 +201,7 @@ pub struct Series {
 
 /// Reads sums of the deployment's metrics.
 pub trait MetricSums {
-    /// The sum of a series from one time to another.
+    /// Returns the sum of a series from one time to another.
     fn sum(
         &self,
         series: Series,
@@ -210,7 +210,7 @@ pub trait MetricSums {
     ) -> impl Future<Output = Result<f64, CallError>> + Send;
 }
 
-/// The start of an execution, as the trail tells of it.
+/// The start of an execution in the trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StartEvent {
     /// The name that the caller gave the execution, if any.
@@ -233,10 +233,10 @@ pub trait Trail {
 
 /// Finds deployments.
 pub trait Stacks {
-    /// The deployment of the stack called `name`, if there is such a stack.
+    /// Returns the deployment of the stack `name`; `None` if there is no such stack.
     fn deployment(&self, name: &str) -> impl Future<Output = Result<Option<Deployment>, CallError>> + Send;
 
-    /// The names of the stacks that are this project's.
+    /// Returns the names of this project's stacks.
     fn names(&self) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
 
     /// Returns the identity of the credentials.

@@ -44,9 +44,11 @@ impl Standing {
     pub fn sentence(self, now: Timestamp) -> String {
         match (self.held_until, self.recovery_allowed_at) {
             (Some(until), _) => format!("Held until {until}."),
-            (None, Some(from)) => format!("No hold: automation may raise it from {}.", clock(from, now)),
-            (None, None) if self.level == Level::Full => "No hold: automation may lower it at any time.".to_owned(),
-            (None, None) => "No hold: automation may move it, if the policy lets it.".to_owned(),
+            (None, Some(from)) => format!("No hold: automation may raise the level from {}.", clock(from, now)),
+            (None, None) if self.level == Level::Full => {
+                "No hold: automation may lower the level at any time.".to_owned()
+            }
+            (None, None) => "No hold: automation may move the level if the policy allows it.".to_owned(),
         }
     }
 }
@@ -91,10 +93,10 @@ mod tests {
             (Standing { held_until: Some(later), ..free }, "Held until 2026-09-10T14:06:42Z."),
             (
                 Standing { recovery_allowed_at: Some(later), ..free },
-                "No hold: automation may raise it from 14:06:42 UTC.",
+                "No hold: automation may raise the level from 14:06:42 UTC.",
             ),
-            (Standing { level: Level::Full, ..free }, "No hold: automation may lower it at any time."),
-            (free, "No hold: automation may move it, if the policy lets it."),
+            (Standing { level: Level::Full, ..free }, "No hold: automation may lower the level at any time."),
+            (free, "No hold: automation may move the level if the policy allows it."),
         ] {
             assert_eq!(standing.sentence(now), expected);
         }

@@ -1,4 +1,4 @@
-//! What is said of a start that AWS did not confirm: whether it may have had its effect.
+//! Errors of a start that AWS did not confirm: whether the start may have had its effect.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 

@@ -25,7 +25,7 @@ mod world;
 
 pub use chart::{ChartError, chart};
 pub use contender::Contender;
-pub use control::Look;
+pub use control::Evaluation;
 pub use report::{Move, Point, Report};
 pub use run::{simulate, simulate_watched};
 pub use scenario::{BUILT_IN, ControlPlane, Event, LevelBehaviour, Scenario, ScenarioError, TrafficPoint};

@@ -34,7 +34,8 @@ pub struct Request {
 pub struct Ids(String);
 
 impl Ids {
-    pub fn of(&mut self, request: &Request) -> &str {
+    /// Returns the id of a request.
+    pub fn id(&mut self, request: &Request) -> &str {
         self.0.clear();
         // Writing to a string cannot fail.
         let _ = write!(self.0, "{:016x}", request.id);

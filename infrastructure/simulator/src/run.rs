@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::arrivals::Arrivals;
 use crate::contender::Contender;
-use crate::control::{ControlPlane, Look};
+use crate::control::{ControlPlane, Evaluation};
 use crate::metrics::Metrics;
 use crate::report::Report;
 use crate::request::{Ids, Request};
@@ -42,7 +42,7 @@ pub fn simulate_watched(
     scenario: &Scenario,
     contender: &Contender,
     seed: u64,
-    watch: &mut dyn FnMut(&Look<'_>),
+    watch: &mut dyn FnMut(&Evaluation<'_>),
 ) -> Report {
     let world = World::new(scenario);
     let mut rng = Rng::with_seed(seed);
@@ -107,7 +107,7 @@ impl Bank<'_> {
         let age = seconds(request.cache_age * CACHE_JITTER * self.scenario.control_plane.cache_seconds);
         let state = self.control.as_ref().and_then(|control| control.state_at(now - age));
         let (current, route) = match state {
-            Some(state) => (state.current_level, route(state, draw(self.ids.of(request)), request.retryable, now)),
+            Some(state) => (state.current_level, route(state, draw(self.ids.id(request)), request.retryable, now)),
             None => (Level::Full, Route { level: Level::Full, probe: false }),
         };
         let rules = self.rules;
@@ -119,7 +119,7 @@ impl Bank<'_> {
             match plan.next(LONGEST_WAIT.saturating_sub(waited), || self.allowance(request).begin(at)) {
                 Step::Call(call) => {
                     let attempt = self.attempt(&call, request, now);
-                    let outcome = attempt.outcome.of_service();
+                    let outcome = ServiceOutcome::from(attempt.outcome);
                     waited += milliseconds(attempt.milliseconds);
                     if call.purpose == Purpose::Probe {
                         self.tally.probe(attempt.outcome);
@@ -144,7 +144,7 @@ impl Bank<'_> {
         let second = u32::try_from(request.at / 1_000).unwrap_or(u32::MAX);
         let attempt = self.world.call(call.level, request, second, call.time);
         let taken = milliseconds(attempt.milliseconds);
-        if let Some(counts) = self.rules.counts_of(call.purpose, attempt.outcome.of_service(), taken) {
+        if let Some(counts) = self.rules.counts_of(call.purpose, attempt.outcome.into(), taken) {
             let ended = now + seconds(attempt.milliseconds / 1_000.0);
             self.metrics.record(call.level, ended, counts);
             // Log lines are delivered at least once.

@@ -22,7 +22,7 @@ pub struct EndedRun<'a> {
     pub control: Option<&'a ControlPlane<'a>>,
 }
 
-/// Adds up the time at each level.
+/// The time at each level, in seconds.
 #[derive(Default)]
 struct Stays {
     at_level: PerLevel<f64>,
@@ -31,7 +31,7 @@ struct Stays {
 }
 
 impl Stays {
-    fn of(run: &EndedRun<'_>) -> Self {
+    fn new(run: &EndedRun<'_>) -> Self {
         let EndedRun { scenario, world, start, control, .. } = *run;
         let mut stays = Self::default();
         for second in 0..scenario.seconds() {
@@ -62,7 +62,7 @@ impl EndedRun<'_> {
         let sum = |of: fn(&Point) -> u64| tally.timeline.iter().map(of).sum::<u64>();
         let (requests, failed) = (sum(|point| point.requests), sum(|point| point.failed));
         let (declined, refused) = (sum(|point| point.declined), sum(|point| point.refused));
-        let stays = Stays::of(self);
+        let stays = Stays::new(self);
         let moves = control.map(|control| control.moves.clone()).unwrap_or_default();
         let overrides = contender.policy.map(|policy| policy.settings().overrides()).unwrap_or_default();
         Report {

@@ -24,13 +24,13 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
-    /// What the controller makes of it.
-    pub const fn of_service(self) -> ServiceOutcome {
-        match self {
-            Self::Answered | Self::Declined => ServiceOutcome::Success,
-            Self::Refused => ServiceOutcome::Neutral,
-            Self::Failed => ServiceOutcome::Failure,
+/// The outcome that the controller counts.
+impl From<Outcome> for ServiceOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Answered | Outcome::Declined => Self::Success,
+            Outcome::Refused => Self::Neutral,
+            Outcome::Failed => Self::Failure,
         }
     }
 }
@@ -96,7 +96,7 @@ impl<'a> World<'a> {
         Self { scenario, seconds: seconds.collect() }
     }
 
-    /// Requests a second.
+    /// Returns the number of requests a second.
     pub fn traffic(&self, second: u32) -> f64 {
         let minute = f64::from(second) / 60.0;
         let points = &self.scenario.traffic;

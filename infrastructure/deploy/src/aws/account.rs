@@ -27,7 +27,7 @@ impl AwsAccount {
 impl Account for AwsAccount {
     async fn identity(&self) -> Result<Identity, CallError> {
         let answer = self.tokens.get_caller_identity().send().await;
-        let answer = answer.map_err(|error| call_error("whose the credentials are cannot be asked", error))?;
+        let answer = answer.map_err(|error| call_error("the identity of the credentials cannot be read", error))?;
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Ok(Identity { account: text(answer.account()), arn: text(answer.arn()) })
     }

@@ -1,4 +1,4 @@
-//! Errors of the SDK as sentences with a remedy.
+//! Errors of calls to AWS, each with a sentence for the operator: the problem and the remedy.
 
 use std::error::Error;
 
@@ -7,7 +7,7 @@ use aws_edge::call_error::CallError;
 use aws_edge::error_kind::ErrorKind;
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
 
-/// What helps if there are no credentials, or none that are valid.
+/// The remedy if there are no credentials, or if they are not valid.
 const CREDENTIALS: &str = "see `aws sso login` or `aws configure`, give --profile, or set AWS_ACCESS_KEY_ID and \
                            AWS_SECRET_ACCESS_KEY";
 

@@ -24,13 +24,13 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The state machine with this ARN.
+    /// Returns the state machine with this ARN.
     #[must_use]
     pub fn new(config: &SdkConfig, arn: &str) -> Self {
         Self { client: aws_edge::clients::step_functions(config), arn: arn.to_owned() }
     }
 
-    /// The log group of its executions.
+    /// Returns the log group of its executions.
     #[must_use]
     pub fn log_group(&self) -> String {
         format!("/aws/vendedlogs/states/{}", self.arn.rsplit(':').next().unwrap_or_default())

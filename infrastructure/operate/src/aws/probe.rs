@@ -1,4 +1,4 @@
-//! What `check` tries, in AWS.
+//! The parts of a deployment that `check` uses, in AWS.
 
 use aws_config::SdkConfig;
 use aws_edge::call_error::CallError;
@@ -25,13 +25,13 @@ use crate::ports::{
 
 /// The alias that the API calls.
 const LIVE: &str = "live";
-/// How an ARN begins. A subscription that is not confirmed has words in its place.
+/// Beginning of an ARN. A subscription that is not confirmed has words in its place.
 const ARN: &str = "arn:";
-/// How `CloudWatch` begins the summary of an action that failed.
+/// Beginning of `CloudWatch`'s summary of an action that failed.
 const FAILED: &str = "Failed";
 
-/// An event that is no request. The controller refuses it without asking a service, so that it makes no outcome, and says
-/// where its level is from.
+/// An event that is no request. The controller refuses it without calling a service, so that no outcome is counted, and
+/// its answer has the source of its level.
 const NO_REQUEST: &str = "{}";
 
 /// An answer of a Lambda proxy integration.
@@ -43,14 +43,14 @@ struct Proxied {
     headers: Headers,
 }
 
-/// What matters here of the headers.
+/// The headers that are read.
 #[derive(Default, Deserialize)]
 struct Headers {
     #[serde(rename = "X-Circuit-Breaker-State-Source", default)]
     state_source: String,
 }
 
-/// The parts of a deployment that are tried.
+/// The parts of a deployment that the checks use.
 #[derive(Clone, Debug)]
 pub struct Probe {
     lambda: aws_sdk_lambda::Client,
@@ -65,7 +65,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// The parts of this deployment.
+    /// Returns the parts of this deployment.
     ///
     /// # Errors
     /// The stack lacks an output that names one of them.
@@ -84,7 +84,7 @@ impl Probe {
     }
 }
 
-/// All that is needed to check a deployment. AWS itself has no endpoint without encryption, so that one is a local AWS.
+/// Returns the checks of a deployment. AWS has no endpoint without encryption, so an `http` endpoint is a local AWS.
 ///
 /// # Errors
 /// The stack lacks an output that is needed.
@@ -176,7 +176,7 @@ impl AlarmActions for Probe {
 }
 
 impl Probe {
-    /// An action, if the alarm is this deployment's.
+    /// Returns the action; `None` if the alarm belongs to another deployment.
     fn action(&self, item: &AlarmHistoryItem) -> Option<ActionTaken> {
         let (alarm, summary) = (item.alarm_name()?, item.history_summary()?);
         let ours =

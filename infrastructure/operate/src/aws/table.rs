@@ -25,13 +25,13 @@ pub struct RecordsTable {
 }
 
 impl RecordsTable {
-    /// Those of the table called `table`.
+    /// Returns the records of the table `table`.
     #[must_use]
     pub fn new(config: &SdkConfig, table: &str) -> Self {
         Self { client: Client::new(config), table: table.to_owned() }
     }
 
-    /// The newest items of a kind in the index.
+    /// Returns the newest items of a kind in the index.
     async fn newest(&self, kind: &str, since: Option<Timestamp>, count: usize) -> Result<Vec<Item>, CallError> {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let mut call = self

@@ -72,7 +72,7 @@ async fn a_force_is_done_when_its_record_is_there() {
         [
             "Done at 2026-09-10T14:00:00Z: forced from level 3 to level 2 by alice: drill.".to_owned(),
             format!("{place}: level 2, epoch 5, version 10; record command#{name}."),
-            "No hold: automation may raise it from 14:00:30 UTC.".to_owned(),
+            "No hold: automation may raise the level from 14:00:30 UTC.".to_owned(),
         ]
     );
 }
@@ -157,8 +157,8 @@ async fn every_dry_run_ends_with_what_keeps_automation_off() {
     held.new_state.hold = Some(hold());
     for (answer, expected) in [
         (held, "Held until 20"),
-        (answer(Outcome::None, None), "No hold: automation may raise it from "),
-        (answer(Outcome::Transition, Some(hold())), "No hold: automation may raise it from "),
+        (answer(Outcome::None, None), "No hold: automation may raise the level from "),
+        (answer(Outcome::Transition, Some(hold())), "No hold: automation may raise the level from "),
     ] {
         let report = operator(vec![answered(answer)], vec![]).carry_out(&Orders::look()).await;
         let said = said(&report);

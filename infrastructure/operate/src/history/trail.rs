@@ -1,4 +1,4 @@
-//! Who really started a command: its record only claims it, the account's trail proves it.
+//! The identity that started a command: its record only claims it, the account's trail proves it.
 
 use aws_edge::call_error::CallError;
 use breaker::{CommandRecord, TransitionRequest};
@@ -15,7 +15,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// Maximum delay of an event.
 const ARRIVES_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
-/// What the trail says about who started a command.
+/// What the trail proves about the identity that started a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "camelCase")]
 pub enum Verification {
@@ -28,7 +28,7 @@ pub enum Verification {
     Claimed {
         /// The requester that the command names.
         claimed: String,
-        /// Who started it: the principal's ARN.
+        /// The ARN of the principal that started it.
         principal: String,
     },
     /// The trail has no event of it yet.

@@ -45,7 +45,7 @@ pub struct StatusReport {
     pub alarms: Option<AlarmsStatus>,
     /// The newest transitions, newest first.
     pub transitions: Vec<TransitionRecord>,
-    /// The parts that could not be read, and why.
+    /// The parts that could not be read, each with the reason.
     pub problems: Vec<String>,
 }
 
@@ -55,13 +55,13 @@ pub struct StatusReport {
 pub struct AlarmsStatus {
     /// Number of the deployment's alarms.
     pub total: usize,
-    /// Those that are on.
+    /// The alarms that are on.
     pub on: Vec<Alarm>,
-    /// Those whose actions are off: they send no notification.
+    /// The alarms whose actions are off: they send no notification.
     pub actions_off: Vec<Alarm>,
 }
 
-/// Where the parts are read from.
+/// The sources of the status.
 #[derive(Clone, Debug)]
 pub struct Sources<T, M, C, A> {
     /// The state table.
@@ -125,7 +125,7 @@ impl<T: StateReader + HistoryReader, M: StateMachine, C: Controllers, A: Alarms>
 }
 
 impl StatusReport {
-    /// The exit status: failed if the state cannot be read.
+    /// Returns the exit status: failed if the state cannot be read.
     #[must_use]
     pub const fn exit(&self) -> Exit {
         if self.state.is_some() { Exit::Done } else { Exit::Failed }
@@ -141,7 +141,7 @@ impl From<Vec<Alarm>> for AlarmsStatus {
     }
 }
 
-/// The part, or `None` with its problem kept.
+/// Returns the part; `None` if it could not be read, whose problem is then added to `problems`.
 fn keep<T>(part: Result<T, impl std::fmt::Display>, problems: &mut Vec<String>) -> Option<T> {
     part.map_err(|error| problems.push(error.to_string())).ok()
 }

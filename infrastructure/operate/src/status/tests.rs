@@ -79,7 +79,7 @@ async fn the_status_shows_all_parts() {
             "            on: bank-a-prod, for 30 s",
             "            actions are off: bank-b-prod",
             "transitions 13:59:00 UTC  level 1 -> 2  5 failures",
-            "No hold: automation may raise it from 14:00:30 UTC.",
+            "No hold: automation may raise the level from 14:00:30 UTC.",
         ]
     );
     assert_eq!(report.exit(), Exit::Done);

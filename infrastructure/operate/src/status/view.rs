@@ -9,7 +9,7 @@ use crate::sentences::{Standing, age, clock};
 use crate::terminal::{Line, Tone};
 
 impl StatusReport {
-    /// The status in lines.
+    /// Returns the status in lines.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         let now = self.at;

@@ -137,8 +137,8 @@ pub(super) const ROWS: [Row; 31] = [
         source: Source::Function("evaluate-thresholds", "Errors"),
         periods: (2, 3),
         advice: "Evaluations fail, so the level does not move by itself. Search the log of evaluate-thresholds for \
-                 StateUnavailable, MetricsUnavailable and InvalidConfiguration. Operators can still force a level, unless the state is \
-                 unavailable.",
+                 StateUnavailable, MetricsUnavailable and InvalidConfiguration. Operators can still force a level, \
+                 unless the state is unavailable.",
         ..EACH_MINUTE
     },
     Row {
@@ -161,8 +161,8 @@ pub(super) const ROWS: [Row; 31] = [
         name: "status-errors",
         anchor: "function-errors",
         source: Source::Function("status", "Errors"),
-        advice: "The status page and its JSON fail. Requests are served and the level moves all the same. Look into \
-                 the log; `breaker status` shows the level meanwhile.",
+        advice: "The status page and its JSON fail. Requests are still served, and the level still moves. Read the \
+                 log of the status function. `breaker status` shows the level meanwhile.",
         ..EACH_MINUTE
     },
     throttles!("controller-throttles", "the controller", Source::Function("circuit-breaker-controller", "Throttles")),
@@ -181,8 +181,8 @@ pub(super) const ROWS: [Row; 31] = [
         name: "status-throttles",
         anchor: "function-throttles",
         source: Source::Function("status", "Throttles"),
-        advice: "Lambda throttles the status function. Raise the quota of the account, or find what takes the \
-                 concurrency. `breaker status` shows the level meanwhile.",
+        advice: "Lambda throttles the status function. Raise the quota of the account, or find which functions \
+                 use the concurrency. `breaker status` shows the level meanwhile.",
         ..EACH_MINUTE
     },
     // Watches the state, not the change: it calls people even if the message about the change was lost, and sends a
@@ -237,8 +237,8 @@ pub(super) const ROWS: [Row; 31] = [
         name: "state-unknown",
         anchor: "state-unknown",
         source: Source::Own("CircuitBreaker/Controller", "StateUnknown"),
-        advice: "Callers got the fallback level, because a controller that started could not read the state. Look \
-                 whether DynamoDB and the key answer. Environments that had read the state before serve on.",
+        advice: "Callers got the fallback level, because a controller that started could not read the state. Check \
+                 whether DynamoDB and the KMS key are available. Environments that read the state before still use it.",
         ..EACH_MINUTE
     },
     Row {
