@@ -1,4 +1,4 @@
-//! The file of a deployment: what is accepted, what is refused, and in which words.
+//! Checks the file of a deployment: what is accepted, what is refused, and the messages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn the_shipped_files_are_accepted() {
     }
 }
 
-/// A mistake each: the line, and what the message has to say.
+/// One mistake each: the text of a file, and parts of the message.
 const MISTAKES: &[(&str, &[&str])] = &[
     (
         "[policy.rates]\nfailure_percent = 300",

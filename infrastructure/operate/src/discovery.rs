@@ -9,9 +9,10 @@ use crate::ports::Stacks;
 /// # Errors
 /// There is no such stack. The message names the stacks that there are.
 pub async fn find(stacks: &impl Stacks, name: &str, region: &str) -> Result<Deployment, Failure> {
-    let found = stacks.deployment(name).await.map_err(|error| Failure::failed(error.to_string()))?;
-    let Some(deployment) = found else { return Err(missing(stacks, name, region).await) };
-    Ok(deployment)
+    match stacks.deployment(name).await? {
+        Some(deployment) => Ok(deployment),
+        None => Err(missing(stacks, name, region).await),
+    }
 }
 
 async fn missing(stacks: &impl Stacks, name: &str, region: &str) -> Failure {

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use aws_edge::call_error::CallError;
+
 /// The exit status of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -42,6 +44,13 @@ pub struct Failure {
     pub exit: Exit,
     /// The problem and the remedy.
     pub sentence: String,
+}
+
+/// A call that failed before anything was changed.
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::failed(error.to_string())
+    }
 }
 
 impl Failure {

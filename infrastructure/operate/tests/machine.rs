@@ -42,7 +42,7 @@ async fn config(endpoint: &str) -> SdkConfig {
     loader.credentials_provider(SharedCredentialsProvider::new(credentials)).load().await
 }
 
-/// A state machine of an AWS that answers everything with this.
+/// Returns a state machine of an AWS that gives this answer to every call.
 async fn machine(status: StatusCode, body: &'static str) -> Machine {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());

@@ -103,7 +103,7 @@ impl<P: Ports + Sync> Engine<P> {
 
 /// A call that failed before anything was changed.
 fn failed(error: CallError) -> Failure {
-    Failure::failed(error.to_string())
+    error.into()
 }
 
 /// A call about a change that goes on without this command.

@@ -23,6 +23,7 @@ where
 }
 
 /// Returns an error without an error of the SDK: the answer or the request is not usable.
+#[must_use]
 pub fn failure(kind: ErrorKind, sentence: String) -> CallError {
     CallError::new(kind, sentence.as_str()).described(sentence)
 }

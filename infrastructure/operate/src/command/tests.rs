@@ -6,7 +6,7 @@ use breaker::{ForceRequest, Level, TransitionRequest};
 
 use super::*;
 use crate::doubles::{
-    HOLDER, Look, TestConfirm, TestMachine, TestRecords, answer, answered, at, hold, place, refused, unanswered,
+    HOLDER, Read, TestConfirm, TestMachine, TestRecords, answer, answered, at, hold, place, refused, unanswered,
 };
 use crate::exit::Exit;
 
@@ -34,12 +34,12 @@ fn orders() -> Orders {
     }
 }
 
-/// An operator whose state machine gives these answers, and whose table these.
-fn operator(answers: Vec<Result<Executed, CallError>>, looks: Vec<Look>) -> TestOperator {
+/// Returns an operator whose state machine gives these answers, and whose table has these results.
+fn operator(answers: Vec<Result<Executed, CallError>>, reads: Vec<Read>) -> TestOperator {
     Operator {
         place: place(),
         machine: TestMachine::answering(answers),
-        records: TestRecords { looks, looked: AtomicUsize::new(0), request: orders().request(false, None) },
+        records: TestRecords { reads, read: AtomicUsize::new(0), request: orders().request(false, None) },
         confirm: TestConfirm(Confirmation::NotAsked, Mutex::default()),
         log_group: "/aws/vendedlogs/states/bank".to_owned(),
     }
@@ -59,7 +59,7 @@ fn started(operator: &TestOperator) -> Vec<(String, TransitionRequest)> {
 
 #[tokio::test(start_paused = true)]
 async fn a_force_is_done_when_its_record_is_there() {
-    let operator = operator(vec![transition(None)], vec![Look::Nothing, Look::Unreadable, Look::Record(None)]);
+    let operator = operator(vec![transition(None)], vec![Read::Nothing, Read::Unreadable, Read::Record(None)]);
     let report = operator.carry_out(&orders()).await;
     assert_eq!((report.result, report.exit()), (Verdict::Done, Exit::Done));
     let (name, request) = started(&operator).pop().unwrap();
@@ -79,7 +79,7 @@ async fn a_force_is_done_when_its_record_is_there() {
 
 #[tokio::test(start_paused = true)]
 async fn the_hold_that_ends_is_shown_expected_and_named() {
-    let mut operator = operator(vec![transition(Some(hold()))], vec![Look::Record(Some(hold()))]);
+    let mut operator = operator(vec![transition(Some(hold()))], vec![Read::Record(Some(hold()))]);
     operator.confirm = TestConfirm(Confirmation::Yes, Mutex::default());
     let report = operator.carry_out(&Orders { yes: false, ..orders() }).await;
     let shown = operator.confirm.1.lock().unwrap().clone();
@@ -101,7 +101,7 @@ async fn the_hold_that_ends_is_shown_expected_and_named() {
 async fn a_hold_without_a_name_is_not_expected() {
     let unnamed = breaker::Hold { execution: None, ..hold() };
     for (seen, expected_hold) in [(unnamed, ExpectedHold::AsSeen), (hold(), ExpectedHold::Any)] {
-        let operator = operator(vec![transition(Some(seen))], vec![Look::Record(None)]);
+        let operator = operator(vec![transition(Some(seen))], vec![Read::Record(None)]);
         operator.carry_out(&Orders { expected_hold, ..orders() }).await;
         let (_, request) = started(&operator).pop().unwrap();
         assert!(matches!(request, TransitionRequest::Force(ForceRequest { expected_hold: None, .. })), "{request:?}");
@@ -118,7 +118,7 @@ async fn a_named_hold_is_expected_by_the_dry_run_already() {
 #[tokio::test]
 async fn nothing_is_started_without_a_yes() {
     for (confirmation, exit) in [(Confirmation::No, Exit::Failed), (Confirmation::NotAsked, Exit::Usage)] {
-        let mut operator = operator(vec![transition(None)], vec![Look::Nothing]);
+        let mut operator = operator(vec![transition(None)], vec![Read::Nothing]);
         operator.confirm = TestConfirm(confirmation, Mutex::default());
         let report = operator.carry_out(&Orders { yes: false, ..orders() }).await;
         assert_eq!(report.exit(), exit);
@@ -143,7 +143,7 @@ async fn a_dry_run_a_refusal_and_nothing_to_do_start_nothing() {
         (failed("TIMED_OUT", "no cause was given"), &orders(), Verdict::Refused, "TIMED_OUT: no cause was given"),
         (Err(unanswered("no answer")), &orders(), Verdict::Failed, "cannot be started: no answer"),
     ] {
-        let operator = operator(vec![answer], vec![Look::Nothing]);
+        let operator = operator(vec![answer], vec![Read::Nothing]);
         let report = operator.carry_out(orders).await;
         assert_eq!(report.result, result);
         assert!(said(&report).iter().any(|line| line.contains(expected)), "{expected}: {:#?}", said(&report));
@@ -178,7 +178,7 @@ async fn a_hold_that_is_over_is_not_shown_as_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_table_that_cannot_be_read_leaves_the_outcome_unknown() {
-    let operator = operator(vec![transition(None)], vec![Look::Nothing, Look::Unreadable]);
+    let operator = operator(vec![transition(None)], vec![Read::Nothing, Read::Unreadable]);
     let report = operator.carry_out(&orders()).await;
     assert_eq!((report.result, report.exit().code()), (Verdict::Unknown, 3));
     assert!(said(&report)[0].ends_with("is not known: the table cannot be read: the table is down."), "{report:?}");
@@ -186,7 +186,7 @@ async fn a_table_that_cannot_be_read_leaves_the_outcome_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_was_not_answered_is_looked_for() {
-    for (look, result) in [(Look::Record(None), Verdict::Done), (Look::Nothing, Verdict::Unknown)] {
+    for (look, result) in [(Read::Record(None), Verdict::Done), (Read::Nothing, Verdict::Unknown)] {
         let mut operator = operator(vec![transition(None)], vec![look]);
         operator.machine.start = Err(unanswered("AWS does not answer in time"));
         assert_eq!(operator.carry_out(&orders()).await.result, result);
@@ -195,7 +195,7 @@ async fn a_start_that_was_not_answered_is_looked_for() {
 
 #[tokio::test]
 async fn a_start_that_was_refused_changed_nothing() {
-    let mut operator = operator(vec![transition(None)], vec![Look::Nothing]);
+    let mut operator = operator(vec![transition(None)], vec![Read::Nothing]);
     operator.machine.start = Err(refused("AccessDeniedException"));
     let report = operator.carry_out(&orders()).await;
     assert_eq!((report.result, report.exit()), (Verdict::Failed, Exit::Failed));
@@ -212,7 +212,7 @@ async fn a_command_without_a_record_says_what_is_known_of_it() {
         (transition(None), 3, "look in the log group /aws/vendedlogs/states/bank before you repeat it"),
         (Err(unanswered("down")), 3, "the state machine cannot be asked: down"),
     ] {
-        let operator = operator(vec![transition(None), second], vec![Look::Nothing]);
+        let operator = operator(vec![transition(None), second], vec![Read::Nothing]);
         let report = operator.carry_out(&orders()).await;
         assert_eq!(report.exit().code(), code, "{report:?}");
         let said = said(&report);
@@ -224,7 +224,7 @@ async fn a_command_without_a_record_says_what_is_known_of_it() {
 #[tokio::test]
 async fn a_record_that_comes_late_is_no_refusal() {
     let refused = Executed::Failed { error: "InvalidRequest".to_owned(), cause: "`expectedEpoch` is 4".to_owned() };
-    let operator = operator(vec![transition(None), Ok(refused)], vec![Look::Nothing, Look::Record(None)]);
+    let operator = operator(vec![transition(None), Ok(refused)], vec![Read::Nothing, Read::Record(None)]);
     let report = operator.carry_out(&Orders { wait: Duration::ZERO, ..orders() }).await;
     assert_eq!(report.result, Verdict::Done, "{report:?}");
 }
