@@ -10,6 +10,7 @@
 mod cycles;
 mod imports;
 mod tree;
+mod uses;
 
 use std::fs;
 use std::path::{Path, PathBuf};

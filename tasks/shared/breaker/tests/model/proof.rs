@@ -4,7 +4,7 @@
 use breaker::Bucket;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::properties::{Move, calls_and_errors, happened};
+use crate::moves::{Move, calls_and_errors, happened};
 use crate::world::{State, World};
 
 /// When probes may begin to count: after the cooldown, which may be longer than this, and the ramp.
