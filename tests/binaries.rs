@@ -12,7 +12,7 @@ use tokio::process::Command;
 /// Maximum time for a binary to refuse. A binary that starts by mistake would wait for events for ever.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// What every binary needs.
+/// The variables that the binaries need to start.
 const COMPLETE: [(&str, &str); 5] = [
     ("DEPLOYMENT", "bank-test"),
     ("PROJECT", "bank"),
@@ -34,7 +34,7 @@ async fn refuses(artifacts: &Path, binary: &str, variable: &str, value: &str) ->
 #[tokio::test]
 async fn every_binary_names_the_invalid_variable_and_exits() {
     let artifacts = artifacts::build().await.unwrap();
-    let absurd = [
+    let invalid = [
         ("controller", "DEPLOYMENT", ""),
         ("full-service", "BREAKER_CONFIG", r#"{"samples.full_failure_percent":150}"#),
         ("degraded-service", "BREAKER_CONFIG", r#"{"samples.fault_injection":"yes"}"#),
@@ -50,7 +50,7 @@ async fn every_binary_names_the_invalid_variable_and_exits() {
         ("status", "STATE_MACHINE_ARN", ""),
     ];
     let everywhere = FUNCTIONS.map(|binary| (binary, "LOG_LEVEL", "loud"));
-    for (binary, variable, value) in absurd.into_iter().chain(everywhere) {
+    for (binary, variable, value) in invalid.into_iter().chain(everywhere) {
         let log = refuses(&artifacts, binary, variable, value).await;
         assert!(log.contains(&format!("environment variable {variable}: ")), "{binary}: {log}");
     }
@@ -66,7 +66,7 @@ async fn commands_outlive_an_invalid_configuration() {
         ("evaluate-thresholds", "BREAKER_CONFIG", "{"),
         ("write-state", "limits.record_retention_days", r#"{"limits.record_retention_days":0}"#),
     ] {
-        // Nothing listens there: the function starts, and then ends because it cannot ask for work.
+        // No program listens on this port: the function starts, and ends because it cannot ask for an event.
         let nowhere = [("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:9")];
         let credentials = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
         let mut command = Command::new(artifacts.join(binary).join("bootstrap"));

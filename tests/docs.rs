@@ -1,4 +1,4 @@
-//! Checks the pages: every link has a target, and the README stays short.
+//! Checks the pages: every link has a target, each page says who needs it, and the README stays short.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
 

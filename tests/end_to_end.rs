@@ -1,4 +1,4 @@
-//! Tests of the whole chain on a local AWS. Each test starts its own.
+//! Tests the whole chain on a local AWS. Each test starts its own local AWS.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -15,7 +15,7 @@ use common::{System, alarm_message, eventually, execute_on, quick};
 
 mod common;
 
-/// Metrics that exist only during a fault or a hold, which a plain cycle does not have.
+/// Metrics that exist only during a fault or a hold, so that this cycle does not emit them.
 const NOT_EMITTED_HERE: [&str; 7] = [
     "ConnectionLost",
     "ExecutionsThrottled",
@@ -60,7 +60,7 @@ async fn is_shown(system: &System, record: &TransitionRecord, health: &str) {
 async fn alarms_lead_to_level_3_and_evaluations_lead_back() {
     let system = System::start(&quick()).await;
     let System { stack, deployment, gateway, .. } = &system;
-    // From here on only alarms can move the level.
+    // Without the schedule only alarms can move the level.
     system.without_schedule().await;
     let mut cycle = Cycle::new(stack, deployment, gateway.address()).unwrap();
     for (epoch, level, health) in [(1, 2, "degraded"), (2, 3, "maintenance")] {
@@ -73,7 +73,7 @@ async fn alarms_lead_to_level_3_and_evaluations_lead_back() {
     for (epoch, level, health) in [(3, 2, "degraded"), (4, 1, "healthy")] {
         let record = tokio::select! {
             record = cycle.expect("good traffic", false, level) => record.unwrap(),
-            () = system.looks() => unreachable!("looking never ends"),
+            () = system.looks() => unreachable!("the evaluations never end"),
         };
         assert_eq!((record.epoch, record.to.number()), (epoch, level));
         assert!(record.evidence.is_some() && record.request.is_some() && record.policy.is_some());
@@ -81,7 +81,7 @@ async fn alarms_lead_to_level_3_and_evaluations_lead_back() {
     }
     assert_eq!(system.history().await[0].reason, "First start");
     system.queue_is_empty().await;
-    assert!(system.processor_sum("FailureAlarmProcessed").await >= 2.0, "each fall was an alarm's");
+    assert!(system.processor_sum("FailureAlarmProcessed").await >= 2.0, "an alarm started each fall");
     assert!(system.processor_sum("ProcessingErrors").await < 0.5, "no alarm needed a second try");
 
     let expected = [
@@ -103,7 +103,7 @@ async fn alarms_lead_to_level_3_and_evaluations_lead_back() {
         }
     }
     let alarms = stack.alarms();
-    assert_eq!(alarms.len(), 35, "four level alarms, and those that call people");
+    assert_eq!(alarms.len(), 35, "four level alarms and the alarms for people");
     for alarm in alarms {
         for series in alarm.definition.watched.series() {
             let metric = series.metric.clone();
@@ -114,7 +114,7 @@ async fn alarms_lead_to_level_3_and_evaluations_lead_back() {
                 let dimensions = metric.dimensions.into_iter().collect();
                 assert!(
                     emitted.contains(&(metric.namespace, metric.name, dimensions)),
-                    "{} watches nothing",
+                    "{} watches a metric that is not emitted",
                     alarm.name
                 );
             }

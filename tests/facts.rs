@@ -126,14 +126,14 @@ fn every_fact_has_a_source_a_file_and_a_test() {
 }
 
 #[test]
-fn what_is_wrong_with_a_row_is_found() {
+fn every_problem_of_a_row_is_found() {
     let row = |source: &str, code: &str, held_by: &str| {
         format!(
             "| behaviour | source | code | held by |\n|---|---|---|---|\n| A limit. | {source} | {code} | {held_by} |\n"
         )
     };
     let (source, code) = ("[Page](https://docs.aws.amazon.com/)", "`tests/facts.rs`");
-    let test = "`tests/facts.rs::what_is_wrong_with_a_row_is_found`";
+    let test = "`tests/facts.rs::every_problem_of_a_row_is_found`";
     assert_eq!(problems(&row(source, code, test)), [""; 0]);
     for tried in ["`breaker check` (alarm path)", "the log group. No command tries it: it takes hours"] {
         assert_eq!(problems(&row(source, code, &format!("*first deployment*: {tried}"))), [""; 0]);

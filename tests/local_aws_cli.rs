@@ -179,7 +179,7 @@ const CALLS: [&str; 5] = [
 ];
 
 #[tokio::test]
-async fn the_users_own_settings_lead_no_call_away() {
+async fn user_settings_send_no_call_elsewhere() {
     let terminal = Terminal::open().await;
     let profile = terminal.folder.path().join("config");
     let settings = "[profile prod]\nendpoint_url = https://example.com\nignore_configured_endpoint_urls = true\n\
@@ -230,7 +230,7 @@ async fn a_part_of_the_printed_line_is_enough_or_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn an_abbreviated_option_leads_no_call_away() {
+async fn an_abbreviated_option_sends_no_call_elsewhere() {
     let terminal = Terminal::open().await;
     let path = terminal.path();
     let elsewhere = "https://sqs.us-east-1.amazonaws.com";
@@ -277,7 +277,7 @@ async fn a_request_to_another_host_is_refused_on_every_route() {
 }
 
 #[tokio::test]
-async fn the_printed_line_replaces_aws_alone() {
+async fn the_printed_line_replaces_only_aws() {
     let terminal = Terminal::open().await;
     let folder = terminal.python.aws_folder();
     let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -66,7 +66,7 @@ async fn a_wrong_argument_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_reason_that_is_not_utf_8_is_refused_as_that() {
+async fn a_reason_that_is_not_utf_8_is_refused() {
     let mut arguments: Vec<OsString> =
         ["force", "--environment", "prod", "--level=2", "--reason"].map(Into::into).into();
     arguments.push(OsString::from_vec(vec![b'z', b'u', b'r', 0xfc, b'c', b'k']));

@@ -56,7 +56,7 @@ async fn reads<T>(
     };
     tokio::select! {
         found = traffic => found,
-        () = system.looks() => unreachable!("looking never ends"),
+        () = system.looks() => unreachable!("the evaluations never end"),
     }
 }
 
@@ -113,8 +113,12 @@ async fn probes_alone_recover_a_fixed_level_1() {
         (failed_probes >= 5).then_some(())
     })
     .await;
-    let look = system.evaluate_dry().await;
-    assert!(look["evidence"]["successStreak"].as_u64().unwrap() >= 5, "level 2 alone would bring level 1 back: {look}");
+    // Level 2 alone would bring level 1 back.
+    let look = reads(&system, "1", "five consecutive successes of level 2", async |_| {
+        let look = system.evaluate_dry().await;
+        (look["evidence"]["successStreak"].as_u64().unwrap() >= 5).then_some(look)
+    })
+    .await;
     // The outcome may be `record`, because counts may have changed.
     assert_ne!(look["outcome"], "transition", "{look}");
     assert_eq!(look["to"], 2, "{look}");
@@ -184,8 +188,8 @@ async fn only_recoveries_by_probes_evaluate_again_in_a_minute() {
         system.force(2).await.unwrap();
     };
     let (answer, ()) = tokio::join!(system.execute(&looks), command);
-    assert_eq!(answer.unwrap()["from"], 2, "its answer is what it saw last");
-    assert_eq!(evaluations().await - before, 3, "two evaluations, and the command's");
+    assert_eq!(answer.unwrap()["from"], 2, "the answer is that of the last evaluation");
+    assert_eq!(evaluations().await - before, 3, "two evaluations, and that of the command");
     assert_eq!(system.epoch().await, 2);
 }
 
@@ -217,7 +221,7 @@ async fn observe_only_reports_once_and_never_moves() {
     // The failures continue during the whole test. If they left the window, the next evaluation would find no move to
     // prevent.
     let would_move = async || system.sum("CircuitBreaker/Transitions", "WouldTransition", &[]).await;
-    reads(&system, "1", "three looks at what would happen", async |answer| {
+    reads(&system, "1", "three evaluations with a prevented move", async |answer| {
         assert_eq!((answer.level.as_str(), answer.routed_to.as_str()), ("1", "degraded-service"));
         (would_move().await > 2.5).then_some(())
     })

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use regex_lite::Regex;
+use regex::Regex;
 
 /// Maximum length of a test's name in characters. A bug's history belongs in a comment.
 const TEST_NAME: usize = 60;

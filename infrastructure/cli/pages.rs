@@ -42,7 +42,7 @@ fn arguments(line: &str) -> Option<Vec<String>> {
     if !PREFIXES.iter().any(|prefix| line.starts_with(prefix)) {
         return None;
     }
-    let words = shlex::split(line).unwrap_or_else(|| panic!("no shell would take this: {line}"));
+    let words = shlex::split(line).unwrap_or_else(|| panic!("a shell cannot read this: {line}"));
     // A pipe, a redirection or a following command is not part of the arguments.
     let own = words.into_iter().take_while(|word| !["|", ">", "&&", "&"].contains(&word.as_str()));
     let own = own.skip(1).skip_while(|word| ["run", "--quiet", "--"].contains(&word.as_str()));

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_taken_from_where_cargo_says_that_they_are() {
+    fn programs_are_read_from_the_paths_that_cargo_reports() {
         let messages = concat!(
             r#"{"reason":"compiler-artifact","target":{"name":"breaker"},"executable":null}"#,
             "\n",

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_is_shown_with_what_was_said() {
+    async fn a_failed_command_is_reported_with_its_output() {
         assert_eq!(run(&mut shell("echo fine")).await.unwrap(), "fine\n");
         let error = run(&mut shell("echo out; echo why >&2; exit 3")).await.unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && error.contains("out\nwhy"), "{error}");

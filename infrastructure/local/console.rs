@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_view_shows_the_level_why_and_what_passes() {
+    fn the_view_shows_level_reason_counts_and_requests() {
         let now: Timestamp = "2026-09-10T14:06:12Z".parse().unwrap();
         let count = Count { requests: 40, failures: 3, fallbacks: 2, declined: 1 };
         let counts = Counts::from([("2".to_owned(), count)]);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_alarms_only_after_there_was_time_to_be_heard() {
+    fn an_alarm_on_silence_is_shown_only_after_its_periods() {
         let mut silent = alarm("control-plane-silent", AlarmState::Alarm);
         silent.definition.missing_data = MissingData::Breaching;
         let seconds = silent.definition.watched.period_seconds() * silent.definition.evaluation_periods;

@@ -47,7 +47,7 @@ async fn on_stack(stack: &LocalStack, deployment: &Deployment) -> Result<()> {
     cycle.expect("the service of level 1 fails", true, 2).await?;
     cycle.expect("the service of level 2 fails, too", true, 3).await?;
     cycle.expect("the back end works again", false, 2).await?;
-    cycle.expect("and goes on working", false, 1).await?;
+    cycle.expect("the back end keeps working", false, 1).await?;
     cycle.expect("the service of level 1 fails once more", true, 2).await?;
     force(stack, deployment, 1, "the back end is repaired").await?;
     let forced = cycle.expect("an operator forces level 1", false, 1).await?;

@@ -86,8 +86,8 @@ impl DeployOptions {
             let (place, text) = environment_file(&self.environment)?;
             Effective::read(&place, &text.unwrap_or_default(), &self.overrides)?
         };
-        // Account, region and functions of the file are those of AWS, so they do not apply to the local AWS. An override
-        // names a function that exists here.
+        // Account, region and functions of the file are those of AWS, so they do not apply to the local AWS. An
+        // override names a function that exists here.
         (effective.file.deployment.account, effective.file.deployment.region) = (None, None);
         if !self.overrides.iter().any(|one| one.key.starts_with("services.")) {
             effective.file.services = Services::default();
@@ -185,7 +185,7 @@ pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) 
 mod tests {
     use super::*;
 
-    /// What a file says of AWS is not there on this machine; everything else is as the file says.
+    /// Settings that name resources on AWS are replaced; all others are as in the file.
     #[test]
     fn a_chosen_file_is_deployed_without_what_only_aws_has() {
         let folder = tempfile::tempdir().unwrap();

@@ -41,8 +41,8 @@ pub fn existing_project() -> Result<&'static Path> {
         return Ok(folder);
     }
     bail!(
-        "the working folder is in no project folder, and {}, where this command was built, is none any more: start it in \
-         the project's folder",
+        "the working folder is outside of the project's folder, and {}, where this command was built, no longer holds \
+         the project: start it in the project's folder",
         folder.display()
     )
 }

@@ -62,7 +62,7 @@ impl Gateway {
         let router = Router::new().fallback(forward).with_state(upstream);
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(error.message = %error, "the local address is gone");
+                tracing::error!(error.message = %error, "the local address stopped");
             }
         });
         Ok(Self { address, tally, server })
@@ -95,7 +95,7 @@ fn unavailable(port: u16, error: &io::Error) -> String {
             format!("port {port} is in use: stop what uses it, or choose another with --port")
         }
         io::ErrorKind::PermissionDenied => {
-            format!("port {port} is not for every user: choose one from 1024 upwards with --port")
+            format!("port {port} needs more rights: choose one from 1024 upwards with --port")
         }
         _ => format!("port {port} cannot be bound ({error}): choose another with --port"),
     }
@@ -238,9 +238,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_port_that_cannot_be_had_is_said_with_the_remedy() {
+    async fn an_error_about_a_port_contains_the_remedy() {
         let forbidden = unavailable(80, &io::ErrorKind::PermissionDenied.into());
-        assert_eq!(forbidden, "port 80 is not for every user: choose one from 1024 upwards with --port");
+        assert_eq!(forbidden, "port 80 needs more rights: choose one from 1024 upwards with --port");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let error = Gateway::start(port, "http://127.0.0.1:1/api").await.unwrap_err().to_string();

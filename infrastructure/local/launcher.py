@@ -27,6 +27,7 @@ threading.Thread(target=die_with_starter, daemon=True).start()
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 import worker_logs  # noqa: E402, F401
+import worker_waits  # noqa: E402, F401
 from ministack.app import main  # noqa: E402
 from ministack.services import apigateway, cloudwatch, lambda_svc  # noqa: E402
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # noqa: E402
@@ -57,8 +58,8 @@ apigateway._v2_request_body_is_text = is_text
 
 
 def of_template(call):
-    """The properties of CORS come from a template: their names have capital letters, and a parameter is a text. The
-    server knows only the names of its own API."""
+    """Translates the CORS properties of a template to those of the API, which the server knows: a template's names
+    begin with capital letters, and a parameter's value is a text."""
 
     def called(cors, origin):
         cors = {name[:1].lower() + name[1:]: value for name, value in (cors or {}).items()}

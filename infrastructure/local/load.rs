@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_that_are_no_shares_of_the_requests_are_refused() {
+    fn invalid_shares_of_the_requests_are_refused() {
         let refused = |fail, levels: &[(u8, f64)]| Marks::new(&options(fail, levels)).unwrap_err().to_string();
         assert_eq!(refused(0.0, &[(1, 0.3), (1, 0.4)]), "--fail-level has level 1 twice");
         assert!(refused(0.5, &[(1, 0.6)]).starts_with("--fail and --fail-level have 110% together"));
@@ -326,7 +326,7 @@ waited: median 50 ms, p99 99 ms
     }
 
     #[test]
-    fn requests_that_were_to_fail_and_did_not_are_explained() {
+    fn the_summary_explains_requests_that_did_not_fail() {
         let mut summary = Summary::default();
         let answer = Answer { level: "1".to_owned(), status: 200, routed_to: "full-service".to_owned() };
         summary.take(Some(Ok((Ok(answer), Duration::ZERO))));

@@ -46,6 +46,14 @@ impl Packages {
         }
     }
 
+    /// Returns pip's option for packages whose requirements are complete.
+    const fn resolution(self) -> &'static [&'static str] {
+        match self {
+            Self::Emulator => &["--no-deps"],
+            Self::Cli | Self::Tests => &[],
+        }
+    }
+
     /// Returns the path of the file that records which packages were installed completely.
     fn stamp(self) -> PathBuf {
         let name = match self {
@@ -130,6 +138,7 @@ impl Python {
         let mut pip = Command::new(self.program("python"));
         // Without pip's cache, which would be outside the target folder. Modules are compiled when they are first used.
         pip.args(["-m", "pip", "install", "--quiet", "--no-cache-dir", "--no-compile", "--disable-pip-version-check"]);
+        pip.args(packages.resolution());
         run(pip.arg("-r").arg(requirements))
             .await
             .context("the Python packages cannot be installed: the first set-up needs the Python package index")?;
@@ -186,8 +195,8 @@ impl Python {
     }
 }
 
-/// Writes a file if its text differs. The new file is renamed into place, because another run may be reading the old one
-/// or writing its own.
+/// Writes a file if its text differs. The new file is renamed into place, because another run may be reading the old
+/// one or writing its own.
 fn keep(path: &Path, text: &str, mode: u32) -> Result<()> {
     if fs::read_to_string(path).is_ok_and(|written| written == text) {
         return Ok(());
@@ -235,7 +244,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_python_that_is_missing_or_too_old_is_said_with_the_remedy() {
+    async fn the_list_of_packages_is_complete() {
+        let python = Python::set_up().await.unwrap();
+        let mut check = Command::new(python.program("python"));
+        run(check.args(["-m", "pip", "check", "--disable-pip-version-check"])).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_error_about_python_contains_the_remedy() {
         let missing = check_version("no-such-python3").await.unwrap_err().to_string();
         assert!(missing.starts_with("no-such-python3 cannot be started"), "{missing}");
         assert!(missing.ends_with("install Python 3.10 or newer"), "{missing}");

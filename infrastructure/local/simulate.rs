@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_overrides_its_preset_and_is_told() {
+    fn a_setting_overrides_its_preset_and_is_reported() {
         let text = simulated("--rps 1 --set policy.probes.calls=40 --set policy.mode=observe-only --json").unwrap();
         let reports: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
         assert_eq!(reports[0]["overrides"], serde_json::json!(["mode=observe-only", "probes.calls=40"]));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_of_ones_own_is_played_and_drawn() {
+    fn a_scenario_file_is_played_and_drawn() {
         let folder = tempfile::tempdir().unwrap();
         let (scenario, svg) = (folder.path().join("mine.toml"), folder.path().join("mine.svg"));
         fs::write(&scenario, "description = 'Mine'\nminutes = 2\nrequestsPerSecond = 5").unwrap();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_invalid_is_named() {
+    fn errors_name_the_invalid_argument() {
         for (line, named) in [
             ("--scenario outrage", "\"outrage\" is not one of: outage"),
             ("--scenario missing.toml", "--scenario: missing.toml cannot be read"),

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_that_of_the_last_seconds_and_not_of_all_time() {
+    fn a_rate_covers_only_the_last_seconds() {
         let mut rates = Rates::default();
         let begin = Instant::now();
         let at = |seconds, requests| {

@@ -1,4 +1,4 @@
-//! The bodies of the queue's messages: SNS envelopes, and alarm messages as raw delivery brings them.
+//! Tests malformed bodies of the queue's messages: SNS envelopes, and alarm messages as raw delivery sends them.
 
 use std::sync::Mutex;
 
@@ -55,7 +55,7 @@ fn without(member: &str) -> String {
     message.to_string()
 }
 
-/// A good message with one member's text put in as it stands, which need not be JSON.
+/// Returns a valid message in which one member's value is replaced by a text, which need not be JSON.
 fn with_text(member: &str, text: &str) -> String {
     with(member, json!("PLACE")).replace("\"PLACE\"", text)
 }
@@ -77,7 +77,7 @@ fn envelope_with(member: &str, value: Value) -> String {
     envelope.to_string()
 }
 
-/// Each goes back to the queue: the body, and what the log says of it.
+/// Returns the bodies that return to the queue, each with a part of the error about it.
 fn malformed() -> Vec<(String, &'static str)> {
     let row = |body: &str, says| (body.to_owned(), says);
     vec![
@@ -140,7 +140,7 @@ fn malformed() -> Vec<(String, &'static str)> {
         (with("Trigger", json!("Error")), "`Trigger` is no JSON object"),
         (with("Trigger", json!(["Error"])), "`Trigger` is no JSON object"),
         (with("Trigger", json!({ "MetricName": 7 })), "`MetricName`: expected a string"),
-        // What other services put into queues.
+        // Messages that other services put into queues.
         (json!({ "Records": [{ "eventSource": "aws:s3" }] }).to_string(), "`AlarmName` is missing"),
         (json!({ "Service": "Amazon S3", "Event": "s3:TestEvent" }).to_string(), "`AlarmName` is missing"),
         (json!({ "source": "aws.cloudwatch", "detail": { "alarmName": "a" } }).to_string(), "`AlarmName` is missing"),

@@ -1,4 +1,4 @@
-//! The inputs of executions: operators' commands, the schedule's and the alarm processor's.
+//! Tests malformed inputs of executions: operators' commands, the schedule's and the alarm processor's.
 
 use std::sync::atomic::Ordering;
 
@@ -12,7 +12,7 @@ const FORCE: &[(&str, &str)] =
 const RELEASE: &[(&str, &str)] = &[("trigger", "\"release\""), ("reason", "\"over\""), ("requestedBy", "\"alice\"")];
 const SCHEDULE: &[(&str, &str)] = &[("trigger", "\"schedule\"")];
 
-/// An input as JSON text: a good one with one field set, or set anew.
+/// Returns a valid input as JSON text, with one field added or replaced.
 fn with(good: &[(&str, &str)], field: &str, value: &str) -> String {
     let mut fields: Vec<_> = good.iter().filter(|(name, _)| *name != field).copied().collect();
     fields.push((field, value));
@@ -48,7 +48,8 @@ fn nested(depth: usize) -> String {
     format!("{}1{}", "[".repeat(depth), "]".repeat(depth))
 }
 
-/// Each is refused as `InvalidRequest`: the input, the field that the cause names, what it advises.
+/// Returns inputs that are refused as `InvalidRequest`, each with the field that the cause names and a part of its
+/// advice.
 #[allow(clippy::too_many_lines, reason = "a table")]
 fn malformed() -> Vec<(String, &'static str, &'static str)> {
     let row = |input: &str, field, remedy| (input.to_owned(), field, remedy);
@@ -89,7 +90,7 @@ fn malformed() -> Vec<(String, &'static str, &'static str)> {
             "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...",
             "is no field of a force: use `targetLevel`",
         ),
-        // Levels that are none.
+        // Invalid levels.
         (force("targetLevel", "0"), "targetLevel", "use 1 (full), 2 (degraded) or 3 (maintenance)"),
         (force("targetLevel", "4"), "targetLevel", "is 4: use 1 (full)"),
         (force("targetLevel", "-1"), "targetLevel", "is -1: use 1 (full)"),
@@ -161,12 +162,12 @@ fn malformed() -> Vec<(String, &'static str, &'static str)> {
         (with(SCHEDULE, "looks", "\"4\""), "looks", "use a whole number from 1 to 4"),
         (with(SCHEDULE, "looks", "null"), "looks", "use a whole number from 1 to 4"),
         (force("looks", "2"), "looks", "is no field of a force"),
-        // Junk.
+        // Deeply nested values.
         (force("junk", &nested(50)), "junk", "is no field of a force"),
         (force("junk", &nested(200)), "request.junk", "at most 100 levels of nesting"),
         (force("targetLevel", &nested(100)), "targetLevel", "is a list: use 1 (full)"),
         (force("reason", &nested(100_000)), "request.reason", "at most 100 levels of nesting"),
-        // Alarms that a person wrote by hand.
+        // Invalid alarms, as a person would write them by hand.
         (alarm("null"), "alarm", "is null: use an object with the alarm's `name`"),
         (alarm("[\"level-1-error-rate\"]"), "alarm", "is a list: use an object with the alarm's `name`"),
         (alarm("\"level-1-error-rate\""), "alarm", "is the text \"level-1-error-rate\": use an object"),

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 pub type Item = HashMap<String, AttributeValue>;
 
-/// A table with one state item; counts what is read.
+/// A table with one state item, which counts its reads.
 pub struct Table {
     pub item: Item,
     pub reads: AtomicUsize,
@@ -55,7 +55,7 @@ pub fn now() -> Timestamp {
     "2026-09-10T14:06:12Z".parse().unwrap()
 }
 
-/// A state as it is stored, at level 2 since an hour.
+/// Returns a stored state, which has been at level 2 for an hour.
 pub fn state() -> SystemState {
     let policy = Policy::new(PolicySettings::default()).unwrap();
     let since: Timestamp = "2026-09-10T13:06:12Z".parse().unwrap();
@@ -83,7 +83,7 @@ pub fn task(item: Item) -> EvaluateThresholds<Table, NoTraffic> {
     }
 }
 
-/// What the task answers to an execution whose input is `request`, as text.
+/// Returns the task's answer in an execution whose input is the JSON text `request`.
 pub async fn evaluate(task: &EvaluateThresholds<Table, NoTraffic>, request: &str) -> Result<Evaluation, TaskError> {
     let event = format!("{{\"request\": {request}, \"execution\": {{\"arn\": \"arn:execution\", \"name\": \"one\"}}}}");
     let event = RawValue::from_string(event).unwrap();

@@ -1,4 +1,4 @@
-//! Corrupt records during the repair of a state: a cause that corrupts the state item can corrupt records too.
+//! Tests a repair with corrupt records: a cause that corrupts the state item can corrupt records too.
 
 use aws_edge::stores::state::last_known_of;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -14,7 +14,7 @@ fn number(number: &str) -> AttributeValue {
     AttributeValue::N(number.to_owned())
 }
 
-/// What a repair reads of a record.
+/// Returns a record with the attributes that a repair reads.
 fn record(key: &str, version: &str, epoch: &str, level: &str) -> Item {
     [("pk", text(key)), ("version", number(version)), ("epoch", number(epoch)), ("to", number(level))]
         .map(|(name, value)| (name.to_owned(), value))
@@ -31,7 +31,7 @@ fn without(mut record: Item, attribute: &str) -> Item {
     record
 }
 
-/// The newest records of each kind before the corrupt one: epoch 4 at version 9, and a hold at version 11.
+/// Returns the newest valid records of each kind: epoch 4 at version 9, and a hold at version 11.
 fn sound() -> Vec<Item> {
     vec![
         record(&transition_key(0), "0", "0", "1"),
@@ -40,7 +40,7 @@ fn sound() -> Vec<Item> {
     ]
 }
 
-/// Each is passed over: the record, and what the sentence about it names.
+/// Returns records that a repair passes over, each with the attribute that the message names.
 fn corrupt() -> Vec<(Item, &'static str)> {
     let transition = || record(&transition_key(5), "12", "5", "3");
     let command = || record(&command_key("force"), "12", "5", "3");
@@ -95,7 +95,7 @@ fn without_a_valid_record_the_failure_names_key_and_fix() {
     assert_eq!(last_known_of([]), Ok(None));
 }
 
-/// Conditions of later writes check the key, so the epoch inside of the record does not matter.
+/// Later writes are conditional on the key, so the attribute `epoch` does not matter.
 #[test]
 fn a_transitions_key_decides_its_epoch() {
     for epoch in [number("2"), number("7"), text("five"), AttributeValue::Null(true)] {

@@ -1,4 +1,4 @@
-//! State items that a person, another program or an incomplete restore corrupted.
+//! Tests state items that a person, another program or an incomplete restore corrupted.
 
 use aws_edge::stores::state::stored_from_item;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -80,7 +80,7 @@ fn without(attribute: &str) -> Item {
     item
 }
 
-/// Each is refused as `StateUnavailable`: the item, and the attribute that the cause names.
+/// Returns items that are refused as `StateUnavailable`, each with the attribute that the cause names.
 fn corrupt() -> Vec<(Item, &'static str)> {
     let row = |attribute: &'static str, value: AttributeValue| (with(&[(attribute, value)]), attribute);
     let hold_row =
@@ -165,7 +165,7 @@ fn corrupt() -> Vec<(Item, &'static str)> {
     ]
 }
 
-/// Invalid attributes of probing, ramp and back-off.
+/// Returns items with invalid attributes of probing and ramp, each with the attribute that the cause names.
 fn corrupt_recoveries() -> Vec<(Item, &'static str)> {
     let row = |attribute: &'static str, value: AttributeValue| (with(&[(attribute, value)]), attribute);
     let probing_row =

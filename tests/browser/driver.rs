@@ -21,21 +21,21 @@ use tokio::process::Command;
 
 use crate::common::eventually;
 
-/// Longer than a script of a test takes on a busy machine.
+/// Maximum time of a test's script, longer than one takes on a busy machine.
 const SCRIPT_LIMIT: Duration = Duration::from_mins(2);
 
-/// What a test needs beside the system.
+/// The programs that a test needs beside the system.
 pub struct Tools {
     driver: PathBuf,
-    /// The accessibility audit.
+    /// The script of the accessibility audit.
     audit: String,
 }
 
 impl Tools {
-    /// Finds what is installed.
+    /// Finds the installed programs.
     ///
     /// # Errors
-    /// Says what is missing and how to get it.
+    /// Names the program that is missing and the command that installs it.
     pub fn find() -> Result<Self, String> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let driver = std::env::split_paths(&path).map(|folder| folder.join("chromedriver")).find(|file| file.exists());
@@ -46,7 +46,7 @@ impl Tools {
         Ok(Self { driver, audit })
     }
 
-    /// Runs a test with a browser of its own, and ends the browser whatever the test does.
+    /// Runs a test with a new browser, and ends the browser even if the test fails.
     pub async fn with_browser<F: Future<Output = ()>>(&self, test: impl FnOnce(Browser) -> F) {
         let profile = tempfile::tempdir().unwrap();
         let mut driver = Command::new(&self.driver)
@@ -57,7 +57,7 @@ impl Tools {
             .unwrap();
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = loop {
-            let line = lines.next_line().await.unwrap().expect("the driver says its port");
+            let line = lines.next_line().await.unwrap().expect("the driver prints its port");
             if let Some((_, port)) = line.split_once("started successfully on port ") {
                 break port.trim_end_matches('.').to_owned();
             }
@@ -94,7 +94,7 @@ fn capabilities(profile: &TempDir) -> Capabilities {
         format!("--user-data-dir={}", profile.path().display()),
     ];
     if fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
-        // It refuses to be root inside a sandbox of its own.
+        // Chromium refuses to run its sandbox as root.
         arguments.push("--no-sandbox".to_owned());
     }
     let options = json!({
@@ -133,19 +133,19 @@ impl Browser {
         self.client.goto(address).await.unwrap();
     }
 
-    /// What a script gives.
+    /// Returns the result of a script.
     pub async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// The text that a person sees in the one element that `selector` finds first.
+    /// Returns the visible text of the first element that `selector` finds.
     pub async fn text(&self, selector: &str) -> String {
-        // In one step: the page may replace the element between two.
+        // In one step, because the page may replace the element between two.
         let script = "const found = document.querySelector(arguments[0]); return found ? found.innerText : ''";
         self.client.execute(script, vec![json!(selector)]).await.unwrap().as_str().unwrap().to_owned()
     }
 
-    /// Clicks what `selector` finds, again where the page replaced it between the finding and the clicking.
+    /// Clicks the element that `selector` finds. Tries again if the page replaced the element before the click.
     pub async fn click(&self, selector: &str) {
         eventually(&format!("a click on {selector}"), async || {
             self.client.find(Locator::Css(selector)).await.ok()?.click().await.ok()
@@ -153,17 +153,17 @@ impl Browser {
         .await;
     }
 
-    /// Presses a key, wherever the focus is.
+    /// Presses a key in the element that has the focus.
     pub async fn press(&self, key: &str) {
         self.client.active_element().await.unwrap().send_keys(key).await.unwrap();
     }
 
-    /// The text of what has the focus.
+    /// Returns the text of the element that has the focus.
     pub async fn focused(&self) -> String {
         self.client.active_element().await.unwrap().text().await.unwrap()
     }
 
-    /// A command to the browser itself.
+    /// Sends a command of the developer tools to the browser.
     pub async fn devtools(&self, command: &str, parameters: Value) {
         let body = json!({ "cmd": command, "params": parameters });
         self.raw(Method::POST, "goog/cdp/execute".to_owned(), Some(body)).await;
@@ -173,11 +173,11 @@ impl Browser {
         self.client.issue_cmd(Raw { method, path, body }).await.unwrap()
     }
 
-    /// The role and the name that the browser tells to a screen reader.
+    /// Returns the role and the name that the browser gives to a screen reader.
     pub async fn role_and_name(&self, selector: &str) -> (String, String) {
         eventually(&format!("role and name of {selector}"), async || {
             let id = self.client.find(Locator::Css(selector)).await.unwrap().element_id();
-            // Fails where the page replaced the element meanwhile.
+            // Fails if the page replaced the element meanwhile.
             let computed = async |what: &str| {
                 let asked = Raw { method: Method::GET, path: format!("element/{id}/computed{what}"), body: None };
                 self.client.issue_cmd(asked).await.ok().map(|told| told.as_str().unwrap().to_owned())
@@ -187,13 +187,13 @@ impl Browser {
         .await
     }
 
-    /// What the page complained of, such as a script that its policy stops.
+    /// Returns the browser's messages about the page, such as one about a script that the page's policy blocks.
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.raw(Method::POST, "se/log".to_owned(), Some(json!({ "type": "browser" }))).await;
         log.as_array().unwrap().iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What the audit finds wrong, each with the rule and the elements, and how many rules the page keeps.
+    /// Returns the broken rules of the audit, each with its elements, and the number of rules that the page keeps.
     pub async fn audit(&self) -> (Vec<String>, usize) {
         self.run(&self.audit).await;
         let rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -211,7 +211,7 @@ impl Browser {
         (broken.iter().map(told).collect(), found["kept"].as_u64().unwrap().try_into().unwrap())
     }
 
-    /// A picture of the whole page.
+    /// Writes a picture of the whole page to a file.
     pub async fn picture(&self, file: &Path) {
         let picture = self.client.screenshot().await.unwrap();
         fs::create_dir_all(file.parent().unwrap()).unwrap();

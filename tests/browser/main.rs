@@ -1,5 +1,5 @@
-//! The status page of a running system in a real browser: what is seen, what a screen reader is told, what an
-//! accessibility audit finds, and how the page follows a transition. Pictures go to `target/status-page/`.
+//! Tests the status page of a running system in a real browser: the visible text, the roles and names for a screen
+//! reader, an accessibility audit, and how the page follows a transition. Pictures go to `target/status-page/`.
 //!
 //! Needs Chromium with its driver, and axe-core, which `.ci/browser-tools` installs:
 //! `cargo test --test browser -- --ignored` runs the tests.
@@ -31,7 +31,7 @@ fn picture(name: &str) -> PathBuf {
     folders::target().join(format!("status-page/{name}.png"))
 }
 
-/// Waits until the page says something, by itself.
+/// Waits until the element shows a text, without reloading the page.
 async fn says(browser: &Browser, selector: &str, expected: &str) {
     eventually(&format!("{selector} with \"{expected}\""), async || {
         browser.text(selector).await.contains(expected).then_some(())
@@ -39,7 +39,8 @@ async fn says(browser: &Browser, selector: &str, expected: &str) {
     .await;
 }
 
-/// The audit finds nothing in the light and in the dark, on a desk and on a phone, where the page fits.
+/// Checks that the audit finds nothing, in light and dark mode, on a desktop and on a phone, and that the page fits the
+/// screen.
 async fn is_accessible(browser: &Browser, name: &str) {
     for (scheme, width) in [("light", 1_100), ("dark", 1_100), ("light", 390), ("dark", 390)] {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
@@ -64,7 +65,7 @@ async fn the_page_follows_every_level_and_hold() {
     let tools = tools();
     let system = System::start(&quick()).await;
     system.without_schedule().await;
-    // The first look writes the state.
+    // The first evaluation writes the state.
     system.evaluate().await.unwrap();
     system.routed(1, "table").await;
     tools.with_browser(async |browser| follows(&system, &browser).await).await;
@@ -72,7 +73,7 @@ async fn the_page_follows_every_level_and_hold() {
 
 async fn follows(system: &System, browser: &Browser) {
     browser.open(&format!("{}/circuit-breaker", system.gateway.address())).await;
-    // Gone after a reload.
+    // A reload would remove this variable.
     browser.run("window.loadedOnce = true").await;
     for (level, name) in [(1, "full"), (2, "degraded"), (3, "maintenance")] {
         system.force(level).await.unwrap();
@@ -116,8 +117,7 @@ async fn follows(system: &System, browser: &Browser) {
     assert!(complaints.is_empty(), "{complaints:?}");
 }
 
-/// Pages of every kind from doubles of the sources: a ramp, probes, an hour with failures, nothing at all, and sources
-/// that fail.
+/// The pages come from doubles of the sources: a ramp, probes, an hour with failures, no data, and sources that fail.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and axe-core, which .ci/browser-tools installs"]
 async fn every_scene_fits_a_desk_and_a_phone() {
@@ -154,13 +154,13 @@ async fn the_page_can_be_paused_and_works_by_keyboard() {
 async fn grows_old(system: System, browser: &Browser) {
     let address = format!("{}/circuit-breaker", system.gateway.address());
     browser.open(&address).await;
-    // The first thing that the keyboard reaches leads past the controls.
+    // The first element that the keyboard reaches is a link past the controls.
     browser.press("\u{e004}").await;
     assert_eq!(browser.focused().await, "To the content");
     browser.press("\u{e004}").await;
     assert_eq!(browser.focused().await, "Pause refreshing");
 
-    // Counts what the page asks for; it asks at once when it is shown, unless it is paused.
+    // Counts the page's requests. The page sends one as soon as it becomes visible, unless it is paused.
     browser
         .run("const ask = window.fetch; window.asked = 0; window.fetch = (...all) => (window.asked++, ask(...all))")
         .await;
@@ -185,7 +185,7 @@ async fn grows_old(system: System, browser: &Browser) {
     browser.click("#copy-line-hold-2").await;
     says(browser, "#news", "Copied: Hold level 2 for 60 min").await;
 
-    // What the script fetches for people behind IAM: it cannot refresh, and says so.
+    // The page as `breaker status --open` saves it: it cannot refresh, and says so.
     let saved = tempfile::Builder::new().suffix(".html").tempfile().unwrap();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let page = client.get(&address).header("Accept", "text/html").send().await.unwrap().bytes().await.unwrap();
@@ -194,7 +194,7 @@ async fn grows_old(system: System, browser: &Browser) {
     let System { stack, gateway, .. } = system;
     drop(stack);
     says(browser, "#trouble", "The page cannot be refreshed (status 502)").await;
-    assert!(browser.text("#level").await.contains("Level 2"), "what was true last stays");
+    assert!(browser.text("#level").await.contains("Level 2"), "the last state stays visible");
     drop(gateway);
     browser.open(&format!("file://{}", saved.path().display())).await;
     says(browser, "#trouble", "A saved page: it does not refresh").await;

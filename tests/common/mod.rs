@@ -124,8 +124,8 @@ impl System {
         self.client.get(url).send().await.unwrap().json().await.unwrap()
     }
 
-    /// Waits until the controller routes to `level` by a state from `source`, and returns the status. An event that is
-    /// no request tells it: no service is asked, so nothing is counted.
+    /// Waits until the controller routes to `level` by a state from `source`, and returns the status. It sends an event
+    /// that is no request, so that no service is invoked and nothing is counted.
     pub async fn routed(&self, level: u8, source: &str) -> Value {
         let controller = self.deployment.output("ControllerFunctionName");
         let lambda = aws_sdk_lambda::Client::new(self.stack.sdk());
@@ -238,7 +238,7 @@ impl System {
         let mut records: Vec<TransitionRecord> = items.into_iter().map(read).collect();
         records.sort_by_key(|record| record.epoch);
         for (epoch, record) in (0_u64..).zip(&records) {
-            assert_eq!(record.epoch, epoch, "one record an epoch, none missing: {records:#?}");
+            assert_eq!(record.epoch, epoch, "each epoch has one record: {records:#?}");
         }
         for pair in records.windows(2) {
             assert!(pair[0].version < pair[1].version, "{pair:#?}");
@@ -326,14 +326,14 @@ impl System {
         // The alarm's first period may contain failures from before the evidence begins. The alarm would then go off
         // before there is enough evidence, and not go off again.
         let since = self.watch().state().await.unwrap().evidence_since.as_second();
-        eventually("a period of the alarms that counts whole", async || {
+        eventually("a period of the alarms that counts completely", async || {
             let period = Timestamp::now().as_second() / ALARM_PERIOD_SECONDS * ALARM_PERIOD_SECONDS;
             (period > since).then_some(())
         })
         .await;
         let mut missing = PolicySettings::classic().level_1_failures;
         eventually("an alarm about failures", async || {
-            assert_eq!(self.fail().await.status, 500, "answered by the service itself");
+            assert_eq!(self.fail().await.status, 500, "the service itself answers");
             missing -= 1;
             (missing <= 0 && self.level_alarm_is_on()).then_some(())
         })

@@ -1,5 +1,5 @@
-//! The way from the sources to binaries. The compiler is one of the test's own: what is tried is how it is asked, and
-//! what is made of its answers.
+//! Tests how the functions are built. Scripts replace cargo, rustc, rustup and Python: the tests check how the command
+//! calls them and what it does with their results.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -30,7 +30,7 @@ impl Workshop {
         let here = folder.path();
         let at = here.display();
         let programs = Programs {
-            // Writes down how it was called.
+            // Records its arguments.
             cargo: program(
                 here,
                 "cargo",
@@ -59,7 +59,7 @@ impl Workshop {
         fs::create_dir_all(self.folder.path().join(library)).unwrap();
     }
 
-    /// How the compiler was called since the last time that a test asked.
+    /// Returns the calls since the last call of this function.
     fn calls(&self) -> Vec<String> {
         let path = self.folder.path().join("calls");
         let text = fs::read_to_string(&path).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The command itself, on the local AWS: what a pipeline reads of it.
+//! Tests the command on the local AWS as a pipeline uses it: options, output and exit status.
 
 use std::path::Path;
 

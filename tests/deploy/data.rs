@@ -1,4 +1,4 @@
-//! Customers' data: it goes through the whole chain and stays out of every log.
+//! Tests that customers' data passes the whole chain and reaches no log.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,20 +10,20 @@ use serde_json::json;
 
 use crate::{run, stack};
 
-/// Accounts, an amount and a key that no other test uses: wherever they are found, they came from these requests.
+/// Accounts, an amount and a key that no other test uses: wherever they are found, these requests put them.
 const MARKS: [&str; 4] = ["9078563412", "8899776655", "7654.32", "marked-key-31415"];
 
 const DEADLINE: Duration = Duration::from_mins(2);
 
-/// Sends the marked requests, once answered by the services and once failed by them, and checks each answer: what
-/// never reached a service could leave no mark anywhere. Returns the levels that answered.
+/// Sends the marked requests twice: the services answer the first and fail the second. Checks each answer, because only
+/// a request that reaches a service can leave a mark. Returns the levels that answered.
 async fn send_marked(address: &str) -> BTreeSet<u8> {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = |path: &str| format!("{address}{path}");
     let transfer = json!({"fromAccount": MARKS[0], "toAccount": MARKS[1], "amount": MARKS[2]});
     let mut levels = BTreeSet::new();
     for fail in [false, true] {
-        // Each with the statuses at the levels 1, 2 and 3; the services decline with 503.
+        // Each request has its statuses at the levels 1, 2 and 3; the services decline with 503.
         for (request, statuses) in [
             (client.get(url(&format!("/account/{}", MARKS[0]))), [200, 200, 200]),
             (client.get(url(&format!("/account/{}/transactions?cursor={}", MARKS[1], MARKS[3]))), [200, 200, 503]),
@@ -54,7 +54,7 @@ async fn look_into_the_logs() {
     let deployment = stack.deploy(&Progress::quiet(), &options).await.unwrap();
     let gateway = Gateway::start(0, &deployment.api).await.unwrap();
     let mut cycle = Cycle::new(stack, &deployment, gateway.address()).unwrap();
-    // On each level, after a fall that an alarm asked for and after an operator's command.
+    // At each level: after the start, after a fall because of an alarm, and after an operator's command.
     assert_eq!(send_marked(gateway.address()).await, BTreeSet::from([1]));
     cycle.expect("failures", true, 2).await.unwrap();
     let fallen = send_marked(gateway.address()).await;
@@ -89,11 +89,11 @@ async fn look_into_the_logs() {
             }
             spoke += usize::from(events > 0);
         }
-        // The local AWS writes no log for Express executions and none for its gateway.
+        // The local AWS writes no log for Express executions and for its gateway.
         if spoke >= 9 {
             return;
         }
-        assert!(begun.elapsed() < DEADLINE, "only {spoke} of {groups:?} hold anything");
+        assert!(begun.elapsed() < DEADLINE, "only {spoke} of {groups:?} have events");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

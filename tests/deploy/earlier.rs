@@ -1,5 +1,5 @@
-//! Releases share the table. Items as the binaries of the first edition wrote them on the local AWS (November 24th, 2026)
-//! are read, and a writer keeps what it does not know.
+//! Tests that releases can share the table: this release reads items that the binaries of the first edition wrote on
+//! the local AWS (November 24th, 2026), and a writer keeps attributes that it does not know.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,10 @@ use crate::{Bench, QUIETLY, hollow_artifacts, run};
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Attributes of a newer release, one at the top and one in each map.
+/// Name of an attribute that only a newer release knows, in the item and in its maps.
 const UNKNOWN: &str = "fromANewerRelease";
 
-/// What the first edition wrote: states by what they have, and the records of three commands.
+/// Items of the first edition: states by the attribute that they show, and records.
 #[derive(Deserialize)]
 struct FirstEdition {
     states: HashMap<String, serde_dynamo::Item>,
@@ -35,7 +35,7 @@ impl FirstEdition {
     }
 }
 
-/// A table with nothing in it but what a test puts there.
+/// Deploys functions that do nothing, so that only the test writes to the table. Returns the table.
 async fn table(project: &str) -> (Bench, StateTable) {
     let bench = Bench::open(project).await;
     bench.deploy_from(hollow_artifacts().path(), &[], QUIETLY).await.unwrap();
@@ -56,7 +56,7 @@ async fn state(table: &StateTable) -> SystemState {
     }
 }
 
-/// Writes the state once more, as an evaluation does that moves nothing.
+/// Writes the state again, like an evaluation that does not move the level.
 async fn write_again(table: &StateTable) -> SystemState {
     let before = state(table).await;
     let after = SystemState { version: before.version + 1, execution: "arn:another".to_owned(), ..before.clone() };
@@ -84,7 +84,7 @@ fn items_of_the_first_edition_are_read_and_written_on() {
                 assert_eq!(there, name == part || (name == "forced" && part == "held"), "{name}: {part}");
             }
             assert_eq!(write_again(&table).await, state(&table).await, "{name}");
-            // What was added since raises nothing: the first edition reads it.
+            // Attributes that were added since do not raise the version, so the first edition can read the item.
             let written = bench.item(STATE_KEY).await.unwrap();
             assert_eq!(written["schemaVersion"], first.state(name)["schemaVersion"], "{name}");
             assert_eq!(written["schemaVersion"], AttributeValue::N(SCHEMA_VERSION.to_string()));
@@ -116,7 +116,7 @@ fn a_writer_keeps_the_attributes_that_it_does_not_know() {
             write_again(&table).await;
             let written = bench.item(STATE_KEY).await.unwrap();
             assert_eq!(written.get(UNKNOWN), Some(&unknown()), "{name}");
-            // A map is written whole, so that another hold never inherits what a newer release wrote of the one before.
+            // A map is written whole, so that a new hold inherits no member of the old one.
             assert_eq!(written[map].as_m().unwrap().get(UNKNOWN), None, "{map}");
         }
     });

@@ -1,4 +1,4 @@
-//! Deployments on a local AWS, which all tests here share: each has a project of its own.
+//! Tests deployments on a local AWS that all tests here share. Each test has its own project.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -42,12 +42,12 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::OnceCell;
 
-/// Tries nothing at the end.
+/// A deployment without the check at the end.
 const QUIETLY: Manner = Manner { yes: true, dry_run: false, check: false, pause: Duration::from_millis(100) };
 const CHECKED: Manner = Manner { check: true, ..QUIETLY };
 const DRY_RUN: Manner = Manner { dry_run: true, ..QUIETLY };
 
-/// What this machine's binaries are built for.
+/// Architecture that this machine's binaries are built for.
 const HOST: Architecture = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
 
 /// The runtime of the local AWS outlives each test.
@@ -64,7 +64,7 @@ async fn stack() -> &'static LocalStack {
     STACK.get_or_init(async || LocalStack::start(&Progress::quiet()).await.unwrap()).await
 }
 
-/// Keeps what is said, and asks nothing.
+/// An interface that keeps the lines of the output and asks nothing.
 #[derive(Clone, Debug, Default)]
 struct Listener(Arc<Mutex<Vec<String>>>);
 
@@ -80,8 +80,8 @@ impl Talk for Listener {
     }
 }
 
-/// The check, once the stand-in for `CloudWatch` has taken over the deployment's alarms: it would not tell of an alarm
-/// that was set by hand before.
+/// The check at the end of a deployment. It waits until the `CloudWatch` stand-in has taken over the deployment's
+/// alarms, because the stand-in does not notify of an alarm that was set before.
 struct Tried {
     system: DeployedSystem,
     stack: &'static LocalStack,
@@ -113,7 +113,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// The project of one test.
+    /// Returns the project of one test.
     async fn open(project: &str) -> Self {
         Self::open_in(project, "dev").await
     }
@@ -158,7 +158,7 @@ impl Bench {
         engine.deploy(begun, &Binary::read_all(artifacts, &FUNCTIONS)?, HOST).await
     }
 
-    /// What was said since the last time that a test asked.
+    /// Returns the lines of the output since the last call of this function.
     fn said(&self) -> String {
         self.listener.0.lock().unwrap().drain(..).collect::<Vec<_>>().join("\n")
     }
@@ -175,7 +175,7 @@ impl Bench {
         format!("{}/_aws/execute-api/{}/$default", self.stack.endpoint(), self.view().await.outputs["ApiId"])
     }
 
-    /// The breaker's status, through the API, the alias and the version.
+    /// Returns the breaker's status, through the API.
     async fn status(&self) -> Value {
         reqwest::get(format!("{}/circuit-breaker", self.api().await)).await.unwrap().json().await.unwrap()
     }
@@ -197,7 +197,7 @@ impl Bench {
         aws_sdk_s3::Client::from_conf(config)
     }
 
-    /// An object of the bucket.
+    /// Returns the text of an object of the bucket.
     async fn object(&self, key: &str) -> String {
         let answer = self.objects().get_object().bucket(self.bucket()).key(key).send().await.unwrap();
         String::from_utf8(answer.body.collect().await.unwrap().to_vec()).unwrap()
@@ -208,20 +208,20 @@ impl Bench {
         call.send().await.unwrap().item
     }
 
-    /// Writes an item that a later deployment has to find.
+    /// Writes an item that a later deployment must find.
     async fn put_marker(&self) {
         let call = self.tables().put_item().table_name(self.names.table());
         call.item("pk", AttributeValue::S(MARKER.to_owned())).send().await.unwrap();
     }
 
-    /// The versions of a function.
+    /// Returns the versions of a function.
     async fn versions(&self, function: &str) -> Vec<String> {
         let call = self.functions().list_versions_by_function().function_name(self.names.resource(function));
         let versions = call.send().await.unwrap().versions.unwrap_or_default();
         versions.into_iter().filter_map(|version| version.version).collect()
     }
 
-    /// The digest of a function's code behind its alias.
+    /// Returns the digest of the code of a function's alias.
     async fn code(&self, function: &str) -> String {
         let name = self.names.resource(function);
         let call = self.functions().get_function_configuration().function_name(name).qualifier("live");
@@ -229,7 +229,7 @@ impl Bench {
     }
 }
 
-/// How these checks ended.
+/// Returns the verdicts of these checks.
 fn verdicts(report: &DeployReport, checks: &[Checked]) -> Vec<Verdict> {
     let found = &report.check.as_ref().unwrap().findings;
     checks.iter().map(|check| found.iter().find(|finding| finding.check == *check).unwrap().verdict).collect()
@@ -237,7 +237,7 @@ fn verdicts(report: &DeployReport, checks: &[Checked]) -> Vec<Verdict> {
 
 const MARKER: &str = "transition#0000000042";
 
-/// Programs that do nothing and are deployed in no time, for tests in which nothing runs.
+/// Returns a folder of programs that do nothing and are deployed quickly, for tests in which no function runs.
 fn hollow_artifacts() -> TempDir {
     let folder = tempfile::tempdir_in(folders::local()).unwrap();
     for function in FUNCTIONS {

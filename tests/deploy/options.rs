@@ -1,4 +1,4 @@
-//! Options that do not fit are refused by name, before anything starts.
+//! Tests that invalid options are refused by name, before any call to AWS.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use local::folders;
 
-/// An address where nothing answers: a command that gets so far fails there.
+/// An address at which no server answers: a command fails at its first call to AWS.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 struct Ended {
@@ -33,7 +33,7 @@ fn breaker(arguments: &[&str]) -> Ended {
 const USUAL: [&str; 6] = ["--environment", "dev", "--region", "us-east-1", "--endpoint-url", NOWHERE];
 
 #[test]
-fn an_option_that_does_not_fit_is_refused_by_name() {
+fn an_invalid_option_is_refused_by_name() {
     for (command, arguments, code, expected) in [
         ("deploy", &["--only", "nothing"][..], 2, "[possible values: controller,"),
         ("deploy", &["--only", "controller", "--set", "deployment.log_level=debug"], 2, "'--only <FUNCTION>'"),
@@ -81,7 +81,7 @@ fn a_mistake_in_the_file_stops_the_command() {
     fs::write(&file, "").unwrap();
     let said = run(&["--set", "api.burst=0"]);
     assert!(said.text.contains("--set: api.burst is 0: use a whole number from 1 to 5000"), "{}", said.text);
-    // What is right goes on, and finds nothing that answers.
+    // Without mistakes the command continues, and its first call to AWS fails.
     let said = run(&["--artifacts", hollow(folder.path()), "--json"]);
     assert!(said.code == 1 && said.text.contains("the identity of the credentials cannot be read"), "{}", said.text);
     assert!(said.text.contains("\"problem\""), "{}", said.text);

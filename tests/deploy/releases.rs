@@ -1,4 +1,4 @@
-//! Releases: deployed, deployed again, updated, refused, rolled back.
+//! Tests releases: deploying, deploying again, updating, failing and rolling back.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::{Bench, CHECKED, DRY_RUN, QUIETLY, hollow_artifacts, run, verdicts};
 
-/// The binaries, some of them as another build would have made them.
+/// Returns a folder of the binaries, in which those of `names` differ as if they were built again.
 fn rebuilt(bench: &Bench, names: &[&str]) -> TempDir {
     let folder = tempfile::tempdir_in(local::folders::local()).unwrap();
     for function in FUNCTIONS {
@@ -25,7 +25,7 @@ fn rebuilt(bench: &Bench, names: &[&str]) -> TempDir {
     }
     for name in names {
         let path = folder.path().join(name).join("bootstrap");
-        // Behind the end of the program, where nothing reads it.
+        // After the end of the program, so that the program is unchanged.
         OpenOptions::new().append(true).open(path).unwrap().write_all(b"another build").unwrap();
     }
     folder
@@ -59,7 +59,7 @@ fn a_release_is_deployed_updated_and_rolled_back() {
         assert_eq!(bench.threshold().await, 5);
         assert_eq!(bench.release().await, first.release);
         let elsewhere = reqwest::get(format!("{}/circuit-breaker/", bench.api().await)).await.unwrap();
-        assert_eq!(elsewhere.status(), 404, "the status is shown past its own route");
+        assert_eq!(elsewhere.status(), 404, "the status is shown at another path");
         let description = reqwest::get(format!("{}/openapi.json", bench.api().await)).await.unwrap();
         assert_eq!(description.status(), 200);
 
@@ -75,7 +75,7 @@ fn a_release_is_deployed_updated_and_rolled_back() {
         assert!(modified(&shown), "{shown:?}");
         assert_eq!((bench.threshold().await, bench.release().await), (json!(5), first.release.clone()));
 
-        // Only a setting changes, and the alias serves it.
+        // Only a setting changes, and the alias serves the new value.
         let second = bench.deploy(&seven, QUIETLY).await.unwrap();
         assert_eq!(bench.threshold().await, 7);
         assert_ne!(second.release, first.release);
@@ -113,7 +113,7 @@ fn templates_are_uploaded_as_they_are_into_a_private_bucket() {
         assert_eq!(versioning.status().map(aws_sdk_s3::types::BucketVersioningStatus::as_str), Some("Enabled"));
         let encryption = objects.get_bucket_encryption().bucket(&bucket).send().await.unwrap();
         assert!(encryption.server_side_encryption_configuration().is_some_and(|rules| !rules.rules().is_empty()));
-        // No tool has rewritten the templates.
+        // The templates are uploaded as unchanged bytes.
         let release = recorded(&bench, &report.release).await;
         let listed = objects.list_objects_v2().bucket(&bucket).prefix("templates/").send().await.unwrap();
         let mut uploaded = Vec::new();
@@ -150,7 +150,7 @@ fn a_broken_update_is_rolled_back_and_says_what_failed() {
         let published = bench.versions("degraded-service").await;
         assert_eq!(published.len(), 3, "two releases and the latest code: {published:?}");
 
-        // The archive of the release before is lost, so it cannot be deployed again.
+        // The archive of the previous release is missing, so that release cannot be deployed again.
         let stacks = recorded(&bench, &first).await.stacks();
         let main = stacks.iter().find(|stack| stack.role == Role::Main).unwrap();
         let archive = main.parameters["CodeKeys"].split(',').next().unwrap();
@@ -158,7 +158,7 @@ fn a_broken_update_is_rolled_back_and_says_what_failed() {
         let failed = bench.engine(QUIETLY).rollback().await.unwrap_err().sentence;
         assert!(failed.contains("failed and was rolled back") && failed.contains("ControllerFunction"), "{failed}");
         assert_eq!((bench.threshold().await, bench.release().await), (json!(7), second), "as it was before");
-        // What the attempt published is gone, or a second try would find it and publish nothing.
+        // The versions of the failed attempt are removed, because otherwise a second try would publish nothing.
         assert_eq!(bench.versions("degraded-service").await, published);
     });
 }
@@ -237,12 +237,12 @@ fn a_gradual_release_is_rolled_back_all_at_once() {
             (view.outputs["ReleaseId"].clone(), view.parameters["GradualDeployment"].as_str()),
             (first.clone(), "false")
         );
-        assert_eq!(brakes().await, 0, "CodeDeploy could stop the rollback");
+        assert_eq!(brakes().await, 0, "a brake could stop the rollback");
         let recorded = recorded(&bench, &first).await.stacks();
         let main = recorded.iter().find(|stack| stack.role == Role::Main).unwrap();
         assert_eq!(main.parameters["GradualDeployment"], "true");
 
-        // The file is the whole truth: the next deployment is as it says.
+        // The next deployment follows the file again.
         deploy(&[gradual, ("policy.counts.level_1_failures", "6")]).await;
         assert_eq!((bench.view().await.parameters["GradualDeployment"].as_str(), brakes().await), ("true", 3));
     });

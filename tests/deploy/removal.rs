@@ -1,4 +1,4 @@
-//! Removal: what stays, what the next deployment finds, and what goes.
+//! Tests the removal of a deployment: what is removed, what stays, and what the next deployment finds.
 
 use deploy::names::DataNames;
 use deploy::ports::{Data, StackService};
@@ -38,7 +38,7 @@ fn a_removed_deployment_leaves_its_data_to_the_next_one() {
         let functions = functions.try_collect().await.unwrap();
         let left = functions.iter().filter_map(|function| function.function_name());
         assert_eq!(left.filter(|name| name.starts_with("removal-")).count(), 0);
-        assert!(bench.item(MARKER).await.is_some(), "the records are gone");
+        assert!(bench.item(MARKER).await.is_some(), "the records are missing");
         assert_eq!(key(&bench).await.as_ref(), Some(&first_key));
 
         let shown = bench.deploy(&[], DRY_RUN).await.unwrap();
@@ -57,8 +57,8 @@ fn a_removed_deployment_leaves_its_data_to_the_next_one() {
         assert!(said.contains("is deleted") && said.contains("goes in 30 days") && gone.kept.is_empty(), "{said}");
         let tables = bench.tables().list_tables().send().await.unwrap();
         assert!(!tables.table_names().contains(&bench.names.table()));
-        assert_eq!(key(&bench).await, None, "the next deployment would find a key that is about to go");
-        // And the name is free again.
+        assert_eq!(key(&bench).await, None, "the next deployment would find a key that will be deleted");
+        // The names can be used again.
         bench.deploy_from(hollow_artifacts().path(), &[], QUIETLY).await.unwrap();
         assert_ne!(key(&bench).await.unwrap(), first_key);
     });

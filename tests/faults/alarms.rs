@@ -1,4 +1,4 @@
-//! Alarm messages as a real queue delivers them: more than once, in any order, days late.
+//! Tests alarm messages as a real queue delivers them: more than once, in any order, and days late.
 
 use std::time::Duration;
 
@@ -16,16 +16,17 @@ use crate::rig::alone;
 
 /// Seed of the messages' order and age.
 const SEED: u64 = 2026;
-/// Messages of each half of the test.
+/// Number of messages of each half of the test.
 const MESSAGES: usize = 100;
-/// Each comes so often.
+/// Number of copies of each message.
 const COPIES: usize = 4;
-/// The most that one call sends.
+/// Maximum number of messages in one call.
 const BATCH: usize = 10;
-/// Long enough for a batch on a machine that is busy with many of them.
+/// Visibility timeout of the queue, long enough for a batch on a busy machine.
 const VISIBILITY_SECONDS: u32 = 60;
 
-/// Messages of alarms of every level, most of them about changes of long ago, all of them several times.
+/// Returns messages of alarms of every level, about changes of up to seven days ago. Each message is there several
+/// times.
 fn messages(system: &System, random: &mut StdRng) -> Vec<Sent> {
     let alarms = ["level-1-error-rate", "level-2-error-rate", "level-3-recovery", "level-2-recovery"];
     let distinct: Vec<_> = (0..MESSAGES / COPIES)
@@ -36,7 +37,7 @@ fn messages(system: &System, random: &mut StdRng) -> Vec<Sent> {
     messages
 }
 
-/// Half of them through the topic, half straight into the queue, a batch at a time.
+/// Sends the messages in batches, half of them through the topic and half directly into the queue.
 async fn flood(system: &System, messages: &[Sent]) {
     let topics = aws_sdk_sns::Client::new(system.stack.sdk());
     for (number, batch) in messages.chunks(BATCH).enumerate() {
@@ -62,14 +63,14 @@ async fn flood(system: &System, messages: &[Sent]) {
     }
 }
 
-/// Sends requests until the level has moved `transitions` times, whatever alarms and looks there are. What fails is the
-/// service of the current level alone: an alarm of the next level that is on already would have no edge left.
+/// Sends requests until the transition to `epoch`. If `failing` is set, only the service of the current level fails: if
+/// the alarm of the next level were already on, it could not go off again.
 async fn traffic(system: &System, failing: bool, epoch: u64) -> TransitionRecord {
     let mut level = "1".to_owned();
-    eventually("the level that this traffic deserves", async || {
+    eventually("the transition that this traffic causes", async || {
         let simulate = if failing && level != "3" { level.as_str() } else { "" };
         let answer = system.ask("GET", "/account/12345", simulate).await;
-        assert_eq!(answer.status, 200, "the next level answers where one fails");
+        assert_eq!(answer.status, 200, "the next level answers if one fails");
         level = answer.level;
         // The schedule is off. This evaluation replaces it, for recoveries that had to wait.
         if !failing {
@@ -80,7 +81,7 @@ async fn traffic(system: &System, failing: bool, epoch: u64) -> TransitionRecord
     .await
 }
 
-/// Two hundred messages: duplicated, shuffled and days old.
+/// The messages are duplicated, shuffled and up to seven days old.
 #[test]
 fn duplicate_and_stale_alarms_leave_the_level_to_the_traffic() {
     alone(async |system, _| {
@@ -89,7 +90,7 @@ fn duplicate_and_stale_alarms_leave_the_level_to_the_traffic() {
         let before = system.epoch().await;
         let begun = Timestamp::now();
 
-        // Good traffic at level 1: no number of alarms moves it.
+        // While requests succeed at level 1, no number of alarms moves the level.
         let quiet = messages(system, &mut random);
         flood(system, &quiet[..MESSAGES / 2]).await;
         for _ in 0..10 {

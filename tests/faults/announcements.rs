@@ -1,4 +1,4 @@
-//! What people are told through the alerts topic: each transition, once, by its own record.
+//! Tests the messages to the alerts topic: each transition is announced once, with the data of its record.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::common::{System, eventually, force_to, with};
 use crate::proxy::{Calls, Fault};
 use crate::rig::alone;
 
-/// A queue that gets what the alerts topic gets, from now on.
+/// A queue that is subscribed to the alerts topic.
 struct Inbox<'a> {
     system: &'a System,
     queue: String,
     subscription: String,
 }
 
-/// A message as people see it.
+/// A message to people.
 #[derive(Clone, Debug, PartialEq)]
 struct Told {
     subject: String,
@@ -36,14 +36,14 @@ impl<'a> Inbox<'a> {
         Self { system, queue, subscription }
     }
 
-    /// Waits for the message about the transition to `epoch`; everything that came until then, by epoch.
+    /// Waits for the message about the transition to `epoch`. Returns all messages until then, by epoch.
     async fn until(&self, epoch: u64) -> BTreeMap<u64, Vec<Told>> {
         let mut all: BTreeMap<u64, Vec<Told>> = BTreeMap::new();
         eventually(&format!("the message about epoch {epoch}"), async || {
             let received = self.system.queues().receive_message().queue_url(&self.queue).max_number_of_messages(10);
             for message in received.send().await.unwrap().messages() {
                 let told = told(message.body().unwrap());
-                // Alarms come through the same topic.
+                // Messages of alarms, which come through the same topic, have no epoch.
                 if let Some(epoch) = told.message["epoch"].as_u64() {
                     all.entry(epoch).or_default().push(told);
                 }
@@ -76,7 +76,7 @@ fn told(body: &str) -> Told {
     Told { subject: text("Subject"), message: serde_json::from_str(&text("Message")).unwrap_or_default() }
 }
 
-/// What must be told of the transition that left `record`.
+/// Checks the message about the transition of `record`.
 fn tells(told: &Told, system: &System, record: &TransitionRecord) {
     let (from, to) = (record.from.number(), record.to.number());
     assert_eq!(told.subject, format!("{}: level {from} to level {to}", system.deployment.name));
@@ -100,7 +100,7 @@ fn tells(told: &Told, system: &System, record: &TransitionRecord) {
     ] {
         assert_eq!(message[member], expected, "{member} in {message:#}");
     }
-    // Only an alarm wakes an evaluation; a person's command and the schedule have no such member.
+    // Only the message about an evaluation that an alarm started has `wokenBy`.
     let members = 13 + usize::from(record.woken_by.is_some());
     assert_eq!(message.as_object().unwrap().len(), members, "{message:#}");
 }
@@ -126,7 +126,7 @@ fn each_transition_is_announced_once_and_a_dry_run_never() {
         assert!((evaluations(system).await - emitted).abs() < 0.5, "a dry run emits nothing");
         assert_eq!(system.epoch().await, before + 2);
 
-        // A message of a dry run, if there were one, would have been sent before this one.
+        // If a dry run sent a message, it would arrive before the message about this transition.
         assert_eq!(system.force(2).await.unwrap()["outcome"], "transition");
         let told = inbox.until(before + 3).await;
         inbox.close().await;
@@ -170,7 +170,7 @@ fn a_hold_that_a_command_ends_is_announced_with_the_command() {
     });
 }
 
-/// The writer lost its reply, and the level has moved on since: the announcement still has the writer's own epoch.
+/// The writer's reply is lost, and the level moves again meanwhile. The announcement still has the writer's own epoch.
 #[test]
 fn a_lost_reply_is_announced_with_its_own_epoch() {
     alone(async |system, proxy| {

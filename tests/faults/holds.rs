@@ -1,4 +1,4 @@
-//! An operator pins a level, and lets go of it.
+//! Tests a hold from its start to its release.
 
 use breaker::{Cause, Level, Outcome, TransitionRequest};
 use serde_json::json;
@@ -31,7 +31,7 @@ fn after_a_hold_only_fresh_evidence_counts() {
         let cause = &evaluated["cause"];
         assert_eq!((&cause["kind"], &cause["to"]), (&json!("prevented"), &json!(2)), "{cause}");
         assert_eq!((&cause["prevented"]["by"], &cause["prevented"]["level"]), (&json!("hold"), &json!(1)), "{cause}");
-        // The alarm that those failures raised looks too, and moves nothing either.
+        // Those failures also raised an alarm. Its evaluation moves nothing either.
         system.queue_is_empty().await;
         assert_eq!(system.epoch().await, epoch);
         assert_eq!(system.fail().await.level, "1");

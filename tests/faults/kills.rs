@@ -1,4 +1,4 @@
-//! Each Lambda of the control plane is killed in the middle of an execution.
+//! Tests that the chain survives if a Lambda of the control plane is killed in the middle of an execution.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -13,8 +13,8 @@ fn function(system: &System, name: &str) -> String {
     format!("{project}-{name}-{environment}")
 }
 
-/// Failing traffic raises an alarm, and `fault` is done to the calls that its execution makes. What
-/// ends the fault is up to `until`. Then the level is right, once.
+/// Sends failing traffic until an alarm goes off, whose execution meets `fault`. The fault ends when `until` returns.
+/// Then checks that the level fell exactly once.
 async fn falls_in_spite_of(system: &System, fault: Injection, until: impl AsyncFnOnce(&Injection)) {
     let before = system.epoch().await;
     let begun = Timestamp::now();
@@ -28,7 +28,7 @@ async fn falls_in_spite_of(system: &System, fault: Injection, until: impl AsyncF
     assert!(system.watch().state().await.unwrap().epoch == before + 1);
 }
 
-/// Until the alarm processor has given a message back.
+/// Waits until the alarm processor has returned a message to the queue.
 async fn given_back(system: &System, before: f64) {
     eventually("a message that goes back to the queue", async || {
         (system.processor_sum("ProcessingErrors").await > before).then_some(())
@@ -40,7 +40,7 @@ async fn killed_until_the_message_is_given_back(system: &System, proxy: &Proxy, 
     let before = system.processor_sum("ProcessingErrors").await;
     let fault = proxy.inject(calls, Fault::KillBefore(function(system, name)), None);
     falls_in_spite_of(system, fault, async |fault| {
-        // The first try and two more.
+        // The first attempt and two retries.
         fault.hit(3).await;
         given_back(system, before).await;
     })
@@ -78,12 +78,12 @@ fn a_lost_reply_is_not_taken_for_a_conflict() {
     });
 }
 
-/// A command is written, and its writer never hears of it.
+/// Forces a level while `fault` prevents that the writer gets the reply to its write.
 async fn forced_in_spite_of(system: &System, fault: Injection) {
     let before = system.epoch().await;
     let forced = system.force(3).await.unwrap();
     fault.hit(1).await;
-    // Otherwise the command would be decided again, on a state where nothing is left to do, and never announced.
+    // Otherwise the command would be decided again, on a state that it changed already, and would not be announced.
     assert_eq!((&forced["outcome"], &forced["from"], &forced["to"]), (&json!("transition"), &json!(1), &json!(3)));
     assert_eq!(system.epoch().await, before + 1);
 }

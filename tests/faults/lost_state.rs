@@ -1,4 +1,4 @@
-//! The state item is deleted, corrupt, or replaced by an old copy.
+//! Tests a state item that is deleted, corrupt, or replaced by an old copy.
 
 use breaker::{Cause, Level};
 use serde_json::json;
@@ -26,7 +26,7 @@ async fn is_repaired(system: &System, damaged: impl AsyncFnOnce(), problem: &str
     refused(system.evaluate().await, problem);
     refused(system.force(1).await, problem);
     refused(system.execute(&json!({"trigger": "release", "reason": "x", "requestedBy": "y"})).await, problem);
-    // Level 2 is neither where a fresh start begins nor the fallback level.
+    // Level 2 is neither the level of a first start nor the fallback level.
     system.routed(2, "lastKnown").await;
     assert_eq!(system.succeed().await.level, "2");
     assert_eq!(system.epoch().await, before);
@@ -62,11 +62,11 @@ fn a_corrupt_state_is_never_routed_by_and_is_repaired() {
 }
 
 #[test]
-fn an_old_copy_of_the_same_epoch_is_found_out_by_a_repair() {
+fn a_repair_detects_an_old_copy_of_the_same_epoch() {
     alone(async |system, _| {
         let old = system.item(STATE).await.unwrap();
         let before = system.epoch().await;
-        // A hold, which the old copy knows nothing of.
+        // The old copy does not have this hold.
         system.execute(&with(force_to(1), json!({"holdMinutes": 30}))).await.unwrap();
         system.put_item(old).await;
 
@@ -77,7 +77,7 @@ fn an_old_copy_of_the_same_epoch_is_found_out_by_a_repair() {
     });
 }
 
-/// A restored copy has a version that the newest record has passed.
+/// The restored copy has an older version than the newest record.
 #[test]
 fn an_old_copy_of_the_state_is_detected_and_repaired() {
     alone(async |system, _| {

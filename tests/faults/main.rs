@@ -1,5 +1,5 @@
-//! What goes wrong in a real account, done to the whole chain on a local AWS: nothing is lost, nothing
-//! is done twice, and the level is right afterwards.
+//! Injects faults of a real account into the whole chain on a local AWS, and checks that nothing is lost, nothing is
+//! done twice, and the level is right afterwards.
 
 #![allow(
     clippy::unwrap_used,

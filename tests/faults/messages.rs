@@ -1,4 +1,4 @@
-//! What became of alarm messages: told from the alarm processor's log, message by message.
+//! Follows alarm messages in the alarm processor's log, message by message.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::common::{System, alarm_message, eventually};
 
-/// The messages that the alarm processor dealt with, as its log names them: by the alarm, their ids.
+/// The ids of the messages that the alarm processor has processed, by the alarm's name.
 pub type Handled = BTreeMap<String, BTreeSet<String>>;
 
-/// An alarm message with a name of its own, so that it can be told from all others. Copies of it share the name.
+/// An alarm message with a unique alarm name. Copies of the message share the name.
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub name: String,
@@ -18,7 +18,7 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// The message of an alarm whose name has this part, about a change so long ago.
+    /// Returns a message of the alarm whose name contains `part`, about a change in the past.
     pub fn about(system: &System, part: &str, minutes_ago: i64) -> Self {
         let mut message: Value = serde_json::from_str(&alarm_message(system, part, minutes_ago)).unwrap();
         let name = format!("{} {:016x}", message["AlarmName"].as_str().unwrap(), rand::random::<u64>());
@@ -27,7 +27,7 @@ impl Sent {
     }
 }
 
-/// The messages that were dealt with since a time; those that went back to the queue are not among them.
+/// Returns the messages that were processed since a time, without those that returned to the queue.
 pub async fn handled(system: &System, since: Timestamp) -> Handled {
     let (project, environment) = system.deployment.name.rsplit_once('-').unwrap();
     let group = format!("/aws/lambda/{project}-alarm-processor-{environment}");
@@ -48,7 +48,7 @@ pub async fn handled(system: &System, since: Timestamp) -> Handled {
                 }
             }
         }
-        // The local server cuts a long answer off without saying so: go on from its last event.
+        // The local server truncates a long answer without a token. Read on from its last event.
         if last == from {
             return handled;
         }
@@ -56,14 +56,14 @@ pub async fn handled(system: &System, since: Timestamp) -> Handled {
     }
 }
 
-/// What became of messages that were sent, each copy of its own: all dealt with, none given up.
+/// Checks that every copy of these messages was processed and that there is no dead letter.
 pub async fn none_is_lost(system: &System, sent: &[Sent], since: Timestamp) {
     let mut copies: BTreeMap<&str, usize> = BTreeMap::new();
     for message in sent {
         *copies.entry(&message.name).or_default() += 1;
     }
     system.queue_is_empty().await;
-    assert_eq!(system.dead_letters().await, 0, "nothing was given up");
+    assert_eq!(system.dead_letters().await, 0, "there are dead letters");
     let mut lost = sent.len();
     let all_found = eventually("the end of every message", async || {
         let handled = handled(system, since).await;
@@ -72,18 +72,18 @@ pub async fn none_is_lost(system: &System, sent: &[Sent], since: Timestamp) {
         (lost == 0).then(|| handled.values().map(BTreeSet::len).sum::<usize>())
     });
     let all = all_found.await;
-    println!("{} messages sent, {lost} lost; {all} dealt with, those of the alarms themselves included", sent.len());
+    println!("{} messages sent, {lost} lost; {all} processed, those of real alarms included", sent.len());
 }
 
-/// The message that an alarm itself sent was dealt with, however often it had to come.
+/// Checks that the message of a real alarm was processed, after any number of deliveries.
 pub async fn the_alarms_own_is_not_lost(system: &System, part: &str, since: Timestamp) {
     system.queue_is_empty().await;
-    assert_eq!(system.dead_letters().await, 0, "nothing was given up");
+    assert_eq!(system.dead_letters().await, 0, "there are dead letters");
     let ids = eventually("the end of the alarm's message", async || {
         let handled = handled(system, since).await;
-        // Those that a test made up have a word of their own at the end.
+        // The alarm names that tests invent contain a space.
         handled.into_iter().find(|(name, _)| name.contains(part) && !name.contains(' ')).map(|(_, ids)| ids)
     })
     .await;
-    println!("{} messages of the alarm, all dealt with", ids.len());
+    println!("{} messages of the alarm, all processed", ids.len());
 }

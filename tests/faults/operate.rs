@@ -1,4 +1,4 @@
-//! The operators' commands on a real chain, as an operator types them at three in the morning.
+//! Tests the operators' commands on the whole chain, as an operator types them.
 
 use local::server::{REGION, isolate};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::rig::alone;
 /// The local AWS's account.
 const ACCOUNT: &str = "000000000000";
 
-/// The end of a command, and what it said.
+/// The exit status and the output of a command.
 struct Said {
     code: i32,
     text: String,
@@ -39,7 +39,7 @@ impl Said {
     }
 }
 
-/// Types a command. What it asks of AWS goes through the proxy, under the runner's key.
+/// Runs a command. Its calls to AWS go through the proxy, with the runner's access key.
 async fn breaker(system: &System, proxy: &Proxy, arguments: &[&str]) -> Said {
     let (project, environment) = system.deployment.name.rsplit_once('-').unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_breaker"));
@@ -57,7 +57,7 @@ async fn breaker(system: &System, proxy: &Proxy, arguments: &[&str]) -> Said {
     said
 }
 
-/// Options of a force to `level`.
+/// Returns the arguments of a force to `level`.
 fn force<'a>(level: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["force", "--level", level, "--reason", "a drill", "--requested-by", "alice", "--yes"], more].concat()
 }
@@ -114,7 +114,7 @@ fn an_operator_looks_tries_forces_holds_and_releases() {
 }
 
 #[test]
-fn a_hold_of_another_operator_ends_only_where_it_was_seen() {
+fn a_hold_of_another_operator_ends_only_if_it_was_seen() {
     alone(async |system, proxy| {
         breaker(system, proxy, &force("3", &["--hold", "30m"])).await.done(&["Held until "]);
         let hold =
@@ -182,7 +182,7 @@ fn the_status_and_the_history_show_what_operators_did() {
 }
 
 #[test]
-fn a_stack_that_is_missing_is_named_with_those_that_there_are() {
+fn a_missing_stack_is_named_with_the_existing_ones() {
     alone(async |system, proxy| {
         let said = breaker(system, proxy, &["look", "--stack-name", "no-such-stack"]).await;
         let missing = format!("no stack no-such-stack in account {ACCOUNT}, region {REGION}; there are: ");
@@ -191,7 +191,7 @@ fn a_stack_that_is_missing_is_named_with_those_that_there_are() {
 }
 
 #[test]
-fn an_operator_repairs_a_lost_state() {
+fn an_operator_repairs_a_missing_state() {
     alone(async |system, proxy| {
         let before = system.epoch().await;
         system.delete_state().await;
@@ -204,7 +204,7 @@ fn an_operator_repairs_a_lost_state() {
 }
 
 #[test]
-fn an_expired_hold_is_shown_as_one_before_the_next_write() {
+fn an_expired_hold_is_shown_as_ended_before_the_next_write() {
     alone(async |system, proxy| {
         breaker(system, proxy, &force("1", &["--hold", "30m"])).await.done(&["Done at "]);
         let mut item = system.item(STATE).await.unwrap();
@@ -230,14 +230,14 @@ fn a_record_that_cannot_be_read_leaves_the_outcome_unknown() {
         drop(refusal);
         assert_eq!(system.transition(before + 1).await.to.number(), 2, "it was carried out");
 
-        // A few refusals are waited out.
+        // After two refusals the command still finds the record.
         let refusal = proxy.inject(records(), Fault::Refuse, Some(2));
         breaker(system, proxy, &force("3", &[])).await.done(&["Done at ", "to level 3"]);
         drop(refusal);
     });
 }
 
-/// The state of the alarm that `check` sets.
+/// Returns the state of the alarm that `check` sets.
 async fn canary(system: &System) -> String {
     let cloudwatch = aws_sdk_cloudwatch::Client::new(system.stack.sdk());
     let named = cloudwatch.describe_alarms().alarm_names(system.deployment.output("CanaryAlarmName"));
@@ -315,7 +315,7 @@ async fn overtaken(system: &System, proxy: &Proxy, level: u8, command: &[&str]) 
         drop(start);
     };
     let (said, ()) = tokio::join!(breaker(system, proxy, command), faster);
-    assert_eq!(system.epoch().await, before + 1, "carried out once, by the faster one");
+    assert_eq!(system.epoch().await, before + 1, "only the faster command was carried out");
     said
 }
 

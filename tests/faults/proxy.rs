@@ -1,5 +1,5 @@
-//! Stands between the Lambdas and the local AWS, and does to chosen calls what networks, services and
-//! machines do to calls.
+//! A proxy between the Lambdas and the local AWS, which injects faults of networks, services and machines into chosen
+//! calls.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -15,21 +15,22 @@ use local::lambdas::Lambdas;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// Larger than anything that is sent here.
+/// Maximum size of a body in bytes, larger than any that the tests send.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 /// The runner's own access key; the Lambdas have others.
 const RUNNER: &str = "test";
 
-/// The calls that a fault is for.
+/// The calls that a fault applies to.
 #[derive(Clone, Debug)]
 pub struct Calls {
     pub service: &'static str,
-    /// Every operation, where this is empty.
+    /// The operation; empty means every operation.
     pub operation: &'static str,
-    /// Only calls with this text in their body.
+    /// A text that the call's body must contain.
     pub saying: String,
-    /// The runner's calls, which stand for what CloudWatch itself does, or those of the Lambdas.
+    /// Whether the fault applies to the runner's calls, such as those of the `CloudWatch` stand-in, instead of the
+    /// Lambdas'.
     pub of_runner: bool,
 }
 
@@ -47,20 +48,20 @@ impl Calls {
     }
 }
 
-/// What happens to a call.
+/// A fault of a call.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// It is refused, as by a service that is down.
+    /// The call is refused, as by a service that is down.
     Refuse,
-    /// The connection breaks before the service hears of it.
+    /// The connection breaks before the service gets the call.
     Break,
-    /// The service carries it out, and its answer is lost.
+    /// The service carries out the call, and the answer is lost.
     LoseAnswer,
-    /// The function that calls is killed before the service hears of it.
+    /// The calling function is killed before the service gets the call.
     KillBefore(String),
-    /// The function that calls is killed after the service has carried it out.
+    /// The calling function is killed after the service has carried out the call.
     KillAfter(String),
-    /// It waits until it is let go.
+    /// The call waits until the fault ends.
     Hold,
 }
 
@@ -68,9 +69,9 @@ struct Rule {
     calls: Calls,
     fault: Fault,
     left: AtomicU64,
-    /// Number of calls that it was applied to.
+    /// Number of calls that the fault was applied to.
     hits: watch::Sender<u64>,
-    /// Whether calls that were held may go on.
+    /// Whether calls that wait may go on.
     open: watch::Sender<bool>,
 }
 
@@ -88,7 +89,7 @@ pub struct Proxy {
     shared: Arc<Shared>,
 }
 
-/// A fault, as long as this is kept.
+/// An injected fault, which ends when this is dropped.
 pub struct Injection {
     rule: Arc<Rule>,
     shared: Arc<Shared>,
@@ -105,12 +106,12 @@ impl Proxy {
         Self { address, shared }
     }
 
-    /// Calls are passed on to the server at `endpoint`; until then they are refused.
+    /// Passes calls on to the server at `endpoint` from now on. Earlier calls are refused.
     pub fn stand_before(&self, endpoint: &str, lambdas: Lambdas) {
         self.shared.upstream.set((endpoint.to_owned(), lambdas)).ok().unwrap();
     }
 
-    /// Does `fault` to the next `times` such calls, or to all of them.
+    /// Injects `fault` into the next `times` such calls, or into all of them.
     pub fn inject(&self, calls: Calls, fault: Fault, times: Option<u64>) -> Injection {
         let left = AtomicU64::new(times.unwrap_or(u64::MAX));
         let rule = Arc::new(Rule { calls, fault, left, hits: watch::Sender::new(0), open: watch::Sender::new(false) });
@@ -125,23 +126,23 @@ impl Proxy {
 }
 
 impl Injection {
-    /// Waits until it was done to so many calls.
+    /// Waits until the fault was applied to `times` calls.
     pub async fn hit(&self, times: u64) {
         let mut hits = self.rule.hits.subscribe();
         let hit = hits.wait_for(|hits| *hits >= times);
-        tokio::time::timeout(super::common::DEADLINE, hit).await.expect("a call to do it to").unwrap();
+        tokio::time::timeout(super::common::DEADLINE, hit).await.expect("no call met the fault").unwrap();
     }
 }
 
 impl Drop for Injection {
-    /// Ends the fault, and lets go what it held.
+    /// Ends the fault, and lets waiting calls go on.
     fn drop(&mut self) {
         self.shared.rules.lock().unwrap().retain(|rule| !Arc::ptr_eq(rule, &self.rule));
         self.rule.open.send_replace(true);
     }
 }
 
-/// What a call says about itself.
+/// The access key, service and operation of a call.
 struct Call {
     access_key: String,
     service: String,
@@ -157,7 +158,7 @@ impl Call {
         let access_key = scope.next().unwrap_or_default().to_owned();
         let service = scope.nth(2).unwrap_or_default().to_owned();
         let path = parts.uri.path();
-        // JSON protocols name it in a header, CBOR in the path, the query protocol in the body.
+        // JSON protocols name the operation in a header, CBOR in the path, the query protocol in the body.
         let named = header("x-amz-target").rsplit('.').next().filter(|name| !name.is_empty());
         let text = String::from_utf8_lossy(body);
         let operation = named
@@ -238,7 +239,7 @@ fn refused() -> Response {
         .into_response()
 }
 
-/// An answer that breaks off where it begins.
+/// Returns an answer whose connection breaks before its body.
 fn broken() -> Response {
     let nothing = futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken for a test")) });
     Response::new(Body::from_stream(nothing))

@@ -1,4 +1,4 @@
-//! Executions side by side.
+//! Tests concurrent executions.
 
 use breaker::TransitionRecord;
 use futures::future::join_all;
@@ -8,7 +8,7 @@ use crate::common::{Executed, System, eventually, force_to, with};
 use crate::proxy::{Calls, Fault};
 use crate::rig::alone;
 
-/// As many operators at once.
+/// Number of operators that act concurrently.
 const OPERATORS: u8 = 12;
 
 fn writes(who: &str) -> Calls {
@@ -24,7 +24,7 @@ fn command(level: u8, who: &str) -> Value {
 fn the_loser_of_a_race_evaluates_again() {
     alone(async |system, proxy| {
         let before = system.epoch().await;
-        // Both have evaluated the same state before either writes.
+        // Both evaluate the same state before either writes.
         let first = proxy.inject(writes("operator-one"), Fault::Hold, None);
         let second = proxy.inject(writes("operator-two"), Fault::Hold, None);
         let (to_2, to_3) = (command(2, "operator-one"), command(3, "operator-two"));
@@ -39,7 +39,7 @@ fn the_loser_of_a_race_evaluates_again() {
 
         let (one, two) = (one.unwrap(), two.unwrap());
         assert_eq!((&one["from"], &one["to"]), (&json!(1), &json!(2)));
-        assert_eq!((&two["from"], &two["to"]), (&json!(2), &json!(3)), "decided again, on what the other wrote");
+        assert_eq!((&two["from"], &two["to"]), (&json!(2), &json!(3)), "decided again on the state of the other");
         let history = system.history().await;
         let written: Vec<_> = history.iter().skip_while(|record| record.epoch <= before).map(levels).collect();
         assert_eq!(written, [(1, 2), (2, 3)]);
@@ -108,8 +108,7 @@ fn a_second_command_under_a_used_name_changes_nothing() {
     });
 }
 
-/// The evaluation wanted to write counts only, so it says that they were not recorded, and does not announce its
-/// old level.
+/// The evaluation only has counts to write, so it reports that they were not recorded, and announces no level.
 #[test]
 fn an_evaluation_that_loses_a_race_announces_no_level() {
     alone(async |system, proxy| {
@@ -123,7 +122,7 @@ fn an_evaluation_that_loses_a_race_announces_no_level() {
         let look = json!({"trigger": "schedule"});
         let race = async {
             held.hit(1).await;
-            // It moves the level, so that whatever the slow one announces would be the level before.
+            // Moves the level, so that the slow evaluation would announce the old level.
             system.force(2).await.unwrap();
             let announced = announced(system).await;
             drop(held);

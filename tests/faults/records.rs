@@ -1,4 +1,4 @@
-//! The audit trail in the table: how long records stay, who sees them, and what garbles a repair.
+//! Tests the audit trail in the table: how long records stay, how they are shown, and repairs with corrupt records.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use breaker::{command_key, transition_key};
@@ -47,7 +47,7 @@ fn the_status_lists_the_newest_records() {
         let mut recorded: Vec<Value> = system.history().await.iter().map(|record| json!(record)).collect();
         recorded.reverse();
         for count in [1, 3, 100] {
-            // The records are at most ten seconds old, and a busy machine may take longer than a request may wait.
+            // Shown records may be ten seconds old, and on a busy machine a read may exceed the request's limit.
             let shown = eventually("a history with the newest record", async || {
                 let mut status = system.status_with(&format!("history={count}")).await;
                 println!("history={count}: {}", status["historyError"]);
@@ -60,7 +60,7 @@ fn the_status_lists_the_newest_records() {
     });
 }
 
-/// A repair that ignored a corrupt record's key would give its epoch to a second transition.
+/// If a repair ignored the key of a corrupt record, a second transition would get the same epoch.
 #[test]
 fn a_corrupt_record_stops_no_repair_and_reuses_no_epoch() {
     alone(async |system, _| {
@@ -82,7 +82,8 @@ fn a_corrupt_record_stops_no_repair_and_reuses_no_epoch() {
     });
 }
 
-/// A rollback to this release must not lose what a newer one wrote, and the history finds the records by their time.
+/// After a rollback to this release, attributes of the newer release must stay. The index finds the records by their
+/// time.
 #[test]
 fn a_write_keeps_what_another_release_added() {
     alone(async |system, _| {

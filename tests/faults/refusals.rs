@@ -1,4 +1,4 @@
-//! The services that the Lambdas stand on refuse for a while.
+//! Tests the chain while `DynamoDB`, `CloudWatch` or SNS refuses calls.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -8,10 +8,10 @@ use crate::messages::{Sent, none_is_lost, the_alarms_own_is_not_lost};
 use crate::proxy::{Calls, Fault, Injection};
 use crate::rig::alone;
 
-/// Messages that arrive while a service refuses.
+/// Number of messages that arrive while a service refuses.
 const MESSAGES: usize = 5;
 
-/// Alarms come while `faults` last and are evaluated once those are over, not one of them lost.
+/// Sends alarms while `faults` last. Checks that all of them are evaluated afterwards.
 async fn catches_up(system: &System, faults: Vec<Injection>, meanwhile: impl AsyncFnOnce()) {
     let before = system.epoch().await;
     let (begun, failed) = (Timestamp::now(), failures(system).await);
@@ -22,7 +22,7 @@ async fn catches_up(system: &System, faults: Vec<Injection>, meanwhile: impl Asy
     }
     meanwhile().await;
     eventually("messages that go back to the queue", async || (failures(system).await > failed).then_some(())).await;
-    assert_eq!(system.history().await.last().unwrap().to.number(), 1, "nothing is decided in the dark");
+    assert_eq!(system.history().await.last().unwrap().to.number(), 1, "no decision without evidence");
     drop(faults);
     let record = system.transition(before + 1).await;
     assert_eq!((record.from.number(), record.to.number()), (1, 2));
@@ -59,7 +59,7 @@ fn while_dynamodb_refuses_requests_are_answered_and_alarms_wait() {
 fn while_cloudwatch_breaks_off_operators_force_and_alarms_wait() {
     alone(async |system, proxy| {
         let broken = proxy.inject(Calls::to("monitoring", ""), Fault::Break, None);
-        // In the second in which the level moved there is nothing to read yet.
+        // In the first second after a transition there is no evidence to read.
         let (error, _) = eventually("an evaluation that reads", async || system.evaluate().await.err()).await;
         assert_eq!(error, "MetricsUnavailable");
         assert_eq!(system.force(2).await.unwrap()["outcome"], "transition");
@@ -72,13 +72,13 @@ fn while_cloudwatch_breaks_off_operators_force_and_alarms_wait() {
 fn transitions_are_written_while_sns_refuses() {
     alone(async |system, proxy| {
         let before = system.epoch().await;
-        // What CloudWatch publishes is refused; an alarm is told once the topic takes it.
+        // CloudWatch's message is refused, and is delivered once the topic accepts it.
         let refusal = proxy.inject(Calls::to("sns", "").of_runner(), Fault::Refuse, None);
         system.fail_until_an_alarm().await;
         refusal.hit(1).await;
         assert_eq!(system.epoch().await, before);
         let missing = notifications_missing(system).await;
-        // The state machine's own notification fails, because its topic is gone.
+        // The state machine's own notification fails, because its topic is deleted.
         let topics = aws_sdk_sns::Client::new(system.stack.sdk());
         let alerts = system.deployment.output("AlertTopicArn");
         topics.delete_topic().topic_arn(alerts).send().await.unwrap();

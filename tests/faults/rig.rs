@@ -1,6 +1,5 @@
-//! The systems that the tests of this program share: deploying one takes longer than most tests. Each
-//! test has one for itself, begins at level 1 with a queue that is empty and alarms that are off, and
-//! leaves it to the next.
+//! The systems that the tests of this program share, because deploying one takes longer than most tests. A test uses
+//! one system alone. It begins at level 1 with empty queues and with alarms that are off.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,21 +11,21 @@ use tokio::runtime::Runtime;
 use crate::common::{System, force_to, quick, with};
 use crate::proxy::Proxy;
 
-/// Longer than an execution whose tasks are killed takes on a busy machine, or the message would be delivered
-/// again beside it and given up as poison; soon enough to wait for.
+/// Visibility timeout of the queue. It is longer than an execution with killed tasks on a busy machine, so that the
+/// message is not delivered again meanwhile, and short enough to wait for.
 pub const VISIBILITY_SECONDS: u32 = 30;
 
 struct Rig {
     system: System,
     proxy: Proxy,
-    /// Last, so that it outlives what runs on it.
+    /// The last field, because fields are dropped in order and the others need the runtime.
     runtime: Runtime,
 }
 
 /// Systems that no test uses at the moment. They end with this process.
 static FREE: Mutex<Vec<Rig>> = Mutex::new(Vec::new());
 
-/// A system in use, given back at the end of the test, however that comes.
+/// A system in use, which becomes free when this is dropped, even if the test fails.
 struct Taken(Option<Rig>);
 
 impl Taken {
@@ -42,7 +41,7 @@ impl Drop for Taken {
     }
 }
 
-/// Runs a test on a system of its own.
+/// Runs a test on a system that no other test uses meanwhile.
 pub fn alone(test: impl AsyncFnOnce(&System, &Proxy)) {
     let taken = Taken::any();
     let Rig { system, proxy, runtime } = taken.0.as_ref().unwrap();
@@ -62,7 +61,7 @@ impl Rig {
             let stack = LocalStack::start_seen_at(&Progress::quiet(), Some(&proxy.address)).await.unwrap();
             proxy.stand_before(stack.endpoint(), stack.lambdas());
             let system = System::deploy(stack, &quick()).await;
-            // A look each minute would heal what the tests want to see healed otherwise.
+            // The schedule's evaluations would hide whether alarms and commands recover by themselves.
             system.without_schedule().await;
             (system, proxy)
         });

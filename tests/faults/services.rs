@@ -1,4 +1,4 @@
-//! A service crashes, or hangs.
+//! Tests requests with unusual bodies, and services that crash or hang.
 
 use crate::common::{System, eventually};
 use crate::rig::alone;
@@ -38,7 +38,7 @@ fn a_failing_service_costs_one_error_and_falls_back() {
         let requests = [
             ("GET", "/account/12345", "crash", 503),
             ("GET", "/account/12345", "hang", 503),
-            // What became of a transfer is not known: it must not look as if nothing had.
+            // The outcome of a transfer is unknown, and the answer must say so.
             ("POST", "/transfer", "hang", 504),
             ("POST", "/transfer", "crash", 504),
         ];

@@ -1,4 +1,4 @@
-//! The bodies of the queue's messages.
+//! Fuzzes the bodies of the queue's messages.
 
 use alarm_processor::parse;
 use breaker::{AlarmRequest, TransitionRequest};
@@ -25,7 +25,7 @@ fn check(body: &str) -> Result<Answer, TestCaseError> {
         Ok(notification) => {
             let request = TransitionRequest::Alarm(AlarmRequest { alarm: notification.hint, dry_run: false });
             let input = serde_json::to_value(&request).unwrap();
-            prop_assert_eq!(TransitionRequest::parse(input), Ok(request), "the state machine takes what is taken here");
+            prop_assert_eq!(TransitionRequest::parse(input), Ok(request), "the state machine accepts it too");
             Ok(Answer::Taken)
         }
         Err(error) => {
@@ -38,7 +38,7 @@ fn check(body: &str) -> Result<Answer, TestCaseError> {
 }
 
 #[test]
-fn any_text_is_an_alarm_or_refused_by_what_is_wrong_with_it() {
+fn any_text_is_an_alarm_or_is_refused_with_the_problem() {
     fuzz(&prop_oneof![any::<String>(), json().prop_map(|json| json.to_string())], |body| check(&body));
 }
 

@@ -1,4 +1,4 @@
-//! The inputs of executions.
+//! Fuzzes the inputs of executions.
 
 use aws_edge::task_input;
 use breaker::TransitionRequest;
@@ -23,7 +23,7 @@ pub fn good() -> Vec<Value> {
     ]
 }
 
-/// The bounds that the documentation promises.
+/// Whether a request keeps the bounds that the documentation promises.
 fn keeps_the_bounds(request: &TransitionRequest) -> bool {
     let text = |text: &str, most: usize| {
         (1..=most).contains(&text.chars().count()) && !text.trim().is_empty() && !text.contains(char::is_control)
@@ -77,7 +77,7 @@ fn a_mutated_request_is_read_or_refused_by_field() {
 fn any_text_of_an_event_is_read_or_refused() {
     let texts = prop_oneof![any::<String>(), corrupted(mutated(good()).prop_map(|input| input.to_string()))];
     fuzz_both(&texts, |event| {
-        // Lambda itself lets nothing in that is not JSON.
+        // Lambda refuses events that are not JSON.
         let Ok(event) = RawValue::from_string(event) else { return Ok(Answer::Refused) };
         match task_input::read(&event) {
             Ok(input) => check(&input),

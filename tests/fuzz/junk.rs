@@ -1,11 +1,11 @@
-//! What input is made of: JSON of any kind, texts that hurt, and good input with something changed.
+//! Generates input: JSON of any kind, difficult texts, and valid input with changes.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Number, Value, json};
 
-/// Texts of any length and kind, often ones that mean something somewhere.
+/// Generates texts of any kind, often texts that a parser treats specially.
 pub fn text() -> impl Strategy<Value = String> {
     let telling = select(vec![
         "",
@@ -34,7 +34,7 @@ pub fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Numbers from everywhere, often at an edge.
+/// Generates numbers, often at the bound of a range.
 pub fn number() -> impl Strategy<Value = Number> {
     let edges = select(vec![0_u64, 1, 2, 3, 4, 255, 4320, 4321, 1 << 32, (1 << 53) - 1, 1 << 53, u64::MAX]);
     prop_oneof![
@@ -45,7 +45,7 @@ pub fn number() -> impl Strategy<Value = Number> {
     ]
 }
 
-/// Any JSON that is neither list nor object.
+/// Generates JSON that is neither a list nor an object.
 fn scalar() -> impl Strategy<Value = Value> {
     prop_oneof![
         1 => Just(Value::Null),
@@ -55,7 +55,7 @@ fn scalar() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any JSON.
+/// Generates any JSON.
 pub fn json() -> impl Strategy<Value = Value> {
     scalar().prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
@@ -65,7 +65,7 @@ pub fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Names that some parser knows, or none does.
+/// Generates names of members, mostly names that a parser knows.
 pub fn name() -> impl Strategy<Value = String> {
     let known = select(vec![
         "trigger",
@@ -107,7 +107,7 @@ pub fn name() -> impl Strategy<Value = String> {
     prop_oneof![4 => known.prop_map(str::to_owned), 1 => text()]
 }
 
-/// One change somewhere inside of a JSON.
+/// A change at one place of a JSON value.
 #[derive(Clone, Debug)]
 pub enum Change {
     Remove,
@@ -116,7 +116,7 @@ pub enum Change {
     Wrap,
 }
 
-/// One of `good` with up to three changes anywhere inside.
+/// Generates one of `good` with up to three changes.
 pub fn mutated(good: Vec<Value>) -> impl Strategy<Value = Value> {
     let change = prop_oneof![
         1 => Just(Change::Remove),
@@ -172,7 +172,7 @@ fn apply(value: &mut Value, at: &str, change: Change) {
     }
 }
 
-/// JSON text of which a few characters are changed, cut or doubled.
+/// Generates texts in which a few characters are replaced, removed or added.
 pub fn corrupted(text: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     let edit = (any::<Index>(), 0..8_usize, prop_oneof![Just(String::new()), "[\\x00-\\x7f]{1,3}", any::<String>()]);
     (text, vec(edit, 0..=2)).prop_map(|(mut text, edits)| {

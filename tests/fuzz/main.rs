@@ -1,9 +1,9 @@
-//! Parsers against invalid and unusual input: they answer all of it, and what they accept keeps the rules.
+//! Fuzzes the parsers with invalid and unusual input: they answer every input, and the input that they accept is valid.
 //!
 //! By default each target tries the same inputs in every run: a fixed number, from the fixed seed in
-//! `.cargo/config.toml`. `FUZZ_SECONDS=600 cargo test --test fuzz <target>` tries new random inputs for so many seconds.
-//! The seed of an input that failed is added to a file `<module>.regressions` beside the target's module; every
-//! later run tries it first.
+//! `.cargo/config.toml`. `FUZZ_SECONDS=600 cargo test --test fuzz <target>` tries new random inputs for 600 seconds.
+//! The seed of an input that failed is added to a file `<module>.regressions` beside the target's module; every later
+//! run tries it first.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -25,18 +25,18 @@ use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestCaseErr
 
 /// Number of inputs that a target tries if `FUZZ_SECONDS` is not set.
 const CASES: u32 = 1_000;
-/// Number of random inputs that a target tries before it looks at the clock.
+/// Number of random inputs that a target tries before it checks the time.
 const CASES_OF_A_ROUND: u32 = 64;
 
-/// What became of an input.
+/// The answer of a parser to an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Taken,
     Refused,
 }
 
-/// Tries `property` on what `strategy` generates. A failure is shrunk, shown, and its seed is kept.
-/// Returns how many inputs were accepted, and how many refused.
+/// Tries `property` on inputs of `strategy`. A failing input is shrunk and shown, and its seed is kept. Returns the
+/// numbers of accepted and of refused inputs.
 #[track_caller]
 fn fuzz<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> Result<Answer, TestCaseError>) -> (u64, u64)
 where
@@ -72,8 +72,8 @@ where
     (taken.get(), refused.get())
 }
 
-/// Does what [`fuzz`] does, for input that is close to valid input: some of it must be accepted and some refused,
-/// or only one half of the property was tried.
+/// Like [`fuzz`], for input that is almost valid: some inputs must be accepted and some refused, so that both halves of
+/// the property are tried.
 #[track_caller]
 fn fuzz_both<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> Result<Answer, TestCaseError>)
 where

@@ -1,4 +1,4 @@
-//! The records from which a lost state is put together again.
+//! Fuzzes the records from which a repair restores the state.
 
 use aws_edge::stores::state::last_known_of;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -22,7 +22,7 @@ fn record(key: &str, version: u64, epoch: u64) -> Item {
     members.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// Sound records, some of them changed.
+/// Generates lists of records, some of them with invalid attributes.
 fn changed() -> impl Strategy<Value = Vec<Item>> {
     let sound = [
         record(&transition_key(0), 0, 0),
@@ -43,7 +43,7 @@ fn changed() -> impl Strategy<Value = Vec<Item>> {
     vec(one, 0..5)
 }
 
-/// Whatever the records say, what is put together can be repaired and written, after every key there is.
+/// Checks that a restored state is valid, can be repaired and written, and has no older epoch than any key.
 fn check(records: Vec<Item>) -> Result<Answer, TestCaseError> {
     let keys = records.iter().filter_map(|item| item.get("pk")?.as_s().ok().cloned());
     let newest = keys.filter_map(|key| breaker::epoch_of_key(&key)).max();

@@ -1,4 +1,4 @@
-//! What comes to the controller: events of the HTTP API, and answers of services.
+//! Fuzzes the controller with events of the HTTP API and with answers of services.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,18 +26,18 @@ impl LevelReader for FirstStart {
     }
 }
 
-/// The members of an object, each as its text. The controller passes values on that [`Value`] cannot hold, such as a
-/// number beyond `f64` or half of a surrogate pair, so the tests parse only what they look at.
+/// The members of an object, each as its text. The controller passes on values that [`Value`] cannot hold, such as a
+/// number beyond `f64` or half of a surrogate pair, so the tests parse only the members that they check.
 type Members = BTreeMap<String, Box<RawValue>>;
 
-/// Answers each time with the same bytes.
+/// A service that always answers with the same bytes.
 struct Service<'a>(&'a [u8]);
 
 impl ServiceInvoker for Service<'_> {
     async fn invoke(&self, _: Level, payload: Vec<u8>, _: Duration) -> Result<Vec<u8>, InvokeError> {
         let event: Members = serde_json::from_slice(&payload).unwrap();
         let context: Value = serde_json::from_str(event["circuitBreaker"].get()).unwrap();
-        assert_eq!(context["deployment"], "bank-test", "a service knows who asks");
+        assert_eq!(context["deployment"], "bank-test", "the event names the deployment");
         Ok(self.0.to_vec())
     }
 }
@@ -48,7 +48,7 @@ impl MetricLog for Unrecorded {
     fn record(&self, _: Timestamp, _: &MetricSet) {}
 }
 
-/// What a caller gets.
+/// The answer that a caller gets.
 struct Told {
     status: u64,
     headers: Members,
@@ -72,13 +72,13 @@ impl Told {
         }
     }
 
-    /// Whether it is one of the controller's own errors, which all have a name and a sentence.
+    /// Whether the answer is one of the controller's own errors, which all have a code and a message.
     fn is_refusal(&self) -> bool {
         self.body["error"].is_string() && self.body["message"].as_str().is_some_and(|text| !text.is_empty())
     }
 }
 
-/// Returns what a caller gets whose request is `event` and whose service answers `answer`.
+/// Returns the caller's answer to the request `event` if the service answers `answer`.
 fn answered(event: &RawValue, answer: &[u8]) -> Told {
     let five = Duration::from_secs(5);
     let controller = Controller {
@@ -120,7 +120,7 @@ fn good_answers() -> Vec<Value> {
 }
 
 fn check_event(event: &str) -> Result<Answer, TestCaseError> {
-    // Lambda itself lets nothing in that is not JSON.
+    // Lambda refuses events that are not JSON.
     let Ok(event) = RawValue::from_string(event.to_owned()) else { return Ok(Answer::Refused) };
     let told = answered(&event, b"{\"statusCode\": 200}");
     if told.status == 200 {
@@ -153,7 +153,7 @@ fn check_answer(answer: &[u8]) -> Result<Answer, TestCaseError> {
 }
 
 #[test]
-fn any_event_is_routed_or_answered_with_what_is_wrong() {
+fn any_event_is_routed_or_answered_with_the_problem() {
     fuzz(&json().prop_map(|event| event.to_string()), |event| check_event(&event));
 }
 
@@ -181,7 +181,7 @@ fn values_that_no_parser_holds_are_passed_on() {
         let answer = format!("{{\"statusCode\":200,\"extra\":{value}}}");
         assert_eq!(check_answer(answer.as_bytes()).unwrap(), Answer::Taken, "{answer}");
         let header = format!("{{\"statusCode\":200,\"headers\":{{\"X-Any\":{value}}}}}");
-        // A number is sent as the text that it is; half of a surrogate pair is no text, so no header can have it.
+        // A number is sent as its text. Half of a surrogate pair is no text, so no header can contain it.
         let expected = if value.starts_with('"') { Answer::Refused } else { Answer::Taken };
         assert_eq!(check_answer(header.as_bytes()).unwrap(), expected, "{header}");
     }

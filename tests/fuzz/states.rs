@@ -1,4 +1,4 @@
-//! State items.
+//! Fuzzes state items.
 
 use std::collections::HashMap;
 
@@ -58,7 +58,7 @@ pub fn good() -> Vec<SystemState> {
 pub fn attribute() -> impl Strategy<Value = AttributeValue> {
     let leaf = prop_oneof![
         2 => text().prop_map(AttributeValue::S),
-        // Times about when the good states were written, where the rules have their edges.
+        // Times near those of the valid states, because the rules compare with them.
         4 => (-300_000_i64..300_000).prop_map(|seconds| {
             AttributeValue::S((now() + SignedDuration::from_secs(seconds)).to_string())
         }),
@@ -79,7 +79,7 @@ pub fn attribute() -> impl Strategy<Value = AttributeValue> {
     })
 }
 
-/// A good item with attributes removed, replaced or added, of the hold too.
+/// Generates a valid item with attributes removed, replaced or added, also in its maps.
 fn changed() -> impl Strategy<Value = Item> {
     let items: Vec<Item> = good().into_iter().map(|state| serde_dynamo::to_item(state).unwrap()).collect();
     let mut names: Vec<String> = items.iter().flat_map(|item| item.keys().cloned()).collect();
@@ -135,7 +135,7 @@ fn check(item: Item) -> Result<Answer, TestCaseError> {
     Ok(Answer::Refused)
 }
 
-/// Whatever could be read can be decided about: no time and no number is too large.
+/// Checks that every state that can be read can be decided on: no time and no number is too large.
 fn decides(state: &SystemState) -> Result<(), TestCaseError> {
     for request in crate::commands::good() {
         let request = breaker::TransitionRequest::parse(request).unwrap();

@@ -1,4 +1,4 @@
-//! The input of `write-state`.
+//! Fuzzes the input of `write-state`.
 
 use aws_edge::stores::state::stored_from_item;
 use aws_edge::task_input;
@@ -11,7 +11,7 @@ use crate::junk::{json, mutated};
 use crate::states;
 use crate::{Answer, fuzz, fuzz_both};
 
-/// What evaluations ask for.
+/// Returns the writes of evaluations.
 fn good() -> Vec<Value> {
     let execution = Execution { arn: "arn:execution".to_owned(), name: "one".to_owned() };
     let (policy, now) = (states::policy(), states::now());
@@ -25,7 +25,7 @@ fn good() -> Vec<Value> {
             writes.extend(evaluation.write.map(|write| serde_json::to_value(write).unwrap()));
         }
     }
-    assert!(writes.len() > 3, "there is something to change");
+    assert!(writes.len() > 3, "only {} writes", writes.len());
     writes
 }
 

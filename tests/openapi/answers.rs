@@ -1,4 +1,4 @@
-//! What operations can answer.
+//! The answers of the API's operations.
 
 use std::collections::BTreeMap;
 
@@ -8,30 +8,30 @@ use serde_json::{Value, json};
 use services::ErrorCode as ServiceCode;
 use status::ErrorCode as StatusCode;
 
-/// What API Gateway answers itself, whatever the operation.
+/// Answers of API Gateway itself, which every operation can have.
 const OF_THE_GATEWAY: [(&str, &str); 7] = [
     ("401", "The token is missing or not accepted."),
     ("403", "The signature is missing, or its principal may not call the route."),
     ("413", "The request is larger than API Gateway or Lambda accepts."),
     ("429", "More requests than the API's limit."),
-    ("500", "The function failed or was not allowed to be asked."),
+    ("500", "The function failed, or API Gateway was not allowed to invoke it."),
     ("503", "The function is throttled, or gave no answer within the API's limit of 30 s."),
     ("504", "The API did not get the function's answer in time."),
 ];
 
-/// The errors of one operation, by status: for each the schema of its body and the codes in it.
+/// The answers of one operation, by status: the schemas of the body and the descriptions.
 #[derive(Default)]
 pub struct Answers {
     by_status: BTreeMap<u16, Vec<Value>>,
     descriptions: BTreeMap<u16, Vec<String>>,
-    /// Another document than JSON, for the same status.
+    /// The status whose answer may be a page instead of JSON.
     page: Option<u16>,
-    /// Whether the status function answers: then no service is named, and the level only if it is known.
+    /// Whether the status function answers. Its answers name no service, and name the level only if it is known.
     of_the_status: bool,
 }
 
 impl Answers {
-    /// What is answered where all is well.
+    /// Returns the answers of an operation that succeeds with this schema.
     pub fn ok(schema: Value, description: &str) -> Self {
         Self::default().with(200, schema, description)
     }
@@ -42,12 +42,12 @@ impl Answers {
         self
     }
 
-    /// The answer of this status may be a page instead.
+    /// Adds that the answer of this status may be a page.
     pub fn or_page(self, status: u16) -> Self {
         Self { page: Some(status), ..self }
     }
 
-    /// These are answers of the status function.
+    /// Makes these the answers of the status function.
     pub fn of_the_status(self) -> Self {
         Self { of_the_status: true, ..self }
     }
@@ -64,14 +64,14 @@ impl Answers {
         self.with(status, error("BreakerError", code), description)
     }
 
-    /// What a service that is invoked can lead to, whatever the route.
+    /// Adds the errors of every operation that invokes a service.
     pub fn of_a_service(self) -> Self {
-        self.breaker_error(413, BreakerCode::RequestTooLarge, "The request is larger than a function can be sent.")
+        self.breaker_error(413, BreakerCode::RequestTooLarge, "The request is larger than a function can receive.")
             .service_error(500, ServiceCode::SimulatedFailure, "The sample service failed by chance or on purpose.")
             .breaker_error(
                 502,
                 BreakerCode::AnswerTooLarge,
-                "The service ran; its answer is larger than a function can give.",
+                "The service ran; its answer is larger than a function can return.",
             )
             .breaker_error(
                 503,
@@ -80,7 +80,7 @@ impl Answers {
             )
     }
 
-    /// The answers as the description has them.
+    /// Returns the answers in the format of the description.
     pub fn described(self) -> Value {
         let answers = self.by_status.into_iter().map(|(status, mut schemas)| {
             let schema = if schemas.len() == 1 { schemas.remove(0) } else { json!({ "anyOf": schemas }) };
@@ -106,7 +106,7 @@ impl Answers {
             (status.to_string(), json!({ "description": description, "headers": headers, "content": content }))
         });
         let mut answers: BTreeMap<String, Value> = answers.collect();
-        // The API's own, before the controller is asked, or because the controller could not be.
+        // API Gateway's own answers, before it invokes the function or because it cannot.
         let of_the_gateway = |description: &str| {
             let schema = json!({ "$ref": "#/components/schemas/GatewayError" });
             json!({ "description": description, "content": { "application/json": { "schema": schema } } })
@@ -125,7 +125,7 @@ impl Answers {
             schemas.push(theirs["content"]["application/json"]["schema"].clone());
             answer["content"]["application/json"]["schema"] = json!({ "anyOf": schemas });
             answer["description"] = json!(format!("{} Or: {description}", answer["description"].as_str().unwrap()));
-            // The API knows nothing of the breaker, so what it answers itself comes without these.
+            // API Gateway's own answers do not have the breaker's headers, so these are optional.
             for (_, header) in answer["headers"].as_object_mut().unwrap() {
                 let name = header["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
                 if let Some(optional) = ["Level", "RoutedTo"].iter().find(|required| **required == name) {

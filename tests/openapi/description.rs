@@ -1,4 +1,4 @@
-//! The description of the API: routes by hand, bodies from the types.
+//! The description of the API. The routes are written here; the bodies come from the Rust types.
 
 use controller::{CONTROLLER, ErrorBody as BreakerError, ErrorCode as BreakerCode, PROBE_MARK};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -12,7 +12,7 @@ use status::{ErrorBody as StatusError, ErrorCode as StatusCode, Status};
 
 use crate::answers::Answers;
 
-/// What the API itself answers. Nothing else is in it, or every error with a message would pass for one of these.
+/// An answer of API Gateway itself. It has no other member, because otherwise every error with a message would match.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "it is only described")]
@@ -28,7 +28,7 @@ const INTRODUCTION: &str = "Answers at three levels: 1 full, 2 degraded, 3 maint
 
 const OTHER_FORMAT: &str = "The body is in another format than JSON, and its `Content-Type` says so.";
 
-/// The whole description.
+/// Returns the whole description.
 pub fn description() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
@@ -56,7 +56,7 @@ pub fn description() -> Value {
         "components": {
             "schemas": types.0.take_definitions(true),
             "headers": headers(),
-            // Of paths and methods that nothing above describes.
+            // Answers to paths and methods that the description does not have.
             "responses": {
                 "NotFound": Answers::default()
                     .service_error(404, ServiceCode::NotFound, "Nothing is at this path.")
@@ -79,12 +79,12 @@ pub fn description() -> Value {
 struct Types(SchemaGenerator);
 
 impl Types {
-    /// A reference to the schema of a type.
+    /// Returns a reference to the schema of a type.
     fn of<T: JsonSchema>(&mut self) -> Value {
         self.0.subschema_for::<T>().to_value()
     }
 
-    /// The schema itself.
+    /// Returns the schema of a type itself.
     fn inline<T: JsonSchema>(&mut self) -> Schema {
         T::json_schema(&mut self.0)
     }
@@ -132,7 +132,7 @@ fn paths(types: &mut Types) -> Value {
         },
         "/test": {
             "post": operation(
-                "fail", "bank", "Fails where the body asks for it and `samples.fault_injection` is true.",
+                "fail", "bank", "Fails if the body asks for it and `samples.fault_injection` is true.",
                 &body::<TestBody>(types, false),
                 Answers::ok(types.of::<TestResult>(), "It did not fail.")
                     .service_error(400, ServiceCode::BadBody, "The body is something else.")
@@ -144,7 +144,7 @@ fn paths(types: &mut Types) -> Value {
         },
         "/circuit-breaker": {
             "get": operation(
-                "getStatus", "breaker", "The breaker's own status: a page where `Accept` prefers `text/html`.",
+                "getStatus", "breaker", "The breaker's own status: a page if `Accept` prefers `text/html`.",
                 &json!({ "parameters": [
                     {
                         "name": "history", "in": "query", "required": false,
@@ -173,13 +173,13 @@ fn paths(types: &mut Types) -> Value {
     })
 }
 
-/// What an operation takes in its body.
+/// Returns the description of an operation's body.
 fn body<T: JsonSchema>(types: &mut Types, required: bool) -> Value {
     let content = json!({ "application/json": { "schema": types.of::<T>() } });
     json!({ "requestBody": { "required": required, "content": content } })
 }
 
-/// An operation: with errors that go with every one of them.
+/// Returns the description of an operation.
 fn operation(id: &str, tag: &str, summary: &str, takes: &Value, answers: Answers) -> Value {
     let mut operation = json!({ "operationId": id, "tags": [tag], "summary": summary });
     let members = operation.as_object_mut().unwrap();
@@ -198,10 +198,10 @@ fn headers() -> Map<String, Value> {
     let levels = breaker::Level::ALL.map(|level| level.to_string());
     let level = header("The current level.", json!({ "type": "string", "enum": levels }));
     let routed_to = header(
-        "The service that answered, or that was asked; whether as a probe. `controller` where none was asked.",
+        "The service that answered or was invoked, and whether as a probe. `controller` if none was invoked.",
         json!({ "enum": services }),
     );
-    // On everything that the controller answers; not on what the API answers itself.
+    // Every answer of the controller has these headers; API Gateway's own answers do not.
     let required = |header: &Value| {
         let mut header = header.clone();
         header["required"] = json!(true);
@@ -213,7 +213,7 @@ fn headers() -> Map<String, Value> {
         ("LevelOfTheBreaker", level),
         ("RoutedTo", required(&routed_to)),
         ("RoutedToOfTheBreaker", routed_to),
-        ("FallbackFrom", header("The service that failed this request before, and how.", text.clone())),
+        ("FallbackFrom", header("The service that failed this request first, and the kind of failure.", text.clone())),
         ("RetryAfter", header("Seconds after which to try again.", json!({ "type": "string", "pattern": "^[0-9]+$" }))),
         ("Allow", header("The methods that the route takes.", text)),
     ]

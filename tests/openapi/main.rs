@@ -1,5 +1,5 @@
-//! The committed description of the API is that of the Rust types. `UPDATE_OPENAPI=1 cargo test --test openapi`
-//! writes it anew.
+//! Checks that the committed description of the API matches the Rust types.
+//! `UPDATE_OPENAPI=1 cargo test --workspace --test openapi` writes it.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -28,10 +28,13 @@ fn the_committed_description_is_that_of_the_types() {
         fs::write(committed(), &expected).unwrap();
     }
     let written = fs::read_to_string(committed()).unwrap_or_default();
-    assert!(written == expected, "infrastructure/openapi.json differs: run UPDATE_OPENAPI=1 cargo test --test openapi");
+    assert!(
+        written == expected,
+        "infrastructure/openapi.json differs: the head of this file has the command that writes it"
+    );
 }
 
-/// Every value of a member called `name`, however deep.
+/// Collects the values of all members called `name`, at any depth.
 fn members<'a>(value: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
     match value {
         Value::Object(map) => map.iter().for_each(|(key, value)| {
@@ -62,7 +65,7 @@ fn every_reference_leads_somewhere_and_every_component_is_used() {
     }
 }
 
-/// The codes that the description says go with errors of a schema.
+/// Returns the codes that the description gives for errors of a schema.
 fn described_codes(schema: &str) -> BTreeSet<String> {
     let description = description();
     let mut parts = Vec::new();
@@ -82,7 +85,7 @@ fn all_codes<T: schemars::JsonSchema>(inside: impl serde::Serialize) -> BTreeSet
 
 #[test]
 fn every_error_that_a_caller_can_get_is_described() {
-    // An HTTP API sends nothing but its own events.
+    // An HTTP API sends only its own events, so no caller gets these codes.
     assert_eq!(described_codes("BreakerError"), all_codes::<BreakerCode>(BreakerCode::BadEvent));
     assert_eq!(described_codes("StatusError"), all_codes::<StatusCode>(StatusCode::BadEvent));
     assert_eq!(described_codes("ServiceError"), all_codes::<ServiceCode>(ServiceCode::BadEvent));
@@ -109,7 +112,7 @@ fn the_gateways_own_answers_are_described() {
         }
         let ok = operation["responses"]["200"]["headers"]["X-Routed-To"]["$ref"].as_str().unwrap();
         let ok = description.pointer(ok.trim_start_matches('#')).unwrap();
-        assert_eq!(ok["required"], true, "{id}: the controller always says");
+        assert_eq!(ok["required"], true, "{id}: the controller always sends it");
         assert!(ok["schema"]["enum"].as_array().unwrap().contains(&json!(controller::CONTROLLER)), "{id}");
     }
 }

@@ -1,4 +1,5 @@
-//! From what was recorded to what IAM judges: actions, resources, condition keys, and the calls that a call entails.
+//! Converts recorded calls to the calls that IAM judges: actions, resources, condition keys, and calls to KMS on behalf
+//! of the caller.
 
 use local::server::REGION;
 use serde_json::Value;
@@ -7,7 +8,7 @@ use crate::deployed::{ACCOUNT, Deployed};
 use crate::policies::{Call, Caller};
 use crate::recording::{Recorded, Recording};
 
-/// The calls of a recording, each once.
+/// Returns the calls of a recording, each once.
 pub fn of(recording: &Recording, deployed: &Deployed) -> Vec<Call> {
     let mut calls: Vec<Call> = recording.calls.iter().flat_map(|recorded| of_function(recorded, deployed)).collect();
     calls.extend(of_machine(&recording.definition, deployed));
@@ -16,7 +17,7 @@ pub fn of(recording: &Recording, deployed: &Deployed) -> Vec<Call> {
     calls
 }
 
-/// The calls that a recorded one is for IAM.
+/// Returns the calls that a recorded call is for IAM.
 pub fn of_function(recorded: &Recorded, deployed: &Deployed) -> Vec<Call> {
     let Recorded { role, service, read } = recorded;
     let caller = || Caller::Role(role.clone());
@@ -53,16 +54,16 @@ pub fn of_function(recorded: &Recorded, deployed: &Deployed) -> Vec<Call> {
                     .with("cloudwatch:namespace", &[text("Namespace")]),
             ]
         }
-        (service, operation) => panic!("{role}: nothing here tells what {service} {operation} needs"),
+        (service, operation) => panic!("{role}: the rights that {service} {operation} needs are not known here"),
     }
 }
 
-/// A resource of a service whose action knows none: only a statement for `*` is about it.
+/// Returns a resource for an action without resource-level permissions: only a statement for `*` matches it.
 pub fn anything(service: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:anything")
 }
 
-/// The calls of a `DynamoDB` operation, and those for the key of the table.
+/// Returns the calls of a `DynamoDB` operation, and those for the table's key.
 fn of_table(caller: Caller, operation: &str, params: &Value, why: &str, deployed: &Deployed) -> Vec<Call> {
     let key = |item: &Value| general(item["pk"]["S"].as_str().unwrap());
     let (action, table, keys): (&str, String, Option<Vec<String>>) = match operation {
@@ -77,18 +78,18 @@ fn of_table(caller: Caller, operation: &str, params: &Value, why: &str, deployed
             let items = params["TransactItems"].as_array().unwrap();
             return items.iter().flat_map(|item| of_part(&caller, item, why, deployed)).collect();
         }
-        other => panic!("{caller}: nothing here tells what dynamodb {other} needs"),
+        other => panic!("{caller}: the rights that dynamodb {other} needs are not known here"),
     };
     on_items(caller, action, &table, keys, why, deployed)
 }
 
-/// The calls that one item of a transaction is: a transaction needs the rights of its parts.
+/// Returns the calls of one item of a transaction, because a transaction needs the rights of its parts.
 fn of_part(caller: &Caller, item: &Value, why: &str, deployed: &Deployed) -> Vec<Call> {
     let key = |item: &Value| general(item["pk"]["S"].as_str().unwrap());
     let (action, part, key) = match (&item["Put"], &item["Update"]) {
         (put, _) if put.is_object() => ("PutItem", put, key(&put["Item"])),
         (_, update) if update.is_object() => ("UpdateItem", update, key(&update["Key"])),
-        _ => panic!("a transaction of more than puts and updates: {item}"),
+        _ => panic!("a transaction has an item that is neither a put nor an update: {item}"),
     };
     on_items(caller.clone(), action, &named(&part["TableName"]), Some(vec![key]), why, deployed)
 }
@@ -108,7 +109,7 @@ fn on_items(
         keys.dedup();
         call = call.with("dynamodb:LeadingKeys", &keys.iter().map(String::as_str).collect::<Vec<_>>());
     }
-    // DynamoDB decrypts the table's key on behalf of the caller, for reads and writes.
+    // DynamoDB uses the table's key on behalf of the caller, for reads and writes.
     let why = format!("the key of the table, for {why}");
     let decrypt = Call::new(caller, "kms:Decrypt", &deployed.arn("EncryptionKey"), &why)
         .with("kms:ViaService", &[&format!("dynamodb.{REGION}.amazonaws.com")])
@@ -121,7 +122,7 @@ fn named(table: &Value) -> String {
     table.as_str().unwrap().rsplit('/').next().unwrap().to_owned()
 }
 
-/// A key without what differs from run to run.
+/// Returns a key without the part that differs from run to run.
 fn general(key: &str) -> String {
     match key.split_once('#') {
         Some((kind, _)) => format!("{kind}#one"),
@@ -129,7 +130,7 @@ fn general(key: &str) -> String {
     }
 }
 
-/// What the role of the state machine needs: all that any state asks for, because each may be reached.
+/// Returns the calls of all states of the state machine, because each state may be reached.
 pub fn of_machine(definition: &Value, deployed: &Deployed) -> Vec<Call> {
     let mut calls = Vec::new();
     tasks(definition, &mut |name, task| {
@@ -143,7 +144,7 @@ pub fn of_machine(definition: &Value, deployed: &Deployed) -> Vec<Call> {
             "arn:aws:states:::sns:publish" => {
                 let topic = task["Arguments"]["TopicArn"].as_str().unwrap();
                 calls.push(Call::new(caller(), "sns:Publish", topic, &why));
-                // Who publishes to an encrypted topic needs both.
+                // Publishing to an encrypted topic needs both.
                 for action in ["kms:GenerateDataKey", "kms:Decrypt"] {
                     let key = deployed.arn("EncryptionKey");
                     let call = Call::new(caller(), action, &key, &format!("the key of the topic, for {why}"))
@@ -152,14 +153,14 @@ pub fn of_machine(definition: &Value, deployed: &Deployed) -> Vec<Call> {
                     calls.push(call);
                 }
             }
-            other => panic!("{name}: nothing here tells what {other} needs"),
+            other => panic!("{name}: the rights that {other} needs are not known here"),
         }
     });
-    assert!(!calls.is_empty(), "no state asks for anything: {definition}");
+    assert!(!calls.is_empty(), "no state makes a call: {definition}");
     calls
 }
 
-/// All Task states, those in branches too.
+/// Visits all Task states, including those in branches.
 fn tasks(machine: &Value, see: &mut impl FnMut(&str, &Value)) {
     for (name, state) in machine["States"].as_object().unwrap() {
         if state["Type"] == "Task" {

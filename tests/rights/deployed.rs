@@ -1,4 +1,4 @@
-//! The three stacks as they are deployed: after the SAM transform, with names in place of references.
+//! The three stacks as they are deployed: after the SAM transform, with resolved references.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 /// The account of the local AWS.
 pub const ACCOUNT: &str = "000000000000";
 
-/// Switches everything on that has roles of its own: traces, a VPC, gradual deployments.
+/// A deployment with every feature that needs roles or rights: a VPC and gradual deployments.
 const FILE: &str = r#"
 deployment.gradual = true
 limits.vpc_subnet_ids = ["subnet-1"]
@@ -28,7 +28,7 @@ pub struct Deployed {
 }
 
 impl Deployed {
-    /// The one that all tests of this program look at.
+    /// Returns the deployment that all tests of this program use.
     pub async fn get() -> &'static Self {
         static DEPLOYED: OnceCell<Deployed> = OnceCell::const_new();
         DEPLOYED.get_or_init(Self::transform).await
@@ -40,7 +40,7 @@ impl Deployed {
         let mut parameters = BTreeMap::new();
         for stack in stacks(&Effective::read("a file", FILE, &[]).unwrap(), &names, &Code::default()) {
             let template = match stack.role {
-                // The transform makes only main another one.
+                // Only the main stack has a transform.
                 Role::Main => transformed(&stack.parameters).await,
                 Role::Data => transformed_at("infrastructure/circuit-breaker-data.yaml", &[]).await,
                 Role::Monitoring => serde_json::from_str(&stack.template).unwrap(),
@@ -59,7 +59,7 @@ impl Deployed {
         Self { template: whole, parameters }
     }
 
-    /// The resources of a type that this deployment has, by logical name.
+    /// Returns the resources of a type that this deployment has, by logical name.
     pub fn of_type(&self, kind: &str) -> BTreeMap<&str, &Value> {
         let resources = self.template["Resources"].as_object().unwrap();
         let found: BTreeMap<_, _> = resources
@@ -74,7 +74,7 @@ impl Deployed {
         found
     }
 
-    /// All types of the template's resources.
+    /// Returns the types of all resources.
     pub fn types(&self) -> std::collections::BTreeSet<&str> {
         let resources = self.template["Resources"].as_object().unwrap();
         resources.values().map(|resource| resource["Type"].as_str().unwrap()).collect()
@@ -92,7 +92,7 @@ impl Deployed {
         resource
     }
 
-    /// A property's value, resolved.
+    /// Returns a property's resolved value.
     pub fn property(&self, resource: &str, property: &str) -> Value {
         self.resolve(&self.resource(resource)["Properties"][property])
     }
@@ -102,7 +102,7 @@ impl Deployed {
         value.as_str().unwrap_or_else(|| panic!("{resource} {property}: {value}")).to_owned()
     }
 
-    /// The ARN of a resource.
+    /// Returns the ARN of a resource.
     pub fn arn(&self, name: &str) -> String {
         let kind = self.resource(name)["Type"].as_str().unwrap();
         let (service, rest) = match kind {
@@ -126,7 +126,7 @@ impl Deployed {
         format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}")
     }
 
-    /// What `Ref` gives for a parameter, a pseudo parameter or a resource.
+    /// Returns the value of `Ref` for a parameter, a pseudo parameter or a resource.
     fn reference(&self, name: &str) -> Value {
         match name {
             "AWS::Partition" => return "aws".into(),
@@ -146,7 +146,7 @@ impl Deployed {
             | "AWS::SNS::Topic"
             | "AWS::StepFunctions::StateMachine"
             | "AWS::IAM::ManagedPolicy" => self.arn(name).into(),
-            // Ids that AWS makes up: the logical name is one.
+            // AWS generates these ids. The logical name replaces them here.
             _ => name.into(),
         }
     }
@@ -187,7 +187,7 @@ impl Deployed {
         })
     }
 
-    /// The value that an output exports under this name.
+    /// Returns the value that an output exports under this name.
     fn exported(&self, name: &Value) -> Value {
         let outputs = self.template["Outputs"].as_object().unwrap().values();
         let output = outputs.into_iter().find(|output| self.resolve(&output["Export"]["Name"]) == *name);
@@ -230,12 +230,12 @@ impl Deployed {
     }
 }
 
-/// Parameters are texts, whatever they look like in the template.
+/// Returns a value as text, because all parameters are texts.
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The main stack's template after the transform.
+/// Returns the main stack's template after the transform.
 async fn transformed(parameters: &BTreeMap<String, String>) -> Value {
     let parameters: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
     transformed_at("infrastructure/circuit-breaker-infrastructure.yaml", &parameters).await

@@ -1,4 +1,4 @@
-//! What a deployer needs: the permissions that the handlers of `CloudFormation` ask for, type by type.
+//! Checks the rights of a deployer: the permissions that `CloudFormation`'s handlers require, for each resource type.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -23,7 +23,7 @@ for name in glob.glob(os.path.join(folder, '*.json')):
     known = found.setdefault(schema['typeName'], {'handlers': set(), 'tagging': set(), 'asked': set()})
     known['handlers'].update(actions, tagging)
     known['tagging'].update(tagging)
-    # A list of all resources of a type is asked for by nothing that deploys.
+    # No deployment lists all resources of a type.
     known['asked'].update(*(handler.get('permissions', []) for name, handler in schema.get('handlers', {}).items() if name != 'list'))
     # CloudFormation puts its own tags on these.
     if schema.get('tagging', {}).get('cloudFormationSystemTags'):
@@ -31,18 +31,18 @@ for name in glob.glob(os.path.join(folder, '*.json')):
 json.dump(found, sys.stdout, default=sorted)
 ";
 
-/// What no schema lists, and where it is documented.
+/// Permissions that a deployer needs and no schema lists.
 const BEYOND: [(&str, &str); 5] = [
-    // API Gateway's stage sets a log delivery up in the name of its creator.
+    // API Gateway sets up the access log of a stage with the rights of the deployer.
     ("AWS::ApiGatewayV2::Stage", "logs:CreateLogDelivery"),
     ("AWS::ApiGatewayV2::Stage", "logs:PutResourcePolicy"),
     ("AWS::ApiGatewayV2::Stage", "logs:DescribeResourcePolicies"),
     ("AWS::ApiGatewayV2::Stage", "logs:DescribeLogGroups"),
-    // Who names a key for a table creates the grant of the table.
+    // The deployer creates DynamoDB's grant on the table's key.
     ("AWS::DynamoDB::Table", "kms:GenerateDataKey"),
 ];
 
-/// What handlers ask for and a deployer does not need: why, and the actions.
+/// Actions that handlers require and a deployer does not need, each group with the reason.
 const UNUSED: [(&str, &[&str]); 13] = [
     (
         "neither the template nor the deployment tags resources of these types, and CloudFormation does not either",
@@ -102,7 +102,7 @@ const UNUSED: [(&str, &[&str]); 13] = [
             "s3:REST.PUT.OBJECT",
         ],
     ),
-    ("the key is always enabled and turns over", &["kms:EnableKey", "kms:DisableKey", "kms:DisableKeyRotation"]),
+    ("the key is always enabled and rotates", &["kms:EnableKey", "kms:DisableKey", "kms:DisableKeyRotation"]),
     (
         "the table is not imported",
         &[
@@ -152,10 +152,10 @@ const UNUSED: [(&str, &[&str]); 13] = [
             "iam:DeleteRolePermissionsBoundary",
         ],
     ),
-    ("what is deployed runs on Lambda", &["codedeploy:RegisterOnPremisesInstance"]),
+    ("all deployed code runs on Lambda", &["codedeploy:RegisterOnPremisesInstance"]),
 ];
 
-/// The rows of the page's table: resource type, actions.
+/// Returns the rows of the page's table: the actions by resource type.
 fn rows() -> BTreeMap<String, BTreeSet<String>> {
     let page = fs::read_to_string(folders::project().join("infrastructure/docs/roles.md")).unwrap();
     let section = page.split("\n## The rights of a deployer\n").nth(1).unwrap().split("\n## ").next().unwrap();
@@ -182,7 +182,7 @@ async fn the_rights_of_a_deployer_are_those_of_the_handlers() {
     for (kind, actions) in &rows {
         for action in actions {
             let is_known = handlers.get(kind).is_some_and(|known| known["handlers"].contains(action));
-            assert!(is_known || BEYOND.contains(&(kind, action)), "{kind}: nothing says that it needs {action}");
+            assert!(is_known || BEYOND.contains(&(kind, action)), "{kind}: no handler requires {action}");
         }
     }
     // The same deployer has the rights of all rows.
@@ -192,14 +192,14 @@ async fn the_rights_of_a_deployer_are_those_of_the_handlers() {
     let unused: BTreeSet<&str> = UNUSED.iter().flat_map(|(_, actions)| actions.iter().copied()).collect();
     let missing: Vec<_> =
         asked.iter().filter(|action| !granted.contains(*action) && !unused.contains(action.as_str())).collect();
-    assert!(missing.is_empty(), "handlers ask for these, and the page lacks them: {missing:?}");
+    assert!(missing.is_empty(), "handlers require these actions, and the page lacks them: {missing:?}");
     for action in unused {
-        assert!(asked.iter().any(|asked| *asked == action), "no handler asks for {action}: it need not be listed");
-        assert!(!granted.iter().any(|granted| *granted == action), "{action} is said to be unused, and is granted");
+        assert!(asked.iter().any(|asked| *asked == action), "no handler requires {action}: remove it from UNUSED");
+        assert!(!granted.iter().any(|granted| *granted == action), "{action} is in UNUSED, and is granted");
     }
     // The transform tags resources that the template does not tag.
     let tagged: BTreeSet<&String> = rows.keys().filter(|kind| deployed.is_tagged(kind)).collect();
-    assert_eq!(tagged, BTreeSet::from([&"AWS::Lambda::Function".to_owned()]), "what the transform tags");
+    assert_eq!(tagged, BTreeSet::from([&"AWS::Lambda::Function".to_owned()]), "types that the transform tags");
     for kind in tagged {
         let missing: Vec<_> = handlers[kind]["tagging"].difference(&rows[kind]).collect();
         assert!(missing.is_empty(), "{kind} has tags, and the page lacks {missing:?}");

@@ -1,5 +1,5 @@
-"""Asks the local AWS's own policy evaluator. Standard input: a list of cases with statements, action, resource and
-context. Standard output: a list of decisions, Allow, Deny or ImplicitDeny.
+"""Evaluates cases with the local AWS's own policy evaluator. Standard input: a list of cases with statements, action,
+resource and context. Standard output: a list of decisions, Allow, Deny or ImplicitDeny.
 """
 
 import json

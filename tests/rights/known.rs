@@ -1,4 +1,5 @@
-//! Cases whose answer IAM's documentation gives, for both engines: the one that judges here, and the local AWS's own.
+//! Tests two policy engines with cases whose decision IAM's documentation gives: the engine that judges the roles here,
+//! and the local AWS's own.
 
 use iam_rs::{Decision, Principal, PrincipalId};
 use local::folders;
@@ -10,7 +11,7 @@ use crate::deployed::{ACCOUNT, Deployed};
 use crate::policies::{Call, Caller, Policies, decide, list};
 use crate::recording::answer;
 
-/// A case: its name, the statements, the call's action, resource and context, and what IAM decides.
+/// A case: its name, the statements, the call's action, resource and context, and IAM's decision.
 struct Case {
     name: &'static str,
     statements: Value,
@@ -25,7 +26,7 @@ const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/one";
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:alarms";
 const ALARM: &str = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:bank-level-1-dev";
 
-/// One statement that allows an action on everything under a condition.
+/// Returns a statement that allows an action on everything under a condition.
 fn allowed(action: &str, condition: impl Into<Value>) -> Value {
     let condition: Value = condition.into();
     json!({"Effect": "Allow", "Action": action, "Resource": "*", "Condition": condition})
@@ -113,14 +114,14 @@ fn conditions() -> Vec<Case> {
         case("Bool that denies", tls(), publish, json!({"aws:SecureTransport": "false"}), Deny),
         case("Bool that does not deny", tls(), publish, json!({"aws:SecureTransport": "true"}), Allow),
         case(
-            "Null where there is no key",
+            "Null true without the key",
             allowed("kms:Decrypt", json!({"Null": {"kms:ViaService": "true"}})),
             use_key,
             json!({}),
             Allow,
         ),
         case(
-            "Null where there is a key",
+            "Null true with the key",
             allowed("kms:Decrypt", json!({"Null": {"kms:ViaService": "true"}})),
             use_key,
             json!({"kms:ViaService": "sqs"}),
@@ -233,9 +234,9 @@ async fn the_local_awss_evaluator_decides_the_same() {
 }
 
 #[tokio::test]
-async fn the_template_keeps_to_what_the_engine_knows() {
-    // IAM compares the parts of an ARN one by one, and takes ArnEquals for ArnLike. The engine compares the whole
-    // text, and takes ArnEquals literally.
+async fn the_template_uses_only_what_the_engine_supports() {
+    // IAM compares ARNs part by part, and treats ArnEquals like ArnLike. The engine compares the whole text, and treats
+    // ArnEquals as literal.
     let across = allowed("sns:Publish", json!({"ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:*dev"}}));
     let literal = allowed(
         "sns:Publish",
@@ -245,15 +246,19 @@ async fn the_template_keeps_to_what_the_engine_knows() {
     let call =
         Call::new(Caller::Service("cloudwatch.amazonaws.com".to_owned()), "sns:Publish", TOPIC, "a known difference")
             .with("aws:SourceArn", &[ALARM]);
-    assert_eq!(decide(&[&across], &principal, &call), Decision::Allow, "the engine compares ARNs part by part by now");
-    assert_eq!(decide(&[&literal], &principal, &call), Decision::NotApplicable, "the engine knows ArnEquals by now");
+    assert_eq!(decide(&[&across], &principal, &call), Decision::Allow, "the engine now compares ARNs part by part");
+    assert_eq!(
+        decide(&[&literal], &principal, &call),
+        Decision::NotApplicable,
+        "the engine now supports wildcards in ArnEquals"
+    );
     for statement in Policies::of(Deployed::get().await).statements {
         for (operator, keys) in statement.body["Condition"].as_object().into_iter().flatten() {
             for arn in keys.as_object().unwrap().values().flat_map(list) {
                 let arn = arn.as_str().unwrap();
                 let known = match operator.as_str() {
                     "ArnEquals" => !arn.contains(['*', '?']),
-                    // The wildcards stand in the last part, where there is no other to run into.
+                    // Wildcards only in the last part, so that they cannot match across parts.
                     "ArnLike" => !arn.splitn(6, ':').take(5).any(|part| part.contains(['*', '?'])),
                     _ => true,
                 };

@@ -1,5 +1,5 @@
-//! The calls that the functions make, one by one. The recording of the chain is held to this list, so that rights are
-//! judged without a local AWS.
+//! Lists the calls of the functions. A test compares the recording of the chain with this list, so that the other tests
+//! judge rights without a local AWS.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::deployed::Deployed;
 use crate::policies::Call;
 use crate::recording::{Read, Recorded};
 
-/// The calls of functions and state machine, each once.
+/// Returns the calls of functions and state machine, each once.
 pub fn calls(deployed: &Deployed) -> Vec<Call> {
     let mut calls: Vec<Call> = recorded(deployed).iter().flat_map(|one| of_function(one, deployed)).collect();
     calls.extend(of_machine(&definition(deployed), deployed));
@@ -21,8 +21,8 @@ pub fn calls(deployed: &Deployed) -> Vec<Call> {
     calls
 }
 
-/// What a call is about, without what differs from run to run: who calls, action, resource, and the
-/// keys of items or the namespace of metrics.
+/// Returns the parts of the calls that do not differ from run to run: caller, action, resource, and the keys of items
+/// or the namespace of metrics.
 pub fn facts(calls: &[Call]) -> BTreeSet<(String, String, String, String)> {
     let keys = |call: &Call| {
         let found = ["dynamodb:LeadingKeys", "cloudwatch:namespace"].iter().find_map(|key| call.context.get(*key));
@@ -44,7 +44,7 @@ fn recorded(deployed: &Deployed) -> Vec<Recorded> {
     let put = |key: &str| json!({"Put": {"TableName": table, "Item": item(key)}});
     let update = |key: &str| json!({"Update": {"TableName": table, "Key": item(key)}});
     let mut list = vec![
-        // What the status shows beside the state.
+        // The status also shows records, metrics and alarms.
         one("StatusRole", "dynamodb", "Query", json!({"TableName": table, "IndexName": "by-time"})),
         one("StatusRole", "monitoring", "GetMetricData", json!({})),
         one("StatusRole", "monitoring", "DescribeAlarms", json!({})),
@@ -56,13 +56,13 @@ fn recorded(deployed: &Deployed) -> Vec<Recorded> {
             json!({"stateMachineArn": deployed.arn("LevelTransitionStateMachine")}),
         ),
         one("EvaluateThresholdsRole", "monitoring", "GetMetricData", json!({})),
-        // An operator repairs a lost state.
+        // An operator repairs a missing state.
         one("EvaluateThresholdsRole", "dynamodb", "Scan", json!({"TableName": table})),
         one(
             "WriteStateRole",
             "dynamodb",
             "TransactWriteItems",
-            // A first start puts the state, every later write updates it.
+            // A first start puts the state; every later write updates it.
             json!({"TransactItems": [
                 put("system-state"), update("system-state"), put("transition#1"), put("command#1")
             ]}),
@@ -78,9 +78,9 @@ fn recorded(deployed: &Deployed) -> Vec<Recorded> {
         // The state, and record 0 if the state is missing.
         ("ControllerRole", &["system-state", "transition#0"][..]),
         ("StatusRole", &["system-state", "transition#0"]),
-        // The same, and the record of a command that is repeated.
+        // Also the record of a command that is repeated.
         ("EvaluateThresholdsRole", &["system-state", "transition#0", "command#1"]),
-        // After a refusal: the item that proves who wrote, and the state.
+        // After a conflict: the record that shows which execution wrote, and the state.
         ("WriteStateRole", &["system-state", "transition#1", "command#1"]),
     ] {
         list.extend(keys.iter().map(|key| get(role, key)));
@@ -88,7 +88,7 @@ fn recorded(deployed: &Deployed) -> Vec<Recorded> {
     list
 }
 
-/// The state machine's definition with what the template puts into it.
+/// Returns the state machine's definition with the template's substitutions.
 fn definition(deployed: &Deployed) -> Value {
     let path = folders::project().join("statemachines/level-transition.asl.json");
     let mut text = fs::read_to_string(path).unwrap();

@@ -1,5 +1,5 @@
-//! Rights, proven: every call that the chain makes, and every call that AWS's services make for it, is evaluated
-//! against the roles and resource policies of the template; and each action is there because a call needs it.
+//! Checks the roles and resource policies of the template: they allow every call of the chain and every call of AWS's
+//! services for it, and each action is needed by a call.
 
 #![allow(
     clippy::unwrap_used,
@@ -56,11 +56,12 @@ async fn every_call_of_the_chain_is_allowed() {
         "StatusRole",
         "WriteStateRole",
     ];
-    assert_eq!(callers, expected.map(str::to_owned).into(), "who calls");
+    assert_eq!(callers, expected.map(str::to_owned).into(), "the roles that make calls");
     all_allowed(&Policies::of(deployed), &calls);
 }
 
-/// The recording itself is judged too: the list has the calls of every path, the recording those that were made.
+/// The list has the calls of every path, the recording those of one run. Checks that the recorded calls are allowed
+/// too.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_of_the_chain_is_listed() {
     let deployed = Deployed::get().await;
@@ -68,11 +69,11 @@ async fn every_call_of_the_chain_is_listed() {
     all_allowed(&Policies::of(deployed), &recorded);
     let (recorded, listed) = (listed::facts(&recorded), listed::facts(&listed::calls(deployed)));
     assert!(recorded.is_subset(&listed), "not in the list: {:#?}", recorded.difference(&listed));
-    // Which items are read after a refusal differs from race to race.
+    // The items that are read after a conflict differ from run to run, so only the actions are compared.
     let actions = |facts: &BTreeSet<(String, String, String, String)>| -> BTreeSet<(String, String, String)> {
         facts.iter().map(|(caller, action, resource, _)| (caller.clone(), action.clone(), resource.clone())).collect()
     };
-    assert_eq!(actions(&recorded), actions(&listed), "what is called");
+    assert_eq!(actions(&recorded), actions(&listed), "the actions of the calls");
 }
 
 #[tokio::test]
@@ -99,7 +100,7 @@ async fn each_part_of_each_statement_is_needed() {
         lefts.iter().map(|without| (without.part.clone(), necessity::needing(without, &calls))).collect();
     let idle: Vec<String> =
         needs.iter().filter(|(_, calls)| calls.is_empty()).map(|(part, _)| format!("{part:?}")).collect();
-    assert!(idle.is_empty(), "nothing needs:\n{}", idle.join("\n"));
+    assert!(idle.is_empty(), "no call needs:\n{}", idle.join("\n"));
     page::holds(&page::needs(&needs));
 }
 
@@ -111,8 +112,8 @@ async fn a_call_that_no_role_has_is_denied() {
     let role = |name: &str| Caller::Role(name.to_owned());
     let leading = |call: Call| call.with("dynamodb:LeadingKeys", &["command#one"]);
     for call in [
-        leading(Call::new(role("ControllerRole"), "dynamodb:GetItem", &table, "a record that is not the controller's")),
-        Call::new(role("WriteStateRole"), "dynamodb:DeleteItem", &table, "records are for good"),
+        leading(Call::new(role("ControllerRole"), "dynamodb:GetItem", &table, "a record of a command")),
+        Call::new(role("WriteStateRole"), "dynamodb:DeleteItem", &table, "no role deletes records"),
         Call::new(role("ControllerRole"), "kms:Decrypt", &key, "the key without DynamoDB"),
         Call::new(Caller::Service("sns.amazonaws.com".to_owned()), "kms:Decrypt", &key, "another topic")
             .with("aws:SourceArn", &["arn:aws:sns:us-east-1:111111111111:other"]),
@@ -140,7 +141,7 @@ async fn an_action_that_nothing_needs_is_found() {
         .map(|without| without.part.value)
         .collect();
     assert_eq!(idle, ["dynamodb:Query"]);
-    // And a call that is not in the list is denied by name.
+    // A call whose statement is missing is denied, and the message names it.
     policies.statements.retain(|one| one.sid != "FindNewestRecord");
     let denied: Vec<&Call> = calls.iter().filter(|call| !policies.allow(call)).collect();
     assert_eq!(denied.len(), 1);

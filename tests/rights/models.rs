@@ -1,4 +1,4 @@
-//! Recorded requests against AWS's own service models: required and unknown members, kinds, lengths, enumerations.
+//! Checks recorded requests with AWS's own service models: required and unknown members, types, lengths, enumerations.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ async fn requests_keep_to_awss_service_models() {
         "StartSyncExecution",
         "TransactWriteItems",
     ];
-    assert_eq!(operations, expected.into(), "what is called");
+    assert_eq!(operations, expected.into(), "the recorded operations");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Each part of each statement, taken out once.
+//! Removes each part of each statement once, to find the calls that need it.
 
 use serde_json::Value;
 
@@ -9,19 +9,19 @@ use crate::policies::{Call, Policies, list};
 pub struct Part {
     pub holder: String,
     pub sid: String,
-    /// What kind of part, in the words of IAM, such as `Action`.
+    /// The kind of the part in IAM's terms, such as `Action`.
     pub kind: String,
     pub value: String,
 }
 
-/// A part, the policies without it, and whether it is all of its kind: then its statement is gone.
+/// A part, and the policies without it. If it was the only part of its kind, its whole statement is removed.
 pub struct Without {
     pub part: Part,
     pub policies: Policies,
 }
 
-/// The deployment's policies, without each part once. Statements that deny are not there to be needed, and the one
-/// that lets the account's policies speak for a key is every role's.
+/// Returns the deployment's policies without each part. Leaves out statements that deny, and the key's statement for
+/// the account, which every role needs.
 pub fn each_left_out(policies: &Policies) -> Vec<Without> {
     let mut all = Vec::new();
     for (index, statement) in policies.statements.iter().enumerate() {
@@ -49,7 +49,8 @@ pub fn each_left_out(policies: &Policies) -> Vec<Without> {
     all
 }
 
-/// The parts that can be left out one by one: actions, and where there are several, resources and values of conditions.
+/// Returns the kinds and pointers of the parts that can be removed one by one: actions, and also resources and values
+/// of conditions if there are several.
 fn parts_of(statement: &Value) -> Vec<(String, String)> {
     let mut parts = vec![("Action".to_owned(), "/Action".to_owned())];
     if list(&statement["Resource"]).len() > 1 {
@@ -66,7 +67,7 @@ fn parts_of(statement: &Value) -> Vec<(String, String)> {
     parts
 }
 
-/// The calls that need a part: those that are allowed with it, and are not without it.
+/// Returns the calls that need a part: those that are denied without it.
 pub fn needing<'a>(without: &Without, calls: &'a [Call]) -> Vec<&'a Call> {
     calls.iter().filter(|call| !without.policies.allow(call)).collect()
 }

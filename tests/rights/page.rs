@@ -1,4 +1,4 @@
-//! The sections of infrastructure/docs/roles.md that come from the evaluation.
+//! Generates the sections of infrastructure/docs/roles.md that come from the evaluation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use crate::services::Row;
 
 const PATH: &str = "infrastructure/docs/roles.md";
 
-/// The section that tells what each action is for.
+/// Returns the section about what each action is for.
 pub fn needs(needs: &[(Part, Vec<&Call>)]) -> String {
     let mut text = String::from(
         "## What each action is for\n\nA test removes one action at a time, and evaluates every call of the functions and every documented call of AWS's\nservices. The last column says which calls are denied without the action.\n\n| role or policy | statement | action | needed by |\n|---|---|---|---|\n",
@@ -28,7 +28,7 @@ pub fn needs(needs: &[(Part, Vec<&Call>)]) -> String {
     text
 }
 
-/// The section that tells what AWS's services do by themselves.
+/// Returns the section about what AWS's services do by themselves.
 pub fn services(rows: &[Row]) -> String {
     let mut text = String::from(
         "## What AWS services do by themselves\n\n| what | who | actions | condition keys | source |\n|---|---|---|---|---|\n",
@@ -40,7 +40,7 @@ pub fn services(rows: &[Row]) -> String {
             actions.push(&call.action);
             keys.extend(call.context.keys().map(String::as_str).filter(|key| *key != "aws:SecureTransport"));
         }
-        // Callers that do the same share a line.
+        // Callers with the same actions and keys share a line.
         let mut lines: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         for (caller, (mut actions, mut keys)) in callers {
             for names in [&mut actions, &mut keys] {
@@ -57,7 +57,7 @@ pub fn services(rows: &[Row]) -> String {
     text
 }
 
-/// Fails unless the page has this section as it is here; with `UPDATE_PAGES` it is written.
+/// Fails unless the page has this section. With `UPDATE_PAGES` it writes the section instead.
 pub fn holds(section: &str) {
     static WRITING: Mutex<()> = Mutex::new(());
     let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The statements of the deployment, and whether they allow a call.
+//! The policy statements of the deployment, which decide whether a call is allowed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::deployed::{ACCOUNT, Deployed};
 
-/// Who calls.
+/// The caller of a call.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Caller {
     /// A role of the template, by its logical name.
     Role(String),
-    /// An AWS service by itself.
+    /// An AWS service with its service principal.
     Service(String),
 }
 
@@ -30,15 +30,15 @@ pub struct Call {
     pub caller: Caller,
     pub action: String,
     pub resource: String,
-    /// The values of the condition keys that the call has.
+    /// The values of the call's condition keys.
     pub context: BTreeMap<String, Vec<String>>,
-    /// Why it is made, for people.
+    /// The reason of the call, for people.
     pub why: String,
 }
 
 impl Call {
     pub fn new(caller: Caller, action: &str, resource: &str, why: &str) -> Self {
-        // Every endpoint is asked over TLS.
+        // All calls use TLS.
         let context = BTreeMap::from([("aws:SecureTransport".to_owned(), vec!["true".to_owned()])]);
         Self { caller, action: action.to_owned(), resource: resource.to_owned(), context, why: why.to_owned() }
     }
@@ -56,13 +56,13 @@ impl fmt::Display for Call {
     }
 }
 
-/// A statement and where it stands.
+/// A statement and its holder.
 #[derive(Clone, Debug)]
 pub struct Statement {
     /// The role, managed policy or resource whose policy it is in.
     pub holder: String,
     pub sid: String,
-    /// In the grammar of IAM, with names in place of references.
+    /// The statement in IAM's grammar, with resolved references.
     pub body: Value,
 }
 
@@ -92,7 +92,7 @@ impl Policies {
             let arns = list(&deployed.property(name, "ManagedPolicyArns"));
             let names = arns.iter().map(|arn| arn.as_str().unwrap().rsplit('/').next().unwrap().to_owned());
             self.managed.insert(name.to_owned(), names.collect());
-            // Who may take the role on: a resource policy of the role's, whose resource IAM leaves out.
+            // The trust policy says who may assume the role. It is a resource policy of the role, without a `Resource`.
             for (index, mut trust) in
                 list(&role["Properties"]["AssumeRolePolicyDocument"]["Statement"]).into_iter().enumerate()
             {
@@ -126,7 +126,7 @@ impl Policies {
         for name in deployed.of_type("AWS::Lambda::Permission").into_keys() {
             let function = deployed.property(name, "FunctionName").as_str().unwrap().to_owned();
             self.attach(name, std::slice::from_ref(&function));
-            // What AddPermission writes into the function's policy.
+            // The statement that AddPermission writes into the function's policy.
             let statement = json!({
                 "Sid": name, "Effect": "Allow", "Principal": {"Service": deployed.property(name, "Principal")},
                 "Action": deployed.property(name, "Action"), "Resource": function,
@@ -148,8 +148,8 @@ impl Policies {
         }
     }
 
-    /// Whether the policies allow a call within the account: what the caller's own policies and those of the resource
-    /// allow together, unless one of them denies it. A key's policy has to allow it in any case.
+    /// Whether the policies allow a call within the account: the caller's own policies or those of the resource allow
+    /// it, and none denies it. For KMS both must allow it.
     pub fn allow(&self, call: &Call) -> bool {
         let attached = self.of_resource(&call.resource);
         match &call.caller {
@@ -162,7 +162,7 @@ impl Policies {
                 let own = decide(&self.of_role(role), &itself, call);
                 let theirs = decide(&attached, &itself, call);
                 let allowed = if call.action.starts_with("kms:") {
-                    // A key's policy lets the account's own policies speak by naming the account.
+                    // A key's policy that names the account lets the account's IAM policies decide.
                     let account = decide(&attached, &principal(format!("arn:aws:iam::{ACCOUNT}:root")), call);
                     own == Decision::Allow && account == Decision::Allow
                 } else {
@@ -191,18 +191,18 @@ impl Policies {
     }
 }
 
-/// The holder of the statements that say who may take on a role.
+/// Returns the holder of the statements that say who may assume a role.
 pub fn trust_of(role: &str) -> String {
     format!("{role} (trust)")
 }
 
-/// What the engine decides of statements alone.
+/// Returns the engine's decision on a call by these statements alone.
 pub fn decide(statements: &[&Value], principal: &Principal, call: &Call) -> Decision {
     let policy = json!({"Version": "2012-10-17", "Statement": statements});
     let policy: IAMPolicy = serde_json::from_value(policy).unwrap();
     let context = call.context.iter().map(|(key, values)| match values.as_slice() {
         [value] if value == "true" || value == "false" => (key.clone(), json!(value == "true")),
-        // A key of many values is one even while it has one.
+        // A multivalued key is a list even if it has one value.
         [value] if !key.ends_with("LeadingKeys") => (key.clone(), json!(value)),
         values => (key.clone(), json!(values)),
     });
@@ -215,7 +215,7 @@ pub fn decide(statements: &[&Value], principal: &Principal, call: &Call) -> Deci
         .decision
 }
 
-/// A value that may be one or a list of them.
+/// Returns the members of a list, or a single value as a list.
 pub fn list(value: &Value) -> Vec<Value> {
     match value {
         Value::Array(values) => values.clone(),

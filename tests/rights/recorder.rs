@@ -1,8 +1,8 @@
-//! Stands between the Lambdas and the local AWS, and writes down each call of theirs.
+//! A proxy between the Lambdas and the local AWS, which records the Lambdas' calls.
 //!
-//! The local AWS gives each function its own name as access key, so the signature tells who calls. The call goes on
-//! under the runner's key: what a role may do is judged by the tests, not by the local AWS, which knows fewer condition
-//! keys, and refuses what comes without TLS.
+//! The local AWS gives each function its own name as access key, so the signature names the caller. The proxy passes
+//! the call on with the runner's key, because the tests judge the rights of a role, not the local AWS, which supports
+//! fewer condition keys and refuses calls without TLS.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-/// Larger than anything that is sent here.
+/// Maximum size of a body in bytes, larger than any that the tests send.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 /// The runner's own access key.
 const RUNNER: &str = "test";
@@ -33,7 +33,7 @@ pub struct Sent {
     pub method: String,
     pub path: String,
     pub target: String,
-    /// In base64.
+    /// The body in base64.
     pub body: String,
 }
 
@@ -61,12 +61,12 @@ impl Recorder {
         Self { address, shared }
     }
 
-    /// Calls are passed on to the server at `endpoint`; until then they are refused.
+    /// Passes calls on to the server at `endpoint` from now on. Earlier calls are refused.
     pub fn stand_before(&self, endpoint: &str) {
         self.shared.upstream.set(endpoint.to_owned()).unwrap();
     }
 
-    /// The requests so far, by the access key that signed them.
+    /// Returns the requests so far, by the access key that signed them.
     pub fn sent(&self) -> BTreeMap<String, Vec<Sent>> {
         let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for sent in self.shared.sent.lock().unwrap().iter() {
@@ -126,7 +126,7 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
 }
 
 #[tokio::test]
-async fn a_call_is_written_down_and_goes_on_under_the_runners_key() {
+async fn a_call_is_recorded_and_passed_on_with_the_runners_key() {
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", upstream.local_addr().unwrap());
     let echo = |headers: HeaderMap| async move { headers[AUTHORIZATION].to_str().unwrap().to_owned() };

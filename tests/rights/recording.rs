@@ -1,4 +1,4 @@
-//! The chain, run once, with every call of its functions recorded.
+//! Runs the whole chain once and records every call of its functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
@@ -21,26 +21,26 @@ use crate::common::{System, alarm_message, eventually, force_to, quick, with};
 use crate::deployed::Deployed;
 use crate::recorder::{Recorder, Sent};
 
-/// A request, read after AWS's service model.
+/// A request that was read with AWS's service model.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Read {
     pub operation: String,
     pub params: Value,
-    /// What the model refuses of it.
+    /// The parts that the model refuses, with the reasons.
     pub faults: Vec<String>,
 }
 
 /// A call of a function.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// The logical name of the role that made it.
+    /// The logical name of the caller's role.
     pub role: String,
     /// The signing name of the service.
     pub service: String,
     pub read: Read,
 }
 
-/// What the chain did.
+/// The calls of the chain.
 pub struct Recording {
     pub calls: Vec<Recorded>,
     /// The definition of the deployed state machine.
@@ -48,7 +48,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// The one run that all tests of this program share.
+    /// Returns the run that all tests of this program share.
     pub async fn get() -> &'static Self {
         static RECORDING: OnceCell<Recording> = OnceCell::const_new();
         RECORDING.get_or_init(Self::make).await
@@ -76,7 +76,7 @@ impl Recording {
     }
 }
 
-/// The roles of the functions by the access key of their calls, which is the function's name.
+/// Returns the roles of the functions by the access key of their calls, which is the function's name.
 async fn roles_by_key() -> BTreeMap<String, String> {
     let deployed = Deployed::get().await;
     let functions = deployed.of_type("AWS::Lambda::Function").into_iter();
@@ -86,14 +86,14 @@ async fn roles_by_key() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Everything that the system does, once.
+/// Makes the system do everything once.
 async fn chain(system: &System, recorder: &Recorder, roles: &BTreeMap<String, String>) {
     // The first evaluation writes the state.
     system.evaluate().await.unwrap();
     // Requests, and the status with its history.
     assert_eq!(system.succeed().await.level, "1");
     system.status_with("history=5").await;
-    // An alarm, on its way through topic and queue.
+    // An alarm, through topic and queue.
     system.level_alarms_are_off().await;
     let epoch = system.epoch().await;
     system.fail_until_an_alarm().await;
@@ -111,7 +111,7 @@ async fn chain(system: &System, recorder: &Recorder, roles: &BTreeMap<String, St
     system.execute(&json!({"trigger": "release", "reason": "a test", "requestedBy": "an operator"})).await.unwrap();
     // The schedule's evaluation.
     system.evaluate().await.unwrap();
-    // Commands side by side: who loses the race reads what the other wrote.
+    // Concurrent commands: the loser of a race reads the winner's state.
     eventually("a lost race", async || {
         let commands = [1, 2, 3, 1, 2, 3].map(|level| async move { system.force(level).await });
         futures::future::join_all(commands).await;
@@ -120,7 +120,7 @@ async fn chain(system: &System, recorder: &Recorder, roles: &BTreeMap<String, St
         of_writer.flat_map(|(_, sent)| sent).any(|sent| sent.target.ends_with(".GetItem")).then_some(())
     })
     .await;
-    // A message that nothing can read ends as a dead letter; the queue is drained, and a redriven message read.
+    // An invalid message becomes a dead letter. The dead-letter queue is purged, and a valid message is processed.
     system.messages_come_back_after(3).await;
     system.send("this is no alarm").await;
     eventually("a dead letter", async || (system.dead_letters().await > 0).then_some(())).await;
@@ -128,7 +128,7 @@ async fn chain(system: &System, recorder: &Recorder, roles: &BTreeMap<String, St
     system.queues().purge_queue().queue_url(dead).send().await.unwrap();
     system.send(&alarm_message(system, "level-1", 60)).await;
     system.queue_is_empty().await;
-    // Lost state, and its repair.
+    // A missing state, and its repair.
     system.delete_state().await;
     system.execute(&with(force_to(1), json!({"repair": true}))).await.unwrap();
     // Another configuration, and the check of a deployment.
@@ -151,7 +151,7 @@ pub async fn read(python: &Python, sent: &[Sent]) -> Vec<Read> {
     serde_json::from_str(&output).unwrap()
 }
 
-/// What a program answers to an input.
+/// Returns the output of a program for an input.
 pub async fn answer(command: &mut Command, input: String) -> String {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();

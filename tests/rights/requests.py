@@ -1,8 +1,8 @@
-"""Reads recorded requests, and holds them against AWS's own service models.
+"""Reads recorded requests and checks them with AWS's own service models.
 
 A request is a line of JSON on standard input: service (its signing name), method, path (with its query), target,
-body (base64). The answer is one JSON list: for each request its operation, its parameters, and what
-of them the model refuses.
+body (base64). The answer is one JSON list: for each request its operation, its parameters, and the parts that the
+model refuses.
 """
 
 import base64
@@ -32,7 +32,8 @@ def model_of(service):
 
 
 def check(shape, value, path):
-    """What a model refuses of a value: kinds, required and unknown members, lengths, ranges, enumerations, patterns."""
+    """Returns what a model refuses in a value: types, required and unknown members, lengths, ranges, enumerations,
+    patterns."""
     kind = shape.type_name
     wanted = KINDS.get(kind)
     if wanted and (not isinstance(value, wanted) or (kind in ("integer", "long") and isinstance(value, bool))):
@@ -72,12 +73,12 @@ def matches(pattern, value):
     try:
         return re.search(pattern, value) is not None
     except re.error:
-        # Some patterns of the models are not Python's.
+        # Some patterns of the models are not valid in Python.
         return True
 
 
 def rest(model, method, path):
-    """The operation of a REST request, and the parameters in its path and query."""
+    """Returns the operation of a REST request, and the parameters in its path and query."""
     parts = urlsplit(path)
     for name in model.operation_names:
         operation = model.operation_model(name)
@@ -115,7 +116,7 @@ def read(request):
 
 
 def plain(value):
-    """Values that JSON does not know: bytes as text, times as text."""
+    """Converts values that JSON does not have, bytes and times, to text."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 

@@ -1,4 +1,4 @@
-//! What AWS services do by themselves for the product, as documented. Each row is evaluated like a recorded call.
+//! The documented calls that AWS services make by themselves for the product. They are evaluated like recorded calls.
 
 use local::server::REGION;
 
@@ -6,11 +6,11 @@ use crate::calls::anything;
 use crate::deployed::{ACCOUNT, Deployed};
 use crate::policies::{Call, Caller};
 
-/// Calls of one kind, and where AWS says that they are made.
+/// Calls of one kind, with their documentation.
 pub struct Row {
-    /// What is done, for people.
+    /// The purpose of the calls, for people.
     pub what: &'static str,
-    /// The page that says so.
+    /// The page that documents the calls.
     pub source: &'static str,
     pub calls: Vec<Call>,
 }
@@ -48,7 +48,7 @@ fn service(name: &str) -> Caller {
     Caller::Service(format!("{name}.amazonaws.com"))
 }
 
-/// One call for each of several actions.
+/// Returns a call for each of these actions.
 fn each(caller: &Caller, actions: &[&str], resource: &str, what: &str) -> Vec<Call> {
     actions.iter().map(|action| Call::new(caller.clone(), action, resource, what)).collect()
 }
@@ -57,7 +57,7 @@ fn with(calls: Vec<Call>, context: &[(&str, &str)]) -> Vec<Call> {
     calls.into_iter().map(|call| context.iter().fold(call, |call, (key, value)| call.with(key, &[value]))).collect()
 }
 
-/// All rows.
+/// Returns all rows.
 pub fn rows(deployed: &Deployed) -> Vec<Row> {
     [
         alarms(deployed),
@@ -73,7 +73,7 @@ pub fn rows(deployed: &Deployed) -> Vec<Row> {
     .collect()
 }
 
-/// `CloudWatch` publishes to the encrypted topics.
+/// Returns the calls with which `CloudWatch` publishes to the encrypted topics.
 fn alarms(deployed: &Deployed) -> Vec<Row> {
     let key = deployed.arn("EncryptionKey");
     let cloudwatch = service("cloudwatch");
@@ -94,12 +94,12 @@ fn alarms(deployed: &Deployed) -> Vec<Row> {
     ]
 }
 
-/// SNS delivers to the encrypted queue, and Lambda polls it.
+/// Returns the calls with which SNS delivers to the encrypted queue and Lambda polls it.
 fn queue(deployed: &Deployed) -> Vec<Row> {
     let (key, topic, queue) = (deployed.arn("EncryptionKey"), deployed.arn("AlarmTopic"), deployed.arn("AlarmQueue"));
     let (delivers, encrypts) = ("SNS delivers an alarm to the queue", "SNS encrypts an alarm for the queue");
     let (polls, decrypts) = ("Lambda polls the queue", "Lambda decrypts what it polls");
-    // The topic's ARN is all that SNS is documented to send.
+    // SNS documents no other condition key than the topic's ARN.
     let context = [("aws:SourceArn", topic.as_str())];
     let processor = role("AlarmProcessorRole");
     let via = format!("sqs.{REGION}.amazonaws.com");
@@ -124,11 +124,12 @@ fn queue(deployed: &Deployed) -> Vec<Row> {
     ]
 }
 
-/// Log groups, and the delivery of logs into them.
+/// Returns the calls for encrypted log groups and for the delivery of logs into them.
 fn logs(deployed: &Deployed) -> Vec<Row> {
     let key = deployed.arn("EncryptionKey");
     let groups = "CloudWatch Logs encrypts a log group";
-    let (delivers, hands) = ("log delivery reads the machine's log events", "Step Functions hands its log events over");
+    let (delivers, hands) =
+        ("log delivery reads the machine's log events", "Step Functions passes its log events to log delivery");
     let encrypt = [
         "kms:Encrypt",
         "kms:Decrypt",
@@ -141,7 +142,7 @@ fn logs(deployed: &Deployed) -> Vec<Row> {
     let mut encrypts = Vec::new();
     for name in deployed.of_type("AWS::Logs::LogGroup").into_keys() {
         let group = deployed.arn(name);
-        // Its ARN without the streams.
+        // The group's ARN without the streams.
         let context = [("kms:EncryptionContext:aws:logs:arn", group.trim_end_matches(":*"))];
         encrypts.extend(with(each(&logs, &encrypt, &key, groups), &context));
     }
@@ -163,14 +164,14 @@ fn logs(deployed: &Deployed) -> Vec<Row> {
     ]
 }
 
-/// The state machine: its key, its log, its traces, its schedule.
+/// Returns the calls for the state machine: key, log, traces, schedule.
 fn machine(deployed: &Deployed) -> Vec<Row> {
     let (key, machine) = (deployed.arn("EncryptionKey"), deployed.arn("LevelTransitionStateMachine"));
     let itself = role("LevelTransitionRole");
     let schedule = role("EvaluationScheduleRole");
     let encrypts = "Step Functions encrypts an execution";
-    let (logs, traces) = ("Step Functions sets its log delivery up", "Step Functions traces an execution");
-    // `StartExecution` asks for no right on the machine's key.
+    let (logs, traces) = ("Step Functions sets up its log delivery", "Step Functions traces an execution");
+    // `StartExecution` needs no right on the machine's key.
     let starts = "EventBridge Scheduler starts the machine";
     let deliveries = [
         "logs:CreateLogDelivery",
@@ -200,7 +201,7 @@ fn machine(deployed: &Deployed) -> Vec<Row> {
     ]
 }
 
-/// API Gateway invokes the functions, and `CodeDeploy` moves aliases.
+/// Returns the calls with which API Gateway invokes functions and `CodeDeploy` moves aliases.
 fn requests(deployed: &Deployed) -> Vec<Row> {
     let invokes = "API Gateway invokes a function";
     let (moves, reads, watches) =
@@ -238,10 +239,10 @@ fn requests(deployed: &Deployed) -> Vec<Row> {
     ]
 }
 
-/// What Lambda does under the role of each function.
+/// Returns the calls that Lambda makes with the role of each function.
 fn functions(deployed: &Deployed) -> Vec<Row> {
     let (logs, traces) = ("Lambda writes a function's log", "Lambda sends a function's traces");
-    let (joins, writes) = ("Lambda takes a function into a VPC", "DynamoDB encrypts what is written");
+    let (joins, writes) = ("Lambda attaches a function to a VPC", "DynamoDB encrypts what is written");
     let interfaces = [
         "ec2:CreateNetworkInterface",
         "ec2:DescribeNetworkInterfaces",
@@ -271,9 +272,9 @@ fn functions(deployed: &Deployed) -> Vec<Row> {
     ]
 }
 
-/// The services take their roles on.
+/// Returns the calls with which services assume roles.
 fn trust(deployed: &Deployed) -> Vec<Row> {
-    let takes = "a service takes its role on";
+    let takes = "a service assumes its role";
     let machine = deployed.arn("LevelTransitionStateMachine");
     let mut lambda = Vec::new();
     for function in deployed.of_type("AWS::Lambda::Function").into_values() {

@@ -1,4 +1,4 @@
-//! What is told of a transition; nothing here fails the execution.
+//! Tests the announcement of a transition: its metrics and its notification. No failure here fails the execution.
 
 use breaker::TransitionRequest;
 use breaker::contract::{EMIT_METRICS_ERRORS, Evaluation};
@@ -19,7 +19,7 @@ const SUBJECT_CHARACTERS: usize = 99;
 /// Characters of the longest name of a deployment: a project of 24, a hyphen, an environment of 8.
 const DEPLOYMENT_CHARACTERS: usize = 24 + 1 + 8;
 
-/// An execution that writes a transition, to be told by tasks with these replies.
+/// Returns an execution that writes a transition and announces it by tasks with these replies.
 fn announced(name: String, evaluation: &Evaluation, metrics: &[Value], notify: &[Value]) -> Case {
     asked_and_announced(name, alarm(), evaluation, metrics, notify)
 }
@@ -40,21 +40,23 @@ fn asked_and_announced(
         .inside(&[METRICS, NOTIFY])
 }
 
-/// An execution that writes a transition whose notification SNS refuses for good; a metric is to say so.
+/// Returns an execution that writes a transition whose notification SNS refuses at every attempt, so that a metric
+/// reports it.
 fn unnotified(name: String, replies: &[Value]) -> Case {
     announced(name, &transition(), &[emitted()], &vec![breaks("SNS.InternalErrorException"); 4])
         .reply(MISSING, replies)
         .inside(&[MISSING])
 }
 
-/// An evaluation that writes nothing, whose metrics are emitted with these replies.
+/// Returns an execution whose evaluation writes nothing and whose metrics are emitted with these replies.
 fn measured(name: String, replies: &[Value]) -> Case {
     Case::done(name, schedule(), &[ALONE, "LookAgain?", "Done"], &json(&nothing()))
         .reply("EvaluateThresholds", &[lambda(&nothing())])
         .reply(ALONE, replies)
 }
 
-/// A branch that fails, as none can while each catches everything: in a copy in which one catches nothing.
+/// Returns an execution in which a branch fails. In the real definition each branch catches every error, so this is a
+/// copy in which one branch catches none.
 fn branch_failed() -> Case {
     let replies = [breaks("InjectedCrash")];
     let mut case = announced("a branch fails".to_owned(), &transition(), &replies, &[published()]);

@@ -1,4 +1,4 @@
-//! The cases drive every state and every rule of the machine.
+//! Checks that the cases drive every state and every rule of the machine.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::all_runs;
 use crate::machine::{Case, Run, definition};
 
-/// The states of a machine with those of its branches, by name.
+/// Returns the states of a machine and of its branches, with their names.
 pub fn states(machine: &Value) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for (name, state) in machine["States"].as_object().unwrap() {
@@ -21,7 +21,7 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// Everything that a definition can do: its states, choices, and each error of its retries and catches.
+/// Returns everything that a definition can do: its states, choices, and each error of its retries and catches.
 fn possible(machine: &Value) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for (name, state) in states(machine) {
@@ -38,7 +38,7 @@ fn possible(machine: &Value) -> BTreeSet<String> {
     all
 }
 
-/// What the runs did of it. An error that is no rule's own was one of `States.ALL`.
+/// Returns the possible things that the runs did. An error that no rule names was matched by `States.ALL`.
 fn driven(runs: &[(Case, Run)], possible: &BTreeSet<String>) -> BTreeSet<String> {
     let visited = runs.iter().flat_map(|(_, run)| run.visits.iter().map(|visit| visit.state.clone()));
     let taken = runs.iter().flat_map(|(_, run)| &run.taken).map(|taken| match taken.rsplit_once('/') {

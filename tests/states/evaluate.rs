@@ -1,4 +1,4 @@
-//! The evaluation and what is made of it.
+//! Tests the evaluation and the states that follow it.
 
 use breaker::contract::EVALUATE_THRESHOLDS_ERRORS;
 use serde_json::{Value, json};
@@ -11,14 +11,14 @@ use crate::values::{
 const TASK: &str = "EvaluateThresholds";
 const NOTHING: [&str; 3] = ["EmitMetrics", "LookAgain?", "Done"];
 
-/// An execution whose evaluation fails for good.
+/// Returns an execution whose evaluation fails at every attempt.
 fn failed(error: &str, words: &str, replies: &[Value]) -> Case {
     let ends = Ends::Failed(error.to_owned(), words.to_owned());
     let case = Case::new(format!("{error} ends it"), schedule(), &[], ends).reply(TASK, replies);
     Case { path: vec![BEGIN[0], BEGIN[1], "Failed"], ..case }
 }
 
-/// An evaluation with an outcome that the machine does not know.
+/// Returns an execution whose evaluation has an outcome that the machine does not know.
 fn unknown() -> Case {
     let mut unknown = json(&nothing());
     unknown["outcome"] = "sideways".into();
@@ -49,7 +49,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Adds a member to an input.
+/// Returns an input with one member added.
 pub fn with(mut input: Value, name: &str, value: Value) -> Value {
     input[name] = value;
     input
@@ -60,14 +60,14 @@ async fn an_evaluation_is_retried_caught_and_decided_on() {
     let runs = run(&cases()).await;
     assert_eq!(runs["Lambda.Unknown twice"].waits_of(TASK), [1, 2]);
     assert_eq!(runs["Lambda.Unknown ends it"].waits_of(TASK), [1, 2]);
-    assert!(runs["InvalidRequest ends it"].waits.is_empty(), "what a task says is not tried again");
+    assert!(runs["InvalidRequest ends it"].waits.is_empty(), "a task's own error is not retried");
 
     let run = &runs["nothing"];
     let [arguments] = run.arguments_of(TASK)[..] else { panic!("{:?}", run.calls) };
     assert_eq!(arguments["Payload"]["request"], alarm());
     let execution = &arguments["Payload"]["execution"];
     assert!(execution["arn"].as_str().unwrap().ends_with(execution["name"].as_str().unwrap()), "{execution}");
-    assert_eq!(run.output_of(TASK), &json(&nothing()), "the metadata of the call go no further");
+    assert_eq!(run.output_of(TASK), &json(&nothing()), "the metadata of the call are dropped");
     let [metrics] = run.arguments_of("EmitMetrics")[..] else { panic!("{:?}", run.calls) };
     assert_eq!(metrics["Payload"], json!({"outcome": "none", "state": nothing().new_state, "cause": nothing().cause}));
 }

@@ -1,13 +1,13 @@
-"""Runs a state machine in the local AWS's own interpreter, with scripted answers in place of its tasks.
+"""Runs a state machine in the local AWS's own interpreter, with scripted replies instead of its tasks.
 
-Standard input: a JSON list of runs {"machine", "input", "replies": {state: [reply, ...]}}, where a reply is
-{"Return": ...} or {"Throw": {"Error", "Cause"}}, comes after "Seconds" if it has that, and serves one attempt of a task.
-Standard output: a JSON list of what happened in each run.
+Standard input: a JSON list of runs {"machine", "input", "replies": {state: [reply, ...]}}. A reply is for one attempt
+of a task. It is {"Return": ...} or {"Throw": {"Error", "Cause"}}, and comes after "Seconds" if it has that member.
+Standard output: a JSON list with the result of each run.
 
-The interpreter is unchanged but for its edges: the call of a task, the clock, sleeping, and `States.ALL`, which as on
+Only the edges of the interpreter are replaced: the call of a task, the clock, sleeping, and `States.ALL`, which as on
 AWS does not match `States.DataLimitExceeded` and `States.Runtime`. A wait takes no time and moves the clock instead.
-The emulator's own mock configuration is not enough here: with a mocked result it does not evaluate `Arguments`, a mocked
-error is repeated in each retry of a state, and its history has no states inside of a Parallel state.
+The emulator's own mock configuration is not enough here: with a mocked result it does not evaluate `Arguments`, it
+repeats a mocked error in each retry of a state, and its history has no states inside of a Parallel state.
 """
 
 import datetime
@@ -27,7 +27,7 @@ run = None
 
 
 class Run:
-    """What happens in one execution."""
+    """Records what happens in one execution."""
 
     def __init__(self, replies):
         self.replies = {state: list(given) for state, given in replies.items()}
@@ -59,7 +59,7 @@ class Run:
 
 
 def name_parts(machine):
-    """Lets each state, and each of its choices, retries and catches, carry its own name."""
+    """Writes the name of each state, and of its choices, retries and catches, into its comment."""
     for name, state in machine["States"].items():
         state["Comment"] = name
         for kind in ("Choices", "Retry", "Catch"):
@@ -183,7 +183,7 @@ def install():
         "_apply_state_assign": assign,
         "_scaled_sleep": sleep,
         "now_iso": now,
-        # It waits before each execution, to look busy.
+        # The interpreter waits before each execution, to simulate a delay.
         "time": types.SimpleNamespace(sleep=lambda seconds: None, time=interpreter.time.time),
     }
     for name, function in replaced.items():

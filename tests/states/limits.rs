@@ -1,5 +1,5 @@
-//! The two failures that `States.ALL` does not match: `States.DataLimitExceeded`, which bounds make impossible or which
-//! does no harm, and `States.Runtime`. Neither leaves anything half written.
+//! Tests the two failures that `States.ALL` does not match: `States.DataLimitExceeded`, which the bounds of all values
+//! prevent, and `States.Runtime`. Neither leaves a partial write.
 
 use breaker::contract::Evaluation;
 use breaker::{Hold, Level, SystemState};
@@ -22,13 +22,13 @@ const ITEM_BYTES: usize = 400 * 1024;
 /// The failures that `States.ALL` does not match.
 const TERMINAL: [&str; 2] = ["States.DataLimitExceeded", "States.Runtime"];
 
-/// So many characters, each of the most bytes in JSON: six if controls are allowed, as in a state that was written by
-/// hand, else four.
+/// Returns a text of this many characters with the maximum of bytes in JSON: six each if control characters are
+/// allowed, as in a state that was written by hand, else four.
 fn longest(characters: usize, controls: bool) -> String {
     if controls { "\u{1}".repeat(characters) } else { "\u{1f600}".repeat(characters) }
 }
 
-/// The largest state that `SystemState::check` accepts, at level 2.
+/// Returns the largest state that `SystemState::check` accepts, at level 2.
 fn largest_state() -> SystemState {
     let hold = Hold {
         level: Level::Degraded,
@@ -53,7 +53,7 @@ fn largest_state() -> SystemState {
     state
 }
 
-/// The largest evaluations, each with the request that asked for it.
+/// Returns the largest evaluations, each with its request.
 fn largest() -> Vec<(Value, Evaluation)> {
     let people = |mut input: Value| {
         input["reason"] = longest(500, false).into();
@@ -78,7 +78,7 @@ fn largest() -> Vec<(Value, Evaluation)> {
     ]
 }
 
-/// An execution of an evaluation that writes, by the way that it takes.
+/// Returns an execution with this evaluation, which writes, and with the states that follow.
 fn largest_case((input, evaluation): &(Value, Evaluation)) -> Case {
     let moved = evaluation.outcome == breaker::Outcome::Transition
         || evaluation.prevented.is_some()
@@ -110,18 +110,18 @@ async fn the_largest_values_stay_below_the_limits() {
         }
     }
     let most = |kind: &str| runs.values().map(|run| run.largest[kind]).max().unwrap();
-    assert!(most("result of a task") > 64 * 1024, "these are no large values");
+    assert!(most("result of a task") > 64 * 1024, "the values are not large");
 
     for (_, evaluation) in &largest {
         let write = evaluation.write.as_ref().unwrap();
         assert_eq!(write.check(), Ok(()));
-        // More than the sum of its items, so that each is small enough.
+        // The whole write is larger than any of its items.
         let bytes = json(write).to_string().len();
         assert!(bytes < ITEM_BYTES, "{bytes} bytes to write");
     }
 }
 
-/// An execution in which a task fails in a way that nothing matches.
+/// Returns an execution in which a task fails with an error that no rule matches.
 fn ended(error: &str, task: &'static str) -> Case {
     let name = format!("{task}: {error}");
     let ends = Ends::Failed(error.to_owned(), WORDS.to_owned());
@@ -147,16 +147,17 @@ fn ended(error: &str, task: &'static str) -> Case {
     }
 }
 
-/// The execution fails under the error's own name, and to the alarm processor that is a failure as any other: the message
-/// comes again. Before the write nothing has changed; after it the state and its record are both there. What can still
-/// end so is an execution whose own input is so close to the limit that the arguments of the first task are beyond it.
+/// The execution fails with the error's own name. For the alarm processor that is a failure like any other, so the
+/// message returns. Before the write nothing has changed; after it the state and its record are both written. Only an
+/// execution whose input is so close to the limit that the arguments of the first task exceed it can still end like
+/// this.
 #[tokio::test]
 async fn a_failure_that_nothing_matches_ends_the_execution() {
     let tasks = ["EvaluateThresholds", "WriteState", "EmitMetrics", "EmitTransitionMetrics", "Notify"];
     let cases: Vec<_> = TERMINAL.iter().flat_map(|error| tasks.map(|task| ended(error, task))).collect();
     let runs = run(&cases).await;
     for (name, run) in &runs {
-        assert!(run.waits.is_empty(), "{name}: tried again");
+        assert!(run.waits.is_empty(), "{name}: retried");
         let written = run.arguments_of("WriteState").len();
         assert_eq!(written, usize::from(!name.starts_with("Ev") && !name.starts_with("EmitMetrics")), "{name}");
     }

@@ -1,4 +1,5 @@
-//! Further evaluations of one execution: for proofs the schedule's, for a fall that is near an alarm's.
+//! Tests executions that evaluate more than once: those of the schedule while probes or a ramp test a level, and those
+//! of an alarm while a rule is half fulfilled.
 
 use breaker::contract::{ErrorName, Evaluation};
 use breaker::{LOOKS, SECONDS_BETWEEN_ALARM_LOOKS, SECONDS_BETWEEN_LOOKS, SECONDS_OF_LOOKS};
@@ -11,15 +12,15 @@ use crate::values::{
     schedule, state, transition, watched_transition, written,
 };
 
-/// One more evaluation that changes nothing, and the way to the next one.
+/// The states of an evaluation that changes nothing, up to the next evaluation.
 const LOOK: [&str; 5] = ["EmitMetrics", "LookAgain?", "UntilNextLook", "EvaluateThresholds", "Decided?"];
 const LAST: [&str; 3] = ["EmitMetrics", "LookAgain?", "Done"];
 const TOLD: [&str; 4] = ["WriteState", "Moved?", "Announce", "LookAgain?"];
 const AGAIN: [&str; 3] = ["UntilNextLook", "EvaluateThresholds", "Decided?"];
-/// Evaluations of an execution that an alarm started, if they take no time.
+/// Number of evaluations of an execution that an alarm started, if they take no time.
 const ALARM_LOOKS: usize = (SECONDS_OF_LOOKS / SECONDS_BETWEEN_ALARM_LOOKS) as usize;
 
-/// An evaluation that changes nothing and wants another one.
+/// Returns an evaluation that changes nothing and asks for another one.
 fn unproven() -> Evaluation {
     Evaluation { look_again: true, ..nothing() }
 }
@@ -28,21 +29,21 @@ fn looks(number: u8) -> Value {
     with(schedule(), "looks", number.into())
 }
 
-/// An execution that evaluates this many times.
+/// Returns an execution that evaluates this many times.
 fn looked(name: &str, input: Value, evaluation: &Evaluation, times: usize) -> Case {
     Case::done(name, input, &[LOOK.repeat(times - 1), LAST.to_vec()].concat(), &json(evaluation))
         .reply("EvaluateThresholds", &vec![lambda(evaluation); times])
         .reply("EmitMetrics", &vec![emitted(); times])
 }
 
-/// An execution that evaluates this many times, the first time for this many seconds.
+/// Returns an execution that evaluates this many times. The first evaluation takes this many seconds.
 fn looked_slowly(name: &str, input: Value, evaluation: &Evaluation, seconds: u32, times: usize) -> Case {
     let mut case = looked(name, input, evaluation, times);
     case.replies.get_mut("EvaluateThresholds").unwrap()[0]["Seconds"] = seconds.into();
     case
 }
 
-/// Three lost races in the first evaluation leave three for the next one.
+/// Three lost races in the first evaluation do not count for the next one, which may lose three again.
 fn races_of_two_looks() -> Case {
     let moved = Evaluation { look_again: true, ..transition() };
     let race = ["WriteState", "EvaluateAgain?", "EvaluateThresholds", "Decided?"];
@@ -72,7 +73,7 @@ fn the_other_half() -> Case {
         .inside(&["EmitTransitionMetrics", "Notify"])
 }
 
-/// Half of the rule is new and its counts are lost to another writer: that ends nothing.
+/// A rule is half fulfilled, and another writer wins the race for its counts. The execution still evaluates again.
 fn half_and_a_lost_race() -> Case {
     let counted = evaluation(&state(), &alarm(), &failures(3));
     assert!(counted.look_again && counted.write.is_some());
@@ -83,7 +84,7 @@ fn half_and_a_lost_race() -> Case {
         .reply("EmitMetrics", &[emitted()])
 }
 
-/// The message comes again: what the first evaluation found is not decided.
+/// The second evaluation fails, so the execution fails and the message returns.
 fn half_and_a_failure() -> Case {
     let ends = Ends::Failed(ErrorName::MetricsUnavailable.to_string(), WORDS.to_owned());
     let path = ["EmitMetrics", "LookAgain?", "UntilNextLook", "EvaluateThresholds", "Failed"];

@@ -1,4 +1,4 @@
-//! Executions with scripted replies.
+//! Runs executions with scripted replies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +17,7 @@ use crate::values::done;
 /// The first states of every execution.
 pub const BEGIN: [&str; 3] = ["Begin", "EvaluateThresholds", "Decided?"];
 
-/// The machine's definition, before its substitutions.
+/// Returns the machine's definition, without its substitutions.
 pub fn definition() -> Value {
     let file = folders::project().join("statemachines/level-transition.asl.json");
     serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
@@ -26,13 +26,13 @@ pub fn definition() -> Value {
 /// The end of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ends {
-    /// With this output.
+    /// The execution succeeds with this output.
     Output(Value),
-    /// With this error and cause.
+    /// The execution fails with this error and cause.
     Failed(String, String),
 }
 
-/// An execution, and what is expected of it.
+/// An execution and its expected result.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub name: String,
@@ -55,7 +55,7 @@ impl Case {
         Self { name, machine: definition(), input, replies: BTreeMap::new(), path, inside: BTreeSet::new(), ends }
     }
 
-    /// An execution that ends in `Done` with an evaluation as its answer.
+    /// Returns an execution that ends in `Done` with this evaluation as its answer.
     pub fn done(name: impl Into<String>, input: Value, path: &[&'static str], evaluation: &Value) -> Self {
         Self::new(name, input, path, Ends::Output(done(evaluation)))
     }
@@ -71,7 +71,7 @@ impl Case {
     }
 }
 
-/// What happened in an execution.
+/// The result of an execution.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Run {
     pub status: String,
@@ -88,9 +88,9 @@ pub struct Run {
     pub waits: Vec<Wait>,
     /// The largest values, in bytes of JSON, by kind.
     pub largest: BTreeMap<String, usize>,
-    /// Replies that no task took.
+    /// Replies that no task used.
     unused: BTreeMap<String, Value>,
-    /// What AWS would have refused.
+    /// Values that AWS would refuse.
     faults: Vec<String>,
 }
 
@@ -127,27 +127,27 @@ impl Run {
         }
     }
 
-    /// The states that were entered, in order, without those of branches.
+    /// Returns the states that were entered, in order, without those of branches.
     pub fn path(&self) -> Vec<&str> {
         self.visits.iter().filter(|visit| !visit.branch).map(|visit| visit.state.as_str()).collect()
     }
 
-    /// The states that were entered in branches.
+    /// Returns the states that were entered in branches.
     pub fn inside(&self) -> BTreeSet<&str> {
         self.visits.iter().filter(|visit| visit.branch).map(|visit| visit.state.as_str()).collect()
     }
 
-    /// The output of a state's last visit.
+    /// Returns the output of a state's last visit.
     pub fn output_of(&self, state: &str) -> &Value {
         &self.visits.iter().rfind(|visit| visit.state == state).unwrap().output
     }
 
-    /// The arguments of each attempt of a task.
+    /// Returns the arguments of each attempt of a task.
     pub fn arguments_of(&self, state: &str) -> Vec<&Value> {
         self.calls.iter().filter(|call| call.state == state).map(|call| &call.arguments).collect()
     }
 
-    /// The seconds of a state's pauses.
+    /// Returns the lengths of a state's pauses in seconds.
     pub fn waits_of(&self, state: &str) -> Vec<u64> {
         self.waits.iter().filter(|wait| wait.state == state).map(|wait| wait.seconds).collect()
     }
@@ -156,10 +156,10 @@ impl Run {
         self.taken.iter().any(|taken| taken == rule)
     }
 
-    /// Fails if AWS would have refused something, or if a task would have refused its input.
+    /// Fails if AWS would refuse a value, or if a task would refuse its input.
     fn check_calls(&self, name: &str) {
         assert!(self.faults.is_empty(), "{name}: {:?}", self.faults);
-        assert!(self.unused.is_empty(), "{name}: replies that no task took: {:?}", self.unused);
+        assert!(self.unused.is_empty(), "{name}: replies that no task used: {:?}", self.unused);
         for Call { state, resource, arguments } in &self.calls {
             let action = resource.strip_prefix("arn:${Partition}:states:::").unwrap();
             if action == "sns:publish" {
@@ -207,7 +207,7 @@ pub async fn run_freely(cases: &[Case]) -> Vec<Run> {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Runs the cases. Each must go the way and end as expected, and send its tasks nothing that they refuse.
+/// Runs the cases. Checks that each takes the expected path, ends as expected, and sends its tasks valid input.
 pub async fn run(cases: &[Case]) -> BTreeMap<String, Run> {
     let runs = run_freely(cases).await;
     assert_eq!(runs.len(), cases.len());

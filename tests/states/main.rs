@@ -1,8 +1,8 @@
-//! Each state of the state machine, and each branch of each Choice, Retry and Catch, by executions with scripted
-//! replies in the local AWS's own interpreter (`interpreter.py`, which says what is replaced and why). Time is
-//! simulated, so a retry's pause and a Wait take none.
+//! Tests each state of the state machine, and each branch of each Choice, Retry and Catch, by executions with scripted
+//! replies in the local AWS's own interpreter (`interpreter.py` says what is replaced and why). Time is simulated, so
+//! pauses take no time.
 //!
-//! What only AWS can show is not here: the machine's `TimeoutSeconds`, and the jitter of retries.
+//! Two things that only AWS can show are not tested: the machine's `TimeoutSeconds`, and the jitter of retries.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -20,7 +20,7 @@ mod write;
 use machine::{Case, Run, run_freely};
 use tokio::sync::OnceCell;
 
-/// Every case of every topic with its run; they run once for all tests.
+/// Returns every case of every topic with its run. The cases run once for all tests.
 async fn all_runs() -> &'static [(Case, Run)] {
     static RUNS: OnceCell<Vec<(Case, Run)>> = OnceCell::const_new();
     let run = async || {

@@ -1,4 +1,5 @@
-//! Every expression with the fewest members that its input may have: an undefined value is an error in `JSONata`.
+//! Tests every expression with the smallest input that it can have, because an undefined value is an error in
+//! `JSONata`.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use crate::values::{
     WORDS, breaks, emitted, fails, force, json, lambda, now, policy, published, record, schedule, transition, written,
 };
 
-/// A state without any member that may be missing.
+/// Returns a state without its optional members.
 fn bare_state() -> SystemState {
     SystemState { version: 7, epoch: 2, execution: String::new(), ..SystemState::initial(&policy(), now()) }
 }
@@ -33,7 +34,7 @@ fn bare(evaluation: Evaluation) -> Evaluation {
     Evaluation { prevented: None, evidence: None, old_state, new_state, write: Some(write), ..evaluation }
 }
 
-/// Fails if the value has a member that its schema does not require, beside these.
+/// Fails if the value has a member that its schema does not require and that is not one of `others`.
 fn has_only(value: &Value, schema: &Schema, others: &[&str]) {
     let required = json(schema)["required"].clone();
     let is_required = |name: &String| required.as_array().unwrap().iter().any(|required| required == name);
@@ -120,7 +121,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// The expressions of a definition: `<state>: <expression>`.
+/// Returns the expressions of the definition: `<state>: <expression>`.
 fn expressions() -> BTreeSet<String> {
     fn collect(state: &str, value: &Value, found: &mut BTreeSet<String>) {
         match value {
@@ -151,7 +152,7 @@ fn expressions() -> BTreeSet<String> {
 #[tokio::test]
 async fn every_expression_has_a_value_for_the_smallest_input() {
     let evaluation = json(&bare(record()));
-    // What is to be written is there wherever it is read, and `backoff` is written though readers do without.
+    // `write` is present whenever it is read, and `backoff` is always written although readers do not need it.
     has_only(&evaluation, &schema_for!(Evaluation), &["write"]);
     has_only(&evaluation["oldState"], &schema_for!(SystemState), &["backoff"]);
     has_only(&json(&bare(transition()).write), &schema_for!(StateWrite), &["transition"]);

@@ -1,4 +1,4 @@
-//! The test of the tests: a machine with one broken or one wrong expression is told from the right one.
+//! Tests the tests: they detect a machine with one broken or one wrong expression.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,15 @@ use crate::machine::{Case, Run, definition, run_freely};
 /// An expression of the definition.
 #[derive(Debug)]
 struct Place {
-    /// Its JSON pointer in the definition.
+    /// The expression's JSON pointer in the definition.
     pointer: String,
     state: String,
     expression: String,
-    /// What a run that evaluates it has to have taken, if it is a rule's.
+    /// The rule that a run must take to evaluate the expression, if it belongs to a rule.
     rule: Option<String>,
 }
 
-/// The expressions below `value`, which is at `pointer` in `state`.
+/// Collects the expressions below `value`, which is at `pointer` in `state`.
 fn places(value: &Value, pointer: &str, state: &str, found: &mut Vec<Place>) {
     match value {
         Value::String(text) if text.starts_with("{%") => found.push(Place {
@@ -44,7 +44,7 @@ fn places(value: &Value, pointer: &str, state: &str, found: &mut Vec<Place>) {
     }
 }
 
-/// `<state>/Catch/0` or `<state>/Choices/0` for what is assigned there.
+/// Returns the rule that an assigned expression belongs to: `<state>/Catch/0` or `<state>/Choices/0`.
 fn rule(pointer: &str, state: &str) -> Option<String> {
     let (_, within) = pointer.rsplit_once(&format!("/States/{state}/"))?;
     let [kind, place, "Assign", ..] = within.split('/').collect::<Vec<_>>()[..] else { return None };
@@ -60,7 +60,7 @@ impl Place {
     }
 }
 
-/// Whether two runs end differently, take different ways, or have a state with another output.
+/// Whether two runs end differently, take different paths, or have a state with another output.
 fn differ(one: &Run, other: &Run) -> bool {
     let outputs = |run: &Run| -> BTreeSet<String> {
         run.visits.iter().map(|visit| format!("{}: {}", visit.state, visit.output)).collect()
@@ -68,7 +68,8 @@ fn differ(one: &Run, other: &Run) -> bool {
     one.ends() != other.ends() || one.path() != other.path() || outputs(one) != outputs(other)
 }
 
-/// Runs each place's case with the place changed, and returns the places where nothing differed.
+/// Changes each expression and runs a case that evaluates it. Returns the number of changes, and the places of the
+/// changes that made no difference.
 async fn unnoticed(change: impl Fn(&Place) -> Option<String>) -> (usize, Vec<String>) {
     let good = all_runs().await;
     let mut found = Vec::new();
@@ -89,13 +90,13 @@ async fn unnoticed(change: impl Fn(&Place) -> Option<String>) -> (usize, Vec<Str
 }
 
 #[tokio::test]
-async fn a_machine_with_a_broken_expression_is_told_from_it() {
+async fn a_machine_with_a_broken_expression_is_detected() {
     let (tried, same) = unnoticed(|_| Some("{% $thereIsNoSuchVariable %}".to_owned())).await;
     assert!(tried > 40, "{tried} expressions");
     assert!(same.is_empty(), "nothing fails without {same:#?}");
 }
 
-/// Numbers of the machine that bound its further evaluations: where, what, and a wrong one.
+/// Numbers that limit the evaluations of an execution: the place, the text, and a wrong text.
 const NUMBERS: [(&str, &str, &str); 10] = [
     ("/States/Begin/Assign/looks", "? 12 : 1", "? 11 : 1"),
     ("/States/Begin/Assign/looks", "? 12 : 1", "? 12 : 2"),
@@ -109,7 +110,7 @@ const NUMBERS: [(&str, &str, &str); 10] = [
     ("/States/LookAgain?/Choices/0/Assign/looks", "$looks - 1", "$looks - 2"),
 ];
 
-/// The case with the text at a place of its machine changed.
+/// Returns the case with the text at a place of its machine changed.
 fn with_changed(case: &Case, (pointer, right, wrong): (&str, &str, &str)) -> Case {
     let mut case = case.clone();
     let expression = case.machine.pointer_mut(pointer).unwrap();
@@ -120,7 +121,7 @@ fn with_changed(case: &Case, (pointer, right, wrong): (&str, &str, &str)) -> Cas
 }
 
 #[tokio::test]
-async fn a_machine_with_a_wrong_number_is_told_from_it() {
+async fn a_machine_with_a_wrong_number_is_detected() {
     let cases = look_again::cases();
     let good = run_freely(&cases).await;
     let changed: Vec<_> =
@@ -133,12 +134,12 @@ async fn a_machine_with_a_wrong_number_is_told_from_it() {
 }
 
 #[tokio::test]
-async fn a_machine_with_a_wrong_condition_is_told_from_it() {
+async fn a_machine_with_a_wrong_condition_is_detected() {
     let wrong =
         |place: &Place| place.pointer.ends_with("/Condition").then(|| format!("{{% $not({}) %}}", place.expression));
     let (tried, same) = unnoticed(wrong).await;
     let conditions: usize =
         states(&definition()).iter().filter_map(|(_, state)| Some(state["Choices"].as_array()?.len())).sum();
     assert_eq!(tried, conditions);
-    assert!(same.is_empty(), "nothing fails with the contrary of {same:#?}");
+    assert!(same.is_empty(), "nothing fails with the negation of {same:#?}");
 }

@@ -1,4 +1,4 @@
-//! Replies of tasks, made from the Rust types of their contract.
+//! Creates replies of tasks from the Rust types of their contract.
 
 use breaker::contract::{ErrorName, Evaluation, Execution, MetricsEmitted, StateWritten};
 use breaker::{
@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Errors of Lambda and of Step Functions that each task tries again.
+/// Errors of Lambda and of Step Functions after which each task is retried.
 pub const RETRIED: [&str; 8] = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
@@ -19,7 +19,7 @@ pub const RETRIED: [&str; 8] = [
     "Sandbox.Timedout",
     "States.Timeout",
 ];
-/// The cause of a failed call, if the test chooses it.
+/// The cause of a failed call.
 pub const WORDS: &str = "the words of the error";
 
 pub fn now() -> Timestamp {
@@ -42,13 +42,13 @@ pub fn force(level: u8) -> Value {
     json!({"trigger": "force", "targetLevel": level, "reason": "a drill", "requestedBy": "an operator"})
 }
 
-/// A state at level 1 that was written before.
+/// Returns a state at level 1 that was written before.
 pub fn state() -> SystemState {
     let begun = now() - SignedDuration::from_hours(1);
     SystemState { version: 7, epoch: 2, execution: "arn:before".to_owned(), ..SystemState::initial(&policy(), begun) }
 }
 
-/// The state of [`state`], held at its level by an operator.
+/// Returns the state of [`state`] with a hold.
 pub fn held() -> SystemState {
     let hold = Hold {
         level: Level::Full,
@@ -60,13 +60,13 @@ pub fn held() -> SystemState {
     SystemState { hold: Some(hold), ..state() }
 }
 
-/// Evidence of so many failures just now.
+/// Returns evidence of this many recent failures.
 pub fn failures(errors: u64) -> Evidence {
     let start = now() - SignedDuration::from_secs(20);
     Evidence::new(vec![Bucket { errors, ..Bucket::empty(start, 1) }])
 }
 
-/// Returns what `evaluate-thresholds` answers about `state`.
+/// Returns the answer of `evaluate-thresholds` for `state`.
 pub fn evaluation(state: &SystemState, request: &Value, evidence: &Evidence) -> Evaluation {
     let request = TransitionRequest::parse(request.clone()).unwrap();
     let decision = decide(state, &policy(), &request, evidence, now()).unwrap();
@@ -78,44 +78,44 @@ pub fn evaluation(state: &SystemState, request: &Value, evidence: &Evidence) -> 
     Evaluation::of(decision, state.clone(), expected, &policy(), &request, &execution, now())
 }
 
-/// An evaluation that changes nothing.
+/// Returns an evaluation that changes nothing.
 pub fn nothing() -> Evaluation {
     let seen = evaluation(&state(), &schedule(), &failures(1)).new_state;
     evaluation(&seen, &schedule(), &failures(1))
 }
 
-/// An evaluation that moves the level from 1 to 2, and asks for no other.
+/// Returns an evaluation that moves the level from 1 to 2 and asks for no further evaluation.
 pub fn transition() -> Evaluation {
     evaluation(&state(), &schedule(), &failures(5))
 }
 
-/// An evaluation for an alarm that moves the level from 1 to 2, which is watched for a minute.
+/// Returns an alarm's evaluation that moves the level from 1 to 2 and asks for further evaluations.
 pub fn watched_transition() -> Evaluation {
     evaluation(&state(), &alarm(), &failures(5))
 }
 
-/// An evaluation for an alarm that changes nothing and finds a rule half fulfilled.
+/// Returns an alarm's evaluation that changes nothing and finds a rule half fulfilled.
 pub fn half_fulfilled() -> Evaluation {
     let seen = evaluation(&state(), &alarm(), &failures(3)).new_state;
     evaluation(&seen, &alarm(), &failures(3))
 }
 
-/// An evaluation that writes counts and moves nothing.
+/// Returns an evaluation that writes counts and moves nothing.
 pub fn record() -> Evaluation {
     evaluation(&state(), &schedule(), &failures(1))
 }
 
-/// An evaluation that ends a hold and moves nothing.
+/// Returns an evaluation that ends a hold and moves nothing.
 pub fn hold_ended() -> Evaluation {
     evaluation(&held(), &release(), &Evidence::default())
 }
 
-/// What an operator sends to end a hold.
+/// Returns an operator's command that ends a hold.
 pub fn release() -> Value {
     json!({"trigger": "release", "reason": "the drill is over", "requestedBy": "another operator"})
 }
 
-/// An evaluation whose fall a hold prevents.
+/// Returns an evaluation whose fall a hold prevents.
 pub fn prevented() -> Evaluation {
     evaluation(&held(), &schedule(), &failures(5))
 }
@@ -124,40 +124,40 @@ pub fn json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap()
 }
 
-/// A function's answer, as the integration with Lambda gives it.
+/// Returns a function's answer in the format of the Lambda integration.
 pub fn lambda(payload: &impl Serialize) -> Value {
     let metadata = json!({"HttpStatusCode": 200, "HttpHeaders": {"X-Amz-Executed-Version": ["7"]}});
     json!({"Return": {"ExecutedVersion": "7", "Payload": payload, "SdkHttpMetadata": metadata, "StatusCode": 200}})
 }
 
-/// What `write-state` answers.
+/// Returns the answer of `write-state`.
 pub fn written(evaluation: &Evaluation) -> Value {
     let StateWrite { state, .. } = evaluation.write.clone().unwrap();
     lambda(&StateWritten { state })
 }
 
-/// What `emit-metrics` answers.
+/// Returns the answer of `emit-metrics`.
 pub fn emitted() -> Value {
     lambda(&MetricsEmitted { values: 3 })
 }
 
-/// What SNS answers.
+/// Returns the answer of SNS.
 pub fn published() -> Value {
     json!({"Return": {"MessageId": "a-message"}})
 }
 
-/// A function's own error, as the integration with Lambda gives it.
+/// Returns a function's own error in the format of the Lambda integration.
 pub fn fails(name: ErrorName) -> Value {
     let cause = json!({"errorType": name.as_str(), "errorMessage": WORDS}).to_string();
     json!({"Throw": {"Error": name.as_str(), "Cause": cause}})
 }
 
-/// Any other error.
+/// Returns any other error.
 pub fn breaks(error: &str) -> Value {
     json!({"Throw": {"Error": error, "Cause": WORDS}})
 }
 
-/// Returns what the execution answers from an evaluation.
+/// Returns the output of an execution with this evaluation.
 pub fn done(evaluation: &Value) -> Value {
     let always = ["outcome", "dryRun", "from", "to", "reason", "cause", "evidence", "policy", "oldState", "newState"];
     let member = |name| (name, evaluation.get(name).cloned().unwrap_or_else(|| json!({})));

@@ -1,4 +1,4 @@
-//! The write, lost races, and what is announced of it.
+//! Tests the write, lost races, and which writes are announced.
 
 use breaker::contract::{ErrorName, Evaluation, WRITE_STATE_ERRORS};
 use breaker::{Level, SystemState};
@@ -12,13 +12,13 @@ use crate::values::{
 
 const TASK: &str = "WriteState";
 const WRITE: [&str; 2] = ["WriteState", "Moved?"];
-/// What follows a write that is announced, and one that is not.
+/// The states after a write that is announced, and after one that is not.
 const ANNOUNCED: [&str; 3] = ["Announce", "LookAgain?", "Done"];
 const QUIET: [&str; 3] = ["EmitMetrics", "LookAgain?", "Done"];
-/// A lost race, and the evaluation after it.
+/// The states of a lost race and of the evaluation after it.
 const AGAIN: [&str; 4] = ["WriteState", "EvaluateAgain?", "EvaluateThresholds", "Decided?"];
 
-/// An execution that writes what the evaluation wants, after so many lost races, and announces it.
+/// Returns an execution that writes this evaluation after `races` lost races, and announces it.
 fn announced(name: &str, input: &Value, evaluation: &Evaluation, races: usize) -> Case {
     let path = [AGAIN.repeat(races), [WRITE.as_slice(), &ANNOUNCED].concat()].concat();
     Case::done(name, input.clone(), &path, &json(evaluation))
@@ -30,7 +30,7 @@ fn announced(name: &str, input: &Value, evaluation: &Evaluation, races: usize) -
         .inside(&["EmitTransitionMetrics", "Notify"])
 }
 
-/// An execution that writes what the evaluation wants, after so many lost races, and does not announce it.
+/// Returns an execution that writes this evaluation after `races` lost races, and does not announce it.
 fn quiet(name: &str, input: &Value, evaluation: &Evaluation, races: usize) -> Case {
     let path = [AGAIN.repeat(races), [WRITE.as_slice(), &QUIET].concat()].concat();
     Case::done(name, input.clone(), &path, &json(evaluation))
@@ -40,7 +40,8 @@ fn quiet(name: &str, input: &Value, evaluation: &Evaluation, races: usize) -> Ca
         .reply("EmitMetrics", &[emitted()])
 }
 
-/// An evaluation of counts that lost a race: the winner has just written newer ones.
+/// Returns an execution that only has counts to write and loses a race. It gives up, because the winner has just
+/// written newer counts.
 fn given_up(name: &str, input: Value) -> Case {
     let evaluation = record();
     let mut answer = json(&evaluation);
@@ -60,7 +61,7 @@ fn failed(error: &str, cause: &str, replies: &[Value]) -> Case {
         .reply(TASK, replies)
 }
 
-/// Four races lost: the execution gives up.
+/// Returns an execution that loses four races and fails.
 fn out_of_tries() -> Case {
     let ends = Ends::Failed("StateConflict".to_owned(), WORDS.to_owned());
     let path = [AGAIN.repeat(3), vec!["WriteState", "EvaluateAgain?", "Failed"]].concat();
@@ -69,7 +70,7 @@ fn out_of_tries() -> Case {
         .reply(TASK, &vec![fails(ErrorName::StateConflict); 4])
 }
 
-/// An operator's command that writes a hold and moves nothing.
+/// Returns an operator's command that writes a hold and moves nothing, and its evaluation.
 fn hold() -> (Value, Evaluation) {
     let mut input = force(1);
     input["holdMinutes"] = 30.into();
@@ -77,7 +78,7 @@ fn hold() -> (Value, Evaluation) {
     (input, evaluation)
 }
 
-/// An evaluation that a hold keeps at level 2, after one that would have gone to `before`.
+/// Returns an evaluation that a hold keeps at level 2, after one whose prevented move was to `before`.
 fn prevented_after(before: Option<Level>) -> Evaluation {
     let mut hold = held().hold;
     hold.as_mut().unwrap().level = Level::Degraded;

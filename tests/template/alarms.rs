@@ -1,4 +1,4 @@
-//! The alarms: each can fire, says what to do, and reaches people or the state machine.
+//! Tests the alarms: each can go off, says what to do, and notifies people or the state machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -38,7 +38,7 @@ fn alert_topic() -> Value {
 }
 
 /// The properties of all alarms of a deployment by logical name: those of the monitoring stack with every rule on, and
-/// the brakes of the main stack with names in place of references.
+/// the brakes of the main stack with their references resolved.
 async fn alarms() -> BTreeMap<String, Value> {
     let template = monitoring(ALL_RULES);
     let of_monitoring = template.of_type("AWS::CloudWatch::Alarm").into_iter();
@@ -227,5 +227,5 @@ async fn each_fall_raises_an_alarm_that_was_not_on_before() {
         })
         .collect();
     thresholds.sort_unstable();
-    assert_eq!(thresholds, [1, 2], "one for the fall to level 2, one for that to level 3");
+    assert_eq!(thresholds, [1, 2], "one alarm for the fall to level 2, one for the fall to level 3");
 }

@@ -1,4 +1,4 @@
-//! The API: who may call it, how often, and what is written about it.
+//! Tests the API: who may call it, how often, and what its access log holds.
 
 use serde_json::json;
 use stacks::Role;

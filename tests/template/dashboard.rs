@@ -1,4 +1,4 @@
-//! The dashboard: it shows what there is.
+//! Tests the dashboard: every metric and alarm that it shows exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::resolve::Resolved;
 use crate::stacks::{ALL_RULES, monitoring};
 use crate::{Template, list};
 
-/// Where the metrics of each namespace of ours are emitted, and with which dimensions.
+/// The task that emits the metrics of each of our namespaces, and their dimensions.
 const OURS: [(&str, &str, &[&str]); 4] = [
     ("CircuitBreaker/Service", "controller", &["Deployment", "ServiceLevel", "ServiceType"]),
     ("CircuitBreaker/Controller", "controller", &["Deployment"]),
@@ -19,10 +19,10 @@ const OURS: [(&str, &str, &[&str]); 4] = [
     ("CircuitBreaker/Transitions", "emit-metrics", &["Deployment"]),
 ];
 
-/// What AWS emits by itself, after its documentation, and with which dimensions.
+/// The metrics that AWS emits according to its documentation, and their dimensions.
 const AMAZONS: [(&str, &[&str], &[&str]); 6] = [
     ("AWS/Lambda", &["Errors", "Throttles"], &["FunctionName"]),
-    // Of each of two versions, while an alias leads to both.
+    // For each version, while an alias sends requests to two.
     ("AWS/Lambda", &["Errors"], &["FunctionName", "Resource", "ExecutedVersion"]),
     ("AWS/SQS", &["ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"], &["QueueName"]),
     (
@@ -30,7 +30,7 @@ const AMAZONS: [(&str, &[&str], &[&str]); 6] = [
         &["ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut"],
         &["StateMachineArn"],
     ),
-    // Counted by call, not by machine. For StartSyncExecution it is not documented that there is any data.
+    // Counted by API action, not by machine. AWS does not document that StartSyncExecution has data.
     ("AWS/States", &["ThrottledEvents"], &["APIName"]),
     ("AWS/ApiGateway", &["Count", "4xx", "5xx", "Latency"], &["ApiId"]),
 ];
@@ -121,7 +121,7 @@ fn the_dashboard_shows_the_state_of_every_alarm() {
 }
 
 #[tokio::test]
-async fn the_dashboard_refers_to_what_exists_and_has_the_seeds_name() {
+async fn the_dashboard_refers_to_existing_resources_by_name() {
     let (text, imported) = body("");
     for reference in text.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()) {
         assert!(reference.starts_with("AWS::") || imported.get(reference).is_some(), "{reference} is unknown");
@@ -150,7 +150,7 @@ async fn the_dashboard_refers_to_what_exists_and_has_the_seeds_name() {
 }
 
 #[test]
-fn a_runbooks_address_is_no_place_for_cloudformation() {
+fn a_runbooks_address_is_taken_literally() {
     let (text, _) = body("alerts.runbook_url = \"https://bank.example/${Secret}\\\"\"");
     assert!(text.contains("https://bank.example/${!Secret}\\\""), "{text}");
     assert!(serde_json::from_str::<Value>(&text).is_ok());

@@ -1,4 +1,4 @@
-//! What rests is encrypted with the deployment's own key, and outlives the stack where it must.
+//! Tests that data at rest is encrypted with the deployment's own key, and that table and key outlive the stack.
 
 use serde_json::json;
 
@@ -39,7 +39,7 @@ async fn the_key_rotates_and_admits_this_accounts_services_only() {
             assert_eq!(
                 principal["AWS"],
                 json!({"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}),
-                "people and roles come in through IAM"
+                "people and roles have access through IAM"
             );
             continue;
         }
@@ -82,7 +82,7 @@ async fn the_index_by_time_holds_whole_records() {
 }
 
 #[tokio::test]
-async fn queues_and_topics_refuse_whatever_comes_without_tls() {
+async fn queues_and_topics_refuse_requests_without_tls() {
     let template = Template::plain().await;
     for (kind, policies, member, actions) in [
         ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues", "sqs:*"),
@@ -100,7 +100,7 @@ async fn queues_and_topics_refuse_whatever_comes_without_tls() {
                             && statement["Condition"] == json!({"Bool": {"aws:SecureTransport": "false"}})
                     })
             });
-            assert!(refused, "{name} takes what comes without TLS");
+            assert!(refused, "{name} accepts requests without TLS");
         }
     }
 }
@@ -127,7 +127,10 @@ async fn dead_letters_are_kept_for_the_maximum_of_sqs() {
     let queue = &template.resource("AlarmQueue")["Properties"];
     assert!(names(&queue["RedrivePolicy"]["deadLetterTargetArn"], "AlarmDeadLetterQueue"));
     let timeout = template.resource("AlarmProcessorFunction")["Properties"]["Timeout"].as_u64().unwrap();
-    assert!(queue["VisibilityTimeout"].as_u64().unwrap() >= 6 * timeout, "a message comes back while it is worked on");
+    assert!(
+        queue["VisibilityTimeout"].as_u64().unwrap() >= 6 * timeout,
+        "a message is delivered again while it is handled"
+    );
     assert_eq!(template.resource("AlarmDeadLetterQueue")["Properties"]["MessageRetentionPeriod"], 1_209_600);
 }
 
@@ -139,8 +142,8 @@ fn condition<'a>(policy: &'a serde_json::Value, sid: &str) -> &'a serde_json::Va
 
 #[tokio::test]
 async fn log_delivery_is_known_by_its_encryption_context() {
-    // Step Functions encrypts its log events under this context. Log delivery sends no aws:SourceArn and no
-    // aws:SourceAccount with it: a condition on them keeps every event from the log.
+    // Step Functions encrypts its log events with this context. Log delivery sends neither aws:SourceArn nor
+    // aws:SourceAccount: a condition on them would keep every event from the log.
     let key = &Template::data().await.resource("EncryptionKey")["Properties"]["KeyPolicy"];
     let expected = json!({"StringLike": {
         "kms:EncryptionContext:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:*"}
@@ -153,7 +156,7 @@ async fn sns_is_known_by_the_topics_arn_alone() {
     let template = Template::plain().await;
     let queue = &template.resource("AlarmQueuePolicy")["Properties"]["PolicyDocument"];
     assert_eq!(condition(queue, "AlarmTopicOnly"), &json!({"ArnEquals": {"aws:SourceArn": {"Ref": "AlarmTopic"}}}));
-    // Spelled out in the key, because the topic waits for its key.
+    // The key's policy contains the ARN as text, because the topic is created after the key.
     let name = template.resource("AlarmTopic")["Properties"]["TopicName"]["Fn::Sub"].as_str().unwrap();
     let topic = format!("arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{name}");
     let key = &Template::data().await.resource("EncryptionKey")["Properties"]["KeyPolicy"];

@@ -1,4 +1,4 @@
-//! The functions: logs, traces, versions, limits.
+//! Tests the functions' logs, traces, versions and limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -29,7 +29,7 @@ async fn every_function_has_a_role_and_a_log_group_of_its_own() {
         assert!(roles.insert(properties["Role"].to_string()), "{name} shares its role");
         assert!(names(&properties["LoggingConfig"]["LogGroup"], &format!("{stem}LogGroup")), "{name}: log group");
         assert_eq!(properties["TracingConfig"]["Mode"], "Active", "{name}: tracing");
-        // Lambda takes the group's name from the configuration, so both must be one name to be found by.
+        // Lambda writes to the group that the function's configuration names.
         let group = &template.resource(&format!("{stem}LogGroup"))["Properties"]["LogGroupName"]["Fn::Sub"];
         let called = properties["FunctionName"]["Fn::Sub"].as_str().unwrap();
         assert_eq!(group, &json!(format!("/aws/lambda/{called}")), "{name}");
@@ -89,7 +89,7 @@ async fn the_request_path_has_versions_and_the_control_plane_has_none() {
     }
     for (name, alias) in template.of_type("AWS::Lambda::Alias") {
         assert_eq!(alias["Properties"]["Name"], "live", "{name}");
-        assert!(alias.get("UpdatePolicy").is_none(), "{name} goes all at once by default");
+        assert!(alias.get("UpdatePolicy").is_none(), "{name} is not gradual by default");
     }
     // The API calls the alias, and the controller the services' aliases.
     let integration = &template.resource("ApiIntegration")["Properties"]["IntegrationUri"];
@@ -134,9 +134,12 @@ async fn only_its_own_alarms_stop_a_gradual_deployment() {
             ]),
             "the errors of an old version would stop the release that repairs it"
         );
-        // One that is changed keeps the state of the release before.
+        // An alarm that is changed would keep the state of the release before.
         assert!(alarm["AlarmName"]["Fn::Sub"].as_str().unwrap().contains("${ReleaseId}"), "{stem}");
-        assert!(alarm["EvaluationPeriods"].as_u64().unwrap() > 1, "{stem}: it is seen for too short a time");
+        assert!(
+            alarm["EvaluationPeriods"].as_u64().unwrap() > 1,
+            "{stem}: the alarm ends too soon for CodeDeploy to see it"
+        );
     }
 }
 
@@ -149,7 +152,7 @@ async fn the_brake_of_each_level_holds_for_thirty_periods() {
         let values: Vec<_> = list(&brake["Dimensions"]).into_iter().map(|dimension| &dimension["Value"]).collect();
         assert_eq!(values[1..], [level, service_type]);
         assert_eq!((&brake["EvaluationPeriods"], &brake["DatapointsToAlarm"]), (&json!(30), &json!(1)));
-        // Not that of a rule, which may be off.
+        // A rule's alarm would not do: the rule may be off.
         assert_eq!(brake["Threshold"], json!({"Fn::Select": [1, {"Ref": "BrakeAlarm"}]}));
         assert_eq!(brake["Period"], json!({"Fn::Select": [0, {"Ref": "BrakeAlarm"}]}));
     }
@@ -170,7 +173,7 @@ async fn brakes_are_there_only_where_a_deployment_is_gradual() {
 }
 
 #[tokio::test]
-async fn a_service_of_ones_own_takes_the_place_of_the_sample() {
+async fn a_banks_own_service_replaces_the_sample() {
     let template = Template::with(&["GradualDeployment=true"]).await;
     for (stem, condition) in SERVICES {
         assert_eq!(
@@ -182,7 +185,7 @@ async fn a_service_of_ones_own_takes_the_place_of_the_sample() {
         assert!(of_the_sample.len() >= 6, "function, role, log group, version, alias, deployment group, alarm");
         for (name, resource) in of_the_sample {
             let expected = if is_brake(name) { &format!("{stem}IsGradual") } else { condition };
-            assert_eq!(&resource["Condition"], expected, "{name} is created all the same");
+            assert_eq!(&resource["Condition"], expected, "{name} is created although the bank has its own service");
         }
         let variable = format!("{}_FUNCTION", stem.replace("Service", "_Service").to_uppercase());
         let used = &template.resource("ControllerFunction")["Properties"]["Environment"]["Variables"][&variable];
@@ -229,7 +232,7 @@ async fn all_functions_go_into_the_vpc_or_none() {
 
 #[tokio::test]
 async fn an_evaluation_fails_by_its_own_timeouts_first() {
-    // It reads the state in two calls at most, then the evidence.
+    // An evaluation reads the state in at most two calls, then the evidence.
     let reads = 2 * TASK_TIMEOUTS.operation + EVIDENCE_TIMEOUTS.operation;
     let function = &Template::plain().await.resource("EvaluateThresholdsFunction")["Properties"]["Timeout"];
     let definition = fs::read_to_string(folders::project().join("statemachines/level-transition.asl.json")).unwrap();

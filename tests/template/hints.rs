@@ -1,4 +1,4 @@
-//! The level alarms: exactly those of the table of hints, whatever the policy.
+//! Tests that the level alarms are exactly those of the table of hints, for any policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::stacks::{ALL_RULES, effective, monitoring};
 
-/// The topic that leads to the state machine.
+/// The topic whose messages start the state machine.
 pub fn alarm_topic() -> Value {
     let topic = "bank-circuit-breaker-circuit-breaker-alarms-dev";
     json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{topic}")})

@@ -1,4 +1,4 @@
-//! The template after its transform, held against what a bank's reviewer looks for.
+//! Checks the templates after the SAM transform for what a bank's reviewer looks for.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -70,7 +70,7 @@ impl Template {
         self.0[name].as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value)).collect()
     }
 
-    /// The resources of a type by logical name; at least one, or a test would look at nothing.
+    /// The resources of a type by logical name. Fails if there are none, so that no test passes without checking any.
     fn of_type(&self, kind: &str) -> BTreeMap<&str, &Value> {
         let found: BTreeMap<_, _> =
             self.section("Resources").into_iter().filter(|(_, resource)| resource["Type"] == kind).collect();
@@ -83,7 +83,7 @@ impl Template {
     }
 }
 
-/// A value that may be one or a list of them.
+/// The elements of a list; a value that is no list is its only element.
 fn list(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(values) => values.iter().collect(),
@@ -92,7 +92,7 @@ fn list(value: &Value) -> Vec<&Value> {
     }
 }
 
-/// Whether a value names this resource, however deep.
+/// Whether a value names this resource, at any depth.
 fn names(value: &Value, resource: &str) -> bool {
     match value {
         Value::Object(map) => map.iter().any(|(key, value)| match (key.as_str(), value) {

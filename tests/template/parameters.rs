@@ -1,4 +1,4 @@
-//! The parameters: what may be set, within which bounds.
+//! Tests the parameters: their descriptions, defaults and bounds.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ async fn every_parameter_says_what_it_is_and_what_it_may_be() {
             "String" => {
                 ["AllowedValues", "AllowedPattern", "MaxLength"].iter().any(|bound| parameter.get(bound).is_some())
             }
-            // CloudFormation has no bounds for lists.
+            // CloudFormation cannot bound a list.
             "CommaDelimitedList" => true,
             other => panic!("{name} is of type {other}"),
         };
@@ -79,7 +79,7 @@ async fn the_shipped_files_have_values_that_the_templates_take() {
 
 #[tokio::test]
 async fn the_main_template_stays_within_its_size() {
-    assert!(Template::plain().await.section("Parameters").len() <= 30, "settings belong into the configuration");
+    assert!(Template::plain().await.section("Parameters").len() <= 30, "settings belong in the configuration");
     assert!(source().lines().count() <= 1_600, "alarms and data have stacks of their own");
 }
 

@@ -1,4 +1,4 @@
-//! What the functions are told: the settings that differ, under keys that the functions know.
+//! Tests the settings that the functions get: those that differ from the defaults, under keys that the functions know.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ fn everything_else() -> String {
             [limits]\nrecord_retention_days = 401\n"
 }
 
-/// Numbers that fit each other and are not those of `production`.
+/// Numbers that are valid together and differ from those of `production`.
 fn policy_numbers() -> Vec<(&'static str, i64)> {
     let production = Policy::from(Preset::Production);
     NUMBERS
@@ -61,7 +61,7 @@ fn environment(config: &str) -> Environment {
 }
 
 #[test]
-fn an_empty_file_and_the_presets_tell_nothing_else() {
+fn functions_get_only_settings_that_differ_from_the_preset() {
     assert_eq!(told(""), "{}");
     assert_eq!(told("policy.preset = \"production\""), r#"{"policy.preset":"production"}"#);
     assert_eq!(
@@ -74,7 +74,7 @@ fn an_empty_file_and_the_presets_tell_nothing_else() {
 }
 
 #[test]
-fn functions_know_every_key_that_they_are_told() {
+fn functions_know_every_key_that_they_get() {
     let text = told(&everything_else());
     let config = Config::from_environment(&environment(&text)).unwrap();
     assert_eq!(config.unknown_keys().collect::<Vec<_>>(), Vec::<&str>::new());
@@ -116,7 +116,7 @@ fn file_and_controller_take_the_same_service_timeouts() {
 }
 
 #[tokio::test]
-async fn who_reads_settings_is_told_them() {
+async fn functions_that_read_settings_get_them() {
     let template = Template::plain().await;
     for (name, function) in template.of_type("AWS::Lambda::Function") {
         let variables = &function["Properties"]["Environment"]["Variables"];
@@ -128,7 +128,7 @@ async fn who_reads_settings_is_told_them() {
     assert_eq!(longest, u64::try_from(MAXIMUM_CONFIG_BYTES).unwrap());
 }
 
-/// All variables there are: what a setting decides is in `BREAKER_CONFIG` alone.
+/// Lists all variables: settings are in `BREAKER_CONFIG` alone.
 #[tokio::test]
 async fn functions_have_no_other_settings() {
     let known = [

@@ -1,4 +1,4 @@
-//! The template as it is for given parameters: conditions, references and substitutions resolved.
+//! Resolves a template's conditions, references and substitutions for given parameters.
 
 use std::collections::BTreeMap;
 

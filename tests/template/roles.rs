@@ -1,4 +1,4 @@
-//! The roles: one for each function, and no right without an explanation.
+//! Tests the roles: each function has its own, and each right on `*` has a reason.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{Template, list, source};
 
-/// The statements that cannot name a resource, because AWS knows none for their actions.
+/// The statements that cannot name a resource, because AWS defines none for their actions.
 const UNAVOIDABLE: [(&str, &[&str]); 8] = [
     ("SendTraces", &["xray:PutTraceSegments", "xray:PutTelemetryRecords"]),
     (
@@ -49,7 +49,7 @@ const UNAVOIDABLE: [(&str, &[&str]); 8] = [
     ),
 ];
 
-/// All statements of the roles and of the policies that they share, with who has them.
+/// All statements of the roles and of the policies that they share, each with the name of its role or policy.
 fn statements(template: &Template) -> Vec<(String, Value)> {
     let roles = template.of_type("AWS::IAM::Role").into_iter().flat_map(|(name, role)| {
         list(&role["Properties"]["Policies"])
@@ -65,7 +65,7 @@ fn statements(template: &Template) -> Vec<(String, Value)> {
     roles.chain(shared).collect()
 }
 
-/// The texts of a value, however deep, without the names of functions and conditions.
+/// The texts of a value at any depth, without the names of functions and conditions.
 fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
@@ -130,7 +130,7 @@ async fn only_write_state_writes_the_table_and_nothing_deletes() {
             let writes = !["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"].contains(&action);
             let may_write = holder == "WriteStateRole" && ["dynamodb:PutItem", "dynamodb:UpdateItem"].contains(&action);
             assert!(!writes || may_write, "{holder}: {action}");
-            // A scan names no keys. It is the repair's, of who may not write.
+            // A scan names no keys. Only the repair scans, and its role may not write.
             if action == "dynamodb:Scan" && holder == "EvaluateThresholdsRole" {
                 continue;
             }
@@ -166,7 +166,7 @@ async fn aliases_are_moved_by_rights_on_the_functions() {
     assert_eq!(moves, 1);
 }
 
-/// A value of the template in the words that the table uses.
+/// A value of the template as the table shows it.
 fn short(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -220,7 +220,7 @@ async fn the_page_of_roles_is_the_templates() {
     let path = folders::project().join("infrastructure/docs/roles.md");
     let expected = table(Template::plain().await);
     let page = fs::read_to_string(&path).unwrap_or_default();
-    // The sections behind it are the rights tests'.
+    // The tests of rights check the sections after it.
     let (written, rest) = page.split_at(page.find("\n## ").unwrap_or(page.len()));
     if std::env::var_os("UPDATE_PAGES").is_some() {
         fs::write(&path, format!("{expected}{rest}")).unwrap();
@@ -242,5 +242,5 @@ async fn each_exception_from_the_scanners_rules_has_a_reason() {
             exceptions += 1;
         }
     }
-    assert_eq!(exceptions, 21, "a new exception is one more to defend; one less is good news");
+    assert_eq!(exceptions, 21, "the number of exceptions from the scanner's rules");
 }

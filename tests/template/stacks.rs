@@ -1,4 +1,4 @@
-//! The stacks as the command deploys them, and how they fit each other.
+//! Tests the stacks that the command deploys: their templates, parameters, exports and imports.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::{DATA, MAIN, Template};
 pub const ALL_RULES: &str =
     "[policy]\npreset = \"production\"\n[policy.counts]\nlevel_1_failures = 5\nlevel_2_failures = 10\n";
 
-/// What a file with this text describes.
+/// The configuration of a file with this text.
 pub fn effective(text: &str) -> Effective {
     Effective::read("a file", text, &[]).unwrap()
 }
@@ -87,7 +87,7 @@ async fn each_function_has_the_code_at_its_place_in_the_list() {
                 == format!("{name}-${{Environment}}")
         };
         let function = functions.values().find(|function| called(function)).unwrap_or_else(|| panic!("no {name}"));
-        // SAM puts the parameters' values in for functions that have versions.
+        // SAM replaces references to parameters by their values in functions that have versions.
         let code = &function["Properties"]["Code"];
         let expected = |bucket: &Value, keys: &Value| json!({"S3Bucket": bucket, "S3Key": {"Fn::Select": [place, {"Fn::Split": [",", keys]}]}});
         let resolved = expected(&json!("artifacts"), &json!(default));
@@ -105,7 +105,7 @@ async fn each_function_has_the_code_at_its_place_in_the_list() {
 /// Switches CORS on.
 const ORIGINS: &str = "api.cors.origins = [\"https://www.bank.example\"]";
 
-/// Another value of a setting, with what it needs beside it.
+/// Another value of a setting, with the settings that it requires.
 fn another(key: &str, value: &Value) -> String {
     match (key, value) {
         ("deployment.architecture", _) => format!("{key} = \"x86_64\""),
@@ -156,7 +156,7 @@ fn another(key: &str, value: &Value) -> String {
     }
 }
 
-/// A setting that reaches no stack would be a promise that is not kept.
+/// A setting that changes no stack would have no effect.
 #[test]
 fn every_setting_changes_a_stack() {
     let contents = |text: &str| {
@@ -168,7 +168,7 @@ fn every_setting_changes_a_stack() {
             .collect::<Vec<_>>()
     };
     let (usual, with_cors) = (contents(""), contents(ORIGINS));
-    // They say where the deployment belongs, and the command refuses another place.
+    // The command compares these with the account and the region, and passes them to no stack.
     let places = ["deployment.account", "deployment.region"];
     let settings = effective("").settings;
     for setting in settings.iter().filter(|setting| !places.contains(&setting.key.as_str())) {
@@ -185,7 +185,7 @@ fn exports(template: &Template) -> BTreeSet<String> {
     names.map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
-/// The names that a value imports, however deep.
+/// The names that a value imports, at any depth.
 fn imports(value: &Value) -> BTreeSet<String> {
     match value {
         Value::Object(map) => map

@@ -1,4 +1,4 @@
-//! Which deployment: its file, and where it goes.
+//! Arguments that choose a deployment: its file, its account and its region.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ const LONGEST_ENVIRONMENT: usize = 8;
 // No doc comments on the two types: they would become the help of each command that these arguments are part of.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct RunOptions {
-    /// Shows what would change: uploads no function and changes nothing
+    /// Shows what would change; uploads no function and changes nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Asks nothing: for pipelines
+    /// Does not ask for confirmation, for pipelines
     #[arg(long)]
     pub yes: bool,
     /// Prints what was done as JSON
@@ -47,16 +47,16 @@ pub struct Target {
     /// Processor of the functions, arm64 or x86_64: the same as --set deployment.architecture=NAME
     #[arg(long, value_name = "NAME", value_parser = text())]
     architecture: Option<String>,
-    /// Existing bucket for artefacts and releases, which is left as it is; without it a private one is made
+    /// Existing bucket for artefacts and releases; its settings stay. Without it the command creates a private one
     #[arg(long, value_name = "NAME", value_parser = text())]
     pub bucket: Option<String>,
     /// AWS region, if not that of the file, of AWS_REGION or of the profile
     #[arg(long, value_name = "NAME", value_parser = text())]
     pub region: Option<String>,
-    /// A profile of your AWS configuration
+    /// Profile of your AWS configuration
     #[arg(long, value_name = "NAME", value_parser = text())]
     pub profile: Option<String>,
-    /// Another AWS, such as a local one, if not that of AWS_ENDPOINT_URL
+    /// Address of another AWS, such as a local one, if not that of AWS_ENDPOINT_URL
     #[arg(long, value_name = "URL", value_parser = text())]
     pub endpoint_url: Option<String>,
 }
@@ -118,7 +118,7 @@ impl Target {
     }
 }
 
-/// Arguments that are wrong.
+/// Returns the failure for wrong arguments.
 pub fn usage(sentence: String) -> Failure {
     Failure { exit: Exit::Usage, sentence }
 }

@@ -1,4 +1,4 @@
-//! `breaker deploy`.
+//! The command `breaker deploy`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,15 +22,15 @@ use super::{Aws, Connected, connect};
 
 /// Deploys what the file of an environment describes
 ///
-/// Builds the functions or takes ready ones, uploads what is new, shows what changes in each stack, asks, changes it,
-/// records the release and checks it. Run it as often as you like: it changes what differs and nothing else. Exit status:
-/// 0 done, 1 refused or failed, 2 wrong arguments, 3 goes on without this command.
+/// Builds the functions or takes ready ones, uploads what is new, shows what changes in each stack, asks, changes the
+/// stacks, records the release and checks it. Another run changes only what differs. Exit status: 0 done, 1 refused or
+/// failed, 2 wrong arguments, 3 CloudFormation goes on without this command.
 #[derive(Debug, Args)]
 pub struct DeployArgs {
     /// Folder of functions that are built already, FOLDER/<name>/bootstrap; without it they are built here
     #[arg(long, value_name = "FOLDER")]
     artifacts: Option<PathBuf>,
-    /// Updates one function's code; all else stays as it is
+    /// Updates only the code of this function
     #[arg(long, value_name = "FUNCTION", value_parser = PossibleValuesParser::new(FUNCTIONS), conflicts_with = "overrides")]
     only: Option<String>,
     /// Leaves out the check at the end, which is that of `breaker check`
@@ -45,7 +45,7 @@ pub struct DeployArgs {
     target: Target,
 }
 
-/// Deploys.
+/// Runs `breaker deploy`.
 pub async fn deploy(args: DeployArgs) -> ExitCode {
     let as_json = args.run.json;
     report::concluded(Box::pin(run(&args)).await, as_json)
@@ -59,7 +59,7 @@ async fn run(args: &DeployArgs) -> Result<Option<Deployed>, Failure> {
         }
     }
     let effective = args.target.read(|text| Terminal::new(args.run.json).say(Line::from(text)))?;
-    // Before anything is asked of AWS.
+    // Read before the first call to AWS, so that a missing binary fails at once.
     let functions = selection(args)?;
     let ready = args.artifacts.as_deref().map(|folder| Binary::read_all(folder, &functions)).transpose()?;
     let Connected { engine, config } = connect(&args.target, &effective, args.run, !args.skip_check).await?;
@@ -81,7 +81,7 @@ async fn whole(
     effective: Effective,
     ready: Option<Vec<Binary>>,
 ) -> Result<Option<DeployReport>, Failure> {
-    // What the file does not say follows from the binaries.
+    // If the file does not name the architecture, the binaries determine it.
     let mut effective = effective;
     if let Some(binaries) = &ready {
         let wanted = effective.file.deployment.architecture;
@@ -111,7 +111,7 @@ async fn only(args: &DeployArgs, engine: &Aws, ready: Option<Vec<Binary>>) -> Re
     engine.only(only, binary).await
 }
 
-/// Whether file or options name the processor.
+/// Returns whether the file or an option names the architecture.
 fn is_said(effective: &Effective) -> bool {
     let mut settings = effective.settings.iter();
     let found = settings.find(|setting| setting.key == "deployment.architecture");

@@ -1,4 +1,4 @@
-//! `breaker destroy`.
+//! The command `breaker destroy`.
 
 use std::process::ExitCode;
 
@@ -16,11 +16,11 @@ use ::deploy::ports::Talk;
 /// Removes a deployment; its data stays for the next one
 ///
 /// Removes the stacks of monitoring and of the system. The data stack (table and key) stays, and the next deployment
-/// finds it. Asks for the deployment's name. Exit status: 0 done, 1 refused or failed, 2 wrong arguments, 3 goes on
-/// without this command.
+/// finds it. Asks for the deployment's name. Exit status: 0 done, 1 refused or failed, 2 wrong arguments, 3
+/// CloudFormation goes on without this command.
 #[derive(Debug, Args)]
 pub struct DestroyArgs {
-    /// Removes the data stack too: the table with all records, and the key, which goes in 30 days
+    /// Removes the data stack too: the table with all records, and the key, which AWS deletes after 30 days
     #[arg(long)]
     delete_data: bool,
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub struct DestroyArgs {
     target: Target,
 }
 
-/// Removes.
+/// Runs `breaker destroy`.
 pub async fn destroy(args: DestroyArgs) -> ExitCode {
     let as_json = args.run.json;
     let result = Box::pin(run(&args)).await;

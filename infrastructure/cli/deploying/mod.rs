@@ -1,4 +1,4 @@
-//! The commands that change a deployment: which file, which AWS, what is shown, and how the command ends.
+//! The commands that change a deployment: they read its file, connect to AWS, show progress and set the exit status.
 
 #![expect(clippy::doc_markdown, reason = "most doc comments here are help texts, which have no markdown")]
 
@@ -38,7 +38,7 @@ const LOCAL_PAUSE: Duration = Duration::from_millis(300);
 /// The engine on AWS.
 type Aws = Engine<Parts<CloudFormation, S3Bucket, AwsAccount, AwsData, DeployedSystem, Terminal>>;
 
-/// Whether a person can see progress.
+/// Returns whether the output is a terminal, which shows progress.
 fn is_watched() -> bool {
     io::stdout().is_terminal()
 }
@@ -49,8 +49,8 @@ struct Connected {
     config: SdkConfig,
 }
 
-/// Connects to the deployment that the file describes. An account or a region that the file does not name is refused
-/// here, before any other call. With `check` a deployment is tried at its end.
+/// Connects to the deployment that the file describes. Fails before any other call if the account or the region is not
+/// the file's. With `check` the engine checks the deployment at the end.
 async fn connect(target: &Target, effective: &Effective, run: RunOptions, check: bool) -> Result<Connected, Failure> {
     let names =
         Names { project: effective.file.deployment.project.clone(), environment: target.environment()?.to_owned() };

@@ -1,4 +1,4 @@
-//! The end of a deployment: where it is, and what can be tried now.
+//! Shows the end of a deployment: its addresses and names, and commands to try.
 
 use std::process::ExitCode;
 
@@ -15,13 +15,13 @@ pub fn ended(result: Result<(), Failure>, as_json: bool) -> ExitCode {
     end(result.map(|()| Exit::Done), as_json)
 }
 
-/// What was deployed, and the clients' configuration.
+/// The report of a deployment, and the clients' configuration.
 pub struct Deployed {
     pub report: DeployReport,
     pub config: SdkConfig,
 }
 
-/// Ends a deployment: shows what was done, and what of it does not work. None if a dry run ended early.
+/// Ends a deployment: shows what was done, then what failed in the check. `None` if a dry run ended early.
 pub fn concluded(result: Result<Option<Deployed>, Failure>, as_json: bool) -> ExitCode {
     let Deployed { report, config } = match result {
         Ok(Some(deployed)) => deployed,
@@ -43,7 +43,7 @@ fn show(report: &DeployReport, config: &SdkConfig, as_json: bool) {
 
 fn lines(report: &DeployReport, endpoint: Option<&str>) -> Vec<Line> {
     let output = |name: &str| report.outputs.get(name).map_or("", String::as_str);
-    // A local AWS serves every API at its own address; the one in the outputs is Amazon's.
+    // A local AWS serves every API at its own address; the address in the outputs is Amazon's.
     let api = match endpoint {
         Some(endpoint) => format!("{endpoint}/_aws/execute-api/{}/$default", output("ApiId")),
         None => output("ApiUrl").to_owned(),
@@ -62,7 +62,7 @@ fn lines(report: &DeployReport, endpoint: Option<&str>) -> Vec<Line> {
         row("Dead letters", output("DeadLetterQueueUrl")),
         row("Alerts topic", output("AlertTopicArn")),
         Line::default(),
-        Line::from("Try it (where the API asks for signatures: awscurl, or curl with --aws-sigv4):"),
+        Line::from("Try it (with awscurl or curl --aws-sigv4 if the API requires signatures):"),
         // In single quotes, because a local address contains a dollar sign.
         Line::from(format!("  curl '{api}/circuit-breaker'")),
         Line::from(format!("  curl '{api}/account/12345'")),

@@ -1,4 +1,4 @@
-//! `breaker rollback`.
+//! The command `breaker rollback`.
 
 use std::process::ExitCode;
 
@@ -14,8 +14,8 @@ use ::deploy::ports::Talk;
 
 /// Deploys the release before the current one: its templates, its settings and its code
 ///
-/// The data stack stays as it is. Exit status: 0 done, 1 refused or failed, 2 wrong arguments, 3 goes on without this
-/// command.
+/// The data stack stays as it is. Exit status: 0 done, 1 refused or failed, 2 wrong arguments, 3 CloudFormation goes on
+/// without this command.
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
     /// Leaves out the check at the end, which is that of `breaker check`
@@ -27,7 +27,7 @@ pub struct RollbackArgs {
     target: Target,
 }
 
-/// Rolls back.
+/// Runs `breaker rollback`.
 pub async fn rollback(args: RollbackArgs) -> ExitCode {
     let as_json = args.run.json;
     report::concluded(Box::pin(run(&args)).await, as_json)

@@ -1,4 +1,4 @@
-//! The person at the terminal, or the pipeline.
+//! Shows progress to the person at the terminal or in the log of a pipeline, and asks for confirmation.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,7 +10,7 @@ use operate::terminal::{Line, Tone};
 use super::is_watched;
 use crate::operators::{style_of, write};
 
-/// Says what happens: on the standard output, or on the standard error if the output is one JSON document.
+/// Writes progress to the standard output, or to the standard error if the output is one JSON document.
 #[derive(Clone, Debug)]
 pub struct Terminal {
     as_json: bool,
@@ -18,7 +18,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// With `as_json` the standard output is the report's alone.
+    /// With `as_json` the standard output contains only the report.
     pub fn new(as_json: bool) -> Self {
         let bar = (is_watched() && !as_json).then(|| {
             let bar = ProgressBar::new_spinner();

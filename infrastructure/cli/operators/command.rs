@@ -59,7 +59,7 @@ struct Common {
     target: Target,
 }
 
-/// Sets the level, whatever the thresholds say
+/// Sets the level, whatever the rules say
 ///
 /// A dry run comes first and shows what would happen and whose hold would end; then the command asks. Exit status: 0
 /// done, 1 refused or failed, 2 wrong arguments, 3 started with unknown outcome.

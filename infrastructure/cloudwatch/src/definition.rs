@@ -146,7 +146,7 @@ pub enum AlarmState {
     Ok,
     /// Beyond the threshold.
     Alarm,
-    /// Unknown, because there are too few data.
+    /// Unknown, because there is too little data.
     InsufficientData,
 }
 

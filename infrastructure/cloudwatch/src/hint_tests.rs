@@ -72,7 +72,7 @@ fn the_text_of_a_hint_says_what_the_table_says() {
 }
 
 #[test]
-fn without_any_success_the_rate_is_all() {
+fn without_any_success_the_failure_rate_is_100_percent() {
     let failing = readings(&[(OutcomeMetric::Error, 3, 4.0)]);
     for rule in [HintedRule::FailureRate, HintedRule::ConsecutiveFailures] {
         assert_eq!(state(&deployed(rule), &failing, 4), AlarmState::Alarm, "{rule}");

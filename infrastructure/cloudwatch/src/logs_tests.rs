@@ -24,7 +24,7 @@ fn a_late_event_between_known_ones_is_found() {
 }
 
 #[test]
-fn what_no_read_can_show_again_is_forgotten() {
+fn events_that_no_later_read_can_return_are_forgotten() {
     let mut seen = Seen::default();
     seen.fresh(vec![event("s", 1, "a"), event("s", 9, "c")], 0);
     assert_eq!(seen.fresh(vec![event("s", 9, "c")], 2), []);
@@ -113,7 +113,7 @@ async fn a_group_is_read_again_only_after_it_changed() {
 }
 
 #[tokio::test]
-async fn what_the_server_refused_is_put_at_the_next_look() {
+async fn refused_metrics_are_put_at_the_next_look() {
     let server = Server {
         groups: vec![("/aws/lambda/f".to_owned(), vec![event("s", 100, &metric_line("A"))])],
         refuses: Mutex::new(true),

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn it_knows_which_metrics_it_reads() {
+    fn a_formula_lists_the_metrics_that_it_reads() {
         let formula = Formula::parse("IF(FILL(slow, 0) >= errors + successes, slow, 0)").unwrap();
         assert_eq!(formula.metrics(), BTreeSet::from(["errors", "slow", "successes"]));
     }

@@ -73,17 +73,17 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_passes_is_not_told() {
+    fn a_passing_error_is_not_reported() {
         let (mut trouble, begin) = (Trouble::default(), Instant::now());
         let error = || Err(anyhow!("dictionary changed size during iteration"));
         assert_eq!(trouble.news(error(), begin), None);
         assert_eq!(trouble.news(error(), begin + PATIENCE / 2), None);
-        assert_eq!(trouble.news(Ok(()), begin + PATIENCE / 2), None, "what was not told is not taken back");
-        assert_eq!(trouble.news(error(), begin + PATIENCE), None, "it began again");
+        assert_eq!(trouble.news(Ok(()), begin + PATIENCE / 2), None, "an unreported error has no end to report");
+        assert_eq!(trouble.news(error(), begin + PATIENCE), None, "the wait began again");
     }
 
     #[test]
-    fn an_error_that_lasts_is_told_once() {
+    fn a_lasting_error_is_reported_once() {
         let (mut trouble, begin) = (Trouble::default(), Instant::now());
         let mut failing = |seconds, error| trouble.news(Err(anyhow!("{error}")), begin + Duration::from_secs(seconds));
         assert_eq!(failing(0, "away"), None);

@@ -105,7 +105,7 @@ fn second(second: i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_change_is_shown_and_told_once() {
+async fn a_change_is_shown_and_published_once() {
     let server = deployed();
     let mut watch = Watch::new(&server, PROMPT);
     watch.look(second(0)).await.unwrap();
@@ -154,7 +154,7 @@ async fn an_alarm_made_anew_begins_without_a_state() {
 }
 
 #[tokio::test]
-async fn a_state_set_before_the_first_look_is_told() {
+async fn a_state_set_before_the_first_look_is_published() {
     let server = deployed();
     server.replace("level-1-error-rate", AlarmState::Alarm, "a test");
     let mut watch = Watch::new(&server, PROMPT);
@@ -174,7 +174,7 @@ async fn a_state_set_by_hand_lasts_until_the_next_evaluation() {
 }
 
 #[tokio::test]
-async fn a_state_set_to_another_and_back_by_hand_is_told() {
+async fn a_state_set_to_another_and_back_by_hand_is_published() {
     let server = deployed();
     let mut watch = Watch::new(&server, PROMPT);
     *server.value.lock().unwrap() = Some(7.0);
@@ -189,7 +189,7 @@ async fn a_state_set_to_another_and_back_by_hand_is_told() {
 }
 
 #[tokio::test]
-async fn what_fails_is_tried_again_and_holds_up_nothing_else() {
+async fn a_failed_notification_is_retried_and_the_state_is_set() {
     let server = deployed();
     let mut watch = Watch::new(&server, PROMPT);
     *server.value.lock().unwrap() = Some(7.0);

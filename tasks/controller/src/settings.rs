@@ -22,7 +22,8 @@ pub struct Settings {
     /// The rules for requests. `request_path.full_timeout_milliseconds` and so on, and
     /// `request_path.service_timeout_milliseconds` for those that are not set, say how long a service may take;
     /// `request_path.read_timeout_milliseconds`, else the preset, how long it may take for a GET or HEAD;
-    /// `request_path.fallback` whether the next level's service answers a GET or HEAD that fails.
+    /// `request_path.fallback` whether the next level's service answers a GET or HEAD that fails;
+    /// `request_path.too_many_requests_fail` whether an answer 429 is a failure.
     pub rules: RequestRules,
     /// `request_path.fallback_level`: where requests go when no state was ever read.
     pub fallback_level: Level,

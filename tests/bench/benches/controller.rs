@@ -1,4 +1,4 @@
-//! The controller's own work on a request, from event to answer, with ports that answer at once:
+//! Measures the controller's own work on a request, from event to answer, with ports that answer at once:
 //! `cargo bench -p bench --bench controller`.
 
 use std::hint::black_box;
@@ -15,10 +15,10 @@ use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 
-/// Bytes of the request's body and of the answer's: none to speak of, a large page, and near Lambda's limit.
+/// Bytes of the request's body and of the answer's: small, a large page, and near Lambda's limit.
 const BODIES: [usize; 3] = [64, 64 * 1024, 4 * 1024 * 1024];
 
-/// What a request and its service are given: more than they take.
+/// Timeout of a request and of its service, longer than either takes.
 const TIME: Duration = Duration::from_secs(5);
 
 struct State(SystemState);

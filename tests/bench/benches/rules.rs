@@ -1,4 +1,4 @@
-//! `decide`, on the evidence of the longest window that a level is likely to have: `cargo bench -p bench --bench rules`.
+//! Measures `decide` on the longest evidence that a level is likely to have: `cargo bench -p bench --bench rules`.
 
 use std::hint::black_box;
 
@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-/// Seconds of evidence: one window, and the almost three hours that seconds are kept for.
+/// Seconds of evidence: one window, and the 170 minutes for which evidence is read by the second.
 const LENGTHS: [i64; 2] = [300, 10_200];
 
 fn main() -> Result<()> {
@@ -20,7 +20,7 @@ fn main() -> Result<()> {
     for seconds in LENGTHS {
         let begin = now - SignedDuration::from_secs(seconds);
         let state = SystemState { version: 1, evidence_since: begin, ..SystemState::initial(&policy, begin) };
-        // One request in fifty fails: no stretch is free of errors for long.
+        // One request in a hundred fails, so every second bucket has an error.
         let buckets = (0..seconds).map(|second| Bucket {
             successes: 49,
             errors: u64::from(second % 2 == 0),

@@ -1,4 +1,4 @@
-//! The binaries: built as they are deployed, and packed as they are deployed.
+//! Builds and packs the binaries as a deployment does.
 
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use anyhow::{Context, Result, bail};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Where the binaries are: in `ready`, or built for release now, and nothing else with them. With more
-/// packages in one build, cargo would give the Lambdas whatever features any of them asks for.
+/// Returns the folder of the binaries: `ready`, or that of a release build of these packages alone. With more packages
+/// in one build, cargo would build the Lambdas with the features of all of them.
 ///
 /// # Errors
-/// The build failed; cargo has said why.
+/// The build failed; cargo has printed the reason.
 pub fn binaries(ready: Option<&Path>, names: &[&str]) -> Result<PathBuf> {
     if let Some(folder) = ready {
         return Ok(folder.to_owned());
@@ -36,8 +36,8 @@ pub fn binaries(ready: Option<&Path>, names: &[&str]) -> Result<PathBuf> {
     Ok(target.join("release"))
 }
 
-/// Size of a binary and of its deployment package, in bytes. Packed at the fastest level, as `breaker deploy`
-/// does: the largest that the package can be.
+/// Returns the size of a binary and of its deployment package, in bytes. The package has the fastest and thus lowest
+/// level of compression, as in `breaker deploy`.
 ///
 /// # Errors
 /// The binary cannot be read.
@@ -49,7 +49,7 @@ pub fn sizes(path: &Path) -> Result<(usize, usize)> {
     Ok((content.len(), archive.finish()?.into_inner().len()))
 }
 
-/// The package that a binary belongs to.
+/// Returns the package that a binary belongs to.
 fn package(binary: &str) -> &str {
     if binary.ends_with("-service") { "services" } else { binary }
 }

@@ -1,4 +1,4 @@
-//! Stubs of the AWS services that the Lambdas call: over TLS, at once, and counted.
+//! Stubs of the AWS services that the Lambdas call. They speak TLS, answer at once, and count the calls.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use tokio_rustls::server::TlsStream;
 use crate::events;
 use crate::tls::TestAuthority;
 
-/// What was counted.
+/// The calls and handshakes of the Lambdas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
     /// Calls by operation.
@@ -39,7 +39,7 @@ struct Counters {
     handshakes: AtomicU64,
 }
 
-/// The stub. It ends when it is dropped.
+/// The stub of all services. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Aws {
     address: SocketAddr,
@@ -76,13 +76,13 @@ impl Aws {
         Ok(Self { address, counters, server })
     }
 
-    /// The address for `AWS_ENDPOINT_URL`.
+    /// Returns the address for `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.address.port())
     }
 
-    /// What was counted since the last time, and counts anew.
+    /// Returns the counts since the last call, and begins new ones.
     #[must_use]
     pub fn take(&self) -> Counted {
         let calls = std::mem::take(&mut *self.counters.calls.lock().unwrap_or_else(PoisonError::into_inner));
@@ -96,7 +96,7 @@ impl Drop for Aws {
     }
 }
 
-/// Hands out connections whose handshake is done.
+/// A listener whose connections have finished their handshake.
 struct TlsListener {
     ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
     address: SocketAddr,
@@ -108,10 +108,10 @@ impl TlsListener {
         tokio::spawn(async move {
             while let Ok((connection, address)) = tcp.accept().await {
                 let (acceptor, counters, sender) = (acceptor.clone(), Arc::clone(&counters), sender.clone());
-                // Each on its own: a Lambda may open several connections at the same time.
+                // In a task for each, because a Lambda may open several connections at once.
                 tokio::spawn(async move {
                     drop(connection.set_nodelay(true));
-                    // A client that was ended in the middle is no matter of ours.
+                    // An error is ignored: the client was ended during the handshake.
                     if let Ok(stream) = acceptor.accept(connection).await {
                         counters.handshakes.fetch_add(1, Ordering::Relaxed);
                         drop(sender.send((stream, address)).await);
@@ -141,7 +141,7 @@ impl Listener for TlsListener {
 
 async fn answer(State(answers): State<Answers>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    // A service answers when the whole request is there.
+    // A service answers only after the whole request has arrived.
     if axum::body::to_bytes(body, usize::MAX).await.is_err() {
         return StatusCode::BAD_REQUEST.into_response();
     }
@@ -151,7 +151,7 @@ async fn answer(State(answers): State<Answers>, request: Request) -> Response {
     response
 }
 
-/// The operation that a request asks for, in the three ways in which AWS's protocols say it.
+/// Returns the operation that a request names, in any of the three protocols of AWS.
 fn operation(headers: &HeaderMap, uri: &Uri) -> String {
     if let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return target.rsplit('.').next().unwrap_or_default().to_owned();
@@ -180,15 +180,16 @@ impl Answers {
                 r#"{"statusCode":200,"headers":{"Content-Type":"application/json"},"body":"{\"accountId\":\"12345\",\"balance\":\"1024.50\",\"currency\":\"EUR\"}","isBase64Encoded":false}"#,
             )
                 .into_response(),
+            "Query" => json(Bytes::from_static(br#"{"Items":[],"Count":0,"ScannedCount":0}"#)),
             "GetMetricData" => cbor(self.metric_data.clone()),
             // An empty map.
-            "PutMetricData" => cbor(Bytes::from_static(b"\xa0")),
+            "PutMetricData" | "DescribeAlarms" | "DescribeAlarmHistory" => cbor(Bytes::from_static(b"\xa0")),
             _ => (StatusCode::NOT_IMPLEMENTED, format!("the stub knows no {operation}")).into_response(),
         }
     }
 }
 
-/// A value as `DynamoDB` writes it in JSON.
+/// Returns a value in `DynamoDB`'s JSON.
 fn attribute(value: &Value) -> Value {
     match value {
         Value::Null => json!({ "NULL": true }),
@@ -203,7 +204,7 @@ fn attribute(value: &Value) -> Value {
     }
 }
 
-/// One page of five minutes with a success in each second and no error.
+/// Returns one page of metric data: five minutes with a success in each second and no error.
 fn metric_data() -> Vec<u8> {
     const SECONDS: u32 = 300;
     let end = jiff::Timestamp::now().as_second();

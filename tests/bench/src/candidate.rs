@@ -1,4 +1,4 @@
-//! What is measured: the floor, our Lambdas, and other bootstraps beside them.
+//! The bootstraps that are measured: the floor, the project's Lambdas, and others to compare with.
 
 use std::path::PathBuf;
 
@@ -8,43 +8,46 @@ use stacks::FUNCTIONS;
 
 use crate::events;
 
-/// The Lambda that is in front of every request.
+/// The Lambda that routes every request.
 pub const ROUTER: &str = "controller";
 
-/// The binary that everything is measured against.
+/// The binary that all others are compared with.
 pub const FLOOR: &str = "floor";
 
-/// The start of a bootstrap.
+/// The state machine that the Lambdas are told of.
+const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:level-transition";
+
+/// The program of a bootstrap.
 #[derive(Clone, Debug)]
 pub enum Bootstrap {
-    /// A binary of ours.
+    /// A binary of the project.
     Binary(PathBuf),
     /// A shell command.
     Command(String),
 }
 
-/// One Lambda to be measured.
+/// A bootstrap to be measured.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// What the table calls it.
+    /// The bootstrap's name in the table.
     pub name: String,
-    /// Its start.
+    /// The program.
     pub bootstrap: Bootstrap,
-    /// What it is told, beyond what every environment has.
+    /// Environment variables in addition to those of every environment.
     pub settings: Vec<(&'static str, &'static str)>,
-    /// What it is sent.
+    /// The event that the bootstrap gets.
     pub event: String,
-    /// What its answer to that must contain.
+    /// A text that the answer must contain.
     pub answer: &'static str,
 }
 
 impl Candidate {
-    /// The Lambda `name`, or something else that takes its place.
+    /// Returns the Lambda `name`, or another bootstrap with its settings and event, under the name `called`.
     ///
     /// # Errors
     /// There is no such Lambda.
     pub fn new(name: &str, called: &str, bootstrap: Bootstrap) -> Result<Self> {
-        // The sample services' own simulated work would hide what they cost.
+        // The sample services' simulated failures and latency would hide their own time.
         let never = r#"{"samples.full_failure_percent":0,"samples.degraded_failure_percent":0,"samples.maintenance_failure_percent":0}"#;
         let service = || vec![("BREAKER_CONFIG", never), ("LATENCY_MIN_MS", "0"), ("LATENCY_MAX_MS", "0")];
         let (settings, event, answer) = match name {
@@ -54,20 +57,40 @@ impl Candidate {
                 (service(), events::routed(), r#""statusCode":200"#)
             }
             "alarm-processor" => {
-                let arn = "arn:aws:states:us-east-1:123456789012:stateMachine:level-transition";
-                (vec![("STATE_MACHINE_ARN", arn)], events::alarm_batch(), r#""batchItemFailures":[]"#)
+                (vec![("STATE_MACHINE_ARN", MACHINE)], events::alarm_batch(), r#""batchItemFailures":[]"#)
             }
             "evaluate-thresholds" => (vec![], events::evaluation()?, r#""outcome":"record""#),
             "write-state" => (vec![], events::write()?, r#""version":2"#),
             "emit-metrics" => (vec![], events::metrics()?, "values"),
+            "status" => {
+                let machine = ("STATE_MACHINE_ARN", MACHINE);
+                (
+                    vec![("PROJECT", "bank"), ("ENVIRONMENT", "bench"), machine],
+                    events::status(),
+                    r#"\"currentLevel\":1"#,
+                )
+            }
             _ => bail!("there is no Lambda called {name:?}; there are: {}", FUNCTIONS.join(", ")),
         };
         Ok(Self { name: called.to_owned(), bootstrap, settings, event: Value::to_string(&event), answer })
     }
 
-    /// The floor, sent what this candidate is sent.
+    /// Returns the floor with this candidate's event.
     #[must_use]
     pub fn echoed_by(&self, floor: &Self) -> Self {
         Self { event: self.event.clone(), answer: "", ..floor.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lambda_of_a_deployment_can_be_measured() {
+        for name in FUNCTIONS {
+            let bootstrap = Bootstrap::Command("true".to_owned());
+            assert!(Candidate::new(name, name, bootstrap).is_ok(), "{name}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What the benchmark is asked to do.
+//! The options of the benchmark.
 
 use std::path::PathBuf;
 
@@ -18,8 +18,8 @@ pub struct Options {
     /// Only these Lambdas, by name; as often as needed.
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,
-    /// Another bootstrap, measured beside ours: a shell command that ends in a Lambda runtime. As often as
-    /// needed. It gets the environment and the events of `--against-as`.
+    /// Another bootstrap to compare with: a shell command that starts a Lambda runtime. As often as needed. It gets the
+    /// environment and the events of `--against-as`.
     #[arg(long, value_name = "COMMAND")]
     pub against: Vec<String>,
     /// The Lambda whose environment and events the other bootstraps get.
@@ -28,11 +28,11 @@ pub struct Options {
     /// Measures the binaries in this folder, such as those of another commit, and builds nothing.
     #[arg(long, value_name = "FOLDER")]
     pub binaries: Option<PathBuf>,
-    /// Fails where a goal is missed.
+    /// Fails if a goal is missed.
     #[arg(long)]
     pub check: bool,
-    /// The certificates in `SSL_CERT_FILE` beside the test's own authority: as many as the Lambdas bring, or all of the
-    /// machine's, as where a bank keeps a list of its own.
+    /// The certificates in `SSL_CERT_FILE` beside the test's own authority: those that are compiled into the Lambdas,
+    /// or all of the machine's, as if a bank keeps its own list.
     #[arg(long, value_enum, default_value_t)]
     pub trust: Trust,
 }
@@ -43,6 +43,6 @@ pub enum Trust {
     /// Amazon's authorities.
     #[default]
     Amazon,
-    /// Those of this machine.
+    /// The authorities that this machine trusts.
     Machine,
 }

@@ -18,12 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Maximum length of the log that is shown if a bootstrap fails.
 const LOG_TAIL_BYTES: i64 = 2_000;
 
-/// Where the stubs of AWS are, and what it takes to trust them.
+/// The address of the stubs of AWS, and the certificates to trust them.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings<'a> {
-    /// `AWS_ENDPOINT_URL`.
+    /// The value of `AWS_ENDPOINT_URL`.
     pub endpoint: &'a str,
-    /// The certificates to trust.
+    /// The file with the certificates.
     pub bundle: &'a Path,
 }
 
@@ -43,10 +43,10 @@ struct Process {
 }
 
 impl<'a> Environment<'a> {
-    /// Starts one and waits until it asks for an event. Returns how long that took, from before `exec`.
+    /// Starts an environment and waits until it asks for an event. Returns how long that took, from before `exec`.
     ///
     /// # Errors
-    /// It does not start: then with the end of its log.
+    /// The bootstrap does not start. The error contains the end of its log.
     pub async fn start(candidate: &'a Candidate, around: Surroundings<'_>) -> Result<(Self, Duration)> {
         let mut api = RuntimeApi::start().await?;
         let log = log_file().context("no room for a log")?;
@@ -63,10 +63,10 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Sends the event, and returns how long the answer took once it asked for the next.
+    /// Sends the event and waits until the bootstrap asks for the next one. Returns how long the answer took.
     ///
     /// # Errors
-    /// It fails, ends, or answers something unexpected.
+    /// The bootstrap fails, ends, or gives an unexpected answer.
     pub async fn request(mut self) -> Result<(Self, Duration)> {
         let name = &self.candidate.name;
         let begun = Instant::now();
@@ -90,7 +90,7 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// What the bootstrap wrote so far.
+    /// Returns the output of the bootstrap so far.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -101,24 +101,24 @@ impl<'a> Environment<'a> {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// Stops the process where it is, as Lambda does between events.
+    /// Freezes the process, as Lambda does between events.
     ///
     /// # Errors
-    /// It cannot be stopped.
+    /// The process cannot be frozen.
     pub fn freeze(&self) -> Result<()> {
         self.signal("-STOP")
     }
 
-    /// Lets it go on.
+    /// Thaws the process.
     ///
     /// # Errors
-    /// It cannot go on.
+    /// The process cannot be thawed.
     pub fn thaw(&self) -> Result<()> {
         self.signal("-CONT")
     }
 
     fn signal(&self, signal: &str) -> Result<()> {
-        // The shell's own, because not every machine has the program.
+        // The shell's `kill`, because not every machine has the program.
         let status = Command::new("sh").args(["-c", &format!("kill {signal} {}", self.process.child.id())]).status();
         if !status.is_ok_and(|status| status.success()) {
             bail!("{} does not take the signal {signal}", self.candidate.name);
@@ -126,23 +126,23 @@ impl<'a> Environment<'a> {
         Ok(())
     }
 
-    /// The most memory that the process ever had, in KiB (`VmHWM`).
+    /// Returns the peak memory of the process, in KiB (`VmHWM`).
     ///
     /// # Errors
-    /// The kernel does not say.
+    /// The kernel does not report it.
     pub fn peak_memory_kib(&self) -> Result<u64> {
         self.memory_kib("VmHWM:")
     }
 
     fn memory_kib(&self, field: &str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("the kernel tells no memory")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("the kernel reports no memory")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 }
 
-/// Where a bootstrap's output goes. In memory where there is such a place: what Lambda takes it with is a pipe, and no
-/// disk.
+/// Creates the file for a bootstrap's output, in memory if possible, because Lambda reads the output through a pipe and
+/// not from a disk.
 fn log_file() -> std::io::Result<File> {
     tempfile::tempfile_in("/dev/shm").or_else(|_| tempfile::tempfile())
 }
@@ -167,13 +167,14 @@ impl Drop for Process {
     }
 }
 
-/// The bootstrap with what Lambda sets, and nothing of the caller's own environment but the path.
+/// Returns the command of the bootstrap with the variables that Lambda sets. Of the caller's environment it has only
+/// `PATH`.
 fn command(candidate: &Candidate, around: Surroundings<'_>, api: &RuntimeApi) -> Result<Command> {
     let mut command = match &candidate.bootstrap {
         Bootstrap::Binary(path) => Command::new(path),
         Bootstrap::Command(line) => {
             let mut shell = Command::new("/bin/sh");
-            // In place of the shell, whose memory is not what is asked for.
+            // `exec` replaces the shell, whose memory must not be measured.
             shell.arg("-c").arg(format!("exec {line}"));
             shell
         }
@@ -194,7 +195,7 @@ fn command(candidate: &Candidate, around: Surroundings<'_>, api: &RuntimeApi) ->
         ("AWS_EXECUTION_ENV", "AWS_Lambda_Image"),
         ("AWS_REGION", "us-east-1"),
         ("AWS_DEFAULT_REGION", "us-east-1"),
-        // Made up: the stubs look at no signature.
+        // Invented: the stubs do not check signatures.
         ("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
         ("AWS_SESSION_TOKEN", "example"),
@@ -203,7 +204,7 @@ fn command(candidate: &Candidate, around: Surroundings<'_>, api: &RuntimeApi) ->
         ("TZ", ":UTC"),
         ("LANG", "en_US.UTF-8"),
         ("AWS_ENDPOINT_URL", around.endpoint),
-        // The name of the same thing in Rust, in the AWS CLI's family, and in Node.js.
+        // The variable for certificates of Rust, of the AWS CLI and of Node.js.
         ("SSL_CERT_FILE", bundle),
         ("AWS_CA_BUNDLE", bundle),
         ("NODE_EXTRA_CA_CERTS", bundle),

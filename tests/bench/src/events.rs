@@ -9,7 +9,7 @@ use serde_json::{Value, json, to_value};
 /// The execution that the tasks of the state machine run in.
 const EXECUTION: &str = "arn:aws:states:us-east-1:123456789012:express:level-transition:run:1";
 
-/// An HTTP API event, payload format 2.0, with the headers that a browser and a proxy make of it.
+/// Returns an HTTP API event, payload format 2.0, with the headers that a browser and a proxy send.
 #[must_use]
 pub fn http() -> Value {
     json!({
@@ -54,7 +54,18 @@ pub fn http() -> Value {
     })
 }
 
-/// The event as the controller passes it to a service.
+/// Returns a request for the status as JSON.
+#[must_use]
+pub fn status() -> Value {
+    let mut event = http();
+    if let Some(members) = event.as_object_mut() {
+        members.insert("routeKey".to_owned(), json!("GET /circuit-breaker"));
+        members.insert("rawPath".to_owned(), json!("/circuit-breaker"));
+    }
+    event
+}
+
+/// Returns the event as the controller passes it to a service.
 #[must_use]
 pub fn routed() -> Value {
     let mut event = http();
@@ -65,7 +76,7 @@ pub fn routed() -> Value {
     event
 }
 
-/// A batch of one alarm, through SNS.
+/// Returns a batch of one alarm, sent through SNS.
 #[must_use]
 pub fn alarm_batch() -> Value {
     let alarm = json!({
@@ -90,7 +101,7 @@ pub fn alarm_batch() -> Value {
     ] })
 }
 
-/// The state that the stub of `DynamoDB` holds: level 1, written once.
+/// Returns the state that the stub of `DynamoDB` has: level 1, written once.
 ///
 /// # Errors
 /// The default policy is invalid, which another test excludes.
@@ -99,7 +110,7 @@ pub fn state() -> Result<SystemState> {
     Ok(SystemState { version: 1, execution: EXECUTION.to_owned(), ..SystemState::initial(&policy, Timestamp::now()) })
 }
 
-/// An evaluation asked for by the schedule.
+/// Returns the input of an evaluation that the schedule started.
 ///
 /// # Errors
 /// Never in practice: the type can be written as JSON.
@@ -111,7 +122,7 @@ pub fn evaluation() -> Result<Value> {
     })?)
 }
 
-/// The write that follows an evaluation which changes counts only.
+/// Returns the write after an evaluation that changes only counts.
 ///
 /// # Errors
 /// See [`state`].
@@ -122,7 +133,7 @@ pub fn write() -> Result<Value> {
     Ok(to_value(StateWrite { expected, state, transition: None, command: None })?)
 }
 
-/// The metrics of an evaluation that changed nothing.
+/// Returns the metrics of an evaluation that changed nothing.
 ///
 /// # Errors
 /// See [`state`].

@@ -1,19 +1,19 @@
-//! What the Lambdas may cost, beside the floor of the same run.
+//! The goals: what the Lambdas may take, as a multiple of the floor of the same run.
 
 use std::fmt::{self, Display};
 
-/// `exec` to the first event asked for, of the floor's.
+/// Time from `exec` to the call for the first event, times the floor's.
 pub const START: f64 = 2.5;
-/// Peak memory, of the floor's.
+/// Peak memory, times the floor's.
 pub const MEMORY: f64 = 3.0;
-/// What a warm request costs beside its service, of the floor's whole time.
+/// Time of a warm request without its service, times the floor's whole time.
 pub const OWN_TIME: f64 = 1.5;
-/// The deployment package, in MB.
+/// Size of the deployment package, in MB.
 pub const PACKAGE_MEGABYTES: f64 = 4.0;
-/// Invocations of a service in a routed request.
+/// Invocations of services for one routed request.
 pub const INVOCATIONS: f64 = 1.0;
-/// Reads of the state in a second of one environment. The cache holds for a second give or take a fifth, by chance, so
-/// that a few reads may come a little faster than one a second.
+/// Reads of the state by one environment in a second. The cache is valid for a second ± 20 % at random, so there may be
+/// slightly more than one read a second.
 pub const READS_A_SECOND: f64 = 1.1;
 
 /// The goals that were missed.
@@ -21,7 +21,7 @@ pub const READS_A_SECOND: f64 = 1.1;
 pub struct Missed(Vec<String>);
 
 impl Missed {
-    /// Notes it where `measured` is above `goal`; not to be measured is to miss, too.
+    /// Records a missed goal if `measured` is above `goal` or was not measured.
     pub fn unless_at_most(&mut self, goal: f64, who: &str, what: &str, measured: Option<f64>) {
         match measured {
             Some(measured) if measured <= goal => {}
@@ -30,7 +30,7 @@ impl Missed {
         }
     }
 
-    /// Whether there are any.
+    /// Whether a goal was missed.
     #[must_use]
     pub fn any(&self) -> bool {
         !self.0.is_empty()
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_missed() {
+    fn a_goal_that_was_not_measured_is_missed() {
         assert!(at(None).any());
         assert!(at(Some(f64::NAN)).any());
     }

@@ -1,10 +1,10 @@
-//! Where and when was measured.
+//! The machine and the date of a measurement.
 
 use std::fmt;
 
 use jiff::Timestamp;
 
-/// The machine, in a line.
+/// The machine that measures, shown as one line.
 #[derive(Clone, Debug)]
 pub struct Machine {
     processor: String,
@@ -13,7 +13,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This one.
+    /// Returns the machine that this program runs on.
     #[must_use]
     pub fn here() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();

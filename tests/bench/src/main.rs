@@ -20,7 +20,7 @@ use clap::Parser;
 
 use crate::cli::Options;
 
-// One thread, so that the stubs take one core and leave the other to what is measured.
+// One thread, so that the stubs use one core and the measured process has the other.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match table::run(&Options::parse()).await {

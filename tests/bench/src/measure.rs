@@ -1,4 +1,4 @@
-//! The measurements. Candidates take turns, so that whatever else the machine does meets all alike.
+//! The measurements. Candidates take turns, so that other work of the machine affects all of them equally.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,44 +20,44 @@ const STEADY: Duration = Duration::from_secs(10);
 /// Pause of an environment before its first request, if it has one.
 pub const PAUSE: Duration = Duration::from_millis(100);
 
-/// What starts and first requests cost.
+/// Times and memory of starts and first requests.
 #[derive(Clone, Debug, Default)]
 pub struct Starts {
-    /// From before `exec` to the call for the first event.
+    /// Time from before `exec` to the call for the first event.
     pub start: Sample,
-    /// A first request that was waiting when the environment asked for it, as in a cold start.
+    /// Time of a first request that was waiting when the environment asked for it, as in a cold start.
     pub first_at_once: Sample,
-    /// The start and that first request together: what a cold start keeps a caller waiting.
+    /// Time of the start and that first request together: a caller's wait for a cold start.
     pub cold: Sample,
-    /// A first request that came [`PAUSE`] after the start, in which the environment was frozen, as with provisioned
-    /// concurrency.
+    /// Time of a first request that came [`PAUSE`] after the start. The environment was frozen meanwhile, as with
+    /// provisioned concurrency.
     pub first_later: Sample,
-    /// Peak memory after the first answer, in KiB; the largest seen.
+    /// Maximum of the peak memory after the first answer, in KiB.
     pub memory_kib: u64,
-    /// TLS handshakes up to the first answer; the most seen.
+    /// Maximum number of TLS handshakes until the first answer.
     pub handshakes: u64,
 }
 
-/// What warm requests cost.
+/// Times, memory and calls of warm requests.
 #[derive(Clone, Debug, Default)]
 pub struct Warm {
-    /// From handing over the event to the whole answer.
+    /// Time from sending the event to the whole answer.
     pub request: Sample,
-    /// The latency without the time of the service's invocation, if the bootstrap records that, as
-    /// the controller does in `ResponseTime` of `CircuitBreaker/Service`.
+    /// Time of a request without the service's invocation, if the bootstrap records that, as the controller does in
+    /// `ResponseTime` of `CircuitBreaker/Service`.
     pub own: Sample,
-    /// From the first counted event to the call after the last, all rounds.
+    /// Time from the first counted event to the call after the last one, of all rounds together.
     pub elapsed: Duration,
-    /// Peak memory after all requests, in KiB; the largest seen.
+    /// Maximum of the peak memory after all requests, in KiB.
     pub memory_kib: u64,
     /// Calls to AWS while the requests were counted, by operation.
     pub calls: BTreeMap<String, u64>,
 }
 
-/// Starts each candidate so often.
+/// Starts each candidate `times` times.
 ///
 /// # Errors
-/// One of them fails.
+/// A candidate fails.
 pub async fn starts(candidates: &[Candidate], times: u32, around: Surroundings<'_>, aws: &Aws) -> Result<Vec<Starts>> {
     let mut results = vec![Starts::default(); candidates.len()];
     for turn in 0..times {
@@ -86,10 +86,10 @@ pub async fn starts(candidates: &[Candidate], times: u32, around: Surroundings<'
     Ok(results)
 }
 
-/// Sends each candidate so many requests, one after the other.
+/// Sends each candidate this number of requests, one after the other.
 ///
 /// # Errors
-/// One of them fails.
+/// A candidate fails.
 pub async fn warm(candidates: &[Candidate], requests: u32, around: Surroundings<'_>, aws: &Aws) -> Result<Vec<Warm>> {
     let mut results = vec![Warm::default(); candidates.len()];
     for _ in 0..ROUNDS {
@@ -125,10 +125,10 @@ pub async fn warm(candidates: &[Candidate], requests: u32, around: Surroundings<
     Ok(results)
 }
 
-/// Sends one environment requests for [`STEADY`], and returns how many calls of `operation` it made a second.
+/// Sends requests to one environment for [`STEADY`], and returns how many calls of `operation` it made a second.
 ///
 /// # Errors
-/// It fails.
+/// The candidate fails.
 pub async fn calls_a_second(
     candidate: &Candidate,
     operation: &str,

@@ -1,4 +1,4 @@
-//! A stub of Lambda's runtime API for one environment, which notes when things come in.
+//! A stub of Lambda's runtime API for one environment, which records the times of its calls.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,36 +18,36 @@ use tokio::task::JoinHandle;
 /// Time until the deadline that the runtime gets for an invocation.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// What the environment does, in the order in which it does it.
+/// A call of the environment.
 #[derive(Debug)]
 pub enum Call {
-    /// It asks for an event.
+    /// The environment asks for an event.
     Next {
         /// Time at which the call arrived.
         at: Instant,
-        /// Takes the event.
+        /// The sender of the event.
         reply: oneshot::Sender<String>,
     },
-    /// It answered.
+    /// The environment answers.
     Answer {
         /// Time at which the whole answer had arrived.
         at: Instant,
         /// The answer.
         body: Bytes,
     },
-    /// It failed: at its start, or at an event.
+    /// The environment reports a failure, of its start or of an event.
     Failure {
-        /// What it says of it.
+        /// The report.
         body: Bytes,
     },
 }
 
-/// The stub. It ends when it is dropped.
+/// A running stub. It ends when it is dropped.
 #[derive(Debug)]
 pub struct RuntimeApi {
-    /// Where it listens.
+    /// The stub's address.
     pub address: SocketAddr,
-    /// What comes in.
+    /// The calls of the environment, in their order.
     pub calls: mpsc::Receiver<Call>,
     server: JoinHandle<()>,
 }

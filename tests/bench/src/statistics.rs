@@ -12,7 +12,7 @@ impl Sample {
         self.0.push(duration);
     }
 
-    /// The duration that `percent` of the measurements do not exceed (nearest rank); nothing without
+    /// Returns the duration that `percent` of the measurements do not exceed (nearest rank), or `None` without
     /// measurements.
     #[must_use]
     pub fn percentile(&self, percent: usize) -> Option<Duration> {

@@ -1,4 +1,4 @@
-//! The results, as Markdown.
+//! Runs the benchmark and prints the results as Markdown.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -18,10 +18,10 @@ use crate::measure::{self, PAUSE, Starts, Warm};
 use crate::statistics::{Sample, quotient, rate, ratio};
 use crate::tls::TestAuthority;
 
-/// Builds, measures and prints.
+/// Builds the Lambdas, measures them and prints the tables.
 ///
 /// # Errors
-/// Something does not build, start or answer; or a goal is missed, where that was to be checked.
+/// A Lambda does not build, start or answer; or a goal is missed, if `--check` is given.
 pub async fn run(options: &Options) -> Result<()> {
     let ours = wanted(options)?;
     let binaries = artifacts::binaries(options.binaries.as_deref(), &[ours.as_slice(), &[FLOOR]].concat())?;
@@ -38,7 +38,7 @@ pub async fn run(options: &Options) -> Result<()> {
     eprintln!("{} starts of each of {} bootstraps ...", options.starts, all.len());
     let starts = measure::starts(&all, options.starts, around, &aws).await?;
 
-    // Each beside the floor that echoes the same event.
+    // Each candidate is measured beside the floor, which echoes the same event.
     let mut pairs = Vec::new();
     for candidate in &candidates {
         eprintln!("{} warm requests of {} and of the floor ...", options.requests, candidate.name);
@@ -127,7 +127,7 @@ fn warm_table(candidates: &[Candidate], pairs: &[Vec<Warm>], missed: &mut Missed
     );
     for (candidate, pair) in candidates.iter().zip(pairs) {
         let [floor, of] = pair.as_slice() else { bail!("a candidate was not measured") };
-        // Without a service to invoke, all of the time is its own.
+        // If the Lambda invokes no service, all of the time is its own.
         let own = if of.own.is_empty() { &of.request } else { &of.own };
         let percentile = |sample: &Sample, percent| {
             let (of, floor) = (sample.percentile(percent), floor.request.percentile(percent));
@@ -162,7 +162,7 @@ fn warm_table(candidates: &[Candidate], pairs: &[Vec<Warm>], missed: &mut Missed
     Ok(text)
 }
 
-/// What is asked of the Lambda that routes.
+/// Checks the goals of the Lambda that routes.
 fn check_routing(of: &Warm, floor: &Warm, missed: &mut Missed) {
     let each_was_measured = of.own.len() == of.request.len();
     for percent in [50, 99] {
@@ -170,16 +170,16 @@ fn check_routing(of: &Warm, floor: &Warm, missed: &mut Missed) {
         missed.unless_at_most(OWN_TIME, ROUTER, &format!("own time p{percent} × floor"), own);
     }
     let calls = |operation| of.calls.get(operation).copied().unwrap_or_default();
-    // None at all would mean that nothing was routed.
+    // 0 would mean that nothing was routed.
     let invocations = Some(quotient(calls("Invoke"), of.request.len())).filter(|invocations| *invocations > 0.0);
     missed.unless_at_most(INVOCATIONS, ROUTER, "invocations a request", invocations);
 }
 
-/// Measures and tells how often the Lambda that routes reads the state.
+/// Measures and prints how often the Lambda that routes reads the state.
 async fn reads(router: &Candidate, around: Surroundings<'_>, aws: &Aws, missed: &mut Missed) -> Result<()> {
     let reads = measure::calls_a_second(router, "GetItem", around, aws).await?;
     println!("\n{ROUTER}: {reads:.2} reads of the state a second");
-    // None at all would mean that a change of the level is never seen.
+    // 0 would mean that a change of the level is never seen.
     let measured = Some(reads).filter(|reads| *reads > 0.0);
     missed.unless_at_most(READS_A_SECOND, ROUTER, "reads of the state a second", measured);
     Ok(())

@@ -1,4 +1,5 @@
-//! A certification authority for one run, beside others: loading those is part of what a start costs.
+//! A certificate authority for one run. Clients also load other authorities, because that takes a part of a start's
+//! time.
 
 use std::sync::Arc;
 
@@ -10,25 +11,25 @@ use rustls::pki_types::PrivateKeyDer;
 
 use crate::cli::Trust;
 
-/// What the Lambdas bring.
+/// The authorities that are compiled into the Lambdas.
 const AMAZON: &str = include_str!("../../../tasks/shared/aws/src/amazon-trust-services.pem");
-/// Where systems keep the certificates that they trust: Debian's place and Amazon Linux's.
+/// Files with the certificates that a system trusts, of Debian and of Amazon Linux.
 const SYSTEM_BUNDLES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
-/// What a server needs to be trusted as `localhost`, and what a client needs to trust it.
+/// The configuration of a server that is trusted as `localhost`, and the certificates with which a client trusts it.
 #[derive(Debug)]
 pub struct TestAuthority {
-    /// For the server.
+    /// The server's configuration.
     pub server: Arc<ServerConfig>,
-    /// PEM, for clients: those that are trusted anyway, and this run's.
+    /// The clients' certificates, as PEM: the other authorities, and that of this run.
     pub bundle: String,
 }
 
 impl TestAuthority {
-    /// Makes a new authority and a certificate for `localhost`.
+    /// Creates an authority and a certificate for `localhost`.
     ///
     /// # Errors
-    /// The keys cannot be made, or this machine's certificates are not where they are looked for.
+    /// The keys cannot be created, or this machine's certificates are in none of the known files.
     pub fn new(beside: Trust) -> Result<Self> {
         let mut params = CertificateParams::new([])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -42,7 +43,7 @@ impl TestAuthority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .context("the server's certificate does not fit its key")?;
-        // What AWS's endpoints offer.
+        // The protocols that AWS's endpoints offer.
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let others = match beside {
             Trust::Amazon => AMAZON.to_owned(),

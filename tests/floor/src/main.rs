@@ -1,5 +1,5 @@
-//! A Lambda that answers each event with the event. It has no SDK, no settings and no logs: what it
-//! costs, every Lambda in Rust costs.
+//! A Lambda that answers each event with the event. It has no SDK, no settings and no logs, so every Lambda in Rust
+//! needs at least its time and memory.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,5 @@
-//! The parts of a deployment that `check` uses, in AWS.
+//! The calls to AWS by which `breaker check` tries a deployment. They have nothing to do with probes of the better
+//! level.
 
 use aws_config::SdkConfig;
 use aws_edge::call_error::CallError;

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use serde::Serialize;
 
-/// The namespaces of the seed, and that of the transitions.
+/// The namespaces of the metrics.
 pub mod namespace {
     /// Outcomes of service invocations.
     pub const SERVICE: &str = "CircuitBreaker/Service";

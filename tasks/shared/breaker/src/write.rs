@@ -20,8 +20,8 @@ pub const STATE_KEY: &str = "system-state";
 pub enum Expected {
     /// Neither a state nor a record.
     FirstStart,
-    /// The state that was read. The epoch beside the version, because a repaired state cannot know
-    /// the versions that left no record.
+    /// The state that was read. The condition has the epoch and the version: a repaired state may repeat a version,
+    /// because writes of counts leave no record, but never an epoch.
     Version {
         /// Its version.
         version: u64,
@@ -41,10 +41,10 @@ pub struct StateWrite {
     pub expected: Expected,
     /// The state to store.
     pub state: SystemState,
-    /// The transition's record; absent where the level stays.
+    /// The transition's record; absent if the level stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<TransitionRecord>,
-    /// The command's record; absent where no operator asked.
+    /// The command's record; absent if no operator gave a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandRecord>,
 }

@@ -11,7 +11,7 @@ pub enum PolicyInUse {
     /// replaced settings would be a policy that was never tried.
     Known(Policy),
     /// Preset or mode are unknown. Operators' commands and requests go on with the preset `classic`; the level does not
-    /// move by itself, because `classic` falls after five failures, and `observe-only` may have been asked for.
+    /// move by itself: `classic` would let it fall after five failures, and the deployment may have set `observe-only`.
     Unknown {
         /// The policy of the preset `classic`.
         policy: Policy,
