@@ -86,23 +86,19 @@ impl Crate {
         let names = [self.modules[parent].names.as_slice(), std::slice::from_ref(&name)].concat();
         let module = Module { names, parent: Some(parent), ..Module::default() };
         let below = place.child_folder.join(&name);
-        let id = match &child.content {
-            Some((_, items)) => {
-                let place = Place { file_folder: place.file_folder, child_folder: below };
-                self.add(module, items, &place)
-            }
-            None => {
-                let (file, child_folder) = match chosen_file(&child.attrs) {
-                    Some(file) => {
-                        let file = place.file_folder.join(file);
-                        (file.clone(), file.parent().unwrap().to_owned())
-                    }
-                    None if below.with_extension("rs").exists() => (below.with_extension("rs"), below),
-                    None => (below.join("mod.rs"), below),
-                };
-                let file_folder = file.parent().unwrap();
-                self.add(module, &items(&file), &Place { file_folder, child_folder })
-            }
+        let id = if let Some((_, items)) = &child.content {
+            self.add(module, items, &Place { file_folder: place.file_folder, child_folder: below })
+        } else {
+            let (file, child_folder) = match chosen_file(&child.attrs) {
+                Some(file) => {
+                    let file = place.file_folder.join(file);
+                    let folder = file.parent().unwrap().to_owned();
+                    (file, folder)
+                }
+                None if below.with_extension("rs").exists() => (below.with_extension("rs"), below),
+                None => (below.join("mod.rs"), below),
+            };
+            self.add(module, &items(&file), &Place { file_folder: file.parent().unwrap(), child_folder })
         };
         self.modules[parent].children.insert(name, id);
     }

@@ -1,7 +1,7 @@
 //! The properties, computed without the code under test: from the history of writes and from the real outcomes.
 
 use breaker::{
-    Bucket, Cause, DRAWS, Fall, Level, RecoveryCause, StateWrite, StreakInstead, TransitionRequest, TripCause, route,
+    Cause, DRAWS, Fall, Level, RecoveryCause, StateWrite, StreakInstead, TransitionRequest, TripCause, route,
 };
 use jiff::{SignedDuration, Timestamp};
 use stateright::{Model, Property};
