@@ -8,10 +8,11 @@ mod stack;
 
 use std::time::Duration;
 
+use aws_edge::call_error::CallError;
 use jiff::Timestamp;
 use operate::deployment::Place;
 use operate::exit::{Exit, Failure};
-use operate::ports::{CallError, Confirmation};
+use operate::ports::Confirmation;
 use operate::terminal::{Line, Tone};
 use stacks::Names;
 
@@ -102,7 +103,7 @@ impl<P: Ports + Sync> Engine<P> {
 
 /// A call that failed before anything was changed.
 fn failed(error: CallError) -> Failure {
-    Failure::failed(error.message)
+    error.into()
 }
 
 /// A call about a change that goes on without this command.
