@@ -231,10 +231,12 @@ pub struct Limits {
     /// Memory of the alarm processor and of each task of the state machine, in megabytes.
     #[schemars(range(min = 128, max = 10_240))]
     pub task_memory_megabytes: u32,
-    /// Executions reserved for each function of the control plane: 0 (none) or at least 2.
+    /// Executions reserved for each function of the control plane: 0 (none) or at least 2. If it is not set,
+    /// `breaker deploy` derives it from the account's limit.
     #[schemars(range(min = 0, max = 1_000))]
     pub control_plane_concurrency: u32,
-    /// Maximum executions at once of the sample service of level 1. 0 sets no limit.
+    /// Maximum executions at once of the sample service of level 1. 0 sets no limit. If it is not set, `breaker deploy`
+    /// derives it from the account's limit.
     #[schemars(range(min = 0, max = 10_000))]
     pub full_concurrency: u32,
     /// Maximum executions at once of the sample service of level 2. 0 sets no limit.

@@ -12,6 +12,7 @@ pub mod exit;
 pub mod history;
 pub mod page;
 pub mod ports;
+pub mod response_times;
 pub mod sentences;
 pub mod status;
 pub mod terminal;

@@ -1,4 +1,4 @@
-//! Who calls, and what the account has left.
+//! The identity of the credentials, and the account's concurrent executions.
 
 use aws_config::SdkConfig;
 use aws_edge::call_error::CallError;
@@ -60,5 +60,16 @@ impl Account for AwsAccount {
                 Err(call_error(&format!("the reserved concurrent executions of {function} cannot be read"), error))
             }
         }
+    }
+
+    async fn timeout_seconds(&self, function: &str) -> Result<u64, CallError> {
+        let what = format!("the timeout of {function} cannot be read");
+        let answer = self.functions.get_function_configuration().function_name(function).send().await;
+        let answer = answer.map_err(|error| call_error(&what, &error))?;
+        let timeout = answer.timeout().and_then(|timeout| u64::try_from(timeout).ok());
+        timeout.ok_or_else(|| CallError {
+            kind: CallErrorKind::Refused,
+            message: format!("{what}: Lambda does not name it"),
+        })
     }
 }

@@ -15,7 +15,7 @@ use operate::aws::errors::{call_error, failure};
 
 use crate::ports::{Bucket, BucketState};
 
-/// us-east-1 is the one region that refuses to be named when a bucket is made.
+/// The region that `CreateBucket` refuses as a location, because it is the default.
 const UNNAMED_REGION: &str = "us-east-1";
 
 /// A bucket.
@@ -23,22 +23,22 @@ const UNNAMED_REGION: &str = "us-east-1";
 pub struct S3Bucket {
     client: Client,
     name: String,
-    /// The account that has to own it. A bucket of the user's own may be another account's.
+    /// The account that must own the bucket; `None` for a bucket that the user named, which another account may own.
     owner: Option<String>,
     region: String,
-    /// The address of another AWS.
+    /// Address of an AWS other than Amazon's, such as a local one.
     endpoint: Option<String>,
-    /// Whether the bucket is the user's own, which is left as it is.
+    /// Whether the user named the bucket. Its settings then stay unchanged.
     own: bool,
 }
 
 impl S3Bucket {
-    /// The deployment's bucket, which is made if it is missing.
+    /// The deployment's bucket, which is created if it is missing.
     #[must_use]
     pub fn new(config: &SdkConfig, name: &str, owner: &str, region: &str) -> Self {
         let endpoint = config.endpoint_url().map(str::to_owned);
         let mut s3 = aws_sdk_s3::config::Builder::from(config);
-        // Another AWS has no host name for each bucket.
+        // A local AWS has no host name for each bucket.
         s3.set_force_path_style(endpoint.is_some().then_some(true));
         Self {
             client: Client::from_conf(s3.build()),
@@ -50,7 +50,7 @@ impl S3Bucket {
         }
     }
 
-    /// The same, but the bucket is the user's own: it has to be there, and is left as it is.
+    /// Returns the bucket as one that the user named: it must exist, and its settings stay unchanged.
     #[must_use]
     pub fn of_user(mut self) -> Self {
         self.own = true;
@@ -71,7 +71,7 @@ impl S3Bucket {
         format!("arn:{partition}:s3:::{}", self.name)
     }
 
-    /// Refuses every request without TLS.
+    /// Returns the bucket's policy, which refuses every request without TLS.
     fn policy(&self) -> String {
         let arn = self.arn();
         serde_json::json!({
@@ -109,7 +109,7 @@ impl S3Bucket {
         let call = self.client.put_bucket_versioning().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.versioning_configuration(versioned).send().await;
         sent.map_err(|error| call_error(&self.what(failed), error))?;
-        // The policy is what is set last: where it is, the bucket is finished.
+        // The policy is set last, so a bucket that has it is finished.
         let call = self.client.put_bucket_policy().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.policy(self.policy()).send().await;
         sent.map(drop).map_err(|error| call_error(&self.what(failed), error))
@@ -238,12 +238,13 @@ fn refused(message: String) -> CallError {
     failure(ErrorKind::Refused, message)
 }
 
-/// Only a missing object is missing: taken for it, any other answer would begin a new history.
+/// Whether the error says that the object is missing. No other error may count as that, because a history that seems
+/// missing would be begun anew.
 fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     let status = error.raw_response().map(|response| response.status().as_u16());
     match error.code() {
         Some("NoSuchKey" | "NotFound") => true,
-        // A request for the head alone has no body that could name a code.
+        // The answer to HeadObject has no body, and so no error code.
         None => status == Some(404),
         _ => false,
     }

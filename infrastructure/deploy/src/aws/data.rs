@@ -15,9 +15,9 @@ use operate::aws::errors::{call_error, failure};
 
 use crate::ports::{Data, DataKey};
 
-/// A key can be kept for so long after its deletion was asked for: the longest time that KMS takes.
+/// Days from the request to the deletion of a key: the maximum of KMS.
 const KEY_DAYS: i32 = 30;
-/// A table needs seconds to be updated or deleted.
+/// Maximum time for an update or a deletion of the table. Each takes seconds.
 const TABLE: Duration = Duration::from_mins(10);
 
 /// DynamoDB and KMS.

@@ -18,11 +18,11 @@ use operate::aws::errors::{call_error, failure};
 use crate::plan::{Change, ChangeSet, Proposal};
 use crate::ports::{Event, StackResource, StackService, StackView};
 
-/// So many events are read at most.
+/// Maximum number of events that are read.
 const EVENTS: usize = 300;
-/// What `CloudFormation` says of a change set that would change nothing.
+/// Parts of `CloudFormation`'s messages about a change set that would change nothing.
 const NO_CHANGES: [&str; 2] = ["didn't contain changes", "No updates are to be performed"];
-/// A change set is computed in seconds.
+/// Maximum time until a change set is computed. Usually it takes seconds.
 const COMPUTED: Duration = Duration::from_mins(10);
 
 /// `CloudFormation` in one account and region.
@@ -157,7 +157,7 @@ impl StackService for CloudFormation {
         match computed {
             Ok(Some(changes)) => Ok(Some(of_changes(changes))),
             Ok(None) => {
-                // It failed for want of changes, and stays in the stack's list if it is not removed.
+                // A change set without changes has failed, and stays in the stack's list until it is removed.
                 let _ = self.remove_change_set(&id).await;
                 Ok(None)
             }
@@ -252,7 +252,7 @@ fn change_of(change: &ResourceChange) -> Change {
     }
 }
 
-/// AWS has no error of its own for this.
+/// Whether the error says that there is no such stack. `CloudFormation` has no error code for it.
 fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     error.code() == Some("ValidationError") && error.message().is_some_and(|text| text.contains("does not exist"))
 }
