@@ -60,7 +60,7 @@ async fn connect(target: &Target, effective: &Effective, run: RunOptions, check:
         endpoint_url: target.endpoint_url.clone(),
     };
     let (config, region) = connection.sdk_config().await?;
-    let identity = AwsAccount::new(&config).identity().await.map_err(|error| Failure::failed(error.message))?;
+    let identity = AwsAccount::new(&config).identity().await?;
     let account = identity.account;
     check_place(effective, &account, &region)?;
     let bucket = match &target.bucket {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use aws_edge::call_error::CallError;
 use deployment_file::Architecture;
 use jiff::Timestamp;
 use operate::check::CheckReport;
 use operate::deployment::{Deployment, Identity};
 use operate::exit::Failure;
-use operate::ports::{CallError, Confirmation};
+use operate::ports::Confirmation;
 use operate::terminal::Line;
 
 use crate::plan::{ChangeSet, Proposal};

@@ -1,6 +1,8 @@
 //! The private bucket that holds artefacts, templates and releases.
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
@@ -9,8 +11,7 @@ use aws_sdk_s3::types::{
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
 };
-use operate::aws::errors::call_error;
-use operate::ports::{CallError, CallErrorKind};
+use operate::aws::errors::{call_error, failure};
 
 use crate::ports::{Bucket, BucketState};
 
@@ -98,20 +99,20 @@ impl S3Bucket {
         let call =
             self.client.put_public_access_block().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.public_access_block_configuration(blocked).send().await;
-        sent.map_err(|error| call_error(&self.what(failed), &error))?;
+        sent.map_err(|error| call_error(&self.what(failed), error))?;
         let encrypted =
             encryption().map_err(|error| refused(self.what(&format!("could not be made private: {error}"))))?;
         let call = self.client.put_bucket_encryption().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.server_side_encryption_configuration(encrypted).send().await;
-        sent.map_err(|error| call_error(&self.what(failed), &error))?;
+        sent.map_err(|error| call_error(&self.what(failed), error))?;
         let versioned = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
         let call = self.client.put_bucket_versioning().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.versioning_configuration(versioned).send().await;
-        sent.map_err(|error| call_error(&self.what(failed), &error))?;
+        sent.map_err(|error| call_error(&self.what(failed), error))?;
         // The policy is set last, so a bucket that has it is finished.
         let call = self.client.put_bucket_policy().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.policy(self.policy()).send().await;
-        sent.map(drop).map_err(|error| call_error(&self.what(failed), &error))
+        sent.map(drop).map_err(|error| call_error(&self.what(failed), error))
     }
 }
 
@@ -133,7 +134,7 @@ impl Bucket for S3Bucket {
         if self.own {
             let sent = self.client.head_bucket().bucket(&self.name).send().await;
             let what = format!("--bucket {}: it does not exist, or these credentials may not use it", self.name);
-            return sent.map(|_| BucketState::Ready).map_err(|error| call_error(&what, &error));
+            return sent.map(|_| BucketState::Ready).map_err(|error| call_error(&what, error));
         }
         // The owner is checked because a bucket's name can be guessed, and another account may have taken it.
         let call = self.client.get_bucket_policy().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
@@ -142,7 +143,7 @@ impl Bucket for S3Bucket {
             Err(error) => match error.code() {
                 Some("NoSuchBucket") => Ok(BucketState::Missing),
                 Some("NoSuchBucketPolicy") => Ok(BucketState::Unfinished),
-                _ => Err(call_error(&self.what("cannot be used (another one: --bucket)"), &error)),
+                _ => Err(call_error(&self.what("cannot be used (another one: --bucket)"), error)),
             },
         }
     }
@@ -155,7 +156,7 @@ impl Bucket for S3Bucket {
             call = call.create_bucket_configuration(place);
         }
         let sent = call.send().await;
-        sent.map(drop).map_err(|error| call_error(&self.what("could not be created (another one: --bucket)"), &error))
+        sent.map(drop).map_err(|error| call_error(&self.what("could not be created (another one: --bucket)"), error))
     }
 
     async fn secure(&self) -> Result<(), CallError> {
@@ -167,14 +168,14 @@ impl Bucket for S3Bucket {
         match call.send().await {
             Ok(_) => Ok(true),
             Err(error) if is_missing(&error) => Ok(false),
-            Err(error) => Err(call_error(&self.object(key, "cannot be looked for"), &error)),
+            Err(error) => Err(call_error(&self.object(key, "cannot be looked for"), error)),
         }
     }
 
     async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), CallError> {
         let call = self.client.put_object().bucket(&self.name).key(key).set_expected_bucket_owner(self.owner.clone());
         let sent = call.body(ByteStream::from(content)).send().await;
-        sent.map(drop).map_err(|error| call_error(&self.object(key, "cannot be written"), &error))
+        sent.map(drop).map_err(|error| call_error(&self.object(key, "cannot be written"), error))
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, CallError> {
@@ -182,11 +183,11 @@ impl Bucket for S3Bucket {
         let answer = match call.send().await {
             Ok(answer) => answer,
             Err(error) if is_missing(&error) => return Ok(None),
-            Err(error) => return Err(call_error(&self.object(key, "cannot be read"), &error)),
+            Err(error) => return Err(call_error(&self.object(key, "cannot be read"), error)),
         };
-        let content = answer.body.collect().await.map_err(|error| CallError {
-            kind: CallErrorKind::Unanswered,
-            message: format!("{}: {error}", self.object(key, "cannot be read")),
+        let content = answer.body.collect().await.map_err(|error| {
+            let sentence = format!("{}: {error}", self.object(key, "cannot be read"));
+            CallError::new(ErrorKind::Unreachable, error).described(sentence)
         })?;
         Ok(Some(content.to_vec()))
     }
@@ -200,7 +201,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner.clone());
         let mut pages = call.into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error(&self.object(prefix, "cannot be listed"), &error))?;
+            let page = page.map_err(|error| call_error(&self.object(prefix, "cannot be listed"), error))?;
             let keys = page.contents().iter().filter_map(|object| object.key());
             let objects: Result<Vec<_>, _> = keys.map(|key| ObjectIdentifier::builder().key(key).build()).collect();
             let objects = objects.unwrap_or_default();
@@ -211,7 +212,7 @@ impl Bucket for S3Bucket {
             let delete = delete.map_err(|error| refused(self.object(prefix, &error.to_string())))?;
             let call = self.client.delete_objects().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
             let sent = call.delete(delete).send().await;
-            let answer = sent.map_err(|error| call_error(&self.object(prefix, "cannot be removed"), &error))?;
+            let answer = sent.map_err(|error| call_error(&self.object(prefix, "cannot be removed"), error))?;
             if let Some(kept) = answer.errors().first() {
                 let reason = kept.message().unwrap_or("no reason is given");
                 return Err(refused(self.object(kept.key().unwrap_or(prefix), &format!("was not removed: {reason}"))));
@@ -234,7 +235,7 @@ fn encryption() -> Result<ServerSideEncryptionConfiguration, aws_sdk_s3::error::
 }
 
 fn refused(message: String) -> CallError {
-    CallError { kind: CallErrorKind::Refused, message }
+    failure(ErrorKind::Refused, message)
 }
 
 /// Whether the error says that the object is missing. No other error may count as that, because a history that seems

@@ -9,10 +9,11 @@ mod stack;
 
 use std::time::Duration;
 
+use aws_edge::call_error::CallError;
 use jiff::Timestamp;
 use operate::deployment::Place;
 use operate::exit::{Exit, Failure};
-use operate::ports::{CallError, Confirmation};
+use operate::ports::Confirmation;
 use operate::terminal::{Line, Tone};
 use stacks::Names;
 
@@ -115,7 +116,7 @@ impl<P: Ports + Sync> Engine<P> {
 
 /// Returns the failure for a call that failed before anything was changed.
 fn failed(error: CallError) -> Failure {
-    Failure::failed(error.message)
+    error.into()
 }
 
 /// Returns the failure for a call that failed during a change. `CloudFormation` continues the change without this

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use deploy::artifacts::Binary;
 use deploy::engine::{Engine, Limits, Manner};
 use deploy::plan::{Change, ChangeSet, Proposal};
@@ -14,10 +16,11 @@ use deploy::ports::{
 use deploy::report::DeployReport;
 use deployment_file::{Architecture, Effective};
 use jiff::Timestamp;
+use operate::aws::errors::failure;
 use operate::check::{CheckReport, Finding, Verdict};
 use operate::deployment::{Deployment, Identity};
 use operate::exit::Failure;
-use operate::ports::{CallError, CallErrorKind, Confirmation};
+use operate::ports::Confirmation;
 use operate::terminal::Line;
 use stacks::{FUNCTIONS, Names};
 
@@ -91,7 +94,7 @@ impl World {
 
     fn refuse(&self, call: &'static str) -> Result<(), CallError> {
         if self.inner().refused.contains(call) {
-            return Err(CallError { kind: CallErrorKind::Refused, message: format!("{call} is not authorized") });
+            return Err(failure(ErrorKind::Denied, format!("{call} is not authorized")));
         }
         Ok(())
     }
@@ -228,7 +231,7 @@ impl StackService for World {
         let mut inner = self.inner();
         if inner.stacks.get(stack).is_some_and(|view| view.protected) {
             let message = format!("the stack {stack} is protected");
-            return Err(CallError { kind: CallErrorKind::Refused, message });
+            return Err(failure(ErrorKind::Refused, message));
         }
         inner.done.push(format!("delete {stack}"));
         if inner.imported.contains(stack) {
