@@ -33,7 +33,7 @@ pub struct RuleStatus {
     pub text: String,
 }
 
-/// The rules at the level of the answer; none if the deployment is older and does not tell its policy.
+/// Returns the rules at the answer's level; none if the deployment's release is older and does not tell its policy.
 pub fn of(answer: &Answer, now: Timestamp) -> Vec<RuleStatus> {
     let (Some(policy), Some(evidence)) = (&answer.policy, &answer.evidence) else { return Vec::new() };
     let in_ramp = answer.old_state.active_ramp(now).is_some();

@@ -1,3 +1,4 @@
+use aws_edge::call_error::CallError;
 use aws_edge::stores::state::StoreError;
 use breaker::{
     CallCounts, CorruptState, EvidenceSummary, Hold, InvalidAttribute, Level, Mode, NewestProbes, Outcome, Policy,
@@ -8,7 +9,6 @@ use super::*;
 use crate::doubles::{
     TestAlarms, TestControllers, TestMachine, TestTable, answer, answered, at, hold, place, state, unanswered,
 };
-use crate::ports::CallError;
 
 type TestSources = Sources<TestTable, TestMachine, TestControllers, TestAlarms>;
 
@@ -82,7 +82,7 @@ async fn the_status_shows_all_parts() {
             "            on: bank-a-prod, for 30 s",
             "            actions are off: bank-b-prod",
             "transitions 13:59:00 UTC  level 1 -> 2  5 failures",
-            "No hold: automation may raise it from 14:00:30 UTC.",
+            "No hold: automation may raise the level from 14:00:30 UTC.",
         ]
     );
     assert_eq!(report.exit(), Exit::Done);
