@@ -1,5 +1,5 @@
-//! Checks that the committed JSON Schemas match the Rust types. `UPDATE_SCHEMAS=1 cargo test --test schemas` updates
-//! them.
+//! Checks that the committed JSON Schemas match the Rust types. `UPDATE_SCHEMAS=1 cargo test --workspace --test schemas
+//! --test report_schemas --test file --test scenarios` writes all schemas.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -38,7 +38,7 @@ fn the_committed_schemas_are_those_of_the_types() {
             fs::write(&path, &expected).unwrap();
         }
         let committed = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(committed, expected, "{name} differs: run UPDATE_SCHEMAS=1 cargo test --test schemas");
+        assert_eq!(committed, expected, "{name} differs: the head of this file has the command that writes it");
     }
 }
 

@@ -46,6 +46,14 @@ impl Packages {
         }
     }
 
+    /// Returns pip's option for packages whose requirements are complete.
+    const fn resolution(self) -> &'static [&'static str] {
+        match self {
+            Self::Emulator => &["--no-deps"],
+            Self::Cli | Self::Tests => &[],
+        }
+    }
+
     /// Returns the path of the file that records which packages were installed completely.
     fn stamp(self) -> PathBuf {
         let name = match self {
@@ -130,6 +138,7 @@ impl Python {
         let mut pip = Command::new(self.program("python"));
         // Without pip's cache, which would be outside the target folder. Modules are compiled when they are first used.
         pip.args(["-m", "pip", "install", "--quiet", "--no-cache-dir", "--no-compile", "--disable-pip-version-check"]);
+        pip.args(packages.resolution());
         run(pip.arg("-r").arg(requirements))
             .await
             .context("the Python packages cannot be installed: the first set-up needs the Python package index")?;
@@ -232,6 +241,13 @@ mod tests {
         python.link_aws().unwrap();
         let linked = fs::read_to_string(python.aws_folder().join("aws")).unwrap();
         assert!(linked.ends_with("\" aws \"$@\"\n"), "{linked}");
+    }
+
+    #[tokio::test]
+    async fn the_list_of_packages_is_complete() {
+        let python = Python::set_up().await.unwrap();
+        let mut check = Command::new(python.program("python"));
+        run(check.args(["-m", "pip", "check", "--disable-pip-version-check"])).await.unwrap();
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
-//! Checks that the committed description of the API matches the Rust types. `UPDATE_OPENAPI=1 cargo test --test
-//! openapi` writes it.
+//! Checks that the committed description of the API matches the Rust types.
+//! `UPDATE_OPENAPI=1 cargo test --workspace --test openapi` writes it.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -28,7 +28,10 @@ fn the_committed_description_is_that_of_the_types() {
         fs::write(committed(), &expected).unwrap();
     }
     let written = fs::read_to_string(committed()).unwrap_or_default();
-    assert!(written == expected, "infrastructure/openapi.json differs: run UPDATE_OPENAPI=1 cargo test --test openapi");
+    assert!(
+        written == expected,
+        "infrastructure/openapi.json differs: the head of this file has the command that writes it"
+    );
 }
 
 /// Collects the values of all members called `name`, at any depth.

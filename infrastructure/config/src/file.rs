@@ -52,7 +52,8 @@ pub struct Deployment {
     pub region: Option<String>,
     /// Processor that the functions are built for.
     pub architecture: Architecture,
-    /// Whether a new version of controller and services gets its traffic step by step. Alarms stop it.
+    /// Whether CodeDeploy moves traffic to a new version of the controller and the sample services step by step. An
+    /// alarm moves it back.
     pub gradual: bool,
     /// The steps of a gradual deployment.
     pub traffic_shift: TrafficShift,
@@ -180,7 +181,7 @@ pub struct RequestPath {
     /// Level at which a controller serves that has never read the state.
     #[schemars(range(min = 1, max = 3))]
     pub fallback_level: u32,
-    /// Time that a controller uses the state that it read last, in milliseconds, plus or minus a fifth.
+    /// For how long a controller uses a state before it reads it again, in milliseconds, ± 20 %.
     #[schemars(range(min = 0, max = 60_000))]
     pub state_cache_milliseconds: u32,
 }
@@ -200,13 +201,13 @@ pub struct Alerts {
     /// Period of the level alarms in seconds: 10, 20, 30 or 60. A shorter one detects sooner, 60 costs least.
     #[schemars(extend("enum" = [10, 20, 30, 60]))]
     pub level_alarm_period_seconds: u32,
-    /// Age of the oldest queued alarm, in seconds, that people are told of.
+    /// Age of the oldest queued alarm, in seconds, from which on the alarm `oldest-alarm` goes off.
     #[schemars(range(min = 30, max = 86_400))]
     pub oldest_alarm_seconds: u32,
-    /// Age of a controller's state, in seconds, that people are told of.
+    /// Age of a controller's state, in seconds, from which on the alarm `stale-state` goes off.
     #[schemars(range(min = 10, max = 86_400))]
     pub stale_state_seconds: u32,
-    /// Minutes before its end at which a hold is announced.
+    /// How many minutes before a hold ends the alarm `hold-ends` goes off.
     #[schemars(range(min = 1, max = 1_440))]
     pub hold_ends_minutes: u32,
     /// Failures of a level within one alarm period that stop a gradual deployment of its service.
@@ -227,7 +228,7 @@ pub struct Limits {
     /// Memory of the alarm processor and of each task of the state machine, in megabytes.
     #[schemars(range(min = 128, max = 10_240))]
     pub task_memory_megabytes: u32,
-    /// Executions reserved for each function of the control plane, at least 2. 0 reserves none.
+    /// Executions reserved for each function of the control plane: 0 (none) or at least 2.
     #[schemars(range(min = 0, max = 1_000))]
     pub control_plane_concurrency: u32,
     /// Maximum executions at once of the sample service of level 1. 0 sets no limit.

@@ -1,4 +1,5 @@
-//! The one file that describes a deployment: `infrastructure/environments/<environment>.toml`.
+//! The one file that describes a deployment: `infrastructure/environments/<environment>.toml`. What the functions read
+//! of it, the variable `BREAKER_CONFIG`, is in `config.rs` of the crate `aws-edge`.
 //!
 //! [`DeploymentFile`] is the file's type. Its JSON Schema completes and checks the file in an editor.
 //! [`Effective::read`] reports every problem with file, line, key, value and what is allowed. A key that the

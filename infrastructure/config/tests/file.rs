@@ -1,4 +1,5 @@
-//! The file of a deployment: what is accepted, what is refused, and in which words.
+//! The file of a deployment: what is accepted, what is refused, and in which words. `UPDATE_SCHEMAS=1 cargo test
+//! --workspace --test schemas --test report_schemas --test file --test scenarios` writes all schemas.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ fn the_committed_schema_is_that_of_the_type() {
         fs::write(&path, &written).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(committed, written, "UPDATE_SCHEMAS=1 cargo test -p deployment-file writes it");
+    assert_eq!(committed, written, "the head of this file has the command that writes it");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 use breaker::NUMBERS;
 use deployment_file::{Effective, tables};
 
-const BEGIN: &str = "<!-- written by UPDATE_PAGES=1 cargo test -p deployment-file --test page -->\n";
+const BEGIN: &str = "<!-- written by UPDATE_PAGES=1 cargo test --workspace --test page -->\n";
 const END: &str = "<!-- end -->";
 
 #[test]
@@ -22,7 +22,7 @@ fn the_page_has_the_tables_of_the_type() {
         fs::write(&path, [before, BEGIN, &written, END, after].concat()).unwrap();
         return;
     }
-    assert_eq!(committed, written, "UPDATE_PAGES=1 cargo test -p deployment-file --test page writes it");
+    assert_eq!(committed, written, "UPDATE_PAGES=1 cargo test --workspace --test page writes it");
 }
 
 #[test]

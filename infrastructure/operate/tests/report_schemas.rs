@@ -1,5 +1,6 @@
 //! The committed JSON Schemas of what `--json` prints are those of the types, so that scripts can rely on them.
-//! `UPDATE_SCHEMAS=1 cargo test -p operate --test report_schemas` writes them anew.
+//! `UPDATE_SCHEMAS=1 cargo test --workspace --test schemas --test report_schemas --test file --test scenarios` writes
+//! all schemas.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
@@ -27,6 +28,6 @@ fn the_committed_schemas_are_those_of_the_reports() {
             fs::write(&path, &expected).unwrap();
         }
         let committed = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(committed, expected, "{name} differs: run UPDATE_SCHEMAS=1 cargo test -p operate");
+        assert_eq!(committed, expected, "{name} differs: the head of this file has the command that writes it");
     }
 }

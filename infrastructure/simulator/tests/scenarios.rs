@@ -77,7 +77,8 @@ fn an_invalid_field_is_named_with_the_allowed_values() {
     }
 }
 
-/// `UPDATE_SCHEMAS=1 cargo test -p simulator` writes it anew.
+/// `UPDATE_SCHEMAS=1 cargo test --workspace --test schemas --test report_schemas --test file --test scenarios` writes
+/// all schemas.
 #[test]
 fn the_committed_schema_is_that_of_the_type() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenario.schema.json");
@@ -86,5 +87,5 @@ fn the_committed_schema_is_that_of_the_type() {
         fs::write(&path, &expected).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(committed, expected, "it differs: run UPDATE_SCHEMAS=1 cargo test -p simulator");
+    assert_eq!(committed, expected, "it differs: the comment of this test has the command that writes it");
 }

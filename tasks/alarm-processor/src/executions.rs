@@ -13,6 +13,7 @@ use breaker::TransitionRequest;
 /// execution that evaluates again uses at least 60 s, and shorter than this function's 100 s.
 pub const EXECUTION_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_secs(94), operation: Duration::from_secs(95) };
+
 /// The reason why no execution evaluated an alarm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExecutionFailed {

@@ -36,8 +36,8 @@ pub use settings::Settings;
 pub use state_cache::{Current, Routing, Source, StateCache};
 pub use state_reader::{LevelReader, StoredLevel, level_of};
 
-/// Header of the answer to an event that is not an HTTP request: the source of the level. Checks of a deployment read it,
-/// because such an event invokes no service and records no outcome.
+/// Header of the answer to an event that is no request: the source of the level. `breaker check` reads it, because such
+/// an event calls no service and adds no outcome.
 const SOURCE_HEADER: &str = "X-Circuit-Breaker-State-Source";
 
 /// The controller, with its ports.

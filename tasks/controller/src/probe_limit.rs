@@ -1,4 +1,4 @@
-//! The probes of this environment: the core's allowance with a clock and a lock.
+//! The limit of this environment's probes: [`ProbeAllowance`] of the crate `breaker`, with a clock and a lock.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -10,9 +10,9 @@ const SHORTEST: u64 = 5;
 /// Maximum wait in seconds without the jitter. A long cooldown or hold may be ended by an operator at any time.
 const LONGEST: u64 = 60;
 
-/// Returns the wait of a caller in seconds: until the next possible recovery, at least 5 s and at most 60 s, and a random
-/// addition, so that callers do not return in the same second. The addition is at most half of the wait, or 5 s if half
-/// of the wait is less. `chance` is from 0 to 1.
+/// Returns how long a caller should wait: the time until the next possible recovery, limited to 5 to 60 s. A random
+/// part is added: up to half of that time, or up to 5 s if that is more. So callers do not all come back in the same
+/// second. `chance`, from 0 to 1, chooses the random part.
 pub fn retry_after(state: Option<&SystemState>, policy: &Policy, now: Timestamp, chance: f64) -> Duration {
     let recovery = state.and_then(|state| state.recovery_allowed_at(policy, now));
     let left = recovery.map_or(0, |at| u64::try_from(at.duration_since(now).as_secs()).unwrap_or_default());

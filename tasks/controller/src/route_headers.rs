@@ -10,12 +10,13 @@ pub const DECLINED_HEADER: &str = "X-Circuit-Breaker-Declined";
 pub const LEVEL_HEADER: &str = "X-Circuit-Breaker-Level";
 /// The header that names the service that answered.
 pub const ROUTED_TO_HEADER: &str = "X-Routed-To";
-/// Header that names the service that failed the request first, and the kind of the failure.
+/// Header that names the service that failed the request before, and the kind of the failure.
 pub const FALLBACK_HEADER: &str = "X-Fallback-From";
-/// Value of [`SERVICE_HEADER`] if the controller answered and invoked no service.
+/// Value of [`ROUTED_TO_HEADER`] if the controller answered and invoked no service.
 pub const CONTROLLER: &str = "controller";
 /// Suffix that marks a probe in the headers that name a service.
 pub const PROBE_MARK: &str = "; probe";
+
 /// The content of the breaker's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteHeaders {
@@ -25,7 +26,7 @@ pub struct RouteHeaders {
     pub answered_by: Option<Level>,
     /// Whether the invocation was a probe of the better level.
     pub probe: bool,
-    /// The service that failed the request first, and the kind of the failure.
+    /// The service that failed the request before, and the kind of the failure.
     pub fallback_from: Option<String>,
 }
 

@@ -19,11 +19,11 @@ pub struct Settings {
     pub functions: PerLevel<String>,
     /// `request_path.state_cache_milliseconds`: time for which a state is fresh after it was read, ± 20 %.
     pub state_cache_ttl: Duration,
-    /// The rules for requests:
-    /// - `request_path.full_timeout_milliseconds` and so on: the timeout of each service;
-    ///   `request_path.service_timeout_milliseconds` if one is not set.
-    /// - `request_path.read_timeout_milliseconds`: the time budget of a GET or HEAD; the preset's if it is not set.
-    /// - `request_path.fallback`: whether the next level's service answers a GET or HEAD that fails.
+    /// The rules for requests. `request_path.full_timeout_milliseconds` and so on, and
+    /// `request_path.service_timeout_milliseconds` for those that are not set, say how long a service may take;
+    /// `request_path.read_timeout_milliseconds`, else the preset, how long it may take for a GET or HEAD;
+    /// `request_path.fallback` whether the next level's service answers a GET or HEAD that fails;
+    /// `request_path.too_many_requests_fail` whether an answer 429 is a failure.
     pub rules: RequestRules,
     /// `request_path.fallback_level`: the level that requests are routed to if no state was ever read.
     pub fallback_level: Level,

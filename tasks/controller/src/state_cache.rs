@@ -23,9 +23,9 @@
 //! # When the table does not answer
 //!
 //! A read delays a request by at most 300 ms. The first read of an environment may take 1.5 s: it opens the connection,
-//! and without a state callers get the fallback level although the bank may be well. After a failed read no request reads
-//! again before a back-off is over: 250 ms, doubled by each further failure up to 5 s, ± 20 %. Until then requests go to
-//! the last known level.
+//! and until a state is read callers get the fallback level even if the level is 1. After a failed read no request
+//! reads again before a back-off is over: 250 ms, doubled by each further failure up to 5 s, ± 20 %. Until then
+//! requests go to the last known level.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

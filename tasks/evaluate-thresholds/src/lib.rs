@@ -63,8 +63,8 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
         Ok(Evaluation::of(decision, state, expected, self.policy.policy(), &request, &execution, now))
     }
 
-    /// Refuses an evaluation if the policy is unknown, because a policy that the deployment did not choose could move the
-    /// level wrongly. An operator's command reads no evidence, and must work in an emergency.
+    /// Refuses an evaluation if the policy is unknown: then only an operator may move the level. An operator's command
+    /// reads no evidence, and must work in an emergency.
     fn check_policy(&self, request: &TransitionRequest) -> Result<(), TaskError> {
         match self.policy.decides() {
             Err(error) if !request.is_command() => {

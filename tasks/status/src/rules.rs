@@ -1,4 +1,5 @@
-//! The part of the status about the policy in force and about a recovery under way.
+//! The part of the status about the policy in force and about a recovery under way. It shows rules and decides nothing:
+//! they are in `trip.rs` and `recovery.rs` of the crate `breaker`.
 
 use std::collections::BTreeMap;
 

@@ -180,9 +180,10 @@ impl Answers {
                 r#"{"statusCode":200,"headers":{"Content-Type":"application/json"},"body":"{\"accountId\":\"12345\",\"balance\":\"1024.50\",\"currency\":\"EUR\"}","isBase64Encoded":false}"#,
             )
                 .into_response(),
+            "Query" => json(Bytes::from_static(br#"{"Items":[],"Count":0,"ScannedCount":0}"#)),
             "GetMetricData" => cbor(self.metric_data.clone()),
             // An empty map.
-            "PutMetricData" => cbor(Bytes::from_static(b"\xa0")),
+            "PutMetricData" | "DescribeAlarms" | "DescribeAlarmHistory" => cbor(Bytes::from_static(b"\xa0")),
             _ => (StatusCode::NOT_IMPLEMENTED, format!("the stub knows no {operation}")).into_response(),
         }
     }

@@ -14,6 +14,9 @@ pub const ROUTER: &str = "controller";
 /// The binary that all others are compared with.
 pub const FLOOR: &str = "floor";
 
+/// The state machine that the Lambdas are told of.
+const MACHINE: &str = "arn:aws:states:us-east-1:123456789012:stateMachine:level-transition";
+
 /// The program of a bootstrap.
 #[derive(Clone, Debug)]
 pub enum Bootstrap {
@@ -54,12 +57,19 @@ impl Candidate {
                 (service(), events::routed(), r#""statusCode":200"#)
             }
             "alarm-processor" => {
-                let arn = "arn:aws:states:us-east-1:123456789012:stateMachine:level-transition";
-                (vec![("STATE_MACHINE_ARN", arn)], events::alarm_batch(), r#""batchItemFailures":[]"#)
+                (vec![("STATE_MACHINE_ARN", MACHINE)], events::alarm_batch(), r#""batchItemFailures":[]"#)
             }
             "evaluate-thresholds" => (vec![], events::evaluation()?, r#""outcome":"record""#),
             "write-state" => (vec![], events::write()?, r#""version":2"#),
             "emit-metrics" => (vec![], events::metrics()?, "values"),
+            "status" => {
+                let machine = ("STATE_MACHINE_ARN", MACHINE);
+                (
+                    vec![("PROJECT", "bank"), ("ENVIRONMENT", "bench"), machine],
+                    events::status(),
+                    r#"\"currentLevel\":1"#,
+                )
+            }
             _ => bail!("there is no Lambda called {name:?}; there are: {}", FUNCTIONS.join(", ")),
         };
         Ok(Self { name: called.to_owned(), bootstrap, settings, event: Value::to_string(&event), answer })
@@ -69,5 +79,18 @@ impl Candidate {
     #[must_use]
     pub fn echoed_by(&self, floor: &Self) -> Self {
         Self { event: self.event.clone(), answer: "", ..floor.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lambda_of_a_deployment_can_be_measured() {
+        for name in FUNCTIONS {
+            let bootstrap = Bootstrap::Command("true".to_owned());
+            assert!(Candidate::new(name, name, bootstrap).is_ok(), "{name}");
+        }
     }
 }

@@ -54,6 +54,17 @@ pub fn http() -> Value {
     })
 }
 
+/// Returns a request for the status as JSON.
+#[must_use]
+pub fn status() -> Value {
+    let mut event = http();
+    if let Some(members) = event.as_object_mut() {
+        members.insert("routeKey".to_owned(), json!("GET /circuit-breaker"));
+        members.insert("rawPath".to_owned(), json!("/circuit-breaker"));
+    }
+    event
+}
+
 /// Returns the event as the controller passes it to a service.
 #[must_use]
 pub fn routed() -> Value {

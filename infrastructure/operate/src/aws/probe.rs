@@ -1,4 +1,5 @@
-//! What `check` tries, in AWS.
+//! The calls of AWS by which `breaker check` tries a deployment. They have nothing to do with probes of the better
+//! level.
 
 use aws_config::SdkConfig;
 use aws_edge::stores::state::StateTable;

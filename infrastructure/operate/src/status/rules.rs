@@ -1,4 +1,5 @@
-//! The rules that may move the level, each with its evidence.
+//! The part of `breaker status` with the rules that are on, each with its evidence. It decides nothing: the rules are
+//! in `trip.rs` and `recovery.rs` of the crate `breaker`.
 
 use breaker::{CallCounts, EvidenceSummary, Level, Policy};
 use jiff::Timestamp;
@@ -25,7 +26,8 @@ pub struct RuleStatus {
     pub rule: &'static str,
     /// Its direction.
     pub direction: Direction,
-    /// Whether it holds now. Whether the level then moves depends on holds, the cooldown and the mode too.
+    /// Whether the evidence reaches the rule's threshold. The level moves only if nothing else prevents it: the second
+    /// rule of `count-and-rate`, refused probes, a hold, the cooldown, a ramp or the mode.
     pub holds: bool,
     /// The evidence beside the threshold, in words.
     pub text: String,

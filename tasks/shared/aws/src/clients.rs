@@ -52,9 +52,10 @@ pub const EVIDENCE_TIMEOUTS: Timeouts =
 pub const ROUTING_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(150), operation: Duration::from_millis(300) };
 
-/// Timeouts for the first read of an environment, before its first request. The cold path is longer than a warm one: the
-/// name, the connection, TLS with a seventh of a processor at 256 MB, and the table's key. Until a state is read, callers
-/// get the fallback level although the bank may be well, so a longer wait, once, is the lesser evil.
+/// Timeouts for the first read of an environment, before its first request. A first read takes longer: it resolves the
+/// name, opens the connection, does the TLS handshake with a seventh of a processor (256 MB), and DynamoDB fetches the
+/// table's key. Until a state is read, callers get the fallback level even if the level is 1, so a longer wait, once,
+/// is better.
 pub const FIRST_READ_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_millis(700), operation: Duration::from_millis(1_500) };
 

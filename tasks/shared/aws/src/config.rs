@@ -109,7 +109,8 @@ impl Config {
         self.word("policy.mode", default)
     }
 
-    /// Returns the policy of the preset without the numbers that differ from it.
+    /// Returns the policy of the preset with the deployment's mode, without the other words and the numbers that differ
+    /// from the preset.
     ///
     /// # Errors
     /// Names the preset or the mode if it is invalid: then nothing says which rules the deployment wants, or whether

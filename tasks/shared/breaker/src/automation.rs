@@ -1,4 +1,5 @@
-//! Automation's decisions: the level falls, recovers or stays by the evidence.
+//! Automation's decisions: the level falls (by the rules in `trip.rs`), recovers (`recovery.rs`) or stays. A hold and
+//! the mode `observe-only` prevent a move here.
 
 use jiff::Timestamp;
 

@@ -43,8 +43,8 @@ impl RecoveryBackoff {
         Self { doublings, recovered_at: None }
     }
 
-    /// Whether a fall at `now` would show that the last recovery was premature: within the relapse window, or during
-    /// its ramp, because the level does not carry its full load yet.
+    /// Whether a fall at `now` would show that the last recovery was premature: it comes within the relapse window
+    /// after that recovery, or during the ramp of that recovery if the ramp is longer.
     #[must_use]
     pub fn is_relapse(&self, policy: &Policy, now: Timestamp) -> bool {
         let window = policy.relapse_window().map(|window| window.max(policy.ramp().unwrap_or_default()));

@@ -1,4 +1,4 @@
-//! Operators' commands: force, release, repair.
+//! Decides what operators' commands do: force, release, repair. Their texts are in `cause/command.rs`.
 
 use jiff::{SignedDuration, Timestamp};
 

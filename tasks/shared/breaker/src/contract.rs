@@ -123,8 +123,8 @@ pub struct Evaluation {
     /// The hold that was in force and that an operator's command ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_hold: Option<Hold>,
-    /// The earliest time at which automation may raise the level after this; absent at level 1, and where automation
-    /// only observes.
+    /// The earliest time at which automation may raise the level after this; absent at level 1, and in the mode
+    /// `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_allowed_at: Option<Timestamp>,
     /// The policy in force.

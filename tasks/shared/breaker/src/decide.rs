@@ -1,4 +1,5 @@
-//! Decides what a request does to the state.
+//! Decides what a request does to the state. This file only dispatches: `automation.rs` decides by the rules in
+//! `trip.rs` and `recovery.rs`, `command.rs` about operators' commands.
 
 use jiff::Timestamp;
 

@@ -14,7 +14,8 @@ use crate::summary::EvidenceSummary;
 pub enum Outcome {
     /// The level moves, or the state is repaired: an epoch begins.
     Transition,
-    /// The level stays; something else in the state item changes.
+    /// The level stays; something else in the state item changes. Only an operator's command then has a record in the
+    /// table.
     Record,
     /// Nothing changes.
     None,

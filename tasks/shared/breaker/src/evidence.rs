@@ -10,9 +10,9 @@ use crate::time::{ceiling, earlier, floor, later};
 /// `CloudWatch` keeps one-second data for three hours and answers an older start with nothing at all;
 /// ten minutes of margin cover the time between asking and being answered.
 const SECONDS_KEPT: SignedDuration = SignedDuration::from_mins(170);
-/// Below level 1 older outcomes are read by the minute, so that a long incident does not make the query too large to
-/// be answered in time: streaks need no seconds, and what a window still counts is read by the second however long the
-/// window is.
+/// Below level 1 older outcomes are read by the minute, so that a long incident does not make the query too large to be
+/// answered in time. A streak does not need a resolution of one second. Outcomes within a window are read by the
+/// second, for at most 170 minutes.
 const SECONDS_READ: SignedDuration = SignedDuration::from_mins(30);
 /// `CloudWatch` keeps one-minute data for fifteen days; an hour of margin, as above.
 const MINUTES_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24 - 1);
@@ -47,9 +47,9 @@ impl EvidenceQuery {
     ///
     /// Buckets that begin before the evidence does are left out: the start is rounded up to a whole
     /// second, or minute where minutes are read. At level 1 nothing older than the windows
-    /// matters; below it a streak may reach back to where the evidence begins. One-second data reaches back over the
-    /// windows, at least 30 and at most 170 minutes, and over the 170 minutes where failures count without a window. So
-    /// a failure window of more than 170 minutes loses up to a minute of its oldest failures, and no shorter one does.
+    /// matters; below it a streak may reach back to where the evidence begins. One-second data is read for the length
+    /// of the longest window, at least 30 and at most 170 minutes; if the window is off, for 170 minutes. So a failure
+    /// window of more than 170 minutes loses up to a minute of its oldest failures, and no shorter one does.
     #[must_use]
     pub fn new(state: &SystemState, policy: &Policy, now: Timestamp) -> Self {
         let end = ceiling(now, 1).max(floor(now, 1) + SignedDuration::from_secs(1));

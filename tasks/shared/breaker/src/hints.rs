@@ -1,7 +1,8 @@
 //! The hints: for each rule that is on, the level alarm that asks for an evaluation.
 //!
-//! A hint is on whenever its rule can hold, and noise does not hold it on. Template, local stand-in and
-//! simulator take their level alarms from this table.
+//! A hint goes on before its rule begins to hold, or at the latest at the end of the next whole period. Random single
+//! failures do not keep a hint of a rate or of consecutive failures on; [`hints`] names the two kinds that stay on. The
+//! monitoring stack, the local stand-in and the simulator take their level alarms from this table.
 
 use std::fmt;
 
@@ -17,9 +18,9 @@ pub const HINT_BREACHING_PERIODS: u32 = 1;
 /// The rule that a hint belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HintedRule {
-    /// The level falls by a count of failures.
+    /// The level falls by a count of failures. Its alarms are called `error-rate`, although they belong to the count.
     FailureCount,
-    /// The level falls by the rate of failures.
+    /// The level falls by the rate of failures. Its alarms are called `failure-rate`.
     FailureRate,
     /// The level falls by consecutive failures.
     ConsecutiveFailures,
@@ -175,13 +176,14 @@ impl fmt::Display for Hint {
 
 /// Returns the hints of `policy`: one for each rule that is on, at each level where the rule counts.
 ///
-/// A rate's hint has no minimum of calls beside the one that failed: the rule's minimum may be reached by calls of
-/// other periods, so any minimum here can keep the hint off while the rule holds. Counts, consecutive failures and
-/// consecutive successes can spread over several periods, so no sum of one period decides: a failure, a period with
-/// failures and no success, and a success are all that is certain.
+/// The hint of a rate needs one failed (or slow) call and has no other minimum of calls: the rule's minimum may be
+/// reached by calls of other periods, so any minimum here could keep the hint off while the rule holds. Counts,
+/// consecutive failures and consecutive successes can spread over several periods, so no sum of one period decides. So
+/// the hint of a count is one failure, that of consecutive failures a period with failures and no success, that of a
+/// recovery one success.
 ///
-/// By design noise holds two of them on: a count's hint from one failure a period on, and a recovery's hint while its
-/// level works.
+/// By design random outcomes keep two kinds on: the hint of a count from one failure a period on, and the hint of a
+/// recovery while its level works.
 #[must_use]
 pub fn hints(policy: &Policy) -> Vec<Hint> {
     let share = |part, percent| HintExpression::Share { part, percent };

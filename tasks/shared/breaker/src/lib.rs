@@ -1,7 +1,8 @@
 //! The rules of the circuit breaker: when the level moves, and why.
 //!
-//! The crate calls no AWS service, has no async code and reads no clock: callers pass the time as an argument.
-//! [`decide`] makes the decisions; everything else in this crate is its input or its output.
+//! Nothing here talks to anything: no AWS, no async, no clock. The time is an argument. [`decide`] is the entry: it
+//! dispatches to `automation.rs` (alarms, schedule) and `command.rs` (operators). The rules are in `trip.rs` (the level
+//! falls) and `recovery.rs` (it rises), and what they count in `summary.rs`.
 
 mod automation;
 mod backoff;

@@ -40,14 +40,15 @@ pub enum FallRule {
 /// Returns the first fall rule that the evidence fulfils by half or more. `None` at level 3, and if the window has
 /// neither a failure nor a slow call.
 ///
-/// Half, because failures that keep coming at the same pace fulfil the rule after as much time as the first half took:
-/// soon enough to wait for. Below half one call that fails by chance would keep an execution waiting.
+/// The limit is one half for two reasons. Failures that go on at the same pace fulfil the rule after as much time as
+/// the first half took, which is soon enough to wait for. And one random failure stays below half, so it keeps no
+/// execution waiting.
 ///
 /// - **Count**: half of the threshold, carried failures included, because the rule counts them. Carried failures alone
 ///   fulfil no half: nothing has failed at the new level yet.
-/// - **Failure rate, slow calls**: half of the minimum of calls, and half of the limit. The calls are halved because the
-///   rule is silent before its minimum, the limit because an incident that begins within the window is diluted by the
-///   healthy calls before it.
+/// - **Failure rate, slow calls**: half of the minimum number of calls, because the rule says nothing before its
+///   minimum is reached; and half of the limit, because healthy calls from before the incident are in the window too
+///   and lower the rate.
 /// - **Consecutive failures**: half of the threshold.
 /// - **Count and rate together**: half of both, because both have to hold.
 #[must_use]
@@ -86,9 +87,9 @@ fn half_of(threshold: u32, count: u64) -> bool {
 /// Whether the execution of `request` is to evaluate again after `decision`, which led to `state`.
 ///
 /// - An **alarm's** does while a fall rule is half fulfilled, and during the first [`SECONDS_OF_LOOKS`] after a fall to
-///   level 2, whose alarms may be on already. Not while a hold or the mode `observe-only` prevents the fall, which has been
-///   announced. Not once the alarm is older than that time: its message has waited in the queue, behind executions
-///   that evaluated meanwhile.
+///   level 2, whose alarms may be on already. It does not while a hold or the mode `observe-only` prevents the fall,
+///   which has been announced. It stops when the alarm is older than that time: its message waited in the queue while
+///   other executions evaluated.
 /// - The **schedule's** does while probes or a ramp are to prove a level, because no alarm tells of that.
 /// - An operator's command and a dry run never do.
 #[must_use]

@@ -244,8 +244,8 @@ impl<'a> Plan<'a> {
         if self.route.probe { self.current } else { self.route.level }
     }
 
-    /// Returns the probe, or `None` if the request is not to probe or if the current level would then have less than
-    /// its own time. A probe ends when it is slow.
+    /// Returns the probe, or `None` if the request is not to probe or if too little time would be left for the current
+    /// level's full timeout. A probe ends when it is slow.
     fn probe(&self, left: Duration) -> Option<Call> {
         let budget = self.rules.budget(self.route.level, self.retryable);
         let time = self.rules.slow_call.map_or(budget, |slow| slow.min(budget));
@@ -258,8 +258,8 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Returns the call of the routed level. The fallback's time is kept for it, but at most half of what is left. A
-    /// failed probe's time is taken from the fallback's, not from the routed level's.
+    /// Returns the call of the routed level. Time is kept for the fallback, but at most half of what is left. After a
+    /// failed probe no time is kept for the fallback, so that the routed level has its full timeout.
     fn routed(&self, left: Duration, probe_failed: bool) -> Call {
         let level = self.level();
         let kept = self

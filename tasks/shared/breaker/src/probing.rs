@@ -34,7 +34,7 @@ const MIN_SPAN: SignedDuration = SignedDuration::from_secs(20);
 /// Minimum number of probes that show how much of the traffic is retryable.
 const FEW_PROBES: u64 = 5;
 /// Target number of probes, in percent of those that a proof needs. It is above 100 because probes come by chance, and
-/// because with little traffic a repaired level stays unused mainly until enough probes have come.
+/// because, with little traffic, waiting for enough probes is most of the time until a repaired level is used again.
 const MARGIN: u64 = 200;
 
 /// Returns how the better level is probed after a transition at `now`, beginning at `from`. The outcomes of the level
@@ -81,8 +81,9 @@ pub(crate) fn after(
     Some(Probing { percent, percent_since, idle_since: idle, refusing, ..probing })
 }
 
-/// People are alarmed after the time for which a failed probe keeps the probes from counting as idle. A few refusals in
-/// a quiet night are enough, because the level does not recover without another probe.
+/// Returns since when the better level refuses its probes, and when the alarm `probes-refused` goes off: after three
+/// times `probes.idle_seconds`, as long as a failed probe keeps the probes from counting as idle. A few refusals in a
+/// quiet night are enough, because the level does not recover without another probe.
 fn refusing(before: &Probing, policy: &Policy, evidence_since: Timestamp, now: Timestamp) -> Refusing {
     let since = before.refusing.map(|refusing| refusing.since).filter(|since| *since >= evidence_since).unwrap_or(now);
     Refusing { since, alarm_from: later(since, policy.probe_idle().saturating_mul(BAD_PROBES_COUNT)) }

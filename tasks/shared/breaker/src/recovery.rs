@@ -58,7 +58,8 @@ fn proof(
     }
 }
 
-/// Whether probes are idle: none was answered or refused for so long that recoveries rest on the current level.
+/// Whether probes are idle: none ended (with success, failure or refusal) for so long that recoveries rest on the
+/// current level.
 ///
 /// A level whose newest probes were refused is never idle: nothing has shown since that it accepts requests again, and
 /// the current level cannot show it. Such a level waits for a probe that is answered, or for an operator.

@@ -20,6 +20,12 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// The highest version: the state machine's `JSONata` computes in doubles, and beyond 2^53 - 1 two
 /// versions would look alike.
 pub const HIGHEST_VERSION: u64 = (1 << 53) - 1;
+/// Characters that a transition's reason may have: ample for an operator's words and ours around them. The
+/// state goes through the state machine, whose data end at 256 KiB.
+const TRANSITION_REASON_CHARACTERS: usize = 4_000;
+/// How far the clocks of two writers may differ. A time that is at most this far in the future is accepted: outcomes
+/// then begin to count up to a minute later.
+const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A level pinned by an operator until a set time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -48,7 +54,8 @@ pub struct Probing {
     pub from: Timestamp,
     /// The share of retryable requests that probes, in percent, 1 to 100.
     pub percent: u32,
-    /// Time from which on the share applies (UTC). Earlier probes do not tell how many probes this share gives.
+    /// Time from which on the share applies (UTC). Probes before this time were sent by another share, so the traffic
+    /// is not estimated from them.
     pub percent_since: Timestamp,
     /// Time of the newest probe (UTC), set once it is so old that recoveries rest on the current level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,8 +95,8 @@ pub struct Ramp {
 }
 
 impl Ramp {
-    /// Returns the share of all requests that the level takes at `now`, in draws of [`DRAWS`]. The share grows linearly
-    /// from the first share to all requests.
+    /// Returns the share of all requests that the level takes at `now`, in draws of [`DRAWS`]: the part of the ramp's
+    /// time that has passed, but at least the first share.
     #[must_use]
     pub fn share(&self, now: Timestamp) -> u32 {
         let (passed, whole) = (now.duration_since(self.from), self.until.duration_since(self.from));

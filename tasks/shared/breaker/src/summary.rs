@@ -27,8 +27,8 @@ pub struct EvidenceSummary {
     /// Consecutive failures of the newest calls.
     #[serde(default)]
     pub consecutive_failures: u64,
-    /// Consecutive failures, counting those of a newest bucket whose successes may still be missing. This number only
-    /// decides whether an execution evaluates again.
+    /// Consecutive failures of the newest calls, those of a newest bucket whose successes may be missing included. They
+    /// only decide whether an execution evaluates again.
     #[serde(skip)]
     pub unsettled_failures: u64,
     /// Calls in the rate's window.
@@ -80,7 +80,7 @@ impl CallCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeSeries {
-    /// Probes in the series that succeeded or failed. Refused probes do not count.
+    /// Probes in the series that succeeded or failed.
     pub calls: u64,
     /// Probes that failed or were slow.
     pub failed: u64,
@@ -88,12 +88,13 @@ pub struct ProbeSeries {
     /// of its probes.
     #[serde(default)]
     pub newest: NewestProbes,
-    /// Time at which the newest probe was answered or refused (UTC), or at which probing began if none was.
+    /// Time at which the newest probe succeeded, failed or was refused (UTC), or at which probing began if there was
+    /// none.
     pub last_seen: Timestamp,
-    /// Whether any of the newest answered probes, those of one bucket, failed.
+    /// Whether any of the newest probes that were not refused, those of one bucket, failed.
     #[serde(default)]
     pub last_failed: bool,
-    /// Time of the newest call of the current level (UTC), if any was seen.
+    /// Time of the newest call of the current level (UTC), if there was any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_call: Option<Timestamp>,
 }
@@ -110,9 +111,9 @@ pub struct NewestProbes {
 }
 
 impl NewestProbes {
-    /// Old refusals do not count, so that a level that refused for an hour does not need an hour of answers. The time
-    /// is long enough to detect a level that refuses half of its callers. The number is that of the longest series that
-    /// proves a level, so that little traffic is judged too.
+    /// Returns the newest of `probes`. Refusals older than `probes.idle_seconds` do not count: otherwise a level that
+    /// refused for an hour would need an hour of answers. At least twice `probes.calls` probes are taken, so that a
+    /// level with little traffic is judged too.
     fn of(probes: &[&Bucket], policy: &Policy, settled_at: Timestamp) -> Self {
         let recent = earlier(settled_at, policy.probe_idle());
         let enough = 2 * u64::from(policy.probe_calls());
@@ -165,11 +166,11 @@ impl Evidence {
         }
     }
 
-    /// A series of probes grows until it proves the level; one that can no longer do so, because too
-    /// many of it failed, is dropped and the next begins. Dropping it early costs nothing and saves the
-    /// rest of its probes. Refusals drop no series, or one client with unknown ids could prevent every proof. A series
-    /// that is dropped takes no refusals with it, or a level that refuses most probes and fails some would not be found
-    /// to refuse them.
+    /// Returns the newest series of probes; `None` if the better level is not probed. A series grows until it proves
+    /// the level. If too many of its probes failed, so that it can no longer prove the level, it is dropped and the
+    /// next series begins. Refusals drop no series: otherwise one client with unknown ids could prevent every proof.
+    /// Refusals are counted apart from the series: otherwise a level that refuses most probes and fails some would lose
+    /// its refusals each time a series is dropped, and would never count as refusing.
     fn probe_series(
         &self,
         state: &SystemState,
@@ -206,12 +207,12 @@ pub(crate) fn from(buckets: &[Bucket], since: Timestamp) -> impl DoubleEndedIter
     buckets.iter().filter(move |bucket| bucket.start >= first)
 }
 
-/// The longest run of successes that certainly ends the series or certainly lies in its newest bucket.
+/// Returns a lower bound of the number of consecutive successes, from buckets that do not show the order.
 ///
-/// Buckets do not show order. The error-free buckets that end the series are one run; and a bucket
-/// with `s` successes and `e` failures contains a run of at least `s / (e + 1)`, rounded up, whatever
-/// its order (the failures cut the successes into at most `e + 1` pieces). With one outcome a bucket
-/// this is the plain rule that a failure resets the streak.
+/// The buckets without failures that end the series contain successes only, so all of these are consecutive. A bucket
+/// with `s` successes and `e` failures contains at least `s / (e + 1)` consecutive successes, rounded up, in any order,
+/// because the failures cut the successes into at most `e + 1` pieces. With one outcome a bucket this is the plain rule
+/// that a failure resets the streak.
 fn streak<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
     let mut newest_first = buckets.rev().filter(|bucket| bucket.calls() > 0).peekable();
     match newest_first.peek() {

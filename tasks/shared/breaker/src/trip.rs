@@ -1,6 +1,6 @@
 //! The rules by which the level falls: a count of failures, consecutive failures, the failure rate, the
-//! rate of slow calls. Each is off at zero, and any one that is on is enough, unless the policy wants the
-//! count and the rate together.
+//! rate of slow calls. Each is off at zero, and any one that is on is enough, unless the policy wants the count and the
+//! rate together. `cause/trip.rs` has their texts.
 
 use jiff::Timestamp;
 
@@ -40,7 +40,8 @@ pub(crate) fn calm(policy: &Policy, evidence: &EvidenceSummary) -> Calm {
     )
 }
 
-/// Whether count and rate trip only together: during a ramp the rate does alone, because counts are slow.
+/// Whether the level falls only if the count and the rate both hold. During a ramp the rate is enough, because counts
+/// need longer.
 pub(crate) fn needs_count_and_rate(state: &SystemState, policy: &Policy, now: Timestamp) -> bool {
     policy.needs_count_and_rate() && state.active_ramp(now).is_none()
 }

@@ -20,8 +20,8 @@ pub const STATE_KEY: &str = "system-state";
 pub enum Expected {
     /// Neither a state nor a record.
     FirstStart,
-    /// The state that was read. The version alone does not identify it: a repair continues after the newest record, and
-    /// can use a version again that left no record.
+    /// The state that was read. The condition has the epoch and the version: a repaired state may repeat a version,
+    /// because writes of counts leave no record, but never an epoch.
     Version {
         /// The version of that state.
         version: u64,
@@ -44,7 +44,7 @@ pub struct StateWrite {
     /// The transition's record; absent if the level stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<TransitionRecord>,
-    /// The command's record; absent if no operator sent a command.
+    /// The command's record; absent if no operator gave a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandRecord>,
 }

@@ -1,4 +1,5 @@
-//! The seed's behaviour, replayed outcome by outcome through the same `decide`.
+//! The behaviour that `classic` promises, replayed outcome by outcome through `decide`. `seed` in names is the product
+//! that this one replaces.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 

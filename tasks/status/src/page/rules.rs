@@ -1,4 +1,5 @@
-//! What would move the level: each rule that is on, what it needs, and what the metrics show now.
+//! The part of the page with the rules that are on: what each needs, and what the metrics show now. It decides nothing:
+//! the rules are in `trip.rs` and `recovery.rs` of the crate `breaker`.
 
 use breaker::{Level, Policy, SystemState};
 use jiff::{SignedDuration, Timestamp};

@@ -10,8 +10,8 @@ pub enum PolicyInUse {
     /// The deployment's policy, or that of its preset and mode if another setting is invalid: a mixture of valid and
     /// replaced settings would be a policy that was never tried.
     Known(Policy),
-    /// The preset or the mode is unknown. Requests and operators' commands use the preset `classic`. Automation does not
-    /// move the level, because `classic` falls after five failures, and the deployment may have asked for `observe-only`.
+    /// Preset or mode are unknown. Operators' commands and requests go on with the preset `classic`; the level does not
+    /// move by itself: `classic` would let it fall after five failures, and the deployment may have set `observe-only`.
     Unknown {
         /// The policy of the preset `classic`.
         policy: Policy,

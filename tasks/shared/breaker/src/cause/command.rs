@@ -1,4 +1,4 @@
-//! The causes that operators' commands give.
+//! The causes that operators' commands give, as data and text. What a command does is decided in `src/command.rs`.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! The causes of decisions, as types that programs match. Their `Display` is the text that people read.
+//! The causes of decisions: what a program matches, and what a person reads as its `Display`. Nothing here decides: the
+//! rules are in the files `trip.rs`, `recovery.rs` and `command.rs` one folder up.
 
 mod command;
 mod recovery;

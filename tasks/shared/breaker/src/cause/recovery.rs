@@ -1,4 +1,5 @@
-//! The causes of recoveries, and what a proof of the better level still lacks.
+//! The causes of recoveries as data and text, and what a proof of the better level still lacks. The rules are in
+//! `src/recovery.rs`.
 
 use std::fmt;
 
@@ -93,13 +94,13 @@ impl fmt::Display for StreakInstead {
 pub struct ProbeCounts {
     /// The level that is probed.
     pub level: Level,
-    /// Probes that were answered.
+    /// Probes that succeeded or failed.
     pub calls: u64,
     /// Probes that failed or were slow.
     pub failed: u64,
     /// The newest probes that the level refused (4xx).
     pub refused: u64,
-    /// Minimum number of answered probes.
+    /// Minimum number of probes that succeeded or failed.
     pub minimum_calls: u32,
     /// The failure rate in percent that the probes must stay below.
     pub below_percent: u32,

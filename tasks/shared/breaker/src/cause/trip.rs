@@ -1,4 +1,5 @@
-//! The causes of falls, and what is seen while no rule for a fall holds.
+//! The causes of falls as data and text, and what is seen while no rule for a fall holds. The rules are in
+//! `src/trip.rs`.
 
 use std::fmt;
 

@@ -11,8 +11,9 @@ use crate::level::Level;
 pub(crate) use settings::{LONGEST_SECONDS, MAX_OUTCOMES};
 pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen, UnknownWord};
 
-/// A probe that failed counts this many times as long as one that succeeded: in multiples of `probes.idle_seconds`
-/// without any probe. People are alarmed after refusals of the same time.
+/// After a failed probe the probes count as idle only after this many times `probes.idle_seconds` without a probe;
+/// after any other probe, after one time. The alarm `probes-refused` goes off after this many times
+/// `probes.idle_seconds`, too.
 pub(crate) const BAD_PROBES_COUNT: i32 = 3;
 
 /// An invalid setting.
@@ -103,8 +104,8 @@ impl Policy {
             )
         } else if self.recovers_by_probes() && probe_idle_seconds <= settle_seconds {
             let problem = format!(
-                "{probe_idle_seconds} is not above recovery.settle_seconds ({settle_seconds}), so every probe would \
-                 be too old to count and too young to be seen"
+                "{probe_idle_seconds} is not above recovery.settle_seconds ({settle_seconds}), so the probes \
+                 would count as idle before any of them is old enough to count"
             );
             ("probes.idle_seconds", problem)
         } else if self.0.trip_when == TripWhen::CountAndRate && self.0.failure_rate_percent == 0 {
@@ -119,6 +120,7 @@ impl Policy {
         Some(PolicyError { setting, problem })
     }
 
+    /// Whether a rule other than the counts can make the level fall: a rate, or consecutive failures.
     fn has_rate_rules(&self) -> bool {
         let PolicySettings { consecutive_failures, failure_rate_percent, .. } = self.0;
         consecutive_failures > 0 || failure_rate_percent > 0 || self.slow_call_rate_percent().is_some()
@@ -289,8 +291,8 @@ impl Policy {
         SignedDuration::from_secs(self.0.probe_idle_seconds)
     }
 
-    /// Maximum pause of an environment after a probe. It is short enough to send the next probe and to see its outcome
-    /// before the probes count as idle, which takes three times as long after a failed probe.
+    /// Maximum pause of an environment after a probe. It ends early enough that the next probe is sent and its outcome
+    /// is seen before the probes count as idle (after a failed probe that takes three times as long).
     #[must_use]
     pub fn longest_probe_rest(&self, failed: bool) -> SignedDuration {
         let counts = self.probe_idle().saturating_mul(if failed { BAD_PROBES_COUNT } else { 1 });

@@ -265,12 +265,13 @@ impl PolicySettings {
     /// Falls by the failure rate and by consecutive failures, and recovers by probes. The numbers were chosen with the
     /// simulator, on its scenario `outage` at 1 to 2,000 requests a second and on quiet days:
     ///
-    /// - 10 % of at least 25 calls within 40 s. At 20 % within 60 s, 30 % of failures are seen half a minute
-    ///   later. With fewer calls or a shorter window, a service at one request a second that fails 1 % of its
-    ///   calls falls several times a day by chance; with more, one request a second does not fill the volume.
+    /// - 10 % of at least 25 calls within 40 s. With 20 % within 60 s, a failure rate of 30 % would be detected half a
+    ///   minute later. With fewer calls or a shorter window, a service at one request a second that fails 1 % of its
+    ///   calls would fall several times a day by chance. With more calls, a service with one request a second would
+    ///   never reach the minimum.
     /// - 10 consecutive failures: the first evaluation detects a complete outage, long before the rate does.
-    /// - 20 probes of which less than 10 % fail: a level that fails 30 % passes by chance once in 130 times. A level
-    ///   that fails 20 % passes once in 8; then callers fail, and the next recovery waits twice as long.
+    /// - 20 probes of which less than 10 % fail, so at most one: a level that fails 30 % passes by chance once in 130
+    ///   times, and a level that fails 20 % once in 14; then callers fail, and the next recovery waits twice as long.
     /// - 10 % of the retryable requests probe, not 5 %, because at 20 requests a second that makes a recovery 12 s
     ///   quicker, and no caller sees a probe fail.
     /// - 20 calls during the ramp, so that two failures are needed: one alone is noise.

@@ -12,12 +12,12 @@ pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-/// The seed's policy.
+/// The preset `classic`, the default.
 pub fn policy() -> Policy {
     Policy::new(PolicySettings::default()).unwrap()
 }
 
-/// The seed's thresholds without window, settling and cooldown.
+/// The preset `classic` without window, settling time and cooldown.
 pub fn bare_policy() -> Policy {
     Policy::new(PolicySettings {
         window_seconds: 0,
