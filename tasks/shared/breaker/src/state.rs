@@ -20,12 +20,6 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// The highest version: the state machine's `JSONata` computes in doubles, and beyond 2^53 - 1 two
 /// versions would look alike.
 pub const HIGHEST_VERSION: u64 = (1 << 53) - 1;
-/// Characters that a transition's reason may have: ample for an operator's words and ours around them. The
-/// state goes through the state machine, whose data end at 256 KiB.
-const TRANSITION_REASON_CHARACTERS: usize = 4_000;
-/// How far the clocks of two writers may differ. A time that is at most this far in the future is accepted: outcomes
-/// then begin to count up to a minute later.
-const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A level pinned by an operator until a set time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

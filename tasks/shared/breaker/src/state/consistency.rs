@@ -12,11 +12,11 @@ use crate::request::{ARN_CHARACTERS, HOLD_MINUTES, REASON_CHARACTERS, REQUESTER_
 use crate::time::later;
 use crate::validation::InvalidAttribute;
 
-/// Characters that a transition's reason may have: ample for an operator's words and ours around them. The
+/// Maximum number of characters of a transition's reason: ample for an operator's words and the breaker's around them. The
 /// state goes through the state machine, whose data end at 256 KiB.
 const TRANSITION_REASON_CHARACTERS: usize = 4_000;
-/// How far the clocks of two writers may differ. Within it a time from the future does no harm: what
-/// counts from there on counts a little later.
+/// How far the clocks of two writers may differ. A time that is at most this far in the future is accepted: outcomes
+/// then begin to count up to a minute later.
 const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(1);
 /// Maximum of every duration of a policy.
 const LONGEST: SignedDuration = SignedDuration::from_secs(LONGEST_SECONDS);
