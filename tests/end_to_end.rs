@@ -122,9 +122,33 @@ async fn alarms_lead_to_level_3_and_evaluations_lead_back() {
     }
 }
 
+/// The origin whose pages may call the API, and another.
+const ORIGINS: [&str; 2] = ["https://www.bank.example", "https://www.other.example"];
+
+/// A browser's page of the named origin may read answers, and that of another may not. The preflight reaches no
+/// function, so it has no outcome.
+async fn only_pages_of_the_named_origin_may_call(system: &System) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/account/12345", system.gateway.address());
+    for (origin, allowed) in ORIGINS.into_iter().zip([Some(ORIGINS[0]), None]) {
+        let preflight = client.request(reqwest::Method::OPTIONS, &url).header("Origin", origin);
+        let preflight = preflight.header("Access-Control-Request-Method", "GET").send().await.unwrap();
+        let answer = client.get(&url).header("Origin", origin).send().await.unwrap();
+        // A browser looks at the headers alone. AWS answers the preflight of another origin with 204, the local AWS with 403.
+        assert!(allowed.is_none() || preflight.status() == 204, "{origin}: {}", preflight.status());
+        assert_eq!(answer.status(), 200, "{origin}");
+        assert_eq!(preflight.headers().get("x-circuit-breaker-level"), None, "the controller answered a preflight");
+        for headers in [preflight.headers(), answer.headers()] {
+            let told = headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap());
+            assert_eq!(told, allowed, "{origin}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_force_a_level_and_bad_input_is_refused_by_name() {
-    let system = System::start(&quick()).await;
+    let system = System::start(&quick().with("api.cors.origins", &format!("[{:?}]", ORIGINS[0]))).await;
+    only_pages_of_the_named_origin_may_call(&system).await;
     let System { stack, deployment, .. } = &system;
     let watch = system.watch();
     let refused = async |input: Value| system.execute(&input).await.unwrap_err();
