@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use aws_config::SdkConfig;
 use deploy::artifacts::Binary;
 use deploy::aws::{S3Bucket, parts};
-use deploy::engine::{Engine, Manner};
+use deploy::engine::{Engine, Limits, Manner};
 use deploy::names::DataNames;
 use deploy::ports::{Step, Talk};
 use deployment_file::{Architecture, Authorization, Effective, Override, Services};
@@ -169,7 +169,8 @@ pub async fn deploy(sdk: &SdkConfig, artifacts: &Path, options: &DeployOptions) 
     let names = options.names(&effective);
     let bucket = S3Bucket::new(sdk, &names.bucket(ACCOUNT, REGION), ACCOUNT, REGION);
     // Without the check at the end, which takes some seconds: the runner shows every transition anyway.
-    let manner = Manner { yes: true, dry_run: false, check: false, pause: PAUSE };
+    // The local AWS has no throttle, and its limit is no account's.
+    let manner = Manner { yes: true, dry_run: false, check: false, limits: Limits::AsInFile, pause: PAUSE };
     let engine = Engine::new(parts(sdk, bucket, Quiet), names.clone(), ACCOUNT, REGION, manner);
     let begun = Box::pin(engine.begin(effective)).await.context("the deployment failed")?;
     let begun = begun.context("the deployment ended before it began")?;

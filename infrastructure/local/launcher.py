@@ -149,6 +149,17 @@ provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"] = {
 for module in (changesets, engine, handlers):
     module._apply_transforms = apply_transforms_with_parameters
 
+reserved_concurrency = lambda_svc._reserved_concurrency
+
+
+def reserved_of_function(function, config):
+    """Returns the concurrency that is reserved for a function. The server looks for it in the record of the version that
+    is invoked, which never has one: Lambda reserves for all versions together."""
+    return reserved_concurrency(lambda_svc._functions.get(config.get("FunctionName")) or function, config)
+
+
+lambda_svc._reserved_concurrency = reserved_of_function
+
 if os.environ.pop("LOCAL_AWS_NAMED_FUNCTIONS", "") == "true":
     credentials = lambda_svc.execution_credentials
     # Gives each function its own access key; otherwise all functions sign with the same one.

@@ -19,7 +19,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use deploy::artifacts::Binary;
 use deploy::aws::{AwsAccount, AwsData, CloudFormation, DeployedSystem, S3Bucket, parts};
-use deploy::engine::{Engine, Manner};
+use deploy::engine::{Engine, Limits, Manner};
 use deploy::names::DataNames;
 use deploy::ports::{Check, Parts, StackService, StackView, Step, Talk};
 use deploy::report::DeployReport;
@@ -43,7 +43,13 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::OnceCell;
 
 /// A deployment without the check at the end.
-const QUIETLY: Manner = Manner { yes: true, dry_run: false, check: false, pause: Duration::from_millis(100) };
+const QUIETLY: Manner = Manner {
+    yes: true,
+    dry_run: false,
+    check: false,
+    limits: Limits::FittedToAccount,
+    pause: Duration::from_millis(100),
+};
 const CHECKED: Manner = Manner { check: true, ..QUIETLY };
 const DRY_RUN: Manner = Manner { dry_run: true, ..QUIETLY };
 

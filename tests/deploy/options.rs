@@ -83,7 +83,7 @@ fn a_mistake_in_the_file_stops_the_command() {
     assert!(said.text.contains("--set: api.burst is 0: use a whole number from 1 to 5000"), "{}", said.text);
     // Without mistakes the command continues, and its first call to AWS fails.
     let said = run(&["--artifacts", hollow(folder.path()), "--json"]);
-    assert!(said.code == 1 && said.text.contains("whose the credentials are cannot be asked"), "{}", said.text);
+    assert!(said.code == 1 && said.text.contains("the identity of the credentials cannot be read"), "{}", said.text);
     assert!(said.text.contains("\"problem\""), "{}", said.text);
 }
 

@@ -74,7 +74,7 @@ fn an_operator_looks_tries_forces_holds_and_releases() {
         let named = format!("deployment  {deployment}");
         let looked = breaker(system, proxy, &["look"]).await.done(&[&named, "level 1 to level 1"]);
         assert!(looked.contains("dry run     nothing was changed"), "{looked}");
-        assert!(looked.ends_with("No hold: automation may lower it at any time.\n"), "{looked}");
+        assert!(looked.ends_with("No hold: automation may lower the level at any time.\n"), "{looked}");
 
         let tried = breaker(system, proxy, &force("3", &["--dry-run"])).await;
         tried.done(&["decision    transition: level 1 to level 3", "dry run     nothing was changed"]);
@@ -96,7 +96,7 @@ fn an_operator_looks_tries_forces_holds_and_releases() {
         let released = breaker(system, proxy, &release).await;
         let released = released.done(&["hold of level 3 ended by bob: the drill is over", &place]);
         let mut last = released.lines().rev();
-        assert!(last.next().unwrap().starts_with("No hold: automation may raise it from "), "{released}");
+        assert!(last.next().unwrap().starts_with("No hold: automation may raise the level from "), "{released}");
         assert!(last.next().unwrap().starts_with("This ended the hold of level 3 by alice until "), "{released}");
         breaker(system, proxy, &release).await.done(&[&nothing]);
 

@@ -28,6 +28,8 @@ pub struct Answers {
     page: Option<u16>,
     /// Whether the status function answers. Its answers name no service, and name the level only if it is known.
     of_the_status: bool,
+    /// Whether the answer that goes well says how old its data is.
+    aged: bool,
 }
 
 impl Answers {
@@ -45,6 +47,11 @@ impl Answers {
     /// Adds that the answer of this status may be a page.
     pub fn or_page(self, status: u16) -> Self {
         Self { page: Some(status), ..self }
+    }
+
+    /// The sample services of level 2 and 3 say how old the data of the answer is.
+    pub fn aged(self) -> Self {
+        Self { aged: true, ..self }
     }
 
     /// Makes these the answers of the status function.
@@ -98,6 +105,7 @@ impl Answers {
                 })
             };
             match status {
+                200 if self.aged => headers["Age"] = json!({ "$ref": "#/components/headers/Age" }),
                 503 => headers["Retry-After"] = json!({ "$ref": "#/components/headers/RetryAfter" }),
                 405 => headers["Allow"] = json!({ "$ref": "#/components/headers/Allow" }),
                 _ => {}

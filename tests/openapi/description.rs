@@ -99,6 +99,7 @@ fn paths(types: &mut Types) -> Value {
             "get": operation(
                 "getAccount", "bank", "An account: live at level 1, cached at 2, without data at 3.", &json!({}),
                 Answers::ok(types.of::<Account>(), "The account, as much of it as the level shows.")
+                    .aged()
                     .service_error(400, ServiceCode::BadAccountId, bad_account)
                     .of_a_service(),
             ),
@@ -109,6 +110,7 @@ fn paths(types: &mut Types) -> Value {
                 "getTransactions", "bank", "The newest transactions: 10 at level 1, 3 at level 2, declined at level 3.",
                 &json!({}),
                 Answers::ok(types.of::<Transactions>(), "The newest transactions.")
+                    .aged()
                     .service_error(400, ServiceCode::BadAccountId, bad_account)
                     .service_error(503, ServiceCode::Declined, "The level declines by design.")
                     .of_a_service(),
@@ -214,6 +216,13 @@ fn headers() -> Map<String, Value> {
         ("RoutedTo", required(&routed_to)),
         ("RoutedToOfTheBreaker", routed_to),
         ("FallbackFrom", header("The service that failed this request first, and the kind of failure.", text.clone())),
+        (
+            "Age",
+            header(
+                "Age of the data in seconds, if level 2 or 3 answers.",
+                json!({ "type": "string", "pattern": "^[0-9]+$" }),
+            ),
+        ),
         ("RetryAfter", header("Seconds after which to try again.", json!({ "type": "string", "pattern": "^[0-9]+$" }))),
         ("Allow", header("The methods that the route takes.", text)),
     ]

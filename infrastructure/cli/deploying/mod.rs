@@ -13,7 +13,7 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use ::deploy::aws::{AwsAccount, AwsData, CloudFormation, DeployedSystem, S3Bucket, parts};
-use ::deploy::engine::{Engine, Manner};
+use ::deploy::engine::{Engine, Limits, Manner};
 use ::deploy::names::DataNames;
 use ::deploy::ports::{Account as _, Parts};
 use ::deploy::settings::check_place;
@@ -60,7 +60,7 @@ async fn connect(target: &Target, effective: &Effective, run: RunOptions, check:
         endpoint_url: target.endpoint_url.clone(),
     };
     let (config, region) = connection.sdk_config().await?;
-    let identity = AwsAccount::new(&config).identity().await.map_err(|error| Failure::failed(error.message))?;
+    let identity = AwsAccount::new(&config).identity().await?;
     let account = identity.account;
     check_place(effective, &account, &region)?;
     let bucket = match &target.bucket {
@@ -69,7 +69,7 @@ async fn connect(target: &Target, effective: &Effective, run: RunOptions, check:
     };
     let pause = if config.endpoint_url().is_some() { LOCAL_PAUSE } else { PAUSE };
     let RunOptions { yes, dry_run, json } = run;
-    let manner = Manner { yes, dry_run, check, pause };
+    let manner = Manner { yes, dry_run, check, limits: Limits::FittedToAccount, pause };
     let engine = Engine::new(parts(&config, bucket, Terminal::new(json)), names, &account, &region, manner);
     Ok(Connected { engine, config })
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_edge::stores::state::StateTable;
-use breaker::Level;
+use breaker::{ForceRequest, Level, ReleaseRequest};
 use clap::Args;
 use jiff::Timestamp;
 use operate::aws::Machine;
@@ -97,15 +97,38 @@ pub async fn look(args: LookArgs) -> ExitCode {
 /// Forces a level.
 pub async fn force(args: ForceArgs) -> ExitCode {
     let ForceArgs { level, hold, repair, common } = args;
-    command(Order::Force { level, hold_minutes: hold, repair }, common).await
+    let order = |Claim { reason, requested_by, expected_epoch, dry_run }| {
+        Order::Force(ForceRequest {
+            target_level: level,
+            reason,
+            requested_by,
+            hold_minutes: hold,
+            expected_epoch,
+            expected_hold: None,
+            repair,
+            dry_run,
+        })
+    };
+    command(common, order).await
 }
 
 /// Ends a hold.
 pub async fn release(args: ReleaseArgs) -> ExitCode {
-    command(Order::Release, args.common).await
+    let order = |Claim { reason, requested_by, expected_epoch, dry_run }| {
+        Order::Release(ReleaseRequest { reason, requested_by, expected_epoch, expected_hold: None, dry_run })
+    };
+    command(args.common, order).await
 }
 
-async fn command(order: Order, common: Common) -> ExitCode {
+/// What every command that changes something claims.
+struct Claim {
+    reason: String,
+    requested_by: String,
+    expected_epoch: Option<u64>,
+    dry_run: bool,
+}
+
+async fn command(common: Common, order: impl FnOnce(Claim) -> Order) -> ExitCode {
     let as_json = common.json;
     let result = async {
         let connected = common.target.connect().await?;
@@ -118,16 +141,9 @@ async fn command(order: Order, common: Common) -> ExitCode {
             Some("any") => ExpectedHold::Any,
             Some(named) => ExpectedHold::Named(named.to_owned()),
         };
-        let orders = Orders {
-            order,
-            reason: common.reason,
-            requested_by,
-            expected_epoch: common.expected_epoch,
-            expected_hold,
-            dry_run: common.dry_run,
-            yes: common.yes,
-            wait: common.wait,
-        };
+        let Common { reason, expected_epoch, dry_run, yes, wait, .. } = common;
+        let order = order(Claim { reason, requested_by, expected_epoch, dry_run });
+        let orders = Orders { order, expected_hold, yes, wait };
         carry_out(&connected, &orders, as_json).await
     };
     end(result.await, as_json)

@@ -13,7 +13,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use operate::aws::{Account, Connection};
-use operate::deployment::{self, Deployment};
+use operate::deployment::Deployment;
+use operate::discovery;
 use operate::exit::{Exit, Failure};
 use operate::terminal::{Line, Style, Tone, json};
 use serde::Serialize;
@@ -73,7 +74,7 @@ impl Target {
         let account = Account::new(&config, &region);
         let environment = self.environment.as_deref().unwrap_or_default();
         let stack = self.stack_name.clone().unwrap_or_else(|| format!("{}-{environment}", self.project_name));
-        let deployment = deployment::find(&account, &stack, &region).await?;
+        let deployment = discovery::find(&account, &stack, &region).await?;
         Ok(Connected { config, account, deployment })
     }
 }

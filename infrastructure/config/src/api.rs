@@ -35,10 +35,11 @@ pub struct Api {
     pub jwt_issuer: Option<String>,
     /// Audiences of the tokens if a route asks for `JWT`.
     pub jwt_audience: Vec<String>,
-    /// Maximum requests a second to the bank's routes, over all callers. API Gateway answers more with 429.
+    /// Maximum requests a second to the bank's routes, over all callers. API Gateway answers more with 429. If it is not
+    /// set, `breaker deploy` lowers it to what the account's limit of concurrent executions can hold.
     #[schemars(range(min = 1, max = 10_000))]
     pub requests_per_second: u32,
-    /// Maximum requests to the bank's routes that may come at once.
+    /// Maximum requests to the bank's routes that may come at once. If it is not set, `breaker deploy` lowers it too.
     #[schemars(range(min = 1, max = 5_000))]
     pub burst: u32,
     /// Maximum requests a second to the status route, over all callers.

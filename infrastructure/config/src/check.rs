@@ -1,4 +1,4 @@
-//! Finds everything that is wrong with a file: first each value by the schema, then what does not fit together.
+//! Finds every problem of a file: first the values that the schema refuses, then the values that contradict each other.
 
 use std::sync::LazyLock;
 
@@ -6,11 +6,13 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-use crate::effective::read_timeout;
+use crate::api::{Authorization, Cors};
+use crate::file::DeploymentFile;
 use crate::functions::too_long;
+use crate::keys::dotted;
+use crate::problem::Problem;
 use crate::schema::{allowed, keys, keys_and_sections, node, schema};
-use crate::source::{Source, dotted};
-use crate::{Authorization, Cors, DeploymentFile, Problem};
+use crate::source::Source;
 
 /// A name this similar is offered; 1 is equal.
 const SIMILAR: f64 = 0.6;
@@ -18,7 +20,7 @@ const SIMILAR: f64 = 0.6;
 /// None if the schema itself is wrong, which a test excludes.
 static VALIDATOR: LazyLock<Option<Validator>> = LazyLock::new(|| jsonschema::validator_for(schema()).ok());
 
-/// Returns every problem of a value by itself.
+/// Returns the problems of each value alone.
 pub(crate) fn values(source: &Source) -> Vec<Problem> {
     let Some(validator) = &*VALIDATOR else { return Vec::new() };
     validator.iter_errors(&source.value).flat_map(|error| problems(source, &error)).collect()
@@ -33,13 +35,13 @@ fn problems(source: &Source, error: &ValidationError<'_>) -> Vec<Problem> {
     vec![source.problem(&key, format!("is {}: use {wanted}", shown(error.instance())))]
 }
 
-/// The key of the value that is wrong; of a list's item that of its list.
+/// Returns the key of the invalid value. An item of a list has the key of its list.
 fn key_of(error: &ValidationError<'_>) -> String {
     let names = error.instance_path().as_str().split('/').filter(|name| !name.is_empty());
     names.take_while(|name| name.parse::<usize>().is_err()).collect::<Vec<_>>().join(".")
 }
 
-/// A key that does not exist, with the nearest one that does.
+/// Returns the problem of a key that does not exist, with the nearest key that does.
 fn unknown(source: &Source, section: &str, name: &str) -> Problem {
     let key = dotted(section, name);
     let known = keys_and_sections();
@@ -61,7 +63,7 @@ fn unknown(source: &Source, section: &str, name: &str) -> Problem {
     source.problem(&key, text)
 }
 
-/// A value as a message shows it, at most 60 characters of it.
+/// Returns a value as messages show it: at most 60 characters of it.
 fn shown(value: &Value) -> String {
     const MAXIMUM: usize = 60;
     let text = value.to_string();
@@ -71,7 +73,7 @@ fn shown(value: &Value) -> String {
     format!("{}…", text.chars().take(MAXIMUM).collect::<String>())
 }
 
-/// Returns every problem of values that do not fit together.
+/// Returns the problems of values that contradict each other.
 pub(crate) fn combinations(source: &Source, file: &DeploymentFile) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Err((key, problem)) = file.policy.policy() {
@@ -108,10 +110,10 @@ pub(crate) fn combinations(source: &Source, file: &DeploymentFile) -> Vec<Proble
     problems
 }
 
-/// A call for a GET or HEAD that is cut off before it is slow would never count as slow.
+/// Refuses a duration of slow calls that a GET or HEAD cannot reach, because its call ends before.
 fn slow_calls(source: &Source, file: &DeploymentFile) -> Option<Problem> {
     let slow = file.policy.policy().ok().filter(|policy| policy.slow_call_rate_percent().is_some())?.slow_call()?;
-    let (slow, read) = (slow.unsigned_abs().as_millis(), read_timeout(file)?.as_millis());
+    let (slow, read) = (slow.unsigned_abs().as_millis(), file.read_timeout()?.as_millis());
     (slow >= read).then(|| {
         let text = format!(
             "is {slow}: a GET or HEAD ends after {read} ms (request_path.read_timeout_milliseconds), before it is slow; \

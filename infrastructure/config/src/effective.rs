@@ -1,43 +1,19 @@
 //! The settings in force, each with its source.
 
-use std::fmt;
 use std::time::Duration;
 
 use breaker::{Policy, Preset};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::file::DeploymentFile;
+use crate::keys::at;
+use crate::origin::Origin;
+use crate::policy::PolicySection;
+use crate::problem::{Problem, Problems};
 use crate::schema::keys;
 use crate::source::{Override, Source};
-use crate::{DeploymentFile, PolicySection, Problems, check};
-
-/// The source of a setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
-pub enum Origin {
-    /// The file sets it.
-    File {
-        /// The line, from 1.
-        line: usize,
-    },
-    /// `--set` sets it for this run.
-    Override,
-    /// The preset of the policy sets it.
-    Preset,
-    /// It is the default.
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { line } => write!(f, "line {line}"),
-            Self::Override => f.write_str("--set"),
-            Self::Preset => f.write_str("preset"),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
+use crate::{check, functions};
 
 /// One setting in force.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,7 +42,14 @@ impl Effective {
     /// Returns how long a call for a GET or HEAD may take; `None`: as long as the service.
     #[must_use]
     pub fn read_timeout(&self) -> Option<Duration> {
-        read_timeout(&self.file)
+        self.file.read_timeout()
+    }
+
+    /// Returns the settings that the functions get: those that differ from the defaults, and those of the policy that
+    /// differ from its preset, as a JSON object with the keys of the file.
+    #[must_use]
+    pub fn breaker_config(&self) -> String {
+        functions::breaker_config(&self.file)
     }
 
     /// Reads the text of a file, whose name is `place`, with the overrides of one run.
@@ -93,12 +76,7 @@ impl Effective {
     }
 }
 
-pub(crate) fn read_timeout(file: &DeploymentFile) -> Option<Duration> {
-    let set = file.request_path.read_timeout_milliseconds;
-    set.map(|milliseconds| Duration::from_millis(milliseconds.into())).or(file.policy.settings().preset.read_timeout())
-}
-
-fn sorted(mut problems: Vec<crate::Problem>) -> Problems {
+fn sorted(mut problems: Vec<Problem>) -> Problems {
     problems.sort();
     problems.dedup();
     Problems(problems)
@@ -115,8 +93,4 @@ fn settings(source: &Source, file: &DeploymentFile) -> Vec<Setting> {
         })
     };
     keys().into_iter().map(|key| Setting { value: at(&whole, &key), origin: origin(&key), key }).collect()
-}
-
-pub(crate) fn at(tree: &Value, key: &str) -> Value {
-    key.split('.').try_fold(tree, |node, name| node.get(name)).cloned().unwrap_or_default()
 }

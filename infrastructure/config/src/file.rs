@@ -1,9 +1,12 @@
 //! The type of the file. Its comments are what an editor shows beside each key.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Api, PolicySection};
+use crate::api::Api;
+use crate::policy::PolicySection;
 
 /// Pattern of the ARN of a Lambda function, of a version or of an alias.
 const FUNCTION_ARN: &str = r"^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$";
@@ -13,7 +16,7 @@ const FUNCTION_ARN_IN_WORDS: &str = "the ARN of a Lambda function, of a version 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeploymentFile {
-    /// Names, place and way of the deployment.
+    /// Names, account, region and traffic shift of the deployment.
     pub deployment: Deployment,
     /// Who may call the API, and how often.
     pub api: Api,
@@ -25,13 +28,13 @@ pub struct DeploymentFile {
     pub policy: PolicySection,
     /// How the controller handles a request.
     pub request_path: RequestPath,
-    /// Who is told, and when.
+    /// The receivers of alerts, and their thresholds.
     pub alerts: Alerts,
     /// Memory, concurrency, retention and network.
     pub limits: Limits,
 }
 
-/// Names, place and way of the deployment. The environment is the file's name.
+/// Names, account, region and traffic shift of the deployment. The environment is the file's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deployment {
@@ -178,7 +181,7 @@ pub struct RequestPath {
     /// Whether an answer of a service with status 429 counts as a failure of its level. Otherwise it counts as neither
     /// success nor failure.
     pub too_many_requests_fail: bool,
-    /// Level at which a controller serves that has never read the state.
+    /// Level of a controller that has never read the state.
     #[schemars(range(min = 1, max = 3))]
     pub fallback_level: u32,
     /// For how long a controller uses a state before it reads it again, in milliseconds, ± 20 %.
@@ -186,7 +189,7 @@ pub struct RequestPath {
     pub state_cache_milliseconds: u32,
 }
 
-/// Who is told, and when.
+/// The receivers of alerts, and their thresholds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alerts {
@@ -228,10 +231,12 @@ pub struct Limits {
     /// Memory of the alarm processor and of each task of the state machine, in megabytes.
     #[schemars(range(min = 128, max = 10_240))]
     pub task_memory_megabytes: u32,
-    /// Executions reserved for each function of the control plane: 0 (none) or at least 2.
+    /// Executions reserved for each function of the control plane: 0 (none) or at least 2. If it is not set,
+    /// `breaker deploy` derives it from the account's limit.
     #[schemars(range(min = 0, max = 1_000))]
     pub control_plane_concurrency: u32,
-    /// Maximum executions at once of the sample service of level 1. 0 sets no limit.
+    /// Maximum executions at once of the sample service of level 1. 0 sets no limit. If it is not set, `breaker deploy`
+    /// derives it from the account's limit.
     #[schemars(range(min = 0, max = 10_000))]
     pub full_concurrency: u32,
     /// Maximum executions at once of the sample service of level 2. 0 sets no limit.
@@ -240,10 +245,10 @@ pub struct Limits {
     /// Maximum executions at once of the sample service of level 3. 0 sets no limit.
     #[schemars(range(min = 0, max = 10_000))]
     pub maintenance_concurrency: u32,
-    /// Days that records of transitions and commands are kept.
+    /// Retention of the records of transitions and commands, in days.
     #[schemars(range(min = 1, max = 3_650))]
     pub record_retention_days: u32,
-    /// Days that logs are kept; the numbers are those that CloudWatch Logs takes.
+    /// Retention of logs, in days. CloudWatch Logs allows only these numbers.
     #[schemars(extend("enum" = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]))]
     pub log_retention_days: u32,
     /// Whether DynamoDB refuses to delete the state table.
@@ -253,6 +258,15 @@ pub struct Limits {
     pub vpc_subnet_ids: Vec<String>,
     /// Security groups of the functions. They need HTTPS to the endpoints, and nothing inbound.
     pub vpc_security_group_ids: Vec<String>,
+}
+
+impl DeploymentFile {
+    /// Returns how long a call for a GET or HEAD may take; `None`: as long as the service.
+    pub(crate) fn read_timeout(&self) -> Option<Duration> {
+        let set =
+            self.request_path.read_timeout_milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.into()));
+        set.or(self.policy.settings().preset.read_timeout())
+    }
 }
 
 impl Default for Deployment {

@@ -1,25 +1,20 @@
-//! What the functions are told: the variable `BREAKER_CONFIG`.
+//! The settings that the functions get: the variable `BREAKER_CONFIG`.
 
 use breaker::{FUNCTION_KEYS, NUMBERS, PolicySettings, Preset};
 use serde_json::{Map, Value};
 
-use crate::effective::at;
+use crate::file::DeploymentFile;
+use crate::keys::at;
+use crate::policy::PolicySection;
+use crate::problem::Problem;
 use crate::source::Source;
-use crate::{DeploymentFile, Effective, PolicySection, Problem};
 
 /// Maximum length of the variable in bytes. Lambda takes 4,096 bytes for all variables of a function.
 pub const MAXIMUM_CONFIG_BYTES: usize = 3_000;
 
-impl Effective {
-    /// Returns what the functions are told: the settings that differ from the defaults, and those of the policy that
-    /// differ from its preset, as a JSON object with the keys of the file.
-    #[must_use]
-    pub fn breaker_config(&self) -> String {
-        breaker_config(&self.file)
-    }
-}
-
-fn breaker_config(file: &DeploymentFile) -> String {
+/// Returns the value of the variable: the settings that differ from the defaults, and those of the policy that differ
+/// from its preset, as a JSON object with the keys of the file.
+pub(crate) fn breaker_config(file: &DeploymentFile) -> String {
     let preset = file.policy.settings().preset;
     let settings = PolicySettings { preset: Preset::default(), ..PolicySettings::of(preset) };
     let usual = DeploymentFile { policy: PolicySection::from(settings), ..DeploymentFile::default() };

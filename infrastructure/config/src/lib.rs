@@ -10,6 +10,8 @@ mod check;
 mod effective;
 mod file;
 mod functions;
+mod keys;
+mod origin;
 mod page;
 mod policy;
 mod problem;
@@ -17,11 +19,12 @@ mod schema;
 mod source;
 
 pub use api::{Api, Authorization, Cors};
-pub use effective::{Effective, Origin, Setting};
+pub use effective::{Effective, Setting};
 pub use file::{
     Alerts, Architecture, Deployment, DeploymentFile, Limits, LogLevel, RequestPath, Samples, Services, TrafficShift,
 };
 pub use functions::MAXIMUM_CONFIG_BYTES;
+pub use origin::Origin;
 pub use page::tables;
 pub use policy::{Counts, PolicySection, Probes, Ramp, Rates, Recovery, SlowCalls};
 pub use problem::{Problem, Problems};

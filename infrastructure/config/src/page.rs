@@ -3,10 +3,10 @@
 use breaker::{NUMBERS, Preset};
 use serde_json::Value;
 
-use crate::effective::at;
-use crate::policy::sentence;
+use crate::file::DeploymentFile;
+use crate::keys::at;
+use crate::policy::{PolicySection, sentence};
 use crate::schema::{allowed, keys, node};
-use crate::{DeploymentFile, PolicySection};
 
 /// Returns one table for each section of the file, in Markdown.
 #[must_use]
@@ -56,7 +56,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// A text that a table's cell can hold.
+/// Returns a text for a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ")
 }

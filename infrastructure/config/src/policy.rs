@@ -1,6 +1,12 @@
 //! The section `policy`: a preset and what differs from it, in groups.
+//!
+//! The groups are types of this file alone; the rules' own type, [`breaker::PolicySettings`], is flat. Its form is that of
+//! the records in the state table and of the state machine's messages, which releases of different ages exchange: flat
+//! names such as `failureRatePercent`, and unknown names are ignored. The file has other names
+//! (`rates.failure_percent`), and refuses unknown ones. A type has one form, so groups in the core would need the
+//! conversion all the same. A list in `groups` therefore names each number of the file beside its setting, and makes both
+//! conversions.
 
-mod conversion;
 mod groups;
 mod schema;
 

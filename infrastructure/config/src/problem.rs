@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Problem {
     /// The file, as it was named, or the option that set the value.
     pub place: String,
-    /// The line in the file, from 1; None for an option, and for a mistake that has no one line.
+    /// The line in the file, from 1; None for an option, and for a mistake that concerns no single line.
     pub line: Option<usize>,
     /// The key, dotted from the top of the file; empty if the file cannot be read at all.
     pub key: String,

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::DeploymentFile;
+use crate::file::DeploymentFile;
+use crate::keys::dotted;
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
@@ -41,7 +42,7 @@ pub(crate) fn keys_and_sections() -> Vec<String> {
         }
         let Some(properties) = node.get("properties").and_then(Value::as_object) else { return };
         for (name, node) in properties {
-            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            let key = dotted(prefix, name);
             collect(node, &key, keys);
         }
     }

@@ -1,4 +1,4 @@
-//! The text of a file and the overrides of one run, as one tree of values that knows where each came from.
+//! The text of a file and the overrides of one run, as one tree of values with the source of each value.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -7,14 +7,16 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::{Origin, Problem};
+use crate::keys::dotted;
+use crate::origin::Origin;
+use crate::problem::Problem;
 
 /// One `--set KEY=VALUE`: replaces a value of the file for one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     /// The key, dotted from the top of the file.
     pub key: String,
-    /// The value as TOML; a bare word stands for a text.
+    /// The value as TOML; a word without quotes is a text.
     pub value: String,
 }
 
@@ -42,7 +44,7 @@ impl Source {
             place: place.to_owned(),
             line: error.span().map(|span| line_of(text, span.start)),
             key: String::new(),
-            text: format!("is no TOML: {}", error.message()),
+            text: format!("is not valid TOML: {}", error.message()),
         };
         // The first reading has the places of the keys, the second the values.
         let table = DeTable::parse(text).map_err(invalid)?;
@@ -61,7 +63,7 @@ impl Source {
         self.origins.get(key).copied()
     }
 
-    /// Puts together a problem of `key`, with its line or the option that set it.
+    /// Returns a problem of `key`, with its line or the option that set it.
     pub fn problem(&self, key: &str, text: impl Into<String>) -> Problem {
         let (place, line) = match self.origin(key) {
             Some(Origin::Override) => ("--set", None),
@@ -100,7 +102,7 @@ impl Source {
             let members = node.as_object_mut().ok_or_else(|| refused(format!("is below {section}, a value")))?;
             node = members.entry(*section).or_insert_with(|| Value::Object(Map::new()));
         }
-        // A section that only the override names is the override's.
+        // A section that only the override names has the override as its source.
         for (end, _) in key.match_indices('.') {
             self.origins.entry(key.get(..end).unwrap_or_default().to_owned()).or_insert(Origin::Override);
         }
@@ -111,16 +113,12 @@ impl Source {
     }
 }
 
-pub(crate) fn dotted(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
-}
-
-/// The line, from 1, of a byte of the text.
+/// Returns the line, from 1, of a byte of the text.
 fn line_of(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// A date becomes its text: no key takes one, so the schema refuses it.
+/// Converts a value to JSON. A date becomes its text, which the schema refuses, because no key takes a date.
 fn json(value: toml::Value) -> Value {
     match value {
         toml::Value::String(text) => text.into(),

@@ -46,7 +46,7 @@ fn the_shipped_files_are_accepted() {
     }
 }
 
-/// A mistake each: the line, and what the message has to say.
+/// One mistake each: the text of a file, and parts of the message.
 const MISTAKES: &[(&str, &[&str])] = &[
     (
         "[policy.rates]\nfailure_percent = 300",
@@ -136,8 +136,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("[deployment]\narchitecture = \"arm\"", &["is \"arm\"", "\"arm64\", \"x86_64\""]),
     ("deployment = \"prod\"", &["deployment is \"prod\"", "a section"]),
     ("[deployment]\nlog_level = \"verbose\"", &["is \"verbose\"", "\"info\""]),
-    ("[deployment\nproject = 1", &["test.toml:1:", "is no TOML"]),
-    ("[api]\nburst = 1\nburst = 2", &["test.toml:3:", "is no TOML"]),
+    ("[deployment\nproject = 1", &["test.toml:1:", "is not valid TOML"]),
+    ("[api]\nburst = 1\nburst = 2", &["test.toml:3:", "is not valid TOML"]),
 ];
 
 #[test]

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{DateTime, ZipWriter};
 
-/// So much of a content's hash names it.
+/// Number of hexadecimal digits of a content's hash that its key has.
 const DIGITS: usize = 32;
 
 /// A function's binary.
@@ -40,16 +40,16 @@ impl Binary {
         functions.iter().map(read).collect()
     }
 
-    /// The key of its archive, named by the content: the same binary is never uploaded twice.
+    /// Returns the key of the archive. It has a hash of the binary, so the same binary is not uploaded twice.
     #[must_use]
     pub fn key(&self) -> String {
         format!("functions/{}-{}.zip", self.function, digest(&self.content))
     }
 
-    /// The processor that it was built for; None if it is no ELF file, such as a script.
+    /// Returns the processor that the binary was built for, or `None` if the file is not ELF, such as a script.
     #[must_use]
     pub fn architecture(&self) -> Option<Architecture> {
-        // The first four bytes say ELF, the nineteenth the machine.
+        // The first four bytes of an ELF file are its format, the nineteenth is the machine.
         let machine = self.content.starts_with(b"\x7fELF").then(|| self.content.get(18))??;
         match machine {
             0x3e => Some(Architecture::X86_64),
@@ -58,7 +58,7 @@ impl Binary {
         }
     }
 
-    /// Its archive, the same bytes for the same binary: the time in it is fixed.
+    /// Returns the archive. The same binary gives the same bytes, because the archive's time is fixed.
     ///
     /// # Errors
     /// It cannot be packed.
@@ -78,11 +78,11 @@ impl Binary {
     }
 }
 
-/// The processor for which these binaries are built, as far as they say it.
+/// Returns the processor that these binaries are built for, or `wanted` if none of them is ELF.
 ///
 /// # Errors
-/// They are built for another one than `wanted`, or for different ones: Lambda would take them and fail at the first
-/// request.
+/// A binary is built for another processor than `wanted` or than the other binaries. Lambda would accept it and fail at
+/// the first request.
 pub fn architecture(binaries: &[Binary], wanted: Option<Architecture>) -> Result<Option<Architecture>, Failure> {
     let mut expected = wanted;
     for binary in binaries {
@@ -102,7 +102,7 @@ pub fn architecture(binaries: &[Binary], wanted: Option<Architecture>) -> Result
     Ok(expected)
 }
 
-/// The name of a processor, as the file has it.
+/// Returns the name of a processor in the deployment's file.
 #[must_use]
 pub const fn word(architecture: Architecture) -> &'static str {
     match architecture {
@@ -111,7 +111,7 @@ pub const fn word(architecture: Architecture) -> &'static str {
     }
 }
 
-/// The beginning of the hash of a content.
+/// Returns the first digits of a content's hash.
 #[must_use]
 pub fn digest(content: &[u8]) -> String {
     let bytes = Sha256::digest(content);

@@ -1,4 +1,4 @@
-//! From the sources to binaries, with the pinned cargo-lambda and the linker that it crosses over with.
+//! Builds the functions with the pinned cargo-lambda, which brings a linker for other processors.
 
 use std::ffi::OsString;
 use std::fs;
@@ -53,7 +53,8 @@ impl CargoLambda {
         self.target.join("deploy-tools")
     }
 
-    /// A cross build fails late and in strange words without the other processor's standard library.
+    /// Adds the processor's standard library if it is not installed. Without it a cross build fails late, with errors that
+    /// do not name the cause.
     async fn check_standard_library(&self, architecture: Architecture) -> Result<(), Failure> {
         let triple = match architecture {
             Architecture::Arm64 => "aarch64-unknown-linux-gnu",
@@ -116,9 +117,9 @@ impl Builder for CargoLambda {
             .current_dir(&self.project)
             .env("PATH", path)
             .stdin(Stdio::null())
-            // What the compiler says is shown while it says it; the output is the report's.
+            // Shows the build's messages as they come.
             .stdout(Stdio::inherit());
-        // These packages and no others: cargo would give the functions whatever features the rest asks for.
+        // Only these packages: in a build of all packages, cargo enables features that only the others need.
         for function in functions {
             let package = if function.ends_with("-service") { "services" } else { function };
             build.args(["--bin", function, "--package", package]);
@@ -132,7 +133,7 @@ impl Builder for CargoLambda {
     }
 }
 
-/// Runs a command to its end; what it said, or why it failed.
+/// Runs a command to its end. Returns its standard output, or the reason of its failure.
 async fn said(command: &mut Command) -> Result<String, String> {
     let program = Path::new(command.as_std().get_program()).display().to_string();
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;

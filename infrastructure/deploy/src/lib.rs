@@ -6,6 +6,7 @@
 pub mod artifacts;
 pub mod aws;
 pub mod build;
+pub mod capacity;
 pub mod engine;
 pub mod names;
 pub mod plan;

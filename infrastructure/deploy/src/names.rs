@@ -2,15 +2,15 @@
 
 use stacks::{Names, Role};
 
-/// Names of things that are looked for outside of their stacks.
+/// Names of resources that are also searched for outside of their stacks.
 pub trait DataNames {
-    /// The deployment, which is the main stack's name too.
+    /// Returns the deployment's name, which is the main stack's name, too.
     fn deployment(&self) -> String;
-    /// The table.
+    /// Returns the table's name.
     fn table(&self) -> String;
-    /// The alias of the key.
+    /// Returns the alias of the key.
     fn key_alias(&self) -> String;
-    /// The bucket of artefacts and releases.
+    /// Returns the name of the bucket for artefacts and releases.
     fn bucket(&self, account: &str, region: &str) -> String;
 }
 

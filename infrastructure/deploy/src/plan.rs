@@ -1,4 +1,4 @@
-//! What would change, and how it is shown.
+//! The changes of a deployment, and how they are shown.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use operate::terminal::{Line, Tone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A template with its parameters, for a stack that is there or not.
+/// A template with its parameters, for a new stack or an existing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
     /// The stack.
     pub stack: String,
     /// Whether there is no such stack yet.
     pub new: bool,
-    /// Where the template is.
+    /// Address of the template.
     pub template_url: String,
     /// All of its parameters.
     pub parameters: BTreeMap<String, String>,
@@ -37,17 +37,17 @@ pub struct ChangeSet {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// What is done with it: `Add`, `Modify`, `Remove` and so on.
+    /// The action: `Add`, `Modify`, `Remove` and so on.
     pub action: String,
     /// Its logical name.
     pub resource: String,
     /// Its type.
     pub kind: String,
-    /// Whether another one takes its place: what it holds is lost.
+    /// Whether the resource is replaced, which loses its content.
     pub replaced: bool,
 }
 
-/// The lines of a stack's changes.
+/// Returns the changes of a stack as lines.
 #[must_use]
 pub fn lines(stack: &str, changes: &[Change]) -> Vec<Line> {
     let mut changes = changes.to_vec();
@@ -72,7 +72,7 @@ fn resources(count: usize) -> String {
     if count == 1 { "1 resource".to_owned() } else { format!("{count} resources") }
 }
 
-/// The part of a template that says which resources there are.
+/// The part of a template that lists its resources.
 #[derive(Deserialize)]
 struct Template {
     #[serde(rename = "Resources")]
@@ -87,7 +87,7 @@ struct Resource {
     condition: Option<String>,
 }
 
-/// What a template would create, as it names it. A resource that depends on a condition says so.
+/// Returns the resources that a template would create. The kind of a conditional resource names the condition.
 ///
 /// # Errors
 /// The template cannot be read.

@@ -1,14 +1,15 @@
-//! What the engine needs of AWS and of the person in front of it, a trait for each need.
+//! What the engine needs of AWS and of the deployer: a trait for each need.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use aws_edge::call_error::CallError;
 use deployment_file::Architecture;
 use jiff::Timestamp;
 use operate::check::CheckReport;
 use operate::deployment::{Deployment, Identity};
 use operate::exit::Failure;
-use operate::ports::{CallError, Confirmation};
+use operate::ports::Confirmation;
 use operate::terminal::Line;
 
 use crate::plan::{ChangeSet, Proposal};
@@ -16,7 +17,7 @@ use crate::plan::{ChangeSet, Proposal};
 /// A stack as `CloudFormation` describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StackView {
-    /// Its status, in the words of `CloudFormation`.
+    /// Its status, as `CloudFormation` names it.
     pub status: String,
     /// Its parameters.
     pub parameters: BTreeMap<String, String>,
@@ -35,9 +36,9 @@ pub struct Event {
     pub resource: String,
     /// The type of the resource.
     pub kind: String,
-    /// The status that the resource has from then on.
+    /// The new status of the resource.
     pub status: String,
-    /// Why; empty if `CloudFormation` gives no reason.
+    /// The reason; empty if `CloudFormation` gives none.
     pub reason: String,
 }
 
@@ -53,7 +54,7 @@ pub struct StackResource {
 }
 
 impl StackResource {
-    /// Whether it is a function that was created.
+    /// Whether it is a function that exists.
     #[must_use]
     pub fn is_function(&self) -> bool {
         self.kind == "AWS::Lambda::Function" && !self.physical.is_empty() && self.status != "DELETE_COMPLETE"
@@ -62,26 +63,26 @@ impl StackResource {
 
 /// `CloudFormation`.
 pub trait StackService {
-    /// The stack called `name`; None if there is none.
+    /// Returns the stack called `name`, or `None` if there is none.
     fn stack(&self, name: &str) -> impl Future<Output = Result<Option<StackView>, CallError>> + Send;
 
-    /// One resource of a stack by its logical name; None if the stack has none.
+    /// Returns a resource of a stack by its logical name, or `None` if the stack has none.
     fn resource(
         &self,
         stack: &str,
         logical: &str,
     ) -> impl Future<Output = Result<Option<StackResource>, CallError>> + Send;
 
-    /// All resources of a stack; none if there is no such stack.
+    /// Returns all resources of a stack, or none if there is no such stack.
     fn resources(&self, stack: &str) -> impl Future<Output = Result<Vec<StackResource>, CallError>> + Send;
 
-    /// Computes what a template and its parameters would change; None if nothing would.
+    /// Computes what a template and its parameters would change. Returns `None` if they change nothing.
     fn propose(&self, proposal: &Proposal) -> impl Future<Output = Result<Option<ChangeSet>, CallError>> + Send;
 
-    /// Begins to carry a change set out.
+    /// Begins to carry out a change set.
     fn execute(&self, change_set: &ChangeSet) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Forgets a change set, and the empty stack that was made for it.
+    /// Deletes a change set, and the empty stack that was created for it.
     fn discard(&self, change_set: &ChangeSet) -> impl Future<Output = Result<(), CallError>> + Send;
 
     /// Begins to delete a stack.
@@ -90,18 +91,18 @@ pub trait StackService {
     /// Switches a stack's protection against deletion on or off.
     fn protect(&self, stack: &str, on: bool) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// The newest events of a stack, newest first, down to the event `after`, which is not among them.
+    /// Returns the newest events of a stack, newest first, without the event `after` and those before it.
     fn events(&self, stack: &str, after: Option<&str>) -> impl Future<Output = Result<Vec<Event>, CallError>> + Send;
 }
 
-/// How the bucket is.
+/// The state of the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BucketState {
-    /// There is none.
+    /// The bucket does not exist.
     Missing,
-    /// It is there, and not private, encrypted, versioned and TLS-only yet.
+    /// The bucket exists, and is not yet private, encrypted, versioned and TLS-only.
     Unfinished,
-    /// It can be used.
+    /// The bucket can be used.
     Ready,
 }
 
@@ -113,42 +114,45 @@ pub trait Bucket {
     /// The address under which `CloudFormation` reads an object.
     fn url(&self, key: &str) -> String;
 
-    /// How it is.
+    /// Returns the bucket's state.
     fn state(&self) -> impl Future<Output = Result<BucketState, CallError>> + Send;
 
-    /// Makes it.
+    /// Creates the bucket.
     fn create(&self) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Makes it private, encrypted, versioned and TLS-only.
+    /// Makes the bucket private, encrypted, versioned and TLS-only.
     fn secure(&self) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Whether it holds an object.
+    /// Whether the bucket has an object with this key.
     fn has(&self, key: &str) -> impl Future<Output = Result<bool, CallError>> + Send;
 
     /// Writes an object.
     fn put(&self, key: &str, content: Vec<u8>) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Reads an object; None if there is none. Any other answer is an error: taken for none, it would begin a new
-    /// history.
+    /// Reads an object, or returns `None` if it is missing. Every other answer is an error, because a history that seems
+    /// missing would be begun anew.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, CallError>> + Send;
 
-    /// Removes all objects whose keys begin so.
+    /// Removes all objects whose keys begin with `prefix`.
     fn remove_all(&self, prefix: &str) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
 /// The account.
 pub trait Account {
-    /// Whose the credentials are.
+    /// Returns the identity of the credentials.
     fn identity(&self) -> impl Future<Output = Result<Identity, CallError>> + Send;
 
-    /// The concurrent executions that no function of the account reserves.
+    /// Returns the concurrent executions that no function of the account reserves.
     fn unreserved_concurrency(&self) -> impl Future<Output = Result<u64, CallError>> + Send;
 
-    /// The concurrent executions that a function reserves; 0 if there is no such function.
+    /// Returns the concurrent executions that a function reserves, or 0 if there is no such function.
     fn reserved_concurrency(&self, function: &str) -> impl Future<Output = Result<u64, CallError>> + Send;
+
+    /// Returns the timeout of a function, in seconds.
+    fn timeout_seconds(&self, function: &str) -> impl Future<Output = Result<u64, CallError>> + Send;
 }
 
-/// A key, as its alias leads to it.
+/// A key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataKey {
     /// Its identifier.
@@ -159,19 +163,19 @@ pub struct DataKey {
 
 /// The table and its key, which outlive their stack.
 pub trait Data {
-    /// Whether there is a table called `name`. "Not allowed to look" is an error, not "no".
+    /// Whether there is a table called `name`. A missing right is an error, and not `false`.
     fn has_table(&self, name: &str) -> impl Future<Output = Result<bool, CallError>> + Send;
 
-    /// The key behind an alias or an identifier; None if there is none.
+    /// Returns the key with this alias or identifier, or `None` if there is none.
     fn key(&self, name: &str) -> impl Future<Output = Result<Option<DataKey>, CallError>> + Send;
 
     /// Deletes a table that may be protected against it, and waits for its end.
     fn delete_table(&self, name: &str) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Deletes an alias; one that is missing is deleted already.
+    /// Deletes an alias. A missing alias is no error.
     fn delete_alias(&self, alias: &str) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Schedules a key's deletion in 30 days; one that is scheduled already stays so.
+    /// Schedules the deletion of a key in 30 days. If it is scheduled already, nothing changes.
     fn end_key(&self, id: &str) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
@@ -185,10 +189,10 @@ pub trait Builder {
     ) -> impl Future<Output = Result<PathBuf, Failure>> + Send;
 }
 
-/// Tries a deployed system.
+/// Checks a deployed system.
 pub trait Check {
-    /// Tries the deployment that was changed at `since` (UTC), and says each finding at once. The error says why nothing
-    /// could be tried.
+    /// Checks the deployment that was changed at `since` (UTC), and shows each finding at once. The error is the reason
+    /// why nothing could be checked.
     fn check(
         &self,
         deployment: &Deployment,
@@ -197,28 +201,28 @@ pub trait Check {
     ) -> impl Future<Output = Result<CheckReport, Failure>> + Send;
 }
 
-/// What a change is doing now.
+/// The progress of a change of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step<'a> {
     /// The stack.
     pub stack: &'a str,
-    /// Resources that are done.
+    /// Number of resources that are done.
     pub done: usize,
-    /// Resources that are to be changed, as far as it is known.
+    /// Number of resources that are to be changed; 0 if it is unknown.
     pub of: usize,
     /// The newest event.
     pub event: &'a Event,
 }
 
-/// Talks to the person or the pipeline.
+/// Shows messages to the deployer, a person or a pipeline, and asks.
 pub trait Talk {
-    /// Says something.
+    /// Shows a line.
     fn say(&self, line: Line);
 
-    /// Shows how far a change of a stack is.
+    /// Shows the progress of a change.
     fn step(&self, step: Step<'_>);
 
-    /// Asks for the word `expected`.
+    /// Asks the question. The answer is yes if it is the word `expected`.
     fn confirm(&self, question: &str, expected: &str) -> Confirmation;
 }
 

@@ -1,5 +1,5 @@
-//! A release: what was deployed together. It is kept in the bucket, so that a rollback deploys the one before again,
-//! through `CloudFormation`, and never moves an alias behind its back.
+//! A release: what was deployed together. It is kept in the bucket, so that a rollback deploys the previous one again
+//! through `CloudFormation`, and does not move an alias without it.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub const GRADUAL: &str = "GradualDeployment";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Release {
-    /// Its name, which follows from what is in it.
+    /// Its identifier, which is derived from its content.
     pub id: String,
     /// The schema of the state that its functions write. A rollback below the deployed one is refused.
     pub schema_version: u32,
@@ -83,16 +83,16 @@ impl From<&RecordedStack> for Stack {
 }
 
 impl Release {
-    /// Its stacks.
+    /// Returns its stacks.
     #[must_use]
     pub fn stacks(&self) -> Vec<Stack> {
         self.stacks.iter().map(Stack::from).collect()
     }
 
-    /// The release with other code of one function.
+    /// Returns the release with other code of one function.
     ///
     /// # Errors
-    /// Its main stack has no such function.
+    /// The main stack has no such function.
     pub fn with_code(mut self, function: &str, key: &str) -> Result<Self, Failure> {
         let unknown =
             || Failure::failed(format!("release {} has no function {function} with code of its own", self.id));
@@ -122,13 +122,13 @@ pub struct Releases<'a, B> {
 }
 
 impl<'a, B: Bucket + Sync> Releases<'a, B> {
-    /// Those of `deployment`.
+    /// The releases of `deployment`.
     #[must_use]
     pub const fn new(bucket: &'a B, deployment: &'a str) -> Self {
         Self { bucket, deployment }
     }
 
-    /// What the keys of all that is kept begin with.
+    /// Returns the beginning of all their keys.
     #[must_use]
     pub fn prefix(&self) -> String {
         format!("releases/{}/", self.deployment)
@@ -138,10 +138,10 @@ impl<'a, B: Bucket + Sync> Releases<'a, B> {
         format!("{}{name}.json", self.prefix())
     }
 
-    /// The releases that were deployed completely, oldest first.
+    /// Returns the releases that were deployed completely, oldest first.
     ///
     /// # Errors
-    /// They cannot be read: that there are none is no error.
+    /// They cannot be read. No release at all is not an error.
     pub async fn history(&self) -> Result<Vec<String>, Failure> {
         let key = self.key("history");
         let kept = self.bucket.get(&key).await.map_err(|error| Failure::failed(error.to_string()))?;
@@ -149,10 +149,10 @@ impl<'a, B: Bucket + Sync> Releases<'a, B> {
         serde_json::from_slice(&kept).map_err(|error| self.unreadable(&key, &error))
     }
 
-    /// A release that was deployed.
+    /// Returns a release that was deployed.
     ///
     /// # Errors
-    /// It is not there, or cannot be read.
+    /// The release is missing or cannot be read.
     pub async fn read(&self, id: &str) -> Result<Release, Failure> {
         let key = self.key(id);
         let kept = self.bucket.get(&key).await.map_err(|error| Failure::failed(error.to_string()))?;
@@ -165,15 +165,15 @@ impl<'a, B: Bucket + Sync> Releases<'a, B> {
         serde_json::from_slice(&kept).map_err(|error| self.unreadable(&key, &error))
     }
 
-    /// The release if it is there and can be read.
+    /// Returns a release, or `None` if it is missing or cannot be read.
     pub async fn find(&self, id: &str) -> Option<Release> {
         self.read(id).await.ok()
     }
 
-    /// Keeps what a release consists of, before its stacks change.
+    /// Records the content of a release, before its stacks change.
     ///
     /// # Errors
-    /// It could not be kept, and nothing was changed.
+    /// The release could not be recorded. Nothing was changed.
     pub async fn keep(&self, release: &Release) -> Result<(), Failure> {
         let failed = |text: String| {
             let bucket = self.bucket.name();
@@ -186,10 +186,11 @@ impl<'a, B: Bucket + Sync> Releases<'a, B> {
         self.bucket.put(&self.key(&release.id), text).await.map_err(|error| failed(error.to_string()))
     }
 
-    /// Records a release that was kept as complete, the newest behind `history`.
+    /// Records a release as complete, the newest after those of `history`.
     ///
     /// # Errors
-    /// The deployment is done, and a rollback would take it for one that stopped half way.
+    /// The record could not be written. The deployment is done, but a rollback would treat it as one that stopped half
+    /// way.
     pub async fn complete(&self, id: &str, mut history: Vec<String>) -> Result<(), Failure> {
         if history.last().is_none_or(|newest| newest != id) {
             history.push(id.to_owned());

@@ -8,13 +8,14 @@ use operate::exit::Failure;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::capacity::Capacity;
 use crate::plan::Change;
 
 /// How a deployment or a rollback ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
-    /// It is carried out.
+    /// The changes were carried out.
     Changed,
     /// Nothing differed.
     Unchanged,
@@ -40,15 +41,19 @@ pub struct StackChanges {
 pub struct DeployReport {
     /// How it ended.
     pub outcome: Outcome,
-    /// Where the deployment is.
+    /// The deployment.
     pub place: Place,
-    /// The release that is deployed, or would be.
+    /// The release that is deployed, or would be deployed.
     pub release: String,
-    /// What changed, or would.
+    /// What changed, or would change.
     pub changes: Vec<StackChanges>,
     /// The outputs of the main stack; empty after a dry run.
     pub outputs: BTreeMap<String, String>,
-    /// The findings of the check at the end; absent if nothing was tried.
+    /// The concurrent executions that the deployment needs; absent after a rollback and if the account's limit cannot be
+    /// read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
+    /// The findings of the check at the end; absent if nothing was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<CheckReport>,
 }
@@ -75,12 +80,12 @@ impl DeployReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DestroyReport {
-    /// Where the deployment was.
+    /// The deployment that was removed.
     pub place: Place,
     /// Whether it was a dry run: nothing was changed.
     pub dry_run: bool,
-    /// What is gone, or would be.
+    /// What was removed, or would be removed.
     pub removed: Vec<String>,
-    /// What was found to be there afterwards, or would stay.
+    /// What still exists, or would stay.
     pub kept: Vec<String>,
 }

@@ -1,14 +1,12 @@
-//! What the file of a deployment means for deploying it: where it may go, what it needs, what is worth a warning.
+//! Checks of a deployment's file before it is deployed: account and region, reserved executions, warnings.
 
 use breaker::Mode;
 use deployment_file::{Effective, TrafficShift};
 use operate::exit::Failure;
 
-/// Lambda leaves so many of an account's concurrent executions to functions that reserve none.
-const UNRESERVED: u64 = 100;
-/// Functions of the control plane: alarm processor, evaluation, write, metrics.
-const CONTROL_PLANE: u64 = 4;
-/// Gradual deployments that follow one another: the services side by side, then the controller.
+use crate::capacity::{CONTROL_PLANE, UNRESERVED};
+
+/// Number of gradual deployments in sequence: all services at once, then the controller.
 const CHAIN: u64 = 2;
 /// Default duration of an assumed role's session, in minutes.
 const SESSION_MINUTES: u64 = 60;
@@ -40,13 +38,14 @@ pub fn reserved_concurrency(effective: &Effective) -> u64 {
     CONTROL_PLANE * u64::from(limits.control_plane_concurrency) + services.into_iter().map(u64::from).sum::<u64>()
 }
 
-/// Refuses reservations that Lambda would refuse. What the deployment reserves already (`own`) it may reserve again.
+/// Refuses reservations that Lambda would refuse. `own` is what the deployment's functions reserve already: they may
+/// reserve it again.
 ///
 /// # Errors
 /// Says how many are missing, and what to do.
 pub fn check_concurrency(reserved: u64, own: u64, unreserved: u64) -> Result<(), Failure> {
     let (available, needed) = (unreserved + own, reserved + UNRESERVED);
-    if available >= needed {
+    if reserved == 0 || available >= needed {
         return Ok(());
     }
     Err(Failure::failed(format!(
@@ -96,7 +95,7 @@ pub fn warnings(effective: &Effective, environment: &str, first: bool) -> Vec<St
     warnings
 }
 
-/// What is said before a gradual deployment starts; None if it is not gradual.
+/// Returns what the deployer is told before a gradual deployment starts, or `None` if it is not gradual.
 #[must_use]
 pub fn gradual(effective: &Effective) -> Option<String> {
     let deployment = &effective.file.deployment;

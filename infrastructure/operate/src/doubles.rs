@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::stores::state::{CommandReader, HistoryReader, StateReader, StoreError, Transitions};
 use breaker::{
     CommandRecord, Hold, Level, Outcome, Policy, PolicySettings, Stored, SystemState, TransitionRecord,
@@ -13,12 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::answer::Answer;
 use crate::deployment::{Deployment, Identity, Place};
-use crate::history::StartEvent;
 use crate::ports::{
-    Alarms, CallError, CallErrorKind, CommandsOfEpoch, Confirm, Confirmation, Controllers, Executed, Records,
-    RecordsByTime, Stacks, StateMachine, Trail,
+    Alarm, Alarms, CommandsOfEpoch, Confirm, Confirmation, Controllers, ControllersView, Executed, Records,
+    RecordsByTime, Stacks, StartEvent, StateMachine, Trail,
 };
-use crate::status::{Alarm, ControllersView};
 use crate::terminal::Line;
 
 pub const HOLDER: &str = "arn:aws:states:eu-central-1:1:express:bank:force-1:1";
@@ -39,7 +39,7 @@ pub fn state(level: Level) -> SystemState {
     SystemState { current_level: level, version: 9, epoch: 4, ..SystemState::initial(&policy(), at(0)) }
 }
 
-/// Bob's hold of level 3, in force for an hour from now.
+/// Returns Bob's hold of level 3, in force for an hour from now.
 pub fn hold() -> Hold {
     Hold {
         level: Level::Maintenance,
@@ -50,7 +50,7 @@ pub fn hold() -> Hold {
     }
 }
 
-/// An answer to a force from level 3 to level 2.
+/// Returns the answer to a force from level 3 to level 2.
 pub fn answer(outcome: Outcome, ended_hold: Option<Hold>) -> Answer {
     let to = if outcome == Outcome::None { Level::Maintenance } else { Level::Degraded };
     Answer {
@@ -70,7 +70,7 @@ pub fn answer(outcome: Outcome, ended_hold: Option<Hold>) -> Answer {
     }
 }
 
-/// The record that a command under this name leaves.
+/// Returns the record that a command under this name leaves.
 pub fn record(name: &str, request: TransitionRequest, ended_hold: Option<Hold>) -> CommandRecord {
     CommandRecord {
         name: name.to_owned(),
@@ -90,14 +90,15 @@ pub fn record(name: &str, request: TransitionRequest, ended_hold: Option<Hold>) 
 }
 
 pub fn refused(message: &str) -> CallError {
-    CallError { kind: CallErrorKind::Refused, message: message.to_owned() }
+    CallError::new(ErrorKind::Denied, message).described(message)
 }
 
 pub fn unanswered(message: &str) -> CallError {
-    CallError { kind: CallErrorKind::Unanswered, message: message.to_owned() }
+    CallError::new(ErrorKind::TimedOut, message).described(message)
 }
 
-/// A state machine that gives these answers to dry runs, the last of them again and again, and keeps what was started.
+/// A state machine that answers dry runs with these answers in order, then repeats the last one, and keeps what was
+/// started.
 pub struct TestMachine {
     pub answers: Vec<Result<Executed, CallError>>,
     pub start: Result<(), CallError>,
@@ -132,31 +133,31 @@ impl StateMachine for TestMachine {
 
 /// The result of a read of the command's record.
 #[derive(Clone, Debug)]
-pub enum Look {
+pub enum Read {
     Record(Option<Hold>),
     Nothing,
     Unreadable,
 }
 
-/// A table that answers looks for records so, one after the other, the last of them again and again.
+/// A table that answers reads of a command's record with these results in order, then repeats the last one.
 pub struct TestRecords {
-    pub looks: Vec<Look>,
-    pub looked: AtomicUsize,
+    pub reads: Vec<Read>,
+    pub read: AtomicUsize,
     pub request: TransitionRequest,
 }
 
 impl CommandReader for TestRecords {
     async fn command(&self, execution_name: &str) -> Result<Option<CommandRecord>, StoreError> {
-        let number = self.looked.fetch_add(1, Ordering::Relaxed);
-        match self.looks.get(number).or(self.looks.last()).unwrap().clone() {
-            Look::Record(hold) => Ok(Some(record(execution_name, self.request.clone(), hold))),
-            Look::Nothing => Ok(None),
-            Look::Unreadable => Err(StoreError::Invalid("the table is down".to_owned())),
+        let number = self.read.fetch_add(1, Ordering::Relaxed);
+        match self.reads.get(number).or(self.reads.last()).unwrap().clone() {
+            Read::Record(hold) => Ok(Some(record(execution_name, self.request.clone(), hold))),
+            Read::Nothing => Ok(None),
+            Read::Unreadable => Err(StoreError::Invalid("the table is down".to_owned())),
         }
     }
 }
 
-/// An operator who answers so, and what was shown.
+/// An operator with this answer, and the lines that were shown.
 pub struct TestConfirm(pub Confirmation, pub Mutex<Vec<String>>);
 
 impl Confirm for TestConfirm {
@@ -192,7 +193,7 @@ impl HistoryReader for TestTable {
 }
 
 impl TestTable {
-    /// The records that the index has: those since an epoch.
+    /// Returns the records that the index has, newest first. `of` returns the epoch and the time of a record.
     fn indexed<T: Clone>(
         &self,
         records: &[T],
@@ -241,7 +242,7 @@ impl Trail for TestTrail {
     }
 }
 
-/// Controllers that report this.
+/// Controllers that report these metrics.
 pub struct TestControllers(pub Result<ControllersView, CallError>);
 
 impl Controllers for TestControllers {
@@ -250,7 +251,7 @@ impl Controllers for TestControllers {
     }
 }
 
-/// These alarms.
+/// A deployment with these alarms.
 pub struct TestAlarms(pub Result<Vec<Alarm>, CallError>);
 
 impl Alarms for TestAlarms {

@@ -1,6 +1,8 @@
-//! How a command ends.
+//! The exit status of a command, and the failure that prevents a command.
 
 use std::process::ExitCode;
+
+use aws_edge::call_error::CallError;
 
 /// The exit status of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The number that the shell sees.
+    /// Returns the number that the shell gets.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -34,18 +36,25 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A command that cannot be begun: the sentence says what is missing and what to do.
+/// A command that cannot begin: the sentence says what is missing and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence}")]
 pub struct Failure {
     /// The exit status.
     pub exit: Exit,
-    /// What is wrong, and the remedy.
+    /// The problem and the remedy.
     pub sentence: String,
 }
 
+/// A call that failed before anything was changed.
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
 impl Failure {
-    /// A failure that changed nothing.
+    /// Returns a failure that changed nothing.
     #[must_use]
     pub fn failed(sentence: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, sentence: sentence.into() }

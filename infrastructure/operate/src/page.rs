@@ -37,7 +37,9 @@ pub async fn fetch(config: &SdkConfig, region: &str, api: &str) -> Result<String
     let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     match (answer.status().as_u16(), kind.starts_with(ACCEPT)) {
         (200, true) => answer.text().await.map_err(|error| failed(&error)),
-        (200, false) => Err(Failure::failed(format!("{url} answers no page: the deployment is of an older release"))),
+        (200, false) => {
+            Err(Failure::failed(format!("{url} does not answer with a page: the deployment is of an older release")))
+        }
         (401, _) => Err(Failure::failed(format!(
             "{api} asks for a token (StatusAuthorization is JWT), and this command signs for AWS_IAM"
         ))),
@@ -54,7 +56,7 @@ fn no_credentials(problem: &str) -> Failure {
     ))
 }
 
-/// The headers that sign the request.
+/// Returns the headers that sign the request.
 fn signature(
     url: &str,
     region: &str,
@@ -78,7 +80,7 @@ fn signature(
     Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
-/// Writes the page to a place where it outlives this program, because the browser reads it later.
+/// Writes the page to a folder that outlives this program, because the browser reads the page later.
 ///
 /// # Errors
 /// It cannot be written.

@@ -1,40 +1,23 @@
-//! The ports through which the commands use AWS, one trait for each need. The state table's ports are those of the
-//! Lambdas: `StateReader`, `CommandReader` and `HistoryReader` of the crate `aws-edge`.
+//! The ports through which the commands use AWS: one trait for each need, and the types that it answers with. The ports
+//! of the state table are those of the Lambdas: `StateReader`, `CommandReader` and `HistoryReader` of the crate
+//! `aws-edge`.
 
+use aws_edge::call_error::CallError;
 use breaker::{CommandRecord, TransitionRecord, TransitionRequest};
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::answer::Answer;
-use crate::check::{ActionTaken, LogEvent, Series, StatusAnswer, Subscription};
 use crate::deployment::{Deployment, Identity};
-use crate::history::StartEvent;
-use crate::status::{Alarm, ControllersView};
-
-/// A call to AWS that failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct CallError {
-    /// The effect of the call.
-    pub kind: CallErrorKind,
-    /// The problem and the fix.
-    pub message: String,
-}
-
-/// The effect of a call that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallErrorKind {
-    /// The call was not sent, or AWS refused it, so it had no effect.
-    Refused,
-    /// The call was sent and not answered, or AWS failed. It may have had its effect.
-    Unanswered,
-}
+use crate::terminal::Line;
 
 /// An execution of the state machine that has ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Executed {
-    /// It succeeded.
+    /// The execution succeeded.
     Answered(Box<Answer>),
-    /// It failed.
+    /// The execution failed.
     Failed {
         /// The error's name, or the execution's status if it has none.
         error: String,
@@ -45,32 +28,32 @@ pub enum Executed {
 
 /// Starts the state machine.
 pub trait StateMachine {
-    /// Runs it to its end with a request that changes nothing.
+    /// Runs the state machine to its end with a request that changes nothing.
     fn dry_run(&self, request: &TransitionRequest) -> impl Future<Output = Result<Executed, CallError>> + Send;
 
-    /// Starts it under `name`. The record that it leaves tells the result.
+    /// Starts the state machine under `name`. The result is in the record that the command leaves.
     fn start(&self, name: &str, request: &TransitionRequest) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
 /// Records of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Records<T> {
-    /// The valid ones.
+    /// The valid records.
     pub records: Vec<T>,
     /// Number of records that are invalid and left out.
     pub left_out: u64,
 }
 
-/// Reads the table's index by time. It has no records that releases before the index wrote.
+/// Reads the table's index by time. Records that a release without the index wrote are not in it.
 pub trait RecordsByTime {
-    /// At most `count` of the transitions, the newest ones, newest first and none before `since`.
+    /// Returns at most `count` transitions, newest first and none before `since`.
     fn transitions(
         &self,
         since: Option<Timestamp>,
         count: usize,
     ) -> impl Future<Output = Result<Records<TransitionRecord>, CallError>> + Send;
 
-    /// At most `count` of the commands, the newest ones, newest first and none before `since`.
+    /// Returns at most `count` commands, newest first and none before `since`.
     fn commands(
         &self,
         since: Option<Timestamp>,
@@ -80,8 +63,23 @@ pub trait RecordsByTime {
 
 /// Reads the commands of one epoch, whichever release wrote them.
 pub trait CommandsOfEpoch {
-    /// The commands after which the state had this epoch, in any order.
+    /// Returns the commands after which the state had this epoch, in any order.
     fn commands_of(&self, epoch: u64) -> impl Future<Output = Result<Records<CommandRecord>, CallError>> + Send;
+}
+
+/// The controllers' metrics of the last five minutes; empty if no controller reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ControllersView {
+    /// The lowest level number that any controller routed by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lowest_level: Option<f64>,
+    /// The highest level number that any controller routed by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub highest_level: Option<f64>,
+    /// The greatest age of the state that any controller routed by (seconds).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_state_seconds: Option<f64>,
 }
 
 /// Reads the controllers' metrics.
@@ -90,22 +88,55 @@ pub trait Controllers {
     fn view(&self, now: Timestamp) -> impl Future<Output = Result<ControllersView, CallError>> + Send;
 }
 
+/// One alarm of the deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Alarm {
+    /// Its name.
+    pub name: String,
+    /// Whether it is on.
+    pub is_on: bool,
+    /// Whether it notifies and acts when it goes on.
+    pub actions_enabled: bool,
+    /// Time of its newest change of state (UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
 /// Reads the deployment's alarms.
 pub trait Alarms {
     /// Returns all alarms of the deployment.
     fn alarms(&self) -> impl Future<Output = Result<Vec<Alarm>, CallError>> + Send;
 }
 
-/// Asks the controller where its level is from, through its alias, as the API does. That asks no service, so it makes no
-/// outcome.
+/// An answer of the controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Source of the controller's level; empty if the answer does not have it.
+    pub state_source: String,
+}
+
+/// Asks the controller for the source of its level, through its alias, as the API does. The controller calls no service,
+/// so no outcome is counted.
 pub trait AsksStatus {
-    /// The controller's answer.
+    /// Returns the controller's answer.
     fn status(&self) -> impl Future<Output = Result<StatusAnswer, CallError>> + Send;
+}
+
+/// An event of a log group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEvent {
+    /// Time of the event (UTC).
+    pub at: Timestamp,
+    /// The line.
+    pub message: String,
 }
 
 /// Reads log groups.
 pub trait Logs {
-    /// The events of `group` since `since` that have `word`.
+    /// Returns the events of `group` since `since` that contain `word`.
     fn events(
         &self,
         group: &str,
@@ -116,34 +147,78 @@ pub trait Logs {
 
 /// Sets the state of an alarm by hand.
 pub trait AlarmState {
-    /// The state: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    /// Returns the state: `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     fn state(&self, alarm: &str) -> impl Future<Output = Result<String, CallError>> + Send;
 
     /// Sets the state until the next evaluation of the alarm.
     fn set_state(&self, alarm: &str, state: &str) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
-/// Reads what became of the alarms' actions.
+/// An action that an alarm took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionTaken {
+    /// The alarm.
+    pub alarm: String,
+    /// Whether the action succeeded.
+    pub succeeded: bool,
+    /// The text of `CloudWatch` about the action.
+    pub summary: String,
+}
+
+/// Reads the results of the alarms' actions.
 pub trait AlarmActions {
-    /// The actions of the deployment's alarms since `since`, newest first.
+    /// Returns the actions of the deployment's alarms since `since`, newest first.
     fn actions(&self, since: Timestamp) -> impl Future<Output = Result<Vec<ActionTaken>, CallError>> + Send;
 }
 
-/// Reads who is told of alerts.
+/// A subscription of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The protocol, such as `email`.
+    pub protocol: String,
+    /// The address.
+    pub endpoint: String,
+    /// Whether its owner confirmed it.
+    pub confirmed: bool,
+}
+
+/// Reads the receivers of alerts.
 pub trait Subscriptions {
-    /// The subscriptions of the topic for people.
+    /// Returns the subscriptions of the alerts topic.
     fn subscriptions(&self) -> impl Future<Output = Result<Vec<Subscription>, CallError>> + Send;
+}
+
+/// A metric with no other dimension than the deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// The namespace.
+    pub namespace: &'static str,
+    /// The metric.
+    pub metric: &'static str,
+    /// The shortest period by which `CloudWatch` keeps it (seconds).
+    pub period_seconds: i32,
 }
 
 /// Reads sums of the deployment's metrics.
 pub trait MetricSums {
-    /// The sum of a series from one time to another.
+    /// Returns the sum of a series from one time to another.
     fn sum(
         &self,
         series: Series,
         from: Timestamp,
         until: Timestamp,
     ) -> impl Future<Output = Result<f64, CallError>> + Send;
+}
+
+/// The start of an execution in the trail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StartEvent {
+    /// The name that the caller gave the execution, if any.
+    pub name: Option<String>,
+    /// The ARN of the execution.
+    pub execution: Option<String>,
+    /// The ARN of the caller.
+    pub principal: String,
 }
 
 /// Reads the account's trail.
@@ -158,10 +233,10 @@ pub trait Trail {
 
 /// Finds deployments.
 pub trait Stacks {
-    /// The deployment of the stack called `name`, if there is such a stack.
+    /// Returns the deployment of the stack `name`; `None` if there is no such stack.
     fn deployment(&self, name: &str) -> impl Future<Output = Result<Option<Deployment>, CallError>> + Send;
 
-    /// The names of the stacks that are this project's.
+    /// Returns the names of this project's stacks.
     fn names(&self) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
 
     /// Returns the identity of the credentials.
@@ -182,5 +257,5 @@ pub enum Confirmation {
 /// Asks the operator.
 pub trait Confirm {
     /// Shows the lines, and asks whether to go on.
-    fn confirm(&self, lines: &[crate::terminal::Line]) -> Confirmation;
+    fn confirm(&self, lines: &[Line]) -> Confirmation;
 }

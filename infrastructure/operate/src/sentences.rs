@@ -1,6 +1,6 @@
 //! The sentences about holds and levels, each in one place.
 
-use breaker::{Hold, Level};
+use breaker::{Hold, Level, SystemState};
 use jiff::Timestamp;
 
 /// Returns the effect of a command on a hold: "this ended the hold of level 3 by ...".
@@ -32,14 +32,23 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Returns what the state says about automation.
+    #[must_use]
+    pub fn new(state: &SystemState, recovery_allowed_at: Option<Timestamp>, now: Timestamp) -> Self {
+        let held_until = state.active_hold(now).map(|hold| hold.expires_at);
+        Self { level: state.current_level, held_until, recovery_allowed_at }
+    }
+
     /// Returns the sentence with which every command ends.
     #[must_use]
     pub fn sentence(self, now: Timestamp) -> String {
         match (self.held_until, self.recovery_allowed_at) {
             (Some(until), _) => format!("Held until {until}."),
-            (None, Some(from)) => format!("No hold: automation may raise it from {}.", clock(from, now)),
-            (None, None) if self.level == Level::Full => "No hold: automation may lower it at any time.".to_owned(),
-            (None, None) => "No hold: automation may move it, if the policy lets it.".to_owned(),
+            (None, Some(from)) => format!("No hold: automation may raise the level from {}.", clock(from, now)),
+            (None, None) if self.level == Level::Full => {
+                "No hold: automation may lower the level at any time.".to_owned()
+            }
+            (None, None) => "No hold: automation may move the level if the policy allows it.".to_owned(),
         }
     }
 }
@@ -84,10 +93,10 @@ mod tests {
             (Standing { held_until: Some(later), ..free }, "Held until 2026-09-10T14:06:42Z."),
             (
                 Standing { recovery_allowed_at: Some(later), ..free },
-                "No hold: automation may raise it from 14:06:42 UTC.",
+                "No hold: automation may raise the level from 14:06:42 UTC.",
             ),
-            (Standing { level: Level::Full, ..free }, "No hold: automation may lower it at any time."),
-            (free, "No hold: automation may move it, if the policy lets it."),
+            (Standing { level: Level::Full, ..free }, "No hold: automation may lower the level at any time."),
+            (free, "No hold: automation may move the level if the policy allows it."),
         ] {
             assert_eq!(standing.sentence(now), expected);
         }

@@ -100,7 +100,7 @@ impl Style {
         Self { colours: is_terminal && !dumb && set("NO_COLOR").is_none(), ascii }
     }
 
-    /// The lines as text, each with its line feed.
+    /// Returns the lines as text, each with its line feed.
     #[must_use]
     pub fn render(self, lines: &[Line]) -> String {
         let mut rendered = String::new();
@@ -120,7 +120,7 @@ impl Style {
         rendered
     }
 
-    /// Records hold what people and other systems wrote: no character of it may steer the terminal.
+    /// Appends a character. Records hold texts of people and other systems, so no character may control the terminal.
     fn push(self, rendered: &mut String, character: char) {
         let hides = matches!(character, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
         if character.is_control() || hides || (self.ascii && !character.is_ascii()) {
@@ -131,7 +131,7 @@ impl Style {
     }
 }
 
-/// A document as JSON that any terminal and any pipe can take: characters beyond ASCII are escaped.
+/// Returns a document as JSON for any terminal and any pipe: characters beyond ASCII are escaped.
 #[must_use]
 pub fn json(value: &impl serde::Serialize, pretty: bool) -> String {
     let text = if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };

@@ -1,4 +1,5 @@
-//! The committed JSON Schemas of what `--json` prints are those of the types, so that scripts can rely on them.
+//! Checks that the committed JSON Schemas of the output of `--json` are those of the types, so that scripts can rely on
+//! them.
 //! `UPDATE_SCHEMAS=1 cargo test --workspace --test schemas --test report_schemas --test file --test scenarios` writes
 //! all schemas.
 

@@ -12,25 +12,26 @@ use crate::alarms::{Alarm, alarms};
 use crate::metrics::Metrics;
 use crate::report::Move;
 use crate::scenario::{ControlPlane as Timing, Scenario};
+use crate::time::seconds;
 
-/// One evaluation, with everything that it rested on.
+/// One evaluation, with everything that it used.
 #[derive(Debug)]
-pub struct Look<'a> {
+pub struct Evaluation<'a> {
     /// The state that was read.
     pub state: &'a SystemState,
     /// The policy in force.
     pub policy: &'a Policy,
-    /// What asked for it.
+    /// The request that asked for it.
     pub request: &'a TransitionRequest,
-    /// What was read of the metrics.
+    /// The evidence that was read from the metrics.
     pub evidence: &'a Evidence,
     /// Time of the evaluation (UTC).
     pub now: Timestamp,
-    /// What was decided.
+    /// The decision.
     pub decision: &'a Decision,
 }
 
-/// What happens next.
+/// An event that is due.
 #[derive(Clone, Debug)]
 enum Due {
     /// The alarms evaluate the period that ends at this Unix second.
@@ -46,9 +47,9 @@ enum Due {
 #[derive(Clone, Debug)]
 struct Execution {
     request: TransitionRequest,
-    /// Evaluations that are left.
+    /// Number of evaluations that are left.
     looks: u8,
-    /// When the first one began.
+    /// Start of the first evaluation; None before it.
     begun: Option<Timestamp>,
 }
 
@@ -63,27 +64,28 @@ pub struct ControlPlane<'a> {
     pub policy: Policy,
     timing: Timing,
     alarms: Vec<Alarm>,
-    /// By time, and by number where two are due at once.
+    /// The events by time, and by number if two are due at once.
     due: BTreeMap<(Timestamp, u64), Due>,
     numbers: u64,
     /// One execution runs at a time; a second one would lose the race and evaluate again.
     free_at: Timestamp,
-    /// Each state from the time on at which the table shows it, oldest first.
+    /// The states, each with the time from which the table shows it, oldest first.
     pub states: Vec<(Timestamp, SystemState)>,
     pub moves: Vec<Move>,
     pub looks: u64,
     start: Timestamp,
-    watch: &'a mut dyn FnMut(&Look<'_>),
+    watch: &'a mut dyn FnMut(&Evaluation<'_>),
 }
 
 impl<'a> ControlPlane<'a> {
-    /// A control plane that has just been deployed; the schedule first looks after that share of its period.
+    /// Returns a control plane that has just been deployed. The schedule's first evaluation comes after the share
+    /// `first_look` of its period.
     pub fn new(
         policy: Policy,
         scenario: &Scenario,
         start: Timestamp,
         first_look: f64,
-        watch: &'a mut dyn FnMut(&Look<'_>),
+        watch: &'a mut dyn FnMut(&Evaluation<'_>),
     ) -> Self {
         let timing = scenario.control_plane;
         let mut control = Self {
@@ -107,7 +109,7 @@ impl<'a> ControlPlane<'a> {
         control
     }
 
-    /// Lets everything happen that is due until `now`.
+    /// Processes everything that is due until `now`.
     pub fn advance(&mut self, now: Timestamp, metrics: &Metrics) {
         while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
             let ((at, _), due) = entry.remove_entry();
@@ -129,7 +131,7 @@ impl<'a> ControlPlane<'a> {
         }
     }
 
-    /// What the table shows at `now`.
+    /// Returns the state that the table shows at `now`.
     pub fn state_at(&self, now: Timestamp) -> Option<&SystemState> {
         self.states.iter().rev().find(|(from, _)| *from <= now).or_else(|| self.states.first()).map(|(_, state)| state)
     }
@@ -181,7 +183,14 @@ impl<'a> ControlPlane<'a> {
         let evidence = Evidence::new(read(query.level)).with_probes(query.probed.map(read).unwrap_or_default());
         // Only operators' commands can be refused.
         let Ok(decision) = decide(state, &self.policy, request, &evidence, now) else { return false };
-        (self.watch)(&Look { state, policy: &self.policy, request, evidence: &evidence, now, decision: &decision });
+        (self.watch)(&Evaluation {
+            state,
+            policy: &self.policy,
+            request,
+            evidence: &evidence,
+            now,
+            decision: &decision,
+        });
         let again = looks_again(request, &decision, decision.next().unwrap_or(state), &self.policy, now);
         self.looks += 1;
         let written = now + seconds(self.timing.execution_seconds);
@@ -200,10 +209,4 @@ impl<'a> ControlPlane<'a> {
         }
         again
     }
-}
-
-/// So many seconds, to the millisecond.
-#[expect(clippy::cast_possible_truncation, reason = "far from the limit")]
-pub fn seconds(seconds: f64) -> SignedDuration {
-    SignedDuration::from_millis((seconds * 1_000.0).round() as i64)
 }

@@ -8,19 +8,25 @@
 //! Pure: no clock, no files, no network. The same seed gives the same result.
 
 mod alarms;
+mod arrivals;
 mod chart;
+mod contender;
 mod control;
 mod metrics;
 mod report;
-mod requests;
+mod request;
 mod run;
 mod scenario;
+mod summary;
 mod table;
+mod tally;
+mod time;
 mod world;
 
 pub use chart::{ChartError, chart};
-pub use control::Look;
+pub use contender::Contender;
+pub use control::Evaluation;
 pub use report::{Move, Point, Report};
-pub use run::{Contender, simulate, simulate_watched};
+pub use run::{simulate, simulate_watched};
 pub use scenario::{BUILT_IN, ControlPlane, Event, LevelBehaviour, Scenario, ScenarioError, TrafficPoint};
 pub use table::table;

@@ -3,15 +3,20 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use breaker::{Call, Level, PerLevel, Plan, Policy, ProbeAllowance, Purpose, RequestRules, Route, Step, draw, route};
+use breaker::{Call, Level, Plan, ProbeAllowance, Purpose, RequestRules, Route, ServiceOutcome, Step, draw, route};
 use fastrand::Rng;
 use jiff::Timestamp;
 
-use crate::control::{ControlPlane, Look, seconds};
+use crate::arrivals::Arrivals;
+use crate::contender::Contender;
+use crate::control::{ControlPlane, Evaluation};
 use crate::metrics::Metrics;
-use crate::report::{Played, Report, Tally};
-use crate::requests::{Ids, Request, Requests};
+use crate::report::Report;
+use crate::request::{Ids, Request};
 use crate::scenario::Scenario;
+use crate::summary::EndedRun;
+use crate::tally::Tally;
+use crate::time::{milliseconds, seconds};
 use crate::world::{Attempt, World};
 
 /// Start of the simulated time: 2026-01-01 (UTC), a whole minute.
@@ -25,37 +30,6 @@ const LONGEST_WAIT: Duration = Duration::from_millis(28_500);
 /// Mean time for which a request occupies a controller. It decides how many environments Lambda starts.
 const SECONDS_A_REQUEST: f64 = 0.25;
 
-/// A policy to simulate.
-#[derive(Clone, Debug)]
-pub struct Contender {
-    /// Its name in tables and charts.
-    pub name: String,
-    /// The policy; `None` means no breaker: every request goes to level 1.
-    pub policy: Option<Policy>,
-    /// Whether the next level answers a retryable request that fails, within the same request.
-    pub request_fallback: bool,
-    /// How long a call for a GET or HEAD may take; `None`: as long as the service.
-    pub read_timeout: Option<Duration>,
-}
-
-impl Contender {
-    /// Returns the rules for requests in `scenario`.
-    fn rules(&self, scenario: &Scenario) -> RequestRules {
-        let timeout = |level| milliseconds(scenario.service(level).timeout_milliseconds);
-        RequestRules {
-            service_timeouts: PerLevel {
-                full: timeout(Level::Full),
-                degraded: timeout(Level::Degraded),
-                maintenance: timeout(Level::Maintenance),
-            },
-            read_timeout: self.read_timeout,
-            slow_call: self.policy.and_then(|policy| policy.slow_call()).map(jiff::SignedDuration::unsigned_abs),
-            fallback: self.request_fallback,
-            too_many_requests_fail: false,
-        }
-    }
-}
-
 /// Runs `contender` in `scenario`.
 #[must_use]
 pub fn simulate(scenario: &Scenario, contender: &Contender, seed: u64) -> Report {
@@ -68,7 +42,7 @@ pub fn simulate_watched(
     scenario: &Scenario,
     contender: &Contender,
     seed: u64,
-    watch: &mut dyn FnMut(&Look<'_>),
+    watch: &mut dyn FnMut(&Evaluation<'_>),
 ) -> Report {
     let world = World::new(scenario);
     let mut rng = Rng::with_seed(seed);
@@ -77,7 +51,7 @@ pub fn simulate_watched(
     // Drawn for every contender, so that each gets the same requests.
     let first_look = rng.f64();
     let control = contender.policy.map(|policy| ControlPlane::new(policy, scenario, start, first_look, watch));
-    let requests = Requests::new(&world, scenario, rng.fork());
+    let requests = Arrivals::new(&world, scenario, rng.fork());
     let mut bank = Bank {
         scenario,
         rules: contender.rules(scenario),
@@ -98,7 +72,7 @@ pub fn simulate_watched(
     if let Some(control) = &mut bank.control {
         control.advance(end, &bank.metrics);
     }
-    Report::new(&Played { scenario, contender, seed, world: &world, start, control: bank.control.as_ref() }, bank.tally)
+    EndedRun { scenario, contender, seed, world: &world, start, control: bank.control.as_ref() }.report(bank.tally)
 }
 
 /// Returns the number of controllers at the busiest time.
@@ -133,7 +107,7 @@ impl Bank<'_> {
         let age = seconds(request.cache_age * CACHE_JITTER * self.scenario.control_plane.cache_seconds);
         let state = self.control.as_ref().and_then(|control| control.state_at(now - age));
         let (current, route) = match state {
-            Some(state) => (state.current_level, route(state, draw(self.ids.of(request)), request.retryable, now)),
+            Some(state) => (state.current_level, route(state, draw(self.ids.id(request)), request.retryable, now)),
             None => (Level::Full, Route { level: Level::Full, probe: false }),
         };
         let rules = self.rules;
@@ -145,13 +119,13 @@ impl Bank<'_> {
             match plan.next(LONGEST_WAIT.saturating_sub(waited), || self.allowance(request).begin(at)) {
                 Step::Call(call) => {
                     let attempt = self.attempt(&call, request, now);
-                    let outcome = attempt.outcome.of_service();
+                    let outcome = ServiceOutcome::from(attempt.outcome);
                     waited += milliseconds(attempt.milliseconds);
                     if call.purpose == Purpose::Probe {
                         self.tally.probe(attempt.outcome);
                         self.allowance(request).end(at, arrival(request) + waited, outcome);
                     }
-                    plan.ended(call.purpose, outcome, outcome != breaker::ServiceOutcome::Failure);
+                    plan.ended(call.purpose, outcome, outcome != ServiceOutcome::Failure);
                     answers.push((call, attempt));
                 }
                 Step::Answer(purpose) => {
@@ -170,7 +144,7 @@ impl Bank<'_> {
         let second = u32::try_from(request.at / 1_000).unwrap_or(u32::MAX);
         let attempt = self.world.call(call.level, request, second, call.time);
         let taken = milliseconds(attempt.milliseconds);
-        if let Some(counts) = self.rules.counts_of(call.purpose, attempt.outcome.of_service(), taken) {
+        if let Some(counts) = self.rules.counts_of(call.purpose, attempt.outcome.into(), taken) {
             let ended = now + seconds(attempt.milliseconds / 1_000.0);
             self.metrics.record(call.level, ended, counts);
             // Log lines are delivered at least once.
@@ -187,10 +161,6 @@ impl Bank<'_> {
         let environment = (request.environment * self.environments) as u64;
         self.probes.entry(environment).or_insert_with(|| self.no_probes.clone())
     }
-}
-
-fn milliseconds(milliseconds: f64) -> Duration {
-    Duration::from_secs_f64(milliseconds / 1_000.0)
 }
 
 fn arrival(request: &Request) -> Duration {

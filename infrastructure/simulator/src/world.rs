@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use breaker::{Level, PerLevel, ServiceOutcome};
 
-use crate::requests::{Luck, Request};
+use crate::request::{Luck, Request};
 use crate::scenario::{Event, LevelBehaviour, Scenario};
 
 /// Level 1 is healthy if it fails or refuses less than this share of its calls: below it, level 1 serves callers better
@@ -24,13 +24,13 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
-    /// What the controller makes of it.
-    pub const fn of_service(self) -> ServiceOutcome {
-        match self {
-            Self::Answered | Self::Declined => ServiceOutcome::Success,
-            Self::Refused => ServiceOutcome::Neutral,
-            Self::Failed => ServiceOutcome::Failure,
+/// The outcome that the controller counts.
+impl From<Outcome> for ServiceOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Answered | Outcome::Declined => Self::Success,
+            Outcome::Refused => Self::Neutral,
+            Outcome::Failed => Self::Failure,
         }
     }
 }
@@ -96,7 +96,7 @@ impl<'a> World<'a> {
         Self { scenario, seconds: seconds.collect() }
     }
 
-    /// Requests a second.
+    /// Returns the number of requests a second.
     pub fn traffic(&self, second: u32) -> f64 {
         let minute = f64::from(second) / 60.0;
         let points = &self.scenario.traffic;

@@ -1,4 +1,4 @@
-//! The hints against the real rules and random traffic: each is on whenever its rule holds, and noise holds none on.
+//! Checks the hints with the real rules and random traffic: each is on when its rule holds, and noise keeps none on.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -13,12 +13,12 @@ use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 
 const RATES: [f64; 11] = [0.1, 0.6, 0.8, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 2_000.0];
-/// The share of calls that fail, and of calls that are slow, in health.
+/// Share of failing calls, and of slow calls, of a healthy service.
 const NOISE: f64 = 0.001;
-/// A whole minute.
+/// Start of the traffic: a whole minute (Unix seconds).
 const START: i64 = 1_767_225_600;
 
-/// One rule that lets the level fall, and a policy in which it is the only one.
+/// Returns each rule that makes the level fall, with a policy in which it is the only one.
 fn rules() -> Vec<(HintedRule, Policy)> {
     let off = PolicySettings {
         recovery_evidence: RecoveryEvidence::CurrentLevel,
@@ -41,9 +41,9 @@ fn rules() -> Vec<(HintedRule, Policy)> {
     .into()
 }
 
-/// A number of arrivals that know nothing of each other, where so many are expected.
+/// Returns a random number of independent arrivals, whose mean is `expected`.
 fn poisson(rng: &mut Rng, expected: f64) -> u64 {
-    // Sums of small parts: the product of a large one would be nothing but zeros.
+    // A sum of small parts, because the limit of one large part would be rounded to zero.
     let parts = (expected / 10.0).ceil().max(1.0);
     let limit = (-expected / parts).exp();
     let mut count = 0;
@@ -62,7 +62,8 @@ fn count_of(parts: f64) -> u64 {
     parts as u64
 }
 
-/// The seconds of a service in health, with incidents of any share of failing and slow calls if there are any.
+/// Returns the seconds of a healthy service. With `incidents`, times with any share of failing and slow calls alternate
+/// at random with healthy ones.
 fn seconds(rng: &mut Rng, rate: f64, length: usize, incidents: bool) -> Vec<PeriodSums> {
     let mut seconds = Vec::new();
     while seconds.len() < length {
@@ -83,7 +84,7 @@ fn at(second: usize) -> Timestamp {
     Timestamp::from_second(START + i64::try_from(second).unwrap()).unwrap()
 }
 
-/// Whether an evaluation at the end of each second would let the level fall.
+/// Returns for each second whether an evaluation at its end would make the level fall.
 fn holds(policy: &Policy, level: Level, seconds: &[PeriodSums]) -> Vec<bool> {
     let state = SystemState { current_level: level, ..SystemState::initial(policy, at(0)) };
     let bucket = |second: usize| {
@@ -112,11 +113,11 @@ fn breaching(seconds: &[PeriodSums], period: usize, breaches: impl Fn(PeriodSums
     seconds.chunks(period).map(|chunk| breaches(chunk.iter().fold(PeriodSums::default(), sum))).collect()
 }
 
-/// How often the rule begins to hold, and how often of these its hint was not on: neither within three periods before,
-/// nor when the next whole period was over, if the rule still held then.
+/// Returns how often the rule began to hold, and how often its hint missed that: it was on neither within the three
+/// periods before, nor at the end of the next whole period, although the rule still held.
 ///
-/// What counts is the beginning: an evaluation that finds the rule fulfilled moves the level. Consecutive failures that
-/// begin and end within one period cannot be seen in the period's sums; they are over when an evaluation comes.
+/// Only the beginning counts, because an evaluation that finds the rule fulfilled moves the level. The sums of a period do
+/// not show consecutive failures that begin and end within it; an evaluation would come too late for them, too.
 fn missed(holds: &[bool], breaching: &[bool], period: usize) -> (usize, usize) {
     let periods = usize::try_from(HINT_PERIODS).unwrap();
     let (mut begun, mut missed) = (0, 0);
@@ -127,7 +128,8 @@ fn missed(holds: &[bool], breaching: &[bool], period: usize) -> (usize, usize) {
             break;
         }
         begun += 1;
-        // A period is known once it is over, is on for so many periods then, and counts for as many more.
+        // The sums of a period are known at its end. The alarm is then on for `periods` periods, and a hint counts for
+        // as many more.
         let first = current.saturating_sub(2 * periods);
         let was_on = breaching[first..=current].contains(&true);
         let lasts = holds[second..next_over].iter().all(|holds| *holds);
@@ -138,7 +140,7 @@ fn missed(holds: &[bool], breaching: &[bool], period: usize) -> (usize, usize) {
     (begun, missed)
 }
 
-/// The longest time in periods for which the alarm is on.
+/// Returns the longest time for which the alarm is on, in periods.
 fn longest_on(breaching: &[bool]) -> usize {
     let periods = usize::try_from(HINT_PERIODS).unwrap();
     let on: Vec<_> =
@@ -150,7 +152,7 @@ fn hint_of(policy: &Policy, rule: HintedRule, level: Level) -> Hint {
     hints(policy).into_iter().find(|hint| (hint.rule, hint.level) == (rule, level)).unwrap()
 }
 
-/// Traffic at one level with one rule on.
+/// Traffic at one level, and a policy with one rule.
 struct Case {
     rule: HintedRule,
     policy: Policy,
@@ -160,7 +162,7 @@ struct Case {
     holds: Vec<bool>,
 }
 
-/// Each rule at each rate, at both levels, with alarm periods of ten seconds and of a minute.
+/// The cases: each rule at each rate, at both levels, with alarm periods of ten seconds and of a minute.
 static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let mut cases = Vec::new();
     for (rule, policy) in rules() {
@@ -178,7 +180,7 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     cases
 });
 
-/// How often each rule begins to hold over all cases, and how often such a hint misses it.
+/// Returns for each rule how often it began to hold over all cases, and how often a hint with `breaches` missed it.
 fn all_missed(breaches: impl Fn(&Case, PeriodSums) -> bool) -> BTreeMap<HintedRule, (usize, usize)> {
     let mut found = BTreeMap::new();
     for case in &*CASES {
@@ -199,7 +201,7 @@ fn a_hint_is_on_whenever_its_rule_holds() {
     }
 }
 
-/// What was deployed before: counts of one period.
+/// The hints of earlier releases: counts of one period.
 fn count_of_a_period(rule: HintedRule, policy: &Policy, sums: PeriodSums) -> bool {
     let share = |percent: Option<u32>| (policy.minimum_calls() * percent.unwrap_or_default()).div_ceil(100).into();
     match rule {
@@ -217,7 +219,7 @@ fn counts_of_a_period_would_miss_their_rules() {
     assert!(found[&HintedRule::FailureCount].1 > 0 && found[&HintedRule::FailureRate].1 > 0, "{found:?}");
 }
 
-/// A minimum in proportion to the period misses a rule whose calls come unevenly.
+/// A minimum number of calls in proportion to the period misses a rule if the calls come unevenly.
 #[test]
 fn a_minimum_of_calls_in_a_period_would_miss_rates() {
     let found = all_missed(|Case { policy, hint, period, .. }, sums| {
@@ -228,7 +230,7 @@ fn a_minimum_of_calls_in_a_period_would_miss_rates() {
     assert!(found[&HintedRule::FailureRate].1 > 0, "{found:?}");
 }
 
-/// The longest time that noise holds the hint on, in periods of ten seconds, at each rate.
+/// Returns the longest time for which noise keeps the hint on, in periods of ten seconds, at each rate.
 fn held_on_by_noise(hint: &Hint, breaches: impl Fn(PeriodSums) -> bool) -> Vec<(f64, usize)> {
     let longest = |(number, rate): (usize, f64)| {
         let mut rng = Rng::with_seed(u64::try_from(number).unwrap());
@@ -240,9 +242,9 @@ fn held_on_by_noise(hint: &Hint, breaches: impl Fn(PeriodSums) -> bool) -> Vec<(
     RATES.into_iter().enumerate().map(longest).collect()
 }
 
-/// After a minute the schedule has evaluated anyway.
+/// One minute, in periods: after it the schedule has evaluated in any case.
 const MINUTE: usize = 6;
-/// From so many errors a period on, the hint of a count is on for more than a minute now and then, as
+/// Errors in a period from which on the hint of a count is sometimes on for more than a minute, as
 /// infrastructure/docs/monitoring.md and runbook.md say.
 const COUNT_HELD_ON_FROM: f64 = 0.1;
 
@@ -251,8 +253,8 @@ fn noise_holds_no_hint_on() {
     for (rule, policy) in rules() {
         let hint = hint_of(&policy, rule, Level::Full);
         for (rate, longest) in held_on_by_noise(&hint, |sums| hint.expression.breaches(sums)) {
-            // The hint of a count is on after each error, by design, and its errors follow each other by chance. The
-            // rates leave a wide gap around the limit.
+            // The hint of a count is on after each error, by design, and errors follow each other by chance. No rate is
+            // near the limit.
             let errors = rate * NOISE * 10.0;
             let documented = rule == HintedRule::FailureCount && errors >= COUNT_HELD_ON_FROM - 0.001;
             assert_eq!(longest > MINUTE, documented, "{hint} at {rate}/s: {longest} periods");

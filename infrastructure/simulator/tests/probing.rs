@@ -1,4 +1,4 @@
-//! Probes that are refused, and probes that hang.
+//! Checks recovery if probes are refused, and if probes hang.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -10,7 +10,7 @@ use simulator::{Event, Report, Scenario, simulate};
 
 const MINUTES: u32 = 60;
 
-/// Level 1 fails everything in the second minute, and then does something else until minute 40.
+/// Returns a scenario in which all calls of level 1 fail in the second minute, and `then` happens until minute 40.
 fn after_an_outage(then: Event, requests_per_second: f64) -> Scenario {
     let failing = Event { from_second: 60, until_second: 120, failure_percent: Some(100.0), ..then };
     let failing = Event { refuse_percent: 0.0, hang_percent: 0.0, ..failing };
@@ -38,7 +38,7 @@ fn settings() -> PolicySettings {
     PolicySettings { probe_idle_seconds: 40, cooldown_seconds: 5, ..PolicySettings::production() }
 }
 
-/// Seconds at which the level went back to 1.
+/// Returns the seconds at which the level returned to 1.
 fn recoveries(report: &Report) -> Vec<f64> {
     report.moves.iter().filter(|step| step.to == Level::Full).map(|step| step.second).collect()
 }

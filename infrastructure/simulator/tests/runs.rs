@@ -1,4 +1,4 @@
-//! What a run tells, held against what must be so.
+//! Checks the reports of runs: their sums, their levels, and the effect of policies.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -9,7 +9,7 @@ use common::{contender, contenders, no_breaker, outage};
 use proptest::prelude::*;
 use simulator::{BUILT_IN, Event, Report, Scenario, chart, simulate, simulate_watched, table};
 
-/// Enough for the shares to settle, quick enough for a test.
+/// Enough requests for stable shares, and few enough for a quick test.
 const REQUESTS_PER_SECOND: f64 = 20.0;
 
 fn check(report: &Report) {
@@ -53,7 +53,7 @@ fn a_run_depends_on_its_seed_alone() {
 
 #[test]
 fn without_a_breaker_callers_fail_at_the_scenarios_rate() {
-    // Ten minutes of all, five of 30 %, and 0.1 % of the rest, of forty.
+    // Of forty minutes, all calls fail in ten, 30 % in five, and 0.1 % in the rest.
     let expected = (10.0 * 100.0 + 5.0 * 30.0 + 25.0 * 0.1) / 40.0;
     let report = simulate(&outage(100.0), &no_breaker(), 1);
     assert!((report.failed_percent - expected).abs() < 0.5, "{}", report.failed_percent);

@@ -1,4 +1,4 @@
-//! Scenario files: what is wrong with one is named.
+//! Checks scenario files: an invalid field is named.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 

@@ -8,7 +8,7 @@ use breaker::{Level, PolicySettings};
 use common::{contender, outage};
 use simulator::{Event, Scenario, simulate};
 
-/// A fifth of level 1's calls hang, from the first request on.
+/// Returns a scenario in which a fifth of level 1's calls hang from the beginning.
 fn a_fifth_hangs(minutes: u32) -> Scenario {
     let hanging = Event {
         level: Level::Full,

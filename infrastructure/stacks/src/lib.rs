@@ -4,12 +4,16 @@
 //! path and the control plane. *Monitoring* holds the alarms and the dashboard. The templates of data and main are
 //! committed files, and two deployments differ only in the parameters. This crate reads no files and does not call AWS.
 
+mod assembly;
+mod code;
+mod identifier;
 mod monitoring;
 mod names;
 mod parameters;
-mod release;
 mod stack;
 
+pub use assembly::{MAIN, MAIN_FILE, release, stacks};
+pub use code::{Code, FUNCTIONS, STATE_MACHINE};
+pub use identifier::identifier;
 pub use names::Names;
-pub use release::{Code, FUNCTIONS, STATE_MACHINE, identifier, release};
-pub use stack::{MAIN, MAIN_FILE, Role, Stack, stacks};
+pub use stack::{Role, Stack};

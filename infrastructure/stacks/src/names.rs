@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Role;
+use crate::stack::Role;
 
 /// The names of a deployment. [`fmt::Display`] writes the deployment's name, `{project}-{environment}`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use deployment_file::{Alerts, Api, Deployment, Effective, Limits, Services};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Code, Names};
+use crate::code::Code;
+use crate::names::Names;
 
 /// Parameters as pairs of name and value.
 type Parameters = Vec<(&'static str, String)>;

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 use crate::answer::without_service;
 use crate::http_event::{BreakerContext, Request, with_breaker_context};
 use crate::outcome::outcome_of;
+use crate::recording::{self, AnswerKind};
 use crate::retry_after::retry_after;
 use crate::route_headers::{PROBE_MARK, RouteHeaders};
 use crate::service_answer::ServiceAnswer;
-use crate::{Controller, Current, InvokeError, LevelReader, PAYLOAD_LIMIT, ServiceInvoker, milliseconds, recording};
+use crate::{Controller, Current, InvokeError, LevelReader, PAYLOAD_LIMIT, ServiceInvoker, milliseconds};
 
 /// The result of one call of a service.
 struct Attempt {
@@ -99,11 +100,14 @@ impl<R: LevelReader, I: ServiceInvoker, M: MetricLog> Controller<R, I, M> {
         let (answered, taken) = self.invoke(forwarded, &context, call.time).await;
         let outcome = outcome_of(&self.rules, &answered);
         if let Some(counts) = self.rules.counts_of(call.purpose, outcome, taken) {
-            let seen = recording::Seen {
-                fallback: call.failed_before.is_some() && outcome != ServiceOutcome::Failure,
-                declined: outcome == ServiceOutcome::Success && answered.as_ref().is_ok_and(|answer| answer.declined),
+            let declined = answered.as_ref().is_ok_and(|answer| answer.declined);
+            let kind = match outcome {
+                ServiceOutcome::Failure => AnswerKind::Ordinary,
+                _ if call.failed_before.is_some() => AnswerKind::Fallback,
+                ServiceOutcome::Success if declined => AnswerKind::Declined,
+                _ => AnswerKind::Ordinary,
             };
-            let set = recording::of_call(&self.deployment, call.level, counts, seen, taken);
+            let set = recording::of_call(&self.deployment, call.level, counts, kind, taken);
             if counts.are_bad() {
                 self.metrics.record(Timestamp::now(), &set);
             } else {

@@ -4,6 +4,7 @@
 #![recursion_limit = "256"]
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_edge::clients::{
@@ -12,7 +13,7 @@ use aws_edge::clients::{
 };
 use aws_edge::connections::AgeClock;
 use aws_edge::embedded_metrics::EmbeddedMetricLog;
-use aws_edge::runtime::serve;
+use aws_edge::runtime::serve_at_once;
 use aws_edge::shutdown::Shutdown;
 use aws_edge::stores::state::StateTable;
 use controller::{Controller, LambdaServices, ProbeLimit, Settings, StateCache, answer_by};
@@ -29,7 +30,7 @@ async fn main() -> ExitCode {
         let first =
             StateTable::new(dynamodb_for_first_read(&config), settings.state_table.clone()).eventually_consistent();
         let table = StateTable::new(dynamodb_for_routing(&config), settings.state_table).eventually_consistent();
-        let controller = Controller {
+        let controller = Arc::new(Controller {
             states: StateCache::new(table, settings.state_cache_ttl, settings.fallback_level)
                 .with_clock(AgeClock::of_system()),
             services: LambdaServices { client: client.clone(), functions: settings.functions },
@@ -38,18 +39,19 @@ async fn main() -> ExitCode {
             metrics: EmbeddedMetricLog::default(),
             deployment: settings.deployment,
             policy: settings.policy,
-        };
+        });
         let mut shutdown = Shutdown::register(&environment).await;
         let ahead = async { tokio::join!(controller.states.prime_by(&first), connect_to_lambda(&client)) };
-        let handler = |event: LambdaEvent<Box<RawValue>>| {
-            let controller = &controller;
+        let served_by = Arc::clone(&controller);
+        let handler = move |event: LambdaEvent<Box<RawValue>>| {
+            let controller = Arc::clone(&served_by);
             async move {
                 let by = answer_by(event.context.deadline(), SystemTime::now(), Instant::now());
                 Ok::<_, lambda_runtime::Error>(controller.handle(&event.payload, by).await)
             }
         };
         tokio::select! {
-            served = serve(ahead, handler) => served,
+            served = serve_at_once(ahead, handler) => served,
             () = shutdown.requested() => {
                 controller.metrics.write_pending();
                 Ok(())

@@ -35,18 +35,21 @@ pub fn of_request(deployment: &str, routing: &Routing, read_errors: u32, taken: 
     MetricSet::of_deployment(namespace::CONTROLLER, deployment, metrics)
 }
 
-/// A property of an answer that callers notice, besides failures.
+/// The kind of a call's answer, beside its outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// The call answered in place of a level that failed.
-    pub fallback: bool,
+pub enum AnswerKind {
+    /// Neither of the others.
+    #[default]
+    Ordinary,
+    /// The fallback's answer, after a level that failed.
+    Fallback,
     /// The level declined by design.
-    pub declined: bool,
+    Declined,
 }
 
 /// Returns the metrics of a call that took `taken`. A slow call has one metric more. A refused probe has a metric of its
 /// own, because without one it would look as if the better level had not been probed.
-pub fn of_call(deployment: &str, level: Level, counts: OutcomeCounts, seen: Seen, taken: Duration) -> MetricSet {
+pub fn of_call(deployment: &str, level: Level, counts: OutcomeCounts, kind: AnswerKind, taken: Duration) -> MetricSet {
     let OutcomeCounts { successes, errors, slow_calls, refused } = counts;
     let mut metrics = vec![Metric::milliseconds("ResponseTime", milliseconds(taken))];
     let counted = [("Success", successes), ("Error", errors), ("ProbeRefused", refused), ("SlowCall", slow_calls)];
@@ -55,10 +58,10 @@ pub fn of_call(deployment: &str, level: Level, counts: OutcomeCounts, seen: Seen
             metrics.push(Metric::count(name, u32::try_from(count).unwrap_or(u32::MAX)));
         }
     }
-    if seen.fallback {
-        metrics.push(Metric::count("Fallback", 1));
-    } else if seen.declined {
-        metrics.push(Metric::count("Declined", 1));
+    match kind {
+        AnswerKind::Ordinary => {}
+        AnswerKind::Fallback => metrics.push(Metric::count("Fallback", 1)),
+        AnswerKind::Declined => metrics.push(Metric::count("Declined", 1)),
     }
     MetricSet::of_service(deployment, level, metrics)
 }
@@ -121,7 +124,7 @@ mod tests {
             let taken = Duration::from_micros(u64::from(95_000 + n * 7_919 % 10_000));
             let counts = OutcomeCounts { successes: 1, ..OutcomeCounts::default() };
             let ended = at(begun + 100_000);
-            log.record_soon(ended, &of_call(DEPLOYMENT, Level::Full, counts, Seen::default(), taken));
+            log.record_soon(ended, &of_call(DEPLOYMENT, Level::Full, counts, AnswerKind::default(), taken));
             let whole = taken + Duration::from_micros(411);
             log.record_soon(ended, &of_request(DEPLOYMENT, &routing(fresh), 0, whole));
         }

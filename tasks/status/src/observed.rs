@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::traffic::{Outcomes, Traffic, minute_of, minutes_before};
 
-/// Whole minutes that are looked at, in addition to the current one.
+/// Number of whole minutes that count, in addition to the current one.
 const WHOLE_MINUTES: i64 = 2;
 /// Share of failed calls from which on callers count as failing, in percent, and minimum number of failed calls.
 const FAILING_PERCENT: u64 = 5;
@@ -51,7 +51,7 @@ pub struct LevelCalls {
 pub struct Observed {
     /// What callers get.
     pub health: Health,
-    /// Length of the time that was looked at, in seconds.
+    /// Length of the time range, in seconds.
     pub window_seconds: i64,
     /// Requests that were answered or failed. A request that a fallback answered is one request.
     pub requests: u64,

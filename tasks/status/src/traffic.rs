@@ -12,6 +12,8 @@ pub enum Series {
     Successes(Level),
     /// Failed calls of a level.
     Failures(Level),
+    /// Calls of a level, failed or not, that were slow.
+    SlowCalls(Level),
     /// Successful calls of a level that declined by design.
     Declined(Level),
     /// Answers of a level in place of one that failed.
@@ -29,8 +31,15 @@ pub enum Series {
 impl Series {
     /// Returns all series.
     pub fn all() -> impl Iterator<Item = Self> {
-        let of_level =
-            |level| [Self::Successes(level), Self::Failures(level), Self::Declined(level), Self::Fallbacks(level)];
+        let of_level = |level| {
+            [
+                Self::Successes(level),
+                Self::Failures(level),
+                Self::SlowCalls(level),
+                Self::Declined(level),
+                Self::Fallbacks(level),
+            ]
+        };
         let others = [Self::LowestLevel, Self::HighestLevel, Self::OldestState, Self::Evaluations];
         Level::ALL.into_iter().flat_map(of_level).chain(others)
     }
@@ -41,6 +50,7 @@ impl Series {
         match self {
             Self::Successes(level) => format!("successes_{level}"),
             Self::Failures(level) => format!("failures_{level}"),
+            Self::SlowCalls(level) => format!("slow_calls_{level}"),
             Self::Declined(level) => format!("declined_{level}"),
             Self::Fallbacks(level) => format!("fallbacks_{level}"),
             Self::LowestLevel => "lowest_level".to_owned(),
@@ -60,9 +70,11 @@ impl Series {
     #[must_use]
     pub const fn level(self) -> Option<Level> {
         match self {
-            Self::Successes(level) | Self::Failures(level) | Self::Declined(level) | Self::Fallbacks(level) => {
-                Some(level)
-            }
+            Self::Successes(level)
+            | Self::Failures(level)
+            | Self::SlowCalls(level)
+            | Self::Declined(level)
+            | Self::Fallbacks(level) => Some(level),
             Self::LowestLevel | Self::HighestLevel | Self::OldestState | Self::Evaluations => None,
         }
     }
@@ -86,6 +98,8 @@ pub struct Outcomes {
     pub successes: u64,
     /// Failed calls.
     pub failures: u64,
+    /// Slow calls, failed or not.
+    pub slow: u64,
     /// Calls that the level declined by design.
     pub declined: u64,
     /// Answers in place of a level that failed.
@@ -103,6 +117,7 @@ impl Outcomes {
     pub const fn add(&mut self, other: &Self) {
         self.successes = self.successes.saturating_add(other.successes);
         self.failures = self.failures.saturating_add(other.failures);
+        self.slow = self.slow.saturating_add(other.slow);
         self.declined = self.declined.saturating_add(other.declined);
         self.fallbacks = self.fallbacks.saturating_add(other.fallbacks);
     }
@@ -137,6 +152,7 @@ impl Minute {
         match series {
             Series::Successes(level) => self.levels.entry(level).or_default().successes += whole(value),
             Series::Failures(level) => self.levels.entry(level).or_default().failures += whole(value),
+            Series::SlowCalls(level) => self.levels.entry(level).or_default().slow += whole(value),
             Series::Declined(level) => self.levels.entry(level).or_default().declined += whole(value),
             Series::Fallbacks(level) => self.levels.entry(level).or_default().fallbacks += whole(value),
             Series::LowestLevel => self.lowest_level = Some(value),

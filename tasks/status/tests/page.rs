@@ -157,6 +157,17 @@ async fn live_numbers_replace_those_of_the_last_evaluation() {
 }
 
 #[tokio::test]
+async fn every_rule_shows_what_the_metrics_say() {
+    let mut bank = Bank { policy: production(), ..Bank::at_level(Level::Full) }.failing(Level::Full, 6, 0);
+    bank.samples.push(Sample { series: Series::SlowCalls(Level::Full), start: at(3_510), value: 3.0 });
+    let rows = Page::of(&bank).await.texts("#rules-table tbody tr");
+    let starts = |text: &str| rows.iter().any(|row| row.starts_with(text));
+    assert!(starts("Consecutive failuresat least 6") && starts("Slow calls50 % of 6 calls"), "{rows:?}");
+    let rows = Page::of(&bank.failing(Level::Full, 0, 1)).await.texts("#rules-table tbody tr");
+    assert!(rows.iter().any(|row| row.starts_with("Consecutive failuresat least 3")), "{rows:?}");
+}
+
+#[tokio::test]
 async fn trouble_is_told_and_a_fresh_state_is_none() {
     let notices = async |bank: &Bank| Page::of(bank).await.texts(".notice h2");
     let mut bank = Bank::at_level(Level::Full).failing(Level::Full, 0, 10);

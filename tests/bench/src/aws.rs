@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_smithy_cbor::Encoder;
@@ -37,6 +38,8 @@ pub struct Counted {
 struct Counters {
     calls: Mutex<BTreeMap<String, u64>>,
     handshakes: AtomicU64,
+    /// Time after which an invocation is answered, in milliseconds.
+    service_milliseconds: AtomicU64,
 }
 
 /// The stub of all services. It ends when it is dropped.
@@ -80,6 +83,12 @@ impl Aws {
     #[must_use]
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.address.port())
+    }
+
+    /// Sets the time after which an invocation of a service is answered.
+    pub fn answer_invocations_after(&self, time: Duration) {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.counters.service_milliseconds.store(milliseconds, Ordering::Relaxed);
     }
 
     /// Returns the counts since the last call, and begins new ones.
@@ -146,6 +155,10 @@ async fn answer(State(answers): State<Answers>, request: Request) -> Response {
         return StatusCode::BAD_REQUEST.into_response();
     }
     let operation = operation(&parts.headers, &parts.uri);
+    let service = answers.counters.service_milliseconds.load(Ordering::Relaxed);
+    if operation == "Invoke" && service > 0 {
+        tokio::time::sleep(Duration::from_millis(service)).await;
+    }
     let response = answers.to(&operation);
     *answers.counters.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
     response

@@ -28,6 +28,10 @@ pub struct Options {
     /// Measures the binaries in this folder, such as those of another commit, and builds nothing.
     #[arg(long, value_name = "FOLDER")]
     pub binaries: Option<PathBuf>,
+    /// Measures only what several requests at once in one environment of the controller do, as on Lambda Managed
+    /// Instances.
+    #[arg(long, conflicts_with_all = ["check", "only", "against"])]
+    pub at_once: bool,
     /// Fails if a goal is missed.
     #[arg(long)]
     pub check: bool,

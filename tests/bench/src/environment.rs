@@ -36,6 +36,19 @@ pub struct Environment<'a> {
     waiting: oneshot::Sender<String>,
 }
 
+/// What an environment did while it always had as many events as it asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Served {
+    /// Answers.
+    pub answers: u64,
+    /// Time in which they came.
+    pub elapsed: Duration,
+    /// Processor time of the environment in that time.
+    pub processor: Duration,
+    /// Peak memory, in KiB.
+    pub memory_kib: u64,
+}
+
 #[derive(Debug)]
 struct Process {
     child: Child,
@@ -90,6 +103,44 @@ impl<'a> Environment<'a> {
         }
     }
 
+    /// Sends an event whenever the environment asks for one, for this time.
+    ///
+    /// # Errors
+    /// It fails, ends, or answers something unexpected.
+    pub async fn serve_for(self, time: Duration) -> Result<Served> {
+        let Self { candidate, mut process, mut api, waiting } = self;
+        let name = &candidate.name;
+        let before = process.processor_time()?;
+        let begun = Instant::now();
+        let mut answers = 0;
+        let mut asked = Some(waiting);
+        while begun.elapsed() < time {
+            if let Some(reply) = asked.take()
+                && reply.send(candidate.event.clone()).is_err()
+            {
+                bail!("{name} stopped waiting; its log ends with:\n{}", process.log_tail());
+            }
+            match timeout(PATIENCE, api.calls.recv()).await {
+                Ok(Some(Call::Next { reply, .. })) => asked = Some(reply),
+                Ok(Some(Call::Answer { body, .. })) => {
+                    let text = String::from_utf8_lossy(&body);
+                    if !text.contains(candidate.answer) {
+                        bail!("{name} answered {text}, without {:?}", candidate.answer);
+                    }
+                    answers += 1;
+                }
+                Ok(Some(Call::Failure { body })) => bail!("{name} failed: {}", String::from_utf8_lossy(&body)),
+                _ => bail!("{name} did not answer; its log ends with:\n{}", process.log_tail()),
+            }
+        }
+        Ok(Served {
+            answers,
+            elapsed: begun.elapsed(),
+            processor: process.processor_time()?.saturating_sub(before),
+            memory_kib: process.memory_kib("VmHWM:")?,
+        })
+    }
+
     /// Returns the output of the bootstrap so far.
     ///
     /// # Errors
@@ -131,13 +182,7 @@ impl<'a> Environment<'a> {
     /// # Errors
     /// The kernel does not report it.
     pub fn peak_memory_kib(&self) -> Result<u64> {
-        self.memory_kib("VmHWM:")
-    }
-
-    fn memory_kib(&self, field: &str) -> Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("the kernel reports no memory")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+        self.process.memory_kib("VmHWM:")
     }
 }
 
@@ -147,7 +192,25 @@ fn log_file() -> std::io::Result<File> {
     tempfile::tempfile_in("/dev/shm").or_else(|_| tempfile::tempfile())
 }
 
+/// Clock ticks a second in `/proc`, the same on every Linux.
+const TICKS: u32 = 100;
+
 impl Process {
+    fn memory_kib(&self, field: &str) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).context("the kernel tells no memory")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+
+    /// The processor time that the process has taken.
+    fn processor_time(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name, in brackets, may have spaces. The 12th and 13th fields after it are user and system time.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks = fields.skip(11).take(2).map(str::parse::<u32>).sum::<Result<u32, _>>()?;
+        Ok(Duration::from_secs(1) * ticks / TICKS)
+    }
+
     fn log_tail(&mut self) -> String {
         let length = self.log.metadata().map_or(0, |log| log.len());
         let tail = LOG_TAIL_BYTES.min(i64::try_from(length).unwrap_or(LOG_TAIL_BYTES));

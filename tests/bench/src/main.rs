@@ -1,6 +1,7 @@
 //! `cargo run --release -p bench`: the results of infrastructure/docs/performance.md.
 
 mod artifacts;
+mod at_once;
 mod aws;
 mod candidate;
 mod cli;

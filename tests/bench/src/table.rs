@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use stacks::FUNCTIONS;
 
 use crate::artifacts;
+use crate::at_once;
 use crate::aws::Aws;
 use crate::candidate::{Bootstrap, Candidate, FLOOR, ROUTER};
 use crate::cli::Options;
@@ -33,6 +34,10 @@ pub async fn run(options: &Options) -> Result<()> {
     let endpoint = aws.url();
     let around = Surroundings { endpoint: &endpoint, bundle: bundle.path() };
 
+    if let Some(router) = candidates.iter().find(|candidate| options.at_once && candidate.name == ROUTER) {
+        println!("{}\n\n{}", Machine::here(), at_once::table(router, around, &aws).await?);
+        return Ok(());
+    }
     let mut all = vec![floor.clone()];
     all.extend(candidates.iter().cloned());
     eprintln!("{} starts of each of {} bootstraps ...", options.starts, all.len());

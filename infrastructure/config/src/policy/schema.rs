@@ -40,7 +40,7 @@ fn described(number: &Number) -> Value {
     })
 }
 
-/// The description with an upper-case letter first.
+/// Returns the description with an upper-case letter first.
 pub(crate) fn sentence(description: &str) -> String {
     let mut characters = description.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())

@@ -1,6 +1,8 @@
 //! The private bucket that holds artefacts, templates and releases.
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
@@ -9,12 +11,11 @@ use aws_sdk_s3::types::{
     PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
 };
-use operate::aws::errors::call_error;
-use operate::ports::{CallError, CallErrorKind};
+use operate::aws::errors::{call_error, failure};
 
 use crate::ports::{Bucket, BucketState};
 
-/// us-east-1 is the one region that refuses to be named when a bucket is made.
+/// The region that `CreateBucket` refuses as a location, because it is the default.
 const UNNAMED_REGION: &str = "us-east-1";
 
 /// A bucket.
@@ -22,22 +23,22 @@ const UNNAMED_REGION: &str = "us-east-1";
 pub struct S3Bucket {
     client: Client,
     name: String,
-    /// The account that has to own it. A bucket of the user's own may be another account's.
+    /// The account that must own the bucket; `None` for a bucket that the user named, which another account may own.
     owner: Option<String>,
     region: String,
-    /// The address of another AWS.
+    /// Address of an AWS other than Amazon's, such as a local one.
     endpoint: Option<String>,
-    /// Whether the bucket is the user's own, which is left as it is.
+    /// Whether the user named the bucket. Its settings then stay unchanged.
     own: bool,
 }
 
 impl S3Bucket {
-    /// The deployment's bucket, which is made if it is missing.
+    /// The deployment's bucket, which is created if it is missing.
     #[must_use]
     pub fn new(config: &SdkConfig, name: &str, owner: &str, region: &str) -> Self {
         let endpoint = config.endpoint_url().map(str::to_owned);
         let mut s3 = aws_sdk_s3::config::Builder::from(config);
-        // Another AWS has no host name for each bucket.
+        // A local AWS has no host name for each bucket.
         s3.set_force_path_style(endpoint.is_some().then_some(true));
         Self {
             client: Client::from_conf(s3.build()),
@@ -49,7 +50,7 @@ impl S3Bucket {
         }
     }
 
-    /// The same, but the bucket is the user's own: it has to be there, and is left as it is.
+    /// Returns the bucket as one that the user named: it must exist, and its settings stay unchanged.
     #[must_use]
     pub fn of_user(mut self) -> Self {
         self.own = true;
@@ -70,7 +71,7 @@ impl S3Bucket {
         format!("arn:{partition}:s3:::{}", self.name)
     }
 
-    /// Refuses every request without TLS.
+    /// Returns the bucket's policy, which refuses every request without TLS.
     fn policy(&self) -> String {
         let arn = self.arn();
         serde_json::json!({
@@ -98,20 +99,20 @@ impl S3Bucket {
         let call =
             self.client.put_public_access_block().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.public_access_block_configuration(blocked).send().await;
-        sent.map_err(|error| call_error(&self.what(failed), &error))?;
+        sent.map_err(|error| call_error(&self.what(failed), error))?;
         let encrypted =
             encryption().map_err(|error| refused(self.what(&format!("could not be made private: {error}"))))?;
         let call = self.client.put_bucket_encryption().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.server_side_encryption_configuration(encrypted).send().await;
-        sent.map_err(|error| call_error(&self.what(failed), &error))?;
+        sent.map_err(|error| call_error(&self.what(failed), error))?;
         let versioned = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
         let call = self.client.put_bucket_versioning().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.versioning_configuration(versioned).send().await;
-        sent.map_err(|error| call_error(&self.what(failed), &error))?;
-        // The policy is what is set last: where it is, the bucket is finished.
+        sent.map_err(|error| call_error(&self.what(failed), error))?;
+        // The policy is set last, so a bucket that has it is finished.
         let call = self.client.put_bucket_policy().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
         let sent = call.policy(self.policy()).send().await;
-        sent.map(drop).map_err(|error| call_error(&self.what(failed), &error))
+        sent.map(drop).map_err(|error| call_error(&self.what(failed), error))
     }
 }
 
@@ -133,7 +134,7 @@ impl Bucket for S3Bucket {
         if self.own {
             let sent = self.client.head_bucket().bucket(&self.name).send().await;
             let what = format!("--bucket {}: it does not exist, or these credentials may not use it", self.name);
-            return sent.map(|_| BucketState::Ready).map_err(|error| call_error(&what, &error));
+            return sent.map(|_| BucketState::Ready).map_err(|error| call_error(&what, error));
         }
         // The owner is checked because a bucket's name can be guessed, and another account may have taken it.
         let call = self.client.get_bucket_policy().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
@@ -142,7 +143,7 @@ impl Bucket for S3Bucket {
             Err(error) => match error.code() {
                 Some("NoSuchBucket") => Ok(BucketState::Missing),
                 Some("NoSuchBucketPolicy") => Ok(BucketState::Unfinished),
-                _ => Err(call_error(&self.what("cannot be used (another one: --bucket)"), &error)),
+                _ => Err(call_error(&self.what("cannot be used (another one: --bucket)"), error)),
             },
         }
     }
@@ -155,7 +156,7 @@ impl Bucket for S3Bucket {
             call = call.create_bucket_configuration(place);
         }
         let sent = call.send().await;
-        sent.map(drop).map_err(|error| call_error(&self.what("could not be created (another one: --bucket)"), &error))
+        sent.map(drop).map_err(|error| call_error(&self.what("could not be created (another one: --bucket)"), error))
     }
 
     async fn secure(&self) -> Result<(), CallError> {
@@ -167,14 +168,14 @@ impl Bucket for S3Bucket {
         match call.send().await {
             Ok(_) => Ok(true),
             Err(error) if is_missing(&error) => Ok(false),
-            Err(error) => Err(call_error(&self.object(key, "cannot be looked for"), &error)),
+            Err(error) => Err(call_error(&self.object(key, "cannot be looked for"), error)),
         }
     }
 
     async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), CallError> {
         let call = self.client.put_object().bucket(&self.name).key(key).set_expected_bucket_owner(self.owner.clone());
         let sent = call.body(ByteStream::from(content)).send().await;
-        sent.map(drop).map_err(|error| call_error(&self.object(key, "cannot be written"), &error))
+        sent.map(drop).map_err(|error| call_error(&self.object(key, "cannot be written"), error))
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, CallError> {
@@ -182,11 +183,11 @@ impl Bucket for S3Bucket {
         let answer = match call.send().await {
             Ok(answer) => answer,
             Err(error) if is_missing(&error) => return Ok(None),
-            Err(error) => return Err(call_error(&self.object(key, "cannot be read"), &error)),
+            Err(error) => return Err(call_error(&self.object(key, "cannot be read"), error)),
         };
-        let content = answer.body.collect().await.map_err(|error| CallError {
-            kind: CallErrorKind::Unanswered,
-            message: format!("{}: {error}", self.object(key, "cannot be read")),
+        let content = answer.body.collect().await.map_err(|error| {
+            let sentence = format!("{}: {error}", self.object(key, "cannot be read"));
+            CallError::new(ErrorKind::Unreachable, error).described(sentence)
         })?;
         Ok(Some(content.to_vec()))
     }
@@ -200,7 +201,7 @@ impl Bucket for S3Bucket {
             .set_expected_bucket_owner(self.owner.clone());
         let mut pages = call.into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error(&self.object(prefix, "cannot be listed"), &error))?;
+            let page = page.map_err(|error| call_error(&self.object(prefix, "cannot be listed"), error))?;
             let keys = page.contents().iter().filter_map(|object| object.key());
             let objects: Result<Vec<_>, _> = keys.map(|key| ObjectIdentifier::builder().key(key).build()).collect();
             let objects = objects.unwrap_or_default();
@@ -211,7 +212,7 @@ impl Bucket for S3Bucket {
             let delete = delete.map_err(|error| refused(self.object(prefix, &error.to_string())))?;
             let call = self.client.delete_objects().bucket(&self.name).set_expected_bucket_owner(self.owner.clone());
             let sent = call.delete(delete).send().await;
-            let answer = sent.map_err(|error| call_error(&self.object(prefix, "cannot be removed"), &error))?;
+            let answer = sent.map_err(|error| call_error(&self.object(prefix, "cannot be removed"), error))?;
             if let Some(kept) = answer.errors().first() {
                 let reason = kept.message().unwrap_or("no reason is given");
                 return Err(refused(self.object(kept.key().unwrap_or(prefix), &format!("was not removed: {reason}"))));
@@ -234,15 +235,16 @@ fn encryption() -> Result<ServerSideEncryptionConfiguration, aws_sdk_s3::error::
 }
 
 fn refused(message: String) -> CallError {
-    CallError { kind: CallErrorKind::Refused, message }
+    failure(ErrorKind::Refused, message)
 }
 
-/// Only a missing object is missing: taken for it, any other answer would begin a new history.
+/// Whether the error says that the object is missing. No other error may count as that, because a history that seems
+/// missing would be begun anew.
 fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     let status = error.raw_response().map(|response| response.status().as_u16());
     match error.code() {
         Some("NoSuchKey" | "NotFound") => true,
-        // A request for the head alone has no body that could name a code.
+        // The answer to HeadObject has no body, and so no error code.
         None => status == Some(404),
         _ => false,
     }

@@ -3,20 +3,21 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_sdk_dynamodb::client::Waiters as _;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_kms::error::ProvideErrorMetadata as _;
 use aws_sdk_kms::operation::delete_alias::DeleteAliasError;
 use aws_sdk_kms::operation::describe_key::DescribeKeyError;
 use aws_sdk_kms::types::KeyState;
-use operate::aws::errors::call_error;
-use operate::ports::{CallError, CallErrorKind};
+use operate::aws::errors::{call_error, failure};
 
 use crate::ports::{Data, DataKey};
 
-/// A key can be kept for so long after its deletion was asked for: the longest time that KMS takes.
+/// Days from the request to the deletion of a key: the maximum of KMS.
 const KEY_DAYS: i32 = 30;
-/// A table needs seconds to be updated or deleted.
+/// Maximum time for an update or a deletion of the table. Each takes seconds.
 const TABLE: Duration = Duration::from_mins(10);
 
 /// DynamoDB and KMS.
@@ -41,7 +42,7 @@ impl Data for AwsData {
             Err(error) if error.as_service_error().is_some_and(DescribeTableError::is_resource_not_found_exception) => {
                 Ok(false)
             }
-            Err(error) => Err(call_error(&format!("the table {name} cannot be looked for"), &error)),
+            Err(error) => Err(call_error(&format!("the table {name} cannot be looked for"), error)),
         }
     }
 
@@ -51,7 +52,7 @@ impl Data for AwsData {
             Err(error) if error.as_service_error().is_some_and(DescribeKeyError::is_not_found_exception) => {
                 return Ok(None);
             }
-            Err(error) => return Err(call_error(&format!("the key {name} cannot be looked for"), &error)),
+            Err(error) => return Err(call_error(&format!("the key {name} cannot be looked for"), error)),
         };
         let key = answer.key_metadata();
         Ok(key.map(|key| DataKey {
@@ -62,25 +63,22 @@ impl Data for AwsData {
 
     async fn delete_table(&self, name: &str) -> Result<(), CallError> {
         let what = format!("the table {name} cannot be deleted");
-        let refused = |error: &dyn std::fmt::Display| CallError {
-            kind: CallErrorKind::Unanswered,
-            message: format!("{what}: {error}"),
-        };
+        let failed = |error: &dyn std::fmt::Display| failure(ErrorKind::Failed, format!("{what}: {error}"));
         let call = self.tables.update_table().table_name(name).deletion_protection_enabled(false);
-        call.send().await.map_err(|error| call_error(&what, &error))?;
+        call.send().await.map_err(|error| call_error(&what, error))?;
         let waited = self.tables.wait_until_table_exists().table_name(name).wait(TABLE).await;
-        waited.map_err(|error| refused(&error))?;
+        waited.map_err(|error| failed(&error))?;
         let call = self.tables.delete_table().table_name(name);
-        call.send().await.map_err(|error| call_error(&what, &error))?;
+        call.send().await.map_err(|error| call_error(&what, error))?;
         let waited = self.tables.wait_until_table_not_exists().table_name(name).wait(TABLE).await;
-        waited.map(drop).map_err(|error| refused(&error))
+        waited.map(drop).map_err(|error| failed(&error))
     }
 
     async fn delete_alias(&self, alias: &str) -> Result<(), CallError> {
         match self.keys.delete_alias().alias_name(alias).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(DeleteAliasError::is_not_found_exception) => Ok(()),
-            Err(error) => Err(call_error(&format!("the alias {alias} cannot be deleted"), &error)),
+            Err(error) => Err(call_error(&format!("the alias {alias} cannot be deleted"), error)),
         }
     }
 
@@ -88,7 +86,7 @@ impl Data for AwsData {
         match self.keys.schedule_key_deletion().key_id(id).pending_window_in_days(KEY_DAYS).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.message().is_some_and(|text| text.contains("pending deletion")) => Ok(()),
-            Err(error) => Err(call_error(&format!("the key {id} cannot be scheduled for deletion"), &error)),
+            Err(error) => Err(call_error(&format!("the key {id} cannot be scheduled for deletion"), error)),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
@@ -11,17 +13,16 @@ use aws_sdk_cloudformation::types::{
     Capability, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement, ResourceChange, ResourceStatus,
     Stack, StackEvent,
 };
-use operate::aws::errors::call_error;
-use operate::ports::{CallError, CallErrorKind};
+use operate::aws::errors::{call_error, failure};
 
 use crate::plan::{Change, ChangeSet, Proposal};
 use crate::ports::{Event, StackResource, StackService, StackView};
 
-/// So many events are read at most.
+/// Maximum number of events that are read.
 const EVENTS: usize = 300;
-/// What `CloudFormation` says of a change set that would change nothing.
+/// Parts of `CloudFormation`'s messages about a change set that would change nothing.
 const NO_CHANGES: [&str; 2] = ["didn't contain changes", "No updates are to be performed"];
-/// A change set is computed in seconds.
+/// Maximum time until a change set is computed. Usually it takes seconds.
 const COMPUTED: Duration = Duration::from_mins(10);
 
 /// `CloudFormation` in one account and region.
@@ -66,7 +67,7 @@ impl CloudFormation {
 
     async fn page(&self, id: &str, token: Option<String>) -> Result<DescribeChangeSetOutput, CallError> {
         let call = self.client.describe_change_set().change_set_name(id).set_next_token(token);
-        call.send().await.map_err(|error| call_error("a change set cannot be read", &error))
+        call.send().await.map_err(|error| call_error("a change set cannot be read", error))
     }
 
     async fn changes(&self, id: &str, first: DescribeChangeSetOutput) -> Result<Vec<Change>, CallError> {
@@ -83,7 +84,7 @@ impl CloudFormation {
 
     async fn remove_change_set(&self, id: &str) -> Result<(), CallError> {
         let sent = self.client.delete_change_set().change_set_name(id).send().await;
-        sent.map(drop).map_err(|error| call_error("a change set cannot be removed", &error))
+        sent.map(drop).map_err(|error| call_error("a change set cannot be removed", error))
     }
 }
 
@@ -92,7 +93,7 @@ impl StackService for CloudFormation {
         match self.client.describe_stacks().stack_name(name).send().await {
             Ok(answer) => Ok(answer.stacks().first().map(view_of)),
             Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(call_error(&format!("the stack {name} cannot be read"), &error)),
+            Err(error) => Err(call_error(&format!("the stack {name} cannot be read"), error)),
         }
     }
 
@@ -101,7 +102,7 @@ impl StackService for CloudFormation {
         let answer = match call.send().await {
             Ok(answer) => answer,
             Err(error) if is_missing(&error) => return Ok(None),
-            Err(error) => return Err(call_error(&format!("the resource {logical} of {stack} cannot be read"), &error)),
+            Err(error) => return Err(call_error(&format!("the resource {logical} of {stack} cannot be read"), error)),
         };
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Ok(answer.stack_resource_detail().map(|resource| StackResource {
@@ -118,7 +119,7 @@ impl StackService for CloudFormation {
             let page = match page {
                 Ok(page) => page,
                 Err(error) if is_missing(&error) => return Ok(resources),
-                Err(error) => return Err(call_error(&format!("the resources of {stack} cannot be read"), &error)),
+                Err(error) => return Err(call_error(&format!("the resources of {stack} cannot be read"), error)),
             };
             let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
             resources.extend(page.stack_resource_summaries().iter().map(|resource| StackResource {
@@ -148,7 +149,7 @@ impl StackService for CloudFormation {
         let sent = match call.send().await {
             Ok(sent) => sent,
             Err(error) if says_no_changes(&error) => return Ok(None),
-            Err(error) => return Err(call_error(&format!("the changes of {stack} cannot be computed"), &error)),
+            Err(error) => return Err(call_error(&format!("the changes of {stack} cannot be computed"), error)),
         };
         let id = sent.id().unwrap_or_default().to_owned();
         let computed = self.computed(&id, stack).await;
@@ -156,7 +157,7 @@ impl StackService for CloudFormation {
         match computed {
             Ok(Some(changes)) => Ok(Some(of_changes(changes))),
             Ok(None) => {
-                // It failed for want of changes, and stays in the stack's list if it is not removed.
+                // A change set without changes has failed, and stays in the stack's list until it is removed.
                 let _ = self.remove_change_set(&id).await;
                 Ok(None)
             }
@@ -173,7 +174,7 @@ impl StackService for CloudFormation {
         let call = self.client.execute_change_set().change_set_name(&change_set.id).retain_except_on_create(true);
         let sent = call.send().await;
         let what = format!("the change of {} cannot be begun", change_set.stack);
-        sent.map(drop).map_err(|error| call_error(&what, &error))
+        sent.map(drop).map_err(|error| call_error(&what, error))
     }
 
     async fn discard(&self, change_set: &ChangeSet) -> Result<(), CallError> {
@@ -186,13 +187,13 @@ impl StackService for CloudFormation {
 
     async fn delete(&self, stack: &str) -> Result<(), CallError> {
         let sent = self.client.delete_stack().stack_name(stack).send().await;
-        sent.map(drop).map_err(|error| call_error(&format!("the stack {stack} cannot be deleted"), &error))
+        sent.map(drop).map_err(|error| call_error(&format!("the stack {stack} cannot be deleted"), error))
     }
 
     async fn protect(&self, stack: &str, on: bool) -> Result<(), CallError> {
         let call = self.client.update_termination_protection().stack_name(stack).enable_termination_protection(on);
         let what = format!("the protection of the stack {stack} against deletion cannot be switched");
-        call.send().await.map(drop).map_err(|error| call_error(&what, &error))
+        call.send().await.map(drop).map_err(|error| call_error(&what, error))
     }
 
     async fn events(&self, stack: &str, after: Option<&str>) -> Result<Vec<Event>, CallError> {
@@ -202,7 +203,7 @@ impl StackService for CloudFormation {
             let page = match page {
                 Ok(page) => page,
                 Err(error) if is_missing(&error) => return Ok(events),
-                Err(error) => return Err(call_error(&format!("the events of {stack} cannot be read"), &error)),
+                Err(error) => return Err(call_error(&format!("the events of {stack} cannot be read"), error)),
             };
             for event in page.stack_events() {
                 if events.len() >= EVENTS || (after.is_some() && event.event_id() == after) {
@@ -251,7 +252,7 @@ fn change_of(change: &ResourceChange) -> Change {
     }
 }
 
-/// AWS has no error of its own for this.
+/// Whether the error says that there is no such stack. `CloudFormation` has no error code for it.
 fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     error.code() == Some("ValidationError") && error.message().is_some_and(|text| text.contains("does not exist"))
 }
@@ -261,5 +262,5 @@ fn says_no_changes<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
 }
 
 fn refused(message: String) -> CallError {
-    CallError { kind: CallErrorKind::Refused, message }
+    failure(ErrorKind::Refused, message)
 }

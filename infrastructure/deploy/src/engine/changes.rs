@@ -1,4 +1,4 @@
-//! Change sets: proposed, shown, agreed to, carried out.
+//! Change sets: computed, shown, confirmed, carried out.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ use crate::report::StackChanges;
 /// The statuses of a change that was carried out.
 const APPLIED: [&str; 2] = ["CREATE_COMPLETE", "UPDATE_COMPLETE"];
 
-/// Stacks whose changes are agreed to together.
+/// Stacks whose changes are confirmed together.
 pub(super) struct Batch<'a> {
     /// The stacks, in the order in which they are changed.
     pub stacks: Vec<(&'a Stack, Condition)>,
     /// The question, without its end.
     pub question: String,
-    /// What is true if the answer is no.
+    /// The failure's sentence if the answer is no.
     pub otherwise: String,
 }
 
@@ -29,12 +29,12 @@ pub(super) struct Batch<'a> {
 enum Step<'a> {
     /// By this change set.
     Now(&'a Stack, ChangeSet),
-    /// By one that is computed when the stacks before it are there.
+    /// By a change set that is computed once the stacks before it exist.
     Later(&'a Stack),
 }
 
 impl Step<'_> {
-    /// Whether the stack is not there yet.
+    /// Whether the stack does not exist yet.
     const fn is_new(&self) -> bool {
         match self {
             Self::Now(_, set) => set.new,
@@ -51,7 +51,7 @@ impl<P: Ports + Sync> Engine<P> {
         let mut report = Vec::new();
         for (stack, condition) in &batch.stacks {
             let new = *condition == Condition::New;
-            // What imports from a stack that is not there yet cannot be computed before that one is.
+            // A stack that imports from a new one: its changes can be computed only once that one exists.
             let later = new && steps.iter().any(Step::is_new);
             if later || (self.manner.dry_run && new) {
                 report.push(self.show_additions(stack)?);
@@ -106,7 +106,7 @@ impl<P: Ports + Sync> Engine<P> {
         }
     }
 
-    /// What a template would create, where no change set may be made.
+    /// Shows what a template would create, without a change set.
     pub(super) fn show_additions(&self, stack: &Stack) -> Result<StackChanges, Failure> {
         let changes = additions(&stack.name, &stack.template)?;
         self.show(&stack.name, &changes);
@@ -131,14 +131,14 @@ impl<P: Ports + Sync> Engine<P> {
         self.ports.stacks().propose(&proposal).await.map_err(failed)
     }
 
-    /// Whether a stack that can be updated differs from what it is to be.
+    /// Whether an existing stack differs from `stack`.
     pub(super) async fn differs(&self, stack: &Stack) -> Result<bool, Failure> {
         let Some(set) = self.propose(stack, false).await? else { return Ok(false) };
         self.discard(vec![Step::Now(stack, set)]).await;
         Ok(true)
     }
 
-    /// Uploads an object unless it is there. Its key is made of its content.
+    /// Uploads an object unless the bucket has it. Its key has a hash of its content.
     pub(super) async fn upload_new(&self, key: &str, content: Vec<u8>) -> Result<bool, Failure> {
         if self.ports.bucket().has(key).await.map_err(failed)? {
             return Ok(false);
@@ -147,7 +147,7 @@ impl<P: Ports + Sync> Engine<P> {
         Ok(true)
     }
 
-    /// A change set that stays behind does no harm, so that it cannot be discarded is not said.
+    /// Discards change sets. A failure is ignored, because a change set that stays does no harm.
     async fn discard(&self, steps: Vec<Step<'_>>) {
         for step in steps {
             if let Step::Now(_, set) = step {

@@ -1,4 +1,4 @@
-//! A deployment of what a file describes.
+//! Deploys what a file describes.
 
 use std::collections::BTreeMap;
 
@@ -14,28 +14,28 @@ use super::changes::{Batch, main};
 use super::stack::Condition;
 use super::{Engine, failed};
 use crate::artifacts::{Binary, digest};
+use crate::capacity::Capacity;
 use crate::names::DataNames;
-use crate::ports::{
-    Account as _, Bucket as _, BucketState, Check as _, Data as _, Ports, StackService as _, Talk as _,
-};
+use crate::ports::{Bucket as _, BucketState, Check as _, Data as _, Ports, StackService as _, Talk as _};
 use crate::release::{RELEASE_ID, RecordedStack, Release, Releases};
 use crate::report::{DeployReport, Outcome, StackChanges};
 use crate::settings;
 
-/// A deployment whose account and stacks were looked at: what is left is to build and to deploy.
+/// A deployment whose account and stacks were checked. Its functions can be built and deployed.
 #[derive(Clone, Debug)]
 pub struct Begun {
     effective: Effective,
+    capacity: Option<Capacity>,
     deployed: Option<String>,
 }
 
 impl<P: Ports + Sync> Engine<P> {
-    /// Looks at account and stacks before anything is built: says where this goes and what is worth a warning, refuses
-    /// what cannot be deployed, and removes what is left of a first deployment that failed. None if a dry run ends here.
+    /// Checks account and stacks before anything is built: shows where the deployment goes, warns, refuses what cannot be
+    /// deployed, and removes what a failed first deployment left. Returns `None` if a dry run ends here.
     ///
     /// # Errors
-    /// Says what is in the way, and what to do.
-    pub async fn begin(&self, effective: Effective) -> Result<Option<Begun>, Failure> {
+    /// Names the obstacle, and what to do.
+    pub async fn begin(&self, mut effective: Effective) -> Result<Option<Begun>, Failure> {
         let stacks = self.describe(&effective, &[]);
         let view = self.ports.stacks().stack(&self.names.deployment()).await.map_err(failed)?;
         let deployed = view.and_then(|view| view.parameters.get(RELEASE_ID).cloned());
@@ -55,24 +55,24 @@ impl<P: Ports + Sync> Engine<P> {
         for warning in settings::warnings(&effective, &self.names.environment, first) {
             self.warn(&warning);
         }
-        self.check_concurrency(&effective).await?;
+        let capacity = self.fit(&mut effective).await?;
         if !left.is_empty() && !self.remove_left(&left).await? {
             return Ok(None);
         }
-        Ok(Some(Begun { effective, deployed }))
+        Ok(Some(Begun { effective, capacity, deployed }))
     }
 
     /// Deploys these binaries.
     ///
     /// # Errors
-    /// Says which step failed and why; names the resource if it was one.
+    /// Names the step and the resource that failed, and the reason.
     pub async fn deploy(
         &self,
         begun: Begun,
         binaries: &[Binary],
         architecture: Architecture,
     ) -> Result<DeployReport, Failure> {
-        let Begun { effective, deployed } = begun;
+        let Begun { effective, capacity, deployed } = begun;
         let stacks = self.describe(&effective, binaries);
         let release = Release {
             id: main(&stacks).and_then(|main| main.parameters.get(RELEASE_ID).cloned()).unwrap_or_default(),
@@ -88,16 +88,16 @@ impl<P: Ports + Sync> Engine<P> {
         if self.manner.dry_run && is_first {
             let shown: Result<Vec<_>, _> = stacks.iter().map(|stack| self.show_additions(stack)).collect();
             self.say("Nothing was changed (--dry-run).");
-            return Ok(self.report(Outcome::DryRun, &release, shown?));
+            return Ok(DeployReport { capacity, ..self.report(Outcome::DryRun, &release, shown?) });
         }
         self.ensure_bucket().await?;
         let releases = self.names.deployment();
         let releases = Releases::new(self.ports.bucket(), &releases);
-        // Before anything changes: who cannot read the releases cannot record one.
+        // Read before anything changes: credentials that cannot read the releases cannot record one.
         let history = releases.history().await?;
         if !self.manner.dry_run {
             self.upload(binaries).await?;
-            // Before the stacks change, so that a deployment that stops half way can be told and finished.
+            // Before the stacks change, so that a deployment that stops half way is recognised and can be finished.
             releases.keep(&release).await?;
         }
         if let Some(text) = settings::gradual(&effective).filter(|_| deployed.is_some()) {
@@ -117,12 +117,13 @@ impl<P: Ports + Sync> Engine<P> {
         report.extend(self.change(Batch { stacks: batch, question, otherwise }).await?);
         if self.manner.dry_run {
             self.say("Nothing was changed (--dry-run).");
-            return Ok(self.report(Outcome::DryRun, &release, report));
+            return Ok(DeployReport { capacity, ..self.report(Outcome::DryRun, &release, report) });
         }
-        self.finish(&stacks, &release, history, report).await
+        let report = self.finish(&stacks, &release, history, report).await?;
+        Ok(DeployReport { capacity, ..report })
     }
 
-    /// Records the release as complete, tries it and says where it is.
+    /// Records the release as complete, checks it and returns the report.
     pub(super) async fn finish(
         &self,
         stacks: &[Stack],
@@ -142,7 +143,7 @@ impl<P: Ports + Sync> Engine<P> {
         Ok(report)
     }
 
-    /// Tries what was deployed, as `breaker check` does.
+    /// Checks what was deployed, as `breaker check` does.
     async fn check(&self, report: &DeployReport) -> Result<CheckReport, Failure> {
         self.say("Trying the deployment. It takes some minutes at most; --skip-check leaves it out.");
         let deployment = Deployment {
@@ -170,11 +171,12 @@ impl<P: Ports + Sync> Engine<P> {
             release: release.id.clone(),
             changes,
             outputs: BTreeMap::new(),
+            capacity: None,
             check: None,
         }
     }
 
-    /// The stacks for the code of these binaries.
+    /// Returns the stacks with the code of these binaries.
     fn describe(&self, effective: &Effective, binaries: &[Binary]) -> Vec<Stack> {
         let code = Code {
             bucket: self.ports.bucket().name().to_owned(),
@@ -192,7 +194,7 @@ impl<P: Ports + Sync> Engine<P> {
         Ok(conditions)
     }
 
-    /// Earlier releases had one stack with everything in it.
+    /// Refuses a deployment of an earlier release, which had everything in one stack.
     async fn refuse_single_stack(&self) -> Result<(), Failure> {
         let name = self.names.deployment();
         let table = self.ports.stacks().resource(&name, "StateTable").await.map_err(failed)?;
@@ -206,7 +208,7 @@ impl<P: Ports + Sync> Engine<P> {
         )))
     }
 
-    /// A table or a key whose names a new data stack needs.
+    /// Refuses if a table or a key has a name that the new data stack needs.
     async fn refuse_leftovers(&self) -> Result<(), Failure> {
         let (table, alias) = (self.names.table(), self.names.key_alias());
         let data = self.ports.data();
@@ -225,22 +227,7 @@ impl<P: Ports + Sync> Engine<P> {
         )))
     }
 
-    /// What the functions reserve is asked of Lambda: a deployment that stopped half way has reserved a part of it.
-    async fn check_concurrency(&self, effective: &Effective) -> Result<(), Failure> {
-        let reserved = settings::reserved_concurrency(effective);
-        if reserved == 0 {
-            return Ok(());
-        }
-        let resources = self.ports.stacks().resources(&self.names.deployment()).await.map_err(failed)?;
-        let mut own = 0;
-        for function in resources.iter().filter(|resource| resource.is_function()) {
-            own += self.ports.account().reserved_concurrency(&function.physical).await.map_err(failed)?;
-        }
-        let unreserved = self.ports.account().unreserved_concurrency().await.map_err(failed)?;
-        settings::check_concurrency(reserved, own, unreserved)
-    }
-
-    /// Returns whether this goes on.
+    /// Removes what failed first deployments left. Returns whether the deployment continues.
     async fn remove_left(&self, left: &[&Stack]) -> Result<bool, Failure> {
         let names = names_of(left);
         self.say(format!("The first deployment of {names} failed. What is left of it goes first."));
@@ -255,7 +242,7 @@ impl<P: Ports + Sync> Engine<P> {
         Ok(true)
     }
 
-    /// Creates the data stack, which the others need before their changes can even be computed.
+    /// Creates the data stack. Without it the changes of the other stacks cannot be computed.
     async fn create_data(&self, new: Vec<(&Stack, Condition)>) -> Result<Vec<StackChanges>, Failure> {
         self.say("The data stack comes first: table, index, key. It stays when everything else is removed.");
         let stacks: Vec<_> = new.iter().map(|(stack, _)| *stack).collect();
@@ -311,7 +298,7 @@ impl<P: Ports + Sync> Engine<P> {
         Ok(true)
     }
 
-    /// The release of the main stack.
+    /// Returns the release of the main stack, or `None` if there is no main stack.
     pub(super) async fn deployed_release(&self) -> Result<Option<String>, Failure> {
         let (condition, view) = self.look(&self.names.deployment()).await?;
         match condition {
@@ -334,7 +321,7 @@ fn names_of(stacks: &[&Stack]) -> String {
     stacks.iter().map(|stack| stack.name.as_str()).collect::<Vec<_>>().join(" and ")
 }
 
-/// Whether a main stack is among these; a release without one cannot be rolled back to.
+/// Whether one of these is a main stack. A rollback needs one.
 pub(super) fn has_main(stacks: &[Stack]) -> bool {
     main(stacks).is_some()
 }

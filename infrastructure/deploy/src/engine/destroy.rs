@@ -1,4 +1,4 @@
-//! Removal: monitoring, then main. The data stays, unless a typed confirmation says otherwise.
+//! Removes the monitoring stack, then the main stack. The data stays unless its deletion is asked for.
 
 use operate::exit::Failure;
 use stacks::Role;
@@ -16,10 +16,10 @@ struct Found {
 }
 
 impl<P: Ports + Sync> Engine<P> {
-    /// Removes the deployment. With `delete_data` table and key go too.
+    /// Removes the deployment, with `delete_data` table and key, too.
     ///
     /// # Errors
-    /// Says what could not be removed, or not be looked at: then nothing of the data was removed.
+    /// Names what could not be removed or read. If table or key could not be read, neither was removed.
     pub async fn destroy(&self, delete_data: bool) -> Result<DestroyReport, Failure> {
         let main = self.names.deployment();
         let data = self.names.stack(Role::Data);
@@ -30,7 +30,7 @@ impl<P: Ports + Sync> Engine<P> {
             }
         }
         let data_stack = self.is_there(&data).await?;
-        // Before anything goes: without the key the table's records are lost for good, so both are looked at first.
+        // Both are read before anything is removed, because without the key the table's records are lost.
         let found = self.find_data().await?;
         let mut going = stacks.clone();
         if delete_data {
@@ -67,7 +67,7 @@ impl<P: Ports + Sync> Engine<P> {
         Ok(self.removal(going, self.kept(data_stack.then_some(data), &found)))
     }
 
-    /// A later deployment of this name has a history of its own. Without a bucket there is none to remove.
+    /// Removes the recorded releases, because a later deployment of this name has a history of its own.
     async fn remove_releases(&self, deployment: &str) {
         let bucket = self.ports.bucket();
         let removed = match bucket.state().await {
@@ -104,7 +104,7 @@ impl<P: Ports + Sync> Engine<P> {
         Ok(Found { table: has_table, key })
     }
 
-    /// The stack first: its template keeps table and key, so that each is deleted by itself and seen to be gone.
+    /// Deletes the stack first, whose template retains table and key; then each of them, and waits for its end.
     async fn delete_data(&self, stack: Option<&str>, found: &Found) -> Result<(), Failure> {
         if let Some(stack) = stack {
             self.ports.stacks().protect(stack, false).await.map_err(failed)?;

@@ -1,5 +1,6 @@
-//! Deploys, rolls back and removes, on the ports.
+//! Deploys, rolls back and removes through the ports.
 
+mod capacity;
 mod changes;
 mod deploy;
 mod destroy;
@@ -8,10 +9,11 @@ mod stack;
 
 use std::time::Duration;
 
+use aws_edge::call_error::CallError;
 use jiff::Timestamp;
 use operate::deployment::Place;
 use operate::exit::{Exit, Failure};
-use operate::ports::{CallError, Confirmation};
+use operate::ports::Confirmation;
 use operate::terminal::{Line, Tone};
 use stacks::Names;
 
@@ -21,16 +23,27 @@ use crate::ports::{Ports, Talk};
 pub use deploy::Begun;
 pub use rollback::Only;
 
-/// How the work is done.
+/// How throttle and reservations are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limits {
+    /// The file's values. Those that it does not set are fitted to the account's limit of concurrent executions.
+    FittedToAccount,
+    /// The file's values and the defaults.
+    AsInFile,
+}
+
+/// The options of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manner {
-    /// Asks nothing.
+    /// Whether to ask nothing.
     pub yes: bool,
-    /// Changes nothing.
+    /// Whether to change nothing.
     pub dry_run: bool,
-    /// Tries the deployment at the end.
+    /// Whether to check the deployment at the end.
     pub check: bool,
-    /// Between two looks at a stack that is changing.
+    /// How throttle and reservations are chosen.
+    pub limits: Limits,
+    /// Pause between two reads of a stack that is changing.
     pub pause: Duration,
 }
 
@@ -65,13 +78,13 @@ impl<P: Ports + Sync> Engine<P> {
         &self.ports
     }
 
-    /// Where the deployment is.
+    /// Returns the deployment's stack, account and region.
     #[must_use]
     pub fn place(&self) -> Place {
         Place { stack: self.names.deployment(), account: self.account.clone(), region: self.region.clone() }
     }
 
-    /// A subcommand of `breaker` for this deployment, to be typed.
+    /// Returns the command line of a subcommand for this deployment.
     fn command(&self, subcommand: &str) -> String {
         let Names { project, environment } = &self.names;
         format!("breaker {subcommand} --environment {environment} --project-name {project} --region {}", self.region)
@@ -85,7 +98,7 @@ impl<P: Ports + Sync> Engine<P> {
         self.ports.talk().say(Line::toned(Tone::Warning, "Warning: ").and(Tone::Plain, format!("{text}.")));
     }
 
-    /// Asks, unless nothing is to be asked. `otherwise` is what is true if the answer is no.
+    /// Asks the question, unless the run asks nothing. `otherwise` is the failure's sentence if the answer is no.
     fn agree(&self, question: &str, expected: &str, otherwise: &str) -> Result<(), Failure> {
         if self.manner.yes {
             return Ok(());
@@ -100,12 +113,13 @@ impl<P: Ports + Sync> Engine<P> {
     }
 }
 
-/// A call that failed before anything was changed.
+/// Returns the failure for a call that failed before anything was changed.
 fn failed(error: CallError) -> Failure {
-    Failure::failed(error.message)
+    error.into()
 }
 
-/// A call about a change that goes on without this command.
+/// Returns the failure for a call that failed during a change. `CloudFormation` continues the change without this
+/// command.
 fn unknown(what: &str, error: &CallError) -> Failure {
     let sentence = format!("{what} goes on by itself, and can no longer be watched ({error}): run this command again");
     Failure { exit: Exit::Unknown, sentence }

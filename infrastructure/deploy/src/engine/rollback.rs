@@ -1,4 +1,4 @@
-//! Rollback to the release before, and the update of one function. Neither touches the data stack.
+//! Rollback to the previous release, and the update of one function. Neither changes the data stack.
 
 use operate::exit::Failure;
 use stacks::{Role, Stack};
@@ -13,7 +13,7 @@ use crate::ports::Ports;
 use crate::release::{GRADUAL, Release, Releases};
 use crate::report::{DeployReport, Outcome};
 
-/// The release that is to get another code of one function.
+/// The deployed release, one function of which gets other code.
 #[derive(Clone, Debug)]
 pub struct Only {
     /// The release that is deployed.
@@ -22,10 +22,10 @@ pub struct Only {
 }
 
 impl<P: Ports + Sync> Engine<P> {
-    /// Deploys the release before the current one: its templates, its parameters, its code.
+    /// Deploys the previous release: its templates, its parameters, its code.
     ///
     /// # Errors
-    /// There is none, it cannot be gone back to, or a stack could not be changed.
+    /// There is no previous release, its schema of the state is too old, or a stack could not be changed.
     pub async fn rollback(&self) -> Result<DeployReport, Failure> {
         let deployment = self.names.deployment();
         let Some(current) = self.deployed_release().await? else {
@@ -47,17 +47,17 @@ impl<P: Ports + Sync> Engine<P> {
         let release = releases.read(&previous).await?;
         refuse_older_schema(&release, releases.find(&current).await.as_ref())?;
         self.say(format!("Rolling {} back from release {current} to {previous}", self.place()));
-        // All at once: what moves traffic step by step would stop at the alarms that the rollback is to silence. The
-        // record keeps what the release is to be.
+        // All at once, because a gradual shift would stop at the alarms that the rollback is to end. The record keeps the
+        // release's own setting.
         let all_at_once = release.stacks().into_iter().filter(|stack| !stack.retained).map(at_once).collect();
         let question = format!("Roll {deployment} back to release {previous}");
         self.redeploy(release, all_at_once, history, question).await
     }
 
-    /// Looks at the deployed release before one function is built.
+    /// Checks the deployed release before one function is built.
     ///
     /// # Errors
-    /// Nothing is deployed yet, or its deployment stopped half way: names what is missing, and what finishes it.
+    /// Nothing is deployed yet, or a deployment stopped half way. Names what is missing and the command that finishes it.
     pub async fn begin_only(&self) -> Result<Only, Failure> {
         let deployment = self.names.deployment();
         let Some(current) = self.deployed_release().await? else {
@@ -76,7 +76,7 @@ impl<P: Ports + Sync> Engine<P> {
         Ok(Only { current, history })
     }
 
-    /// The refusal of a change to a release whose deployment stopped half way.
+    /// Returns the failure for a release whose deployment stopped half way.
     async fn half_deployed(&self, release: &Release, is_first: bool) -> Result<Failure, Failure> {
         let mut missing = Vec::new();
         for stack in release.stacks() {
@@ -104,7 +104,7 @@ impl<P: Ports + Sync> Engine<P> {
         )))
     }
 
-    /// Deploys another code of one function; all else stays as it is.
+    /// Deploys other code of one function. Everything else stays unchanged.
     ///
     /// # Errors
     /// The release has no such function, or the stack could not be changed.
@@ -166,7 +166,7 @@ fn at_once(mut stack: Stack) -> Stack {
     stack
 }
 
-/// Functions of an older schema cannot write a newer state.
+/// Refuses a release of an older schema, because its functions cannot write a newer state.
 fn refuse_older_schema(release: &Release, current: Option<&Release>) -> Result<(), Failure> {
     let (older, newer) =
         (release.schema_version, current.map_or(release.schema_version, |current| current.schema_version));

@@ -1,4 +1,4 @@
-//! One stack: how it is, what it does while it changes, and why it failed.
+//! One stack: its condition, its progress during a change, and the reason of a failure.
 
 use operate::exit::Failure;
 use stacks::Stack;
@@ -7,30 +7,30 @@ use super::{Engine, failed, unknown};
 use crate::names::DataNames;
 use crate::ports::{Data as _, Event, Ports, StackService as _, StackView, Step, Talk as _};
 
-/// What a stack's status means for the next change.
+/// What can be done with a stack, by its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// It can be created: there is none, or one that holds nothing but a change set.
+    /// It can be created: it does not exist, or has nothing but a change set.
     New,
     /// It can be updated.
     Ready,
-    /// Its first deployment failed, and what is left of it has to go first.
+    /// Its first deployment failed, and what that left must be removed first.
     FailedStart,
 }
 
-/// Looks after which a stack without a new event is taken for what its status says.
+/// Number of reads without a new event after which the stack's status counts.
 const LOOKS_WITHOUT_EVENTS: usize = 10;
 
 /// How a change of a stack ended.
 pub(super) enum Ended {
-    /// As it should.
+    /// As intended.
     Well,
     /// With this status, for these reasons.
     Badly { status: String, reasons: Vec<Event> },
 }
 
 impl<P: Ports + Sync> Engine<P> {
-    /// Looks at a stack that is to be changed.
+    /// Reads a stack that is to be changed.
     pub(super) async fn look(&self, name: &str) -> Result<(Condition, StackView), Failure> {
         let view = self.ports.stacks().stack(name).await.map_err(failed)?.unwrap_or_default();
         let condition = match view.status.as_str() {
@@ -68,8 +68,8 @@ impl<P: Ports + Sync> Engine<P> {
     /// Waits until a stack is no longer changing, and shows its events. `before` is the newest event before the
     /// change; `of` the number of resources that change; `well` the statuses of a change that succeeded.
     ///
-    /// The status from before the change is not taken for its end: without a new event it is believed only after
-    /// [`LOOKS_WITHOUT_EVENTS`].
+    /// The status from before the change does not count as its end: without a new event, a status counts only after
+    /// [`LOOKS_WITHOUT_EVENTS`] reads.
     pub(super) async fn follow(
         &self,
         stack: &str,
@@ -96,7 +96,7 @@ impl<P: Ports + Sync> Engine<P> {
             looks += 1;
             let begun = seen.as_deref() != before || looks >= LOOKS_WITHOUT_EVENTS;
             match view.status.as_str() {
-                // Also the clean-up after a change: what it replaced is being removed.
+                // Includes the clean-up after a change, which removes replaced resources.
                 status if !begun || status.ends_with("_IN_PROGRESS") => tokio::time::sleep(self.manner.pause).await,
                 status if well.contains(&status) => return Ok(Ended::Well),
                 status => return Ok(Ended::Badly { status: status.to_owned(), reasons }),
@@ -142,8 +142,8 @@ impl<P: Ports + Sync> Engine<P> {
         self.delete_stack(&stack.name).await
     }
 
-    /// Takes a key's alias away and schedules its deletion. The alias first: by it the next deployment would find a key
-    /// that is about to go.
+    /// Deletes a key's alias and schedules the key's deletion. The alias goes first, because by it the next deployment
+    /// would find a key that is about to be deleted.
     pub(super) async fn end_key(&self, id: &str) -> Result<(), Failure> {
         let data = self.ports.data();
         data.delete_alias(&self.names.key_alias()).await.map_err(failed)?;
@@ -153,19 +153,19 @@ impl<P: Ports + Sync> Engine<P> {
     }
 }
 
-/// Whether an event says why a change failed. What was stopped because something else failed explains nothing.
+/// Whether an event is the reason why a change failed. A cancelled resource is none, because another one failed first.
 fn is_reason(event: &Event) -> bool {
     event.status.ends_with("_FAILED") && !event.reason.to_lowercase().contains("cancelled")
 }
 
-/// Whether a change failed because a role that it had just made was not known everywhere. Where the account has used
-/// up its ten resource policies of CloudWatch Logs the text is the same; then the second attempt fails as well.
+/// Whether a change failed because a new role was not known to every service yet. If the account has used up its ten
+/// resource policies of CloudWatch Logs, the text is the same, and the second attempt fails too.
 pub(super) fn role_was_unknown(reasons: &[Event]) -> bool {
     const TEXTS: [&str; 2] = ["not authorized to access the Log Destination", "authorized to assume the provided role"];
     reasons.iter().any(|event| TEXTS.iter().any(|text| event.reason.contains(text)))
 }
 
-/// The failure of a change, with the first cause first.
+/// Returns the failure of a change, with the first cause first.
 pub(super) fn explained(stack: &str, status: &str, reasons: &[Event]) -> Failure {
     let ended = match status {
         "UPDATE_ROLLBACK_COMPLETE" => {

@@ -6,6 +6,7 @@ mod removal;
 mod rollback;
 mod world;
 
+use deploy::capacity::Capacity;
 use deploy::engine::Manner;
 use deploy::ports::{BucketState, StackResource, StackView};
 use deploy::release::{RELEASE_ID, Release};
@@ -243,9 +244,60 @@ async fn too_little_concurrency_is_refused() {
     world.deploy(reserving, QUIETLY).await.unwrap();
     world.inner().unreserved = 99;
     assert!(world.deploy(reserving, QUIETLY).await.is_err());
-    // A deployment that reserves nothing does not ask.
+}
+
+#[tokio::test]
+async fn throttle_and_reservations_follow_from_the_account() {
+    let world = World::new();
+    let report = world.deploy("", QUIETLY).await.unwrap().unwrap();
+    let parameters = |world: &World| {
+        let inner = world.inner();
+        let parameters = &inner.stacks[&main_stack()].parameters;
+        (parameters["ApiLimits"].clone(), parameters["ConcurrencyLimits"].clone())
+    };
+    let capacity = report.capacity.unwrap();
+    let Capacity { requests_per_second: rate, burst, full_concurrency: cap, .. } = capacity;
+    assert!(capacity.holds && cap > 0 && burst < 200, "{capacity:?}");
+    assert_eq!(parameters(&world), (format!("{rate},{burst},10,20"), format!("4,{cap},0,0")));
+    assert!(world.said().contains(&format!("limits.full_concurrency = {cap} follows from this")), "{}", world.said());
+    // The file's values win.
+    let file = "[api]\nburst = 300\n[limits]\nfull_concurrency = 50";
+    let report = world.deploy(file, QUIETLY).await.unwrap().unwrap();
+    let rate = report.capacity.unwrap().requests_per_second;
+    assert_eq!(parameters(&world), (format!("{rate},300,10,20"), "4,50,0,0".to_owned()));
+    assert!(world.said().contains("a healthy level 1 needs"), "{}", world.said());
+}
+
+#[tokio::test]
+async fn a_limit_that_cannot_be_read_changes_nothing() {
+    let world = World::new();
     world.inner().refused.insert("account settings");
-    world.deploy("", QUIETLY).await.unwrap();
+    let file = "[limits]\ncontrol_plane_concurrency = 5";
+    let report = world.deploy(file, QUIETLY).await.unwrap().unwrap();
+    assert_eq!(report.capacity, None);
+    let said = world.said();
+    assert!(said.contains("account settings is not authorized. Throttle and reservations stay"), "{said}");
+    let parameters = world.inner().stacks[&main_stack()].parameters.clone();
+    assert_eq!(
+        (parameters["ApiLimits"].as_str(), parameters["ConcurrencyLimits"].as_str()),
+        ("100,200,10,20", "5,0,0,0")
+    );
+}
+
+#[tokio::test]
+async fn a_function_of_your_own_is_asked_for_its_timeout() {
+    let arn = "arn:aws:lambda:eu-central-1:111122223333:function:accounts";
+    let world = World::new();
+    world.inner().timeouts.insert(format!("{arn}:live"), 3);
+    world.inner().reserved.insert(arn.to_owned(), 400);
+    let file = format!("[services]\nfull = \"{arn}:live\"");
+    let capacity = world.deploy(&file, QUIETLY).await.unwrap().unwrap().capacity.unwrap();
+    assert_eq!((capacity.level_1_cap, capacity.level_1, capacity.controller_milliseconds), (Some(400), 0, 3_250));
+
+    world.inner().refused.insert("function configuration");
+    let capacity = world.deploy(&file, QUIETLY).await.unwrap().unwrap().capacity.unwrap();
+    assert_eq!((capacity.level_1_cap, capacity.level_1_milliseconds), (None, 30_250));
+    assert!(world.said().contains("function configuration is not authorized"), "{}", world.said());
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use deploy::artifacts::Binary;
-use deploy::engine::{Engine, Manner};
+use deploy::engine::{Engine, Limits, Manner};
 use deploy::plan::{Change, ChangeSet, Proposal};
 use deploy::ports::{
     Account, Bucket, BucketState, Check, Data, DataKey, Event, Parts, StackResource, StackService, StackView, Step,
@@ -14,10 +16,11 @@ use deploy::ports::{
 use deploy::report::DeployReport;
 use deployment_file::{Architecture, Effective};
 use jiff::Timestamp;
+use operate::aws::errors::failure;
 use operate::check::{CheckReport, Finding, Verdict};
 use operate::deployment::{Deployment, Identity};
 use operate::exit::Failure;
-use operate::ports::{CallError, CallErrorKind, Confirmation};
+use operate::ports::Confirmation;
 use operate::terminal::Line;
 use stacks::{FUNCTIONS, Names};
 
@@ -43,6 +46,8 @@ pub struct Inner {
     pub unreserved: u64,
     /// What functions reserve, by their names.
     pub reserved: BTreeMap<String, u64>,
+    /// Timeouts of functions in seconds, by their names.
+    pub timeouts: BTreeMap<String, u64>,
     /// Stacks whose exports others import: their deletion is refused, and they go back to their status.
     pub imported: BTreeSet<String>,
     /// Calls that are refused, by their names here.
@@ -89,7 +94,7 @@ impl World {
 
     fn refuse(&self, call: &'static str) -> Result<(), CallError> {
         if self.inner().refused.contains(call) {
-            return Err(CallError { kind: CallErrorKind::Refused, message: format!("{call} is not authorized") });
+            return Err(failure(ErrorKind::Denied, format!("{call} is not authorized")));
         }
         Ok(())
     }
@@ -123,7 +128,8 @@ pub fn binaries(build: &str) -> Vec<Binary> {
 }
 
 /// Asks nothing, tries everything.
-pub const QUIETLY: Manner = Manner { yes: true, dry_run: false, check: true, pause: Duration::from_millis(1) };
+pub const QUIETLY: Manner =
+    Manner { yes: true, dry_run: false, check: true, limits: Limits::FittedToAccount, pause: Duration::from_millis(1) };
 /// Asks.
 pub const ASKING: Manner = Manner { yes: false, ..QUIETLY };
 /// Changes nothing.
@@ -225,7 +231,7 @@ impl StackService for World {
         let mut inner = self.inner();
         if inner.stacks.get(stack).is_some_and(|view| view.protected) {
             let message = format!("the stack {stack} is protected");
-            return Err(CallError { kind: CallErrorKind::Refused, message });
+            return Err(failure(ErrorKind::Refused, message));
         }
         inner.done.push(format!("delete {stack}"));
         if inner.imported.contains(stack) {
@@ -312,6 +318,11 @@ impl Account for World {
 
     async fn reserved_concurrency(&self, function: &str) -> Result<u64, CallError> {
         Ok(self.inner().reserved.get(function).copied().unwrap_or_default())
+    }
+
+    async fn timeout_seconds(&self, function: &str) -> Result<u64, CallError> {
+        self.refuse("function configuration")?;
+        Ok(self.inner().timeouts[function])
     }
 }
 

@@ -1,12 +1,12 @@
 //! The deployment's alarms in `CloudWatch`.
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::StateValue;
 
 use super::errors::call_error;
-use crate::ports::{Alarms, CallError};
-use crate::status::Alarm;
+use crate::ports::{Alarm, Alarms};
 
 /// The alarms of a deployment.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl Alarms for AlarmsOf {
         let mut pages = call.into_paginator().send();
         let mut alarms = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error("the alarms cannot be read", &error))?;
+            let page = page.map_err(|error| call_error("the alarms cannot be read", error))?;
             alarms.extend(page.metric_alarms().iter().filter_map(|alarm| {
                 // Another deployment of the same project has another environment at the end.
                 let name = alarm.alarm_name()?;

@@ -1,14 +1,14 @@
 //! What the controllers report to `CloudWatch`.
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat};
 use jiff::Timestamp;
 
 use super::errors::call_error;
-use crate::ports::{CallError, Controllers};
-use crate::status::ControllersView;
+use crate::ports::{Controllers, ControllersView};
 
 /// Time range of the metrics, and their period.
 const REACH_SECONDS: i64 = 300;
@@ -52,8 +52,7 @@ impl Controllers for ControllersOf {
             .set_metric_data_queries(Some(SERIES.into_iter().map(|series| self.query(series)).collect()))
             .start_time(DateTime::from_secs(now.as_second() - REACH_SECONDS))
             .end_time(DateTime::from_secs(now.as_second() + 1));
-        let answer =
-            call.send().await.map_err(|error| call_error("the controllers' metrics cannot be read", &error))?;
+        let answer = call.send().await.map_err(|error| call_error("the controllers' metrics cannot be read", error))?;
         let values = |id: &str| {
             let found = answer.metric_data_results().iter().find(|result| result.id() == Some(id));
             found.map(MetricDataResult::values).unwrap_or_default().iter().copied()

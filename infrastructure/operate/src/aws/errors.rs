@@ -1,29 +1,39 @@
-//! Errors of the SDK as sentences with a remedy.
+//! Errors of calls to AWS, each with a sentence for the operator: the problem and the remedy.
 
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
 
-use crate::ports::{CallError, CallErrorKind};
-
-/// What helps if there are no credentials, or none that are valid.
+/// The remedy if there are no credentials, or if they are not valid.
 const CREDENTIALS: &str = "see `aws sso login` or `aws configure`, give --profile, or set AWS_ACCESS_KEY_ID and \
                            AWS_SECRET_ACCESS_KEY";
 
-/// The error of a call that is described by `what`, as in "the stack cannot be read".
-pub fn call_error<E>(what: &str, error: &SdkError<E>) -> CallError
+/// Returns the error of a call. `what` says what could not be done, as in "the stack cannot be read".
+pub fn call_error<E>(what: &str, error: SdkError<E>) -> CallError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let sentence = format!("{what}: {}", problem(&error));
+    let error =
+        if lacks_credentials(&error) { CallError::new(ErrorKind::Denied, error) } else { CallError::from(error) };
+    error.described(sentence)
+}
+
+/// Returns an error without an error of the SDK: the answer or the request is not usable.
+#[must_use]
+pub fn failure(kind: ErrorKind, sentence: String) -> CallError {
+    CallError::new(kind, sentence.as_str()).described(sentence)
+}
+
+/// Returns the problem and, if the credentials are missing or not valid, the remedy.
+fn problem<E>(error: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let kind = match error {
-        SdkError::ConstructionFailure(_) => CallErrorKind::Refused,
-        SdkError::ServiceError(answer) if answer.raw().status().is_client_error() => CallErrorKind::Refused,
-        SdkError::DispatchFailure(failure) if failure.is_user() => CallErrorKind::Refused,
-        _ if lacks_credentials(error) => CallErrorKind::Refused,
-        _ => CallErrorKind::Unanswered,
-    };
-    let problem = match error {
+    match error {
         _ if lacks_credentials(error) => format!("there are no credentials: {CREDENTIALS}"),
         SdkError::ServiceError(answer) => {
             let code = answer.err().code().unwrap_or("an error without a code");
@@ -38,11 +48,10 @@ where
         }
         SdkError::TimeoutError(_) => "AWS does not answer in time".to_owned(),
         other => chain(other),
-    };
-    CallError { kind, message: format!("{what}: {problem}") }
+    }
 }
 
-/// The error with its causes, in words alone.
+/// Returns the error with its causes, in words alone.
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();

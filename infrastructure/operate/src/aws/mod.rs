@@ -1,4 +1,4 @@
-//! The ports, answered by AWS.
+//! The ports, implemented by AWS.
 
 mod alarms;
 mod controllers;
@@ -30,19 +30,19 @@ const ATTEMPT: Duration = Duration::from_secs(20);
 const OPERATION: Duration = Duration::from_mins(1);
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Which AWS, and as whom. What is not set is found by the SDK's default chain.
+/// The AWS to connect to, and the credentials. The SDK's default chain finds what is not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connection {
     /// A profile of the user's configuration.
     pub profile: Option<String>,
     /// The region.
     pub region: Option<String>,
-    /// Another AWS, such as a local one.
+    /// Address of another AWS, such as a local one.
     pub endpoint_url: Option<String>,
 }
 
 impl Connection {
-    /// The configuration of all clients.
+    /// Returns the configuration of all clients, and the region.
     ///
     /// # Errors
     /// No region is known.

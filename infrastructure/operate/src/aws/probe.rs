@@ -1,7 +1,9 @@
-//! The calls of AWS by which `breaker check` tries a deployment. They have nothing to do with probes of the better
+//! The calls to AWS by which `breaker check` tries a deployment. They have nothing to do with probes of the better
 //! level.
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
+use aws_edge::error_kind::ErrorKind;
 use aws_edge::stores::state::StateTable;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
@@ -12,22 +14,25 @@ use aws_sdk_lambda::primitives::Blob;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::errors::call_error;
+use super::errors::{call_error, failure};
 use super::{AlarmsOf, Machine};
-use crate::check::{ActionTaken, Checks, LogEvent, Names, Pace, Series, StatusAnswer, Subscription};
+use crate::check::{Checks, Names, Pace};
 use crate::deployment::Deployment;
 use crate::exit::Failure;
-use crate::ports::{AlarmActions, AlarmState, AsksStatus, CallError, CallErrorKind, Logs, MetricSums, Subscriptions};
+use crate::ports::{
+    ActionTaken, AlarmActions, AlarmState, AsksStatus, LogEvent, Logs, MetricSums, Series, StatusAnswer, Subscription,
+    Subscriptions,
+};
 
 /// The alias that the API calls.
 const LIVE: &str = "live";
-/// How an ARN begins. A subscription that is not confirmed has words in its place.
+/// Beginning of an ARN. A subscription that is not confirmed has words in its place.
 const ARN: &str = "arn:";
-/// How `CloudWatch` begins the summary of an action that failed.
+/// Beginning of `CloudWatch`'s summary of an action that failed.
 const FAILED: &str = "Failed";
 
-/// An event that is no request. The controller refuses it without asking a service, so that it makes no outcome, and says
-/// where its level is from.
+/// An event that is no request. The controller refuses it without calling a service, so that no outcome is counted, and
+/// its answer has the source of its level.
 const NO_REQUEST: &str = "{}";
 
 /// An answer of a Lambda proxy integration.
@@ -39,14 +44,14 @@ struct Proxied {
     headers: Headers,
 }
 
-/// What matters here of the headers.
+/// The headers that are read.
 #[derive(Default, Deserialize)]
 struct Headers {
     #[serde(rename = "X-Circuit-Breaker-State-Source", default)]
     state_source: String,
 }
 
-/// The parts of a deployment that are tried.
+/// The parts of a deployment that the checks use.
 #[derive(Clone, Debug)]
 pub struct Probe {
     lambda: aws_sdk_lambda::Client,
@@ -61,7 +66,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// The parts of this deployment.
+    /// Returns the parts of this deployment.
     ///
     /// # Errors
     /// The stack lacks an output that names one of them.
@@ -80,7 +85,7 @@ impl Probe {
     }
 }
 
-/// All that is needed to check a deployment. AWS itself has no endpoint without encryption, so that one is a local AWS.
+/// Returns the checks of a deployment. AWS has no endpoint without encryption, so an `http` endpoint is a local AWS.
 ///
 /// # Errors
 /// The stack lacks an output that is needed.
@@ -100,9 +105,9 @@ pub fn checks(
     })
 }
 
-/// An answer that cannot be what was asked for.
-fn odd(message: String) -> CallError {
-    CallError { kind: CallErrorKind::Refused, message }
+/// Returns the error of an answer that is not valid.
+fn invalid(sentence: String) -> CallError {
+    failure(ErrorKind::Invalid, sentence)
 }
 
 fn time(of: Timestamp) -> DateTime {
@@ -113,14 +118,14 @@ impl AsksStatus for Probe {
     async fn status(&self) -> Result<StatusAnswer, CallError> {
         let call = self.lambda.invoke().function_name(&self.controller).qualifier(LIVE);
         let answer = call.payload(Blob::new(NO_REQUEST.as_bytes())).send().await;
-        let answer = answer.map_err(|error| call_error("the controller cannot be invoked", &error))?;
+        let answer = answer.map_err(|error| call_error("the controller cannot be invoked", error))?;
         let payload = answer.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned());
         let payload = payload.unwrap_or_default();
         if let Some(error) = answer.function_error() {
-            return Err(odd(format!("the controller ended with an error ({error}): {payload}")));
+            return Err(invalid(format!("the controller ended with an error ({error}): {payload}")));
         }
         let Ok(Proxied { status_code: status, headers }) = serde_json::from_str(&payload) else {
-            return Err(odd(format!("the controller's answer has no status: {payload}")));
+            return Err(invalid(format!("the controller's answer has no status: {payload}")));
         };
         Ok(StatusAnswer { status, state_source: headers.state_source })
     }
@@ -132,7 +137,7 @@ impl Logs for Probe {
         let mut pages = call.start_time(since.as_millisecond()).into_paginator().send();
         let mut events = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error(&format!("the log group {group} cannot be read"), &error))?;
+            let page = page.map_err(|error| call_error(&format!("the log group {group} cannot be read"), error))?;
             events.extend(page.events().iter().filter_map(|event| {
                 let at = Timestamp::from_millisecond(event.timestamp()?).ok()?;
                 Some(LogEvent { at, message: event.message()?.to_owned() })
@@ -145,15 +150,15 @@ impl Logs for Probe {
 impl AlarmState for Probe {
     async fn state(&self, alarm: &str) -> Result<String, CallError> {
         let answer = self.cloudwatch.describe_alarms().alarm_names(alarm).send().await;
-        let answer = answer.map_err(|error| call_error(&format!("the alarm {alarm} cannot be read"), &error))?;
+        let answer = answer.map_err(|error| call_error(&format!("the alarm {alarm} cannot be read"), error))?;
         let state = answer.metric_alarms().first().and_then(|alarm| alarm.state_value());
-        state.map(|state| state.as_str().to_owned()).ok_or_else(|| odd(format!("there is no alarm {alarm}")))
+        state.map(|state| state.as_str().to_owned()).ok_or_else(|| invalid(format!("there is no alarm {alarm}")))
     }
 
     async fn set_state(&self, alarm: &str, state: &str) -> Result<(), CallError> {
         let call = self.cloudwatch.set_alarm_state().alarm_name(alarm).state_value(StateValue::from(state));
         let sent = call.state_reason("breaker check").send().await;
-        sent.map(drop).map_err(|error| call_error(&format!("the alarm {alarm} cannot be set to {state}"), &error))
+        sent.map(drop).map_err(|error| call_error(&format!("the alarm {alarm} cannot be set to {state}"), error))
     }
 }
 
@@ -164,7 +169,7 @@ impl AlarmActions for Probe {
         let mut pages = call.into_paginator().send();
         let mut actions = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call_error("the alarms' history cannot be read", &error))?;
+            let page = page.map_err(|error| call_error("the alarms' history cannot be read", error))?;
             actions.extend(page.alarm_history_items().iter().filter_map(|item| self.action(item)));
         }
         Ok(actions)
@@ -172,7 +177,7 @@ impl AlarmActions for Probe {
 }
 
 impl Probe {
-    /// An action, if the alarm is this deployment's.
+    /// Returns the action; `None` if the alarm belongs to another deployment.
     fn action(&self, item: &AlarmHistoryItem) -> Option<ActionTaken> {
         let (alarm, summary) = (item.alarm_name()?, item.history_summary()?);
         let ours =
@@ -189,7 +194,7 @@ impl Subscriptions for Probe {
     async fn subscriptions(&self) -> Result<Vec<Subscription>, CallError> {
         let call = self.sns.list_subscriptions_by_topic().topic_arn(&self.alert_topic);
         let found = call.into_paginator().items().send().try_collect().await;
-        let found = found.map_err(|error| call_error("the subscriptions of the alerts cannot be read", &error))?;
+        let found = found.map_err(|error| call_error("the subscriptions of the alerts cannot be read", error))?;
         let read = found.iter().map(|subscription| Subscription {
             protocol: subscription.protocol().unwrap_or_default().to_owned(),
             endpoint: subscription.endpoint().unwrap_or_default().to_owned(),
@@ -208,7 +213,7 @@ impl MetricSums for Probe {
         let query = MetricDataQuery::builder().id("sum").metric_stat(stat).build();
         let call = self.cloudwatch.get_metric_data().metric_data_queries(query);
         let answer = call.start_time(time(from)).end_time(time(until)).send().await;
-        let answer = answer.map_err(|error| call_error(&format!("the metric {metric} cannot be read"), &error))?;
+        let answer = answer.map_err(|error| call_error(&format!("the metric {metric} cannot be read"), error))?;
         Ok(answer.metric_data_results().iter().flat_map(MetricDataResult::values).sum())
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::Stack;
 
 use super::errors::call_error;
 use crate::deployment::{Deployment, Identity, Place};
-use crate::ports::{CallError, Stacks};
+use crate::ports::Stacks;
 
-/// What a stack of this project has among its outputs.
+/// Outputs that every stack of this project has.
 const OURS: [&str; 2] = ["StateMachineArn", "StateTableName"];
 
 /// One account in one region.
@@ -22,7 +23,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account of these credentials.
+    /// Returns the account of these credentials.
     #[must_use]
     pub fn new(config: &SdkConfig, region: &str) -> Self {
         Self {
@@ -39,7 +40,7 @@ impl Stacks for Account {
             Ok(answer) => answer,
             Err(error) if is_missing(&error) => return Ok(None),
             Err(error) => {
-                return Err(call_error(&format!("the stack {name} cannot be read in {}", self.region), &error));
+                return Err(call_error(&format!("the stack {name} cannot be read in {}", self.region), error));
             }
         };
         Ok(answer.stacks().first().map(|stack| self.described(name, stack)))
@@ -48,7 +49,7 @@ impl Stacks for Account {
     async fn names(&self) -> Result<Vec<String>, CallError> {
         let pages = self.stacks.describe_stacks().into_paginator().items().send();
         let stacks: Vec<Stack> =
-            pages.try_collect().await.map_err(|error| call_error("the stacks cannot be listed", &error))?;
+            pages.try_collect().await.map_err(|error| call_error("the stacks cannot be listed", error))?;
         let ours = stacks.iter().filter(|stack| {
             let outputs = outputs_of(stack);
             OURS.into_iter().all(|name| outputs.contains_key(name))
@@ -58,7 +59,7 @@ impl Stacks for Account {
 
     async fn identity(&self) -> Result<Identity, CallError> {
         let answer = self.tokens.get_caller_identity().send().await;
-        let answer = answer.map_err(|error| call_error("whose the credentials are cannot be asked", &error))?;
+        let answer = answer.map_err(|error| call_error("the identity of the credentials cannot be read", error))?;
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Ok(Identity { account: text(answer.account()), arn: text(answer.arn()) })
     }
@@ -86,7 +87,7 @@ fn outputs_of(stack: &Stack) -> BTreeMap<String, String> {
     outputs.filter_map(|one| Some((one.output_key()?.to_owned(), one.output_value()?.to_owned()))).collect()
 }
 
-/// AWS has no error of its own for this.
+/// Whether the stack does not exist. AWS has no error code of its own for this.
 fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationError") && error.message().is_some_and(|text| text.contains("does not exist"))
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_config::SdkConfig;
+use aws_edge::call_error::CallError;
 use aws_edge::stores::state::{BY_TIME, COMMAND, KIND, TIME, TRANSITION, indexed_time};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::errors::call_error;
-use crate::ports::{CallError, CommandsOfEpoch, Records, RecordsByTime};
+use crate::ports::{CommandsOfEpoch, Records, RecordsByTime};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -24,13 +25,13 @@ pub struct RecordsTable {
 }
 
 impl RecordsTable {
-    /// Those of the table called `table`.
+    /// Returns the records of the table `table`.
     #[must_use]
     pub fn new(config: &SdkConfig, table: &str) -> Self {
         Self { client: Client::new(config), table: table.to_owned() }
     }
 
-    /// The newest items of a kind in the index.
+    /// Returns the newest items of a kind in the index.
     async fn newest(&self, kind: &str, since: Option<Timestamp>, count: usize) -> Result<Vec<Item>, CallError> {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let mut call = self
@@ -56,7 +57,7 @@ impl RecordsTable {
             let Some(page) = pages.next().await else { break };
             let what =
                 format!("the index {BY_TIME} cannot be read (a record of one epoch is found without it: --epoch)");
-            items.extend(page.map_err(|error| call_error(&what, &error))?.items.unwrap_or_default());
+            items.extend(page.map_err(|error| call_error(&what, error))?.items.unwrap_or_default());
         }
         items.truncate(count);
         Ok(items)
@@ -101,7 +102,7 @@ impl CommandsOfEpoch for RecordsTable {
             .items()
             .send();
         let items: Vec<Item> =
-            pages.try_collect().await.map_err(|error| call_error("the commands cannot be read", &error))?;
+            pages.try_collect().await.map_err(|error| call_error("the commands cannot be read", error))?;
         Ok(records(items))
     }
 }

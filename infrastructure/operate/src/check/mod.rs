@@ -1,7 +1,7 @@
-//! Whether a deployed circuit breaker works, tried on the deployed system itself.
+//! Checks on the deployed system itself whether the circuit breaker works.
 //!
-//! No test shows what AWS does in a bank's account: whether alarms may publish, log delivery may decrypt, and how late
-//! metrics arrive. So the product tries it. What a check changes, the state of one alarm, it sets back.
+//! No test shows what AWS does in a bank's account: whether alarms may publish, whether log delivery may decrypt, and how
+//! late metrics arrive. A check changes only the state of one alarm, and sets it back.
 
 mod report;
 mod steps;
@@ -17,58 +17,7 @@ use crate::ports::{AlarmActions, AlarmState, Alarms, AsksStatus, Logs, MetricSum
 
 pub use report::{Check, CheckReport, Finding, Verdict};
 
-/// An answer of the controller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// Where the controller has its level from; empty if it does not say.
-    pub state_source: String,
-}
-
-/// An event of a log group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogEvent {
-    /// Time of the event (UTC).
-    pub at: Timestamp,
-    /// The line.
-    pub message: String,
-}
-
-/// An action that an alarm took.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActionTaken {
-    /// The alarm.
-    pub alarm: String,
-    /// Whether the action succeeded.
-    pub succeeded: bool,
-    /// What `CloudWatch` says of it.
-    pub summary: String,
-}
-
-/// A subscription of a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription {
-    /// The protocol, such as `email`.
-    pub protocol: String,
-    /// The address.
-    pub endpoint: String,
-    /// Whether its owner confirmed it.
-    pub confirmed: bool,
-}
-
-/// A metric with no other dimension than the deployment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Series {
-    /// The namespace.
-    pub namespace: &'static str,
-    /// The metric.
-    pub metric: &'static str,
-    /// The shortest period that it is kept by (seconds).
-    pub period_seconds: i32,
-}
-
-/// What of the deployment is tried.
+/// The names of the log groups and of the alarm that the checks use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     /// The log group of the state machine's executions.
@@ -79,18 +28,18 @@ pub struct Names {
     pub alarm: String,
 }
 
-/// Which AWS it is, and how long is waited for it.
+/// How long the checks wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Whether it is a local AWS, which cannot show everything.
     pub local: bool,
-    /// Between two looks.
+    /// Pause between two reads.
     pub pause: Duration,
-    /// For each thing that is to arrive.
+    /// Maximum wait for each expected result.
     pub patience: Duration,
 }
 
-/// Where things are tried.
+/// The checks, with the parts of the deployment that they use.
 #[derive(Clone, Debug)]
 pub struct Checks<M, T, A, P> {
     /// The state machine.
@@ -99,18 +48,18 @@ pub struct Checks<M, T, A, P> {
     pub table: T,
     /// The alarms.
     pub alarms: A,
-    /// Everything else.
+    /// The other parts.
     pub probe: P,
-    /// What is tried.
+    /// The names of log groups and alarm.
     pub names: Names,
-    /// How long is waited.
+    /// How long the checks wait.
     pub pace: Pace,
-    /// Time of the deployment that this check ends (UTC): earlier results of alarm actions are of the release before.
+    /// Time of the deployment that this check ends (UTC). Earlier results of alarm actions belong to the release before.
     pub deployed_at: Option<Timestamp>,
 }
 
 impl Names {
-    /// The names in the outputs of a stack.
+    /// Returns the names in the outputs of a stack.
     ///
     /// # Errors
     /// The stack lacks one of them.
@@ -125,7 +74,7 @@ impl Names {
 }
 
 impl Pace {
-    /// The pace for AWS, or for a local one, which is quick.
+    /// Returns the pace for AWS, or for a local AWS, which is quick.
     #[must_use]
     pub const fn new(local: bool) -> Self {
         let pause = if local { Duration::from_millis(300) } else { Duration::from_secs(3) };
@@ -133,8 +82,8 @@ impl Pace {
     }
 }
 
-/// Runs all checks, one after the other; `seen` is told each finding at once, because they take minutes. Checks that wait
-/// for the result of an execution are left out if a dry run of the state machine fails: none would succeed.
+/// Runs all checks, one after the other, and calls `seen` with each finding at once, because the checks take minutes.
+/// Checks that need an execution are left out if a dry run of the state machine fails, because none would succeed.
 pub async fn run<M, T, A, P>(checks: &Checks<M, T, A, P>, place: Place, mut seen: impl FnMut(&Finding)) -> CheckReport
 where
     M: StateMachine,

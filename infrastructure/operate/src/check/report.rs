@@ -1,4 +1,4 @@
-//! What was found, check by check.
+//! The findings of the checks, and their report.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use crate::deployment::Place;
 use crate::exit::Exit;
 use crate::terminal::{Line, Tone};
 
-/// What is tried.
+/// A check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Check {
@@ -18,7 +18,7 @@ pub enum Check {
     DryRun,
     /// The state machine's log has the execution.
     ExecutionLog,
-    /// An alarm that goes on comes by topic and queue to the alarm processor, whose execution succeeds.
+    /// The message of an alarm reaches the alarm processor through topic and queue, and the execution succeeds.
     AlarmPath,
     /// A value in a log line becomes a data point before an evaluation relies on it.
     MetricsDelay,
@@ -32,7 +32,7 @@ pub enum Check {
     ActionResults,
     /// An address is subscribed to the alerts, and all addresses are confirmed.
     Subscriptions,
-    /// The services use their rights.
+    /// The services work with their rights.
     Services,
 }
 
@@ -52,7 +52,7 @@ impl Check {
         Self::Services,
     ];
 
-    /// The name for people.
+    /// Returns the name for people.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -104,9 +104,9 @@ pub struct Finding {
     pub check: Check,
     /// How it ended.
     pub verdict: Verdict,
-    /// What was seen, why it failed, or why it was not tried.
+    /// What was seen, the reason of the failure, or the reason why it was not tried.
     pub text: String,
-    /// What was measured (seconds).
+    /// The measured time (seconds).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
 }
@@ -132,7 +132,7 @@ impl Finding {
         Self { seconds: Some(seconds), ..self }
     }
 
-    /// The finding in a line.
+    /// Returns the finding in a line.
     #[must_use]
     pub fn line(&self) -> Line {
         let (tone, verdict) = self.verdict.shown();
@@ -150,7 +150,7 @@ pub struct CheckReport {
     pub deployment: Place,
     /// Time of the first check (UTC).
     pub at: Timestamp,
-    /// What was found, in the order of the checks.
+    /// The findings, in the order of the checks.
     pub findings: Vec<Finding>,
 }
 
@@ -161,13 +161,13 @@ impl CheckReport {
         self.findings.iter().all(|finding| finding.verdict != Verdict::Failed)
     }
 
-    /// The exit status: failed if a check failed.
+    /// Returns the exit status: failed if a check failed.
     #[must_use]
     pub fn exit(&self) -> Exit {
         if self.passed() { Exit::Done } else { Exit::Failed }
     }
 
-    /// The last line: how many checks ended how.
+    /// Returns the last line: the number of checks by verdict.
     #[must_use]
     pub fn summary(&self) -> Line {
         let of = |verdict| self.findings.iter().filter(|finding| finding.verdict == verdict).count();

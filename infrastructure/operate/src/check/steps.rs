@@ -1,5 +1,6 @@
 //! The checks, one by one.
 
+use aws_edge::call_error::CallError;
 use aws_edge::metrics::namespace;
 use aws_edge::stores::state::StateReader;
 use breaker::{Policy, ScheduleRequest, Stored, TransitionRequest};
@@ -7,23 +8,24 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::{Check, Checks, Finding, LogEvent, Series, Verdict};
+use super::{Check, Checks, Finding, Verdict};
 use crate::ports::{
-    AlarmActions, AlarmState, Alarms, AsksStatus, CallError, Executed, Logs, MetricSums, StateMachine, Subscriptions,
+    AlarmActions, AlarmState, Alarms, AsksStatus, Executed, LogEvent, Logs, MetricSums, Series, StateMachine,
+    Subscriptions,
 };
 
-/// What the alarm processor counts when it has carried out what the alarm asked for.
+/// The alarm processor's count of recovery alarms whose execution succeeded.
 const PROCESSED: Series =
     Series { namespace: namespace::ALARM_PROCESSOR, metric: "RecoveryAlarmProcessed", period_seconds: 1 };
-/// What emit-metrics counts.
+/// The count of evaluations by emit-metrics.
 const EVALUATED: Series = Series { namespace: namespace::TRANSITIONS, metric: "Evaluation", period_seconds: 60 };
-/// What the log of an execution has at its end.
+/// Type of the last event in the log of an execution that succeeded.
 const SUCCEEDED: &str = "ExecutionSucceeded";
 const ALARM: &str = "ALARM";
 const OK: &str = "OK";
-/// So far back are evaluations looked for; the schedule starts one each minute.
+/// Time range in which evaluations are searched for. The schedule starts one each minute.
 const EVALUATIONS_REACH: SignedDuration = SignedDuration::from_mins(5);
-/// So far back are the alarms' actions looked at.
+/// Time range of the alarms' actions if the time of the deployment is not known.
 const ACTIONS_REACH: SignedDuration = SignedDuration::from_hours(24);
 
 impl<M, T, A, P> Checks<M, T, A, P>
@@ -38,21 +40,21 @@ where
         match self.probe.status().await {
             Ok(answer) if answer.state_source.is_empty() => Finding::failed(
                 check,
-                format!("the controller answers {} and not where its level is from", answer.status),
+                format!("the controller's answer, status {}, does not have the source of its level", answer.status),
             ),
             Ok(answer) if ["table", "firstStart"].contains(&answer.state_source.as_str()) => Finding::passed(
                 check,
-                format!("the controller answers through its alias; its state is from: {}", answer.state_source),
+                format!("the controller answers through its alias; source of its level: {}", answer.state_source),
             ),
             Ok(answer) => Finding::failed(
                 check,
-                format!("the controller cannot read the state table: its state is from: {}", answer.state_source),
+                format!("the controller cannot read the state table; source of its level: {}", answer.state_source),
             ),
             Err(error) => Finding::failed(check, error.to_string()),
         }
     }
 
-    /// The finding, and the policy's time after which evidence counts as complete.
+    /// Returns the finding, and the policy's time after which evidence counts as complete.
     pub(super) async fn dry_run(&self) -> (Finding, Option<SignedDuration>) {
         let check = Check::DryRun;
         let look = TransitionRequest::Schedule(ScheduleRequest { looks: None, dry_run: true });
@@ -86,7 +88,7 @@ where
         }
     }
 
-    /// The finding, and the alarm processor's line about the alarm.
+    /// Returns the finding, and the alarm processor's log line about the alarm.
     pub(super) async fn alarm_path(&self) -> (Finding, Option<LogEvent>) {
         let (check, alarm) = (Check::AlarmPath, &self.names.alarm);
         let before = match self.probe.state(alarm).await {
@@ -96,11 +98,11 @@ where
         let begun = Instant::now();
         let followed = self.follow_alarm(&before).await;
         let seconds = begun.elapsed().as_secs_f64();
-        // Set back whatever came of it. CloudWatch does so too, with the alarm's next evaluation.
+        // Set back in any case. CloudWatch does so, too, with the alarm's next evaluation.
         let restored = self.probe.set_state(alarm, &before).await;
         let finding = match &followed {
             Ok(Some(_)) => {
-                let text = format!("{alarm} came by topic and queue to an execution after {seconds:.0} s");
+                let text = format!("{alarm} started an execution through topic and queue after {seconds:.0} s");
                 Finding::passed(check, text).measured(seconds)
             }
             Ok(None) => Finding::failed(
@@ -130,7 +132,7 @@ where
     async fn follow_alarm(&self, before: &str) -> Result<Option<LogEvent>, CallError> {
         let alarm = &self.names.alarm;
         let since = Timestamp::now();
-        // Only a change is told to the topic.
+        // CloudWatch notifies the topic only of a change.
         if before == ALARM {
             self.probe.set_state(alarm, OK).await?;
         }
@@ -229,9 +231,9 @@ where
         let off: Vec<&str> =
             alarms.iter().filter(|alarm| !alarm.actions_enabled).map(|alarm| alarm.name.as_str()).collect();
         if off.is_empty() {
-            return Finding::passed(check, format!("those of all {} alarms are enabled", alarms.len()));
+            return Finding::passed(check, format!("enabled on all {} alarms", alarms.len()));
         }
-        Finding::failed(check, format!("they are disabled on {}: aws cloudwatch enable-alarm-actions", off.join(", ")))
+        Finding::failed(check, format!("disabled on {}: aws cloudwatch enable-alarm-actions", off.join(", ")))
     }
 
     pub(super) async fn action_results(&self, now: Timestamp) -> Finding {
@@ -258,7 +260,7 @@ where
         match (failed.is_empty(), actions.len()) {
             (true, count) => {
                 let since = self.deployed_at.map_or("in 24 hours", |_| "since the deployment");
-                Finding::passed(check, format!("{count} actions {since}, none of the newest failed"))
+                Finding::passed(check, format!("{count} actions {since}; the newest action of each alarm succeeded"))
             }
             (false, _) => Finding::failed(check, failed.join("; ")),
         }
@@ -286,7 +288,7 @@ where
         Finding::passed(check, format!("{} confirmed", subscriptions.len()))
     }
 
-    /// Looks until something is there, or patience ends.
+    /// Reads until there is a result, or until the maximum wait is over.
     async fn arrived<V, F>(&self, mut look: impl FnMut() -> F) -> Result<Option<V>, CallError>
     where
         F: Future<Output = Result<Option<V>, CallError>>,
@@ -306,7 +308,7 @@ where
     }
 }
 
-/// Whether a line of the alarm processor counts an alarm that an execution succeeded for.
+/// Whether a line of the alarm processor counts an alarm whose execution succeeded.
 fn counts(line: &str) -> bool {
     let line: Value = serde_json::from_str(line).unwrap_or_default();
     line.get(PROCESSED.metric).and_then(Value::as_f64).is_some_and(|count| count >= 1.0)

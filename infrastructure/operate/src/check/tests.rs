@@ -1,24 +1,24 @@
 use std::sync::Mutex;
 
+use aws_edge::call_error::CallError;
 use aws_edge::stores::state::StoreError;
 use breaker::{Level, Outcome};
 use jiff::SignedDuration;
 
 use super::*;
 use crate::doubles::{TestAlarms, TestMachine, TestTable, answer, answered, place, refused, state};
-use crate::ports::{CallError, Executed};
-use crate::status::Alarm;
+use crate::ports::{ActionTaken, Alarm, Executed, LogEvent, Series, StatusAnswer, Subscription};
 
-/// The rest of the deployment: what each part answers, and which states the alarm was set to.
+/// The other parts of the deployment: the answer of each, and the states that the alarm was set to.
 struct TestProbe {
     status: Result<StatusAnswer, CallError>,
     /// The alarm's state before.
     alarm: &'static str,
     /// Whether an execution is logged.
     logs_executions: bool,
-    /// What the alarm processor logs once the alarm is on.
+    /// The alarm processor's log line after the alarm went on.
     processed: Option<String>,
-    /// What the metrics sum up to.
+    /// The sum of each metric.
     sum: f64,
     actions: Vec<ActionTaken>,
     subscriptions: Vec<Subscription>,
@@ -88,7 +88,7 @@ fn address(confirmed: bool) -> Subscription {
     Subscription { protocol: "email".to_owned(), endpoint: "ops@bank.example".to_owned(), confirmed }
 }
 
-/// A deployment in which all works.
+/// Returns a deployment whose parts all work.
 fn working() -> TestChecks {
     Checks {
         machine: TestMachine::answering(vec![answered(answer(Outcome::None, None))]),

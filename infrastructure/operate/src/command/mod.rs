@@ -17,9 +17,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::answer::Answer;
 use crate::deployment::Place;
-use crate::ports::{CallErrorKind, Confirm, Confirmation, Executed, StateMachine};
+use crate::ports::{Confirm, Confirmation, Executed, StateMachine};
 
-pub use report::{CommandReport, Verdict, standing_in};
+pub use report::{CommandReport, Verdict};
 pub use request::{ExpectedHold, Order, Orders};
 
 /// Pause between two reads of the command's record.
@@ -58,7 +58,7 @@ impl<M: StateMachine, R: CommandReader, C: Confirm> Operator<M, R, C> {
             Ok(Executed::Failed { error, cause }) => return report.refused(&error, &cause),
             Err(error) => return report.failed(format!("the state machine cannot be started: {error}")),
         };
-        if orders.is_dry_run() {
+        if orders.order.is_dry_run() {
             return report.dry_run(*answer);
         }
         if answer.outcome == Outcome::None {
@@ -80,7 +80,7 @@ impl<M: StateMachine, R: CommandReader, C: Confirm> Operator<M, R, C> {
         let report = report.of_execution(&name);
         let answered = match started {
             Ok(()) => Ok(()),
-            Err(error) if error.kind == CallErrorKind::Refused => {
+            Err(error) if error.kind().is_rejection() => {
                 return report.failed(format!("the state machine cannot be started: {error}"));
             }
             Err(error) => Err(error),

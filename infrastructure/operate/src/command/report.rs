@@ -171,16 +171,9 @@ fn standing_of(record: &CommandRecord) -> Standing {
     Standing { level: record.to, held_until, recovery_allowed_at: record.recovery_allowed_at }
 }
 
-/// Returns what the state says about automation.
-#[must_use]
-pub fn standing_in(state: &SystemState, recovery_allowed_at: Option<Timestamp>, now: Timestamp) -> Standing {
-    let held_until = state.active_hold(now).map(|hold| hold.expires_at);
-    Standing { level: state.current_level, held_until, recovery_allowed_at }
-}
-
 fn nothing(place: &Place, answer: &Answer, was_started: bool, now: Timestamp) -> Vec<Line> {
     let what = if was_started { "Nothing was left to do" } else { "Nothing to do" };
-    let standing = standing_in(&answer.new_state, answer.recovery_allowed_at, now);
+    let standing = Standing::new(&answer.new_state, answer.recovery_allowed_at, now);
     vec![
         Line::toned(Tone::Good, what).and(Tone::Plain, format!(" for {place}: {}.", answer.reason)),
         Line::toned(Tone::Strong, standing.sentence(now)),
@@ -204,7 +197,7 @@ fn looked(place: &Place, answer: &Answer, now: Timestamp) -> Vec<Line> {
     lines.push(Line::labelled("after", described(&answer.new_state, now)));
     lines.extend(answer.ended_hold.as_ref().map(|hold| Line::toned(Tone::Warning, would_end(hold))));
     lines.push(Line::labelled("dry run", "nothing was changed"));
-    let standing = standing_in(&answer.new_state, answer.recovery_allowed_at, now);
+    let standing = Standing::new(&answer.new_state, answer.recovery_allowed_at, now);
     lines.push(Line::toned(Tone::Strong, standing.sentence(now)));
     lines
 }
@@ -229,10 +222,10 @@ fn described(state: &SystemState, now: Timestamp) -> String {
 
 /// Returns the lines that an operator sees before the question.
 pub(super) fn question(place: &Place, orders: &Orders, answer: &Answer, now: Timestamp) -> Vec<Line> {
-    let what = match orders.order {
-        Order::Force { level, .. } => format!("force level {level}"),
+    let what = match &orders.order {
+        Order::Force(force) => format!("force level {}", force.target_level),
         Order::Look => "look".to_owned(),
-        Order::Release => "end a hold".to_owned(),
+        Order::Release(_) => "end a hold".to_owned(),
     };
     let Place { stack, account, region } = place;
     let mut lines = vec![

@@ -2,36 +2,39 @@
 
 use std::time::Duration;
 
-use breaker::{ForceRequest, Level, ReleaseRequest, ScheduleRequest, TransitionRequest};
+use breaker::{ForceRequest, ReleaseRequest, ScheduleRequest, TransitionRequest};
 
 use crate::answer::Answer;
 
-/// The command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The command, with the request that it makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Shows what an evaluation would decide now.
     Look,
-    /// Sets the level.
-    Force {
-        /// The level to go to.
-        level: Level,
-        /// Duration of the hold in minutes.
-        hold_minutes: Option<u32>,
-        /// Continues after the newest record if the state is missing or corrupt.
-        repair: bool,
-    },
-    /// Ends a hold.
-    Release,
+    /// Sets the level. [`Orders`] decide on the expected hold.
+    Force(ForceRequest),
+    /// Ends a hold. [`Orders`] decide on the expected hold.
+    Release(ReleaseRequest),
 }
 
 impl Order {
     /// The command's name.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Look => "look",
-            Self::Force { .. } => "force",
-            Self::Release => "release",
+            Self::Force(_) => "force",
+            Self::Release(_) => "release",
+        }
+    }
+
+    /// Whether the command changes nothing.
+    #[must_use]
+    pub const fn is_dry_run(&self) -> bool {
+        match self {
+            Self::Look => true,
+            Self::Force(force) => force.dry_run,
+            Self::Release(release) => release.dry_run,
         }
     }
 }
@@ -39,11 +42,11 @@ impl Order {
 /// The hold that a command may end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExpectedHold {
-    /// The one that the dry run finds in force and that the operator sees.
+    /// The hold that the dry run finds in force and that the operator sees.
     AsSeen,
     /// Any hold. Deployments that do not know `expectedHold` need this.
     Any,
-    /// This one: the execution that set it, or `none`.
+    /// The hold of this name: the execution that set it, or `none`.
     Named(String),
 }
 
@@ -52,68 +55,29 @@ pub enum ExpectedHold {
 pub struct Orders {
     /// The command.
     pub order: Order,
-    /// Reason, for the records.
-    pub reason: String,
-    /// Name of the operator; a claim.
-    pub requested_by: String,
-    /// Refuses the command if the level has moved since.
-    pub expected_epoch: Option<u64>,
-    /// Refuses the command if it would end another hold.
+    /// The hold that the command may end.
     pub expected_hold: ExpectedHold,
-    /// Only shows what would happen.
-    pub dry_run: bool,
-    /// Asks nothing.
+    /// Whether the command starts without a question to the operator.
     pub yes: bool,
-    /// How long to wait for the command's record.
+    /// Maximum time to wait for the command's record.
     pub wait: Duration,
 }
 
 impl Orders {
-    /// A look, which needs nothing more.
+    /// Returns the command `look`, which needs nothing more.
     #[must_use]
-    pub fn look() -> Self {
-        Self {
-            order: Order::Look,
-            reason: String::new(),
-            requested_by: String::new(),
-            expected_epoch: None,
-            expected_hold: ExpectedHold::Any,
-            dry_run: true,
-            yes: true,
-            wait: Duration::ZERO,
-        }
+    pub const fn look() -> Self {
+        Self { order: Order::Look, expected_hold: ExpectedHold::Any, yes: true, wait: Duration::ZERO }
     }
 
-    /// Whether nothing is to be changed.
-    #[must_use]
-    pub fn is_dry_run(&self) -> bool {
-        self.dry_run || self.order == Order::Look
-    }
-
-    /// The state machine's input. `seen` is what the dry run answered.
+    /// Returns the state machine's input. `seen` is the answer to the dry run.
     #[must_use]
     pub fn request(&self, dry_run: bool, seen: Option<&Answer>) -> TransitionRequest {
-        let (reason, requested_by) = (self.reason.clone(), self.requested_by.clone());
-        let (expected_epoch, expected_hold) = (self.expected_epoch, self.expected_hold(seen));
-        match self.order {
+        let expected_hold = self.expected_hold(seen);
+        match self.order.clone() {
             Order::Look => TransitionRequest::Schedule(ScheduleRequest { looks: None, dry_run }),
-            Order::Force { level, hold_minutes, repair } => TransitionRequest::Force(ForceRequest {
-                target_level: level,
-                reason,
-                requested_by,
-                hold_minutes,
-                expected_epoch,
-                expected_hold,
-                repair,
-                dry_run,
-            }),
-            Order::Release => TransitionRequest::Release(ReleaseRequest {
-                reason,
-                requested_by,
-                expected_epoch,
-                expected_hold,
-                dry_run,
-            }),
+            Order::Force(force) => TransitionRequest::Force(ForceRequest { expected_hold, dry_run, ..force }),
+            Order::Release(release) => TransitionRequest::Release(ReleaseRequest { expected_hold, dry_run, ..release }),
         }
     }
 

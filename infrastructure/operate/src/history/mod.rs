@@ -18,16 +18,16 @@ use crate::deployment::Place;
 use crate::exit::Failure;
 use crate::ports::{CommandsOfEpoch, Records, RecordsByTime, Trail};
 
-pub use trail::{StartEvent, Verification, verify};
+pub use trail::{Verification, verify};
 
 /// The part of the history to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// Nothing older.
+    /// Leaves out entries before this time.
     pub since: Option<Timestamp>,
-    /// Only what happened in this epoch.
+    /// Leaves out entries of other epochs.
     pub epoch: Option<u64>,
-    /// At most so many entries, the newest ones.
+    /// Maximum number of entries. The oldest are left out.
     pub count: usize,
 }
 
@@ -37,7 +37,7 @@ pub struct Selection {
 pub struct Entry {
     /// The version of the state that was written.
     pub version: u64,
-    /// The epoch after it.
+    /// The epoch after the write.
     pub epoch: u64,
     /// Time of the write (UTC).
     pub at: Timestamp,
@@ -47,7 +47,7 @@ pub struct Entry {
     /// The command's record, if an operator asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandRecord>,
-    /// What the account's trail says about who started the command, if that was asked.
+    /// The identity that started the command, by the account's trail, if the operator asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
 }
@@ -62,8 +62,8 @@ pub struct HistoryReport {
     pub entries: Vec<Entry>,
     /// Number of records that are invalid and left out.
     pub left_out: u64,
-    /// Epochs of the list that the index by time does not have, newest first: their transitions were read by their keys,
-    /// and commands that moved no level are not listed for them.
+    /// Epochs of the list that the index by time does not have, newest first. Their transitions were read by their keys.
+    /// Their commands that moved no level are not listed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unindexed: Vec<u64>,
     /// The reason why the trail could not be read, if it was to be read.
@@ -71,8 +71,8 @@ pub struct HistoryReport {
     pub verification_error: Option<String>,
 }
 
-/// Reads the history from the index by time, and from the records' keys what the index does not have: a release before it
-/// may have written, also after a rollback. The commands of one epoch are found whether they are in the index or not.
+/// Reads the history from the index by time. Transitions that the index does not have are read by their keys: a release
+/// without the index wrote them, possibly after a rollback. The commands of one epoch are found in both cases.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -103,7 +103,7 @@ pub async fn read(
         let missing = missing(&listed, newest, count);
         for run in missing.chunk_by(|newer, older| newer - older == 1) {
             let (Some(newest), Ok(length)) = (run.first(), u64::try_from(run.len())) else { continue };
-            // What one call does not give is older than all that it gives.
+            // The records that one call leaves out are older than those that it returns.
             let read = table.transitions(*newest, length.min(MAX_TRANSITIONS)).await.map_err(|error| failed(&error))?;
             left_out += read.left_out;
             let is_wanted = |record: &&TransitionRecord| since.is_none_or(|since| record.at >= since);
@@ -126,9 +126,9 @@ pub async fn read(
     Ok(HistoryReport { deployment: place, entries, left_out, unindexed, verification_error: None })
 }
 
-/// The epochs, newest first and at most `count`, whose transitions are not among those of the index: a release before
-/// the index wrote them, or they are so new that the index does not have them yet. Epochs have no gaps. What is older
-/// than the index's oldest is among them too, if the index has less than `count`.
+/// Returns the epochs whose transitions the index does not have, newest first and at most `count`: a release without the
+/// index wrote them, or they are too new. Epochs have no gaps. If the index has fewer than `count` transitions, the epochs
+/// before its oldest are among them.
 fn missing(listed: &[TransitionRecord], newest: Option<u64>, count: usize) -> Vec<u64> {
     let known: BTreeSet<u64> = listed.iter().map(|record| record.epoch).collect();
     let oldest = if listed.len() < count { Some(0) } else { known.first().copied() };

@@ -8,7 +8,7 @@ use crate::sentences::ended;
 use crate::terminal::{Line, Tone};
 
 impl HistoryReport {
-    /// The history in lines.
+    /// Returns the history in lines.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         let mut lines = vec![Line::toned(Tone::Strong, self.deployment.to_string())];
@@ -19,8 +19,8 @@ impl HistoryReport {
         if !self.unindexed.is_empty() {
             let epochs: Vec<_> = self.unindexed.iter().map(u64::to_string).collect();
             let told = format!(
-                "The index by time lacks epoch {}: a release before it wrote there, or it is some moments behind. Commands \
-                 that moved no level are missing there; --epoch NUMBER finds them.",
+                "The index by time lacks epoch {}: a release without the index wrote it, or the index is some moments \
+                 behind. Commands of these epochs that moved no level are not shown; --epoch NUMBER finds them.",
                 epochs.join(", ")
             );
             lines.push(Line::toned(Tone::Faint, told));

@@ -14,42 +14,12 @@ use serde::Serialize;
 use crate::answer::Answer;
 use crate::deployment::Place;
 use crate::exit::Exit;
-use crate::ports::{Alarms, Controllers, Executed, StateMachine};
+use crate::ports::{Alarm, Alarms, Controllers, ControllersView, Executed, StateMachine};
 
 pub use rules::{Direction, RuleStatus};
 
 /// Number of newest transitions that are shown.
 const TRANSITIONS: u64 = 5;
-
-/// The controllers' metrics of the last five minutes; empty if no controller reported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ControllersView {
-    /// The lowest level number that any of them routed by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lowest_level: Option<f64>,
-    /// The highest level number that any of them routed by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub highest_level: Option<f64>,
-    /// The greatest age of the state that any of them routed by (seconds).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub oldest_state_seconds: Option<f64>,
-}
-
-/// One alarm of the deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Alarm {
-    /// Its name.
-    pub name: String,
-    /// Whether it is on.
-    pub is_on: bool,
-    /// Whether it notifies and acts when it goes on.
-    pub actions_enabled: bool,
-    /// Time of its newest change of state (UTC).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
-}
 
 /// The status, as `--json` shows it. A part that could not be read is absent, and `problems` says why.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -75,7 +45,7 @@ pub struct StatusReport {
     pub alarms: Option<AlarmsStatus>,
     /// The newest transitions, newest first.
     pub transitions: Vec<TransitionRecord>,
-    /// The parts that could not be read, and why.
+    /// The parts that could not be read, each with the reason.
     pub problems: Vec<String>,
 }
 
@@ -85,13 +55,13 @@ pub struct StatusReport {
 pub struct AlarmsStatus {
     /// Number of the deployment's alarms.
     pub total: usize,
-    /// Those that are on.
+    /// The alarms that are on.
     pub on: Vec<Alarm>,
-    /// Those whose actions are off: they send no notification.
+    /// The alarms whose actions are off: they send no notification.
     pub actions_off: Vec<Alarm>,
 }
 
-/// Where the parts are read from.
+/// The sources of the status.
 #[derive(Clone, Debug)]
 pub struct Sources<T, M, C, A> {
     /// The state table.
@@ -155,7 +125,7 @@ impl<T: StateReader + HistoryReader, M: StateMachine, C: Controllers, A: Alarms>
 }
 
 impl StatusReport {
-    /// The exit status: failed if the state cannot be read.
+    /// Returns the exit status: failed if the state cannot be read.
     #[must_use]
     pub const fn exit(&self) -> Exit {
         if self.state.is_some() { Exit::Done } else { Exit::Failed }
@@ -171,7 +141,7 @@ impl From<Vec<Alarm>> for AlarmsStatus {
     }
 }
 
-/// The part, or `None` with its problem kept.
+/// Returns the part; `None` if it could not be read, whose problem is then added to `problems`.
 fn keep<T>(part: Result<T, impl std::fmt::Display>, problems: &mut Vec<String>) -> Option<T> {
     part.map_err(|error| problems.push(error.to_string())).ok()
 }

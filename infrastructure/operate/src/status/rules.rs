@@ -1,7 +1,7 @@
 //! The part of `breaker status` with the rules that are on, each with its evidence. It decides nothing: the rules are
 //! in `trip.rs` and `recovery.rs` of the crate `breaker`.
 
-use breaker::{CallCounts, EvidenceSummary, Level, Policy};
+use breaker::{CallCounts, EvidenceSummary, Level, Policy, ProbeSeries};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,14 +26,14 @@ pub struct RuleStatus {
     pub rule: &'static str,
     /// Its direction.
     pub direction: Direction,
-    /// Whether the evidence reaches the rule's threshold. The level moves only if nothing else prevents it: the second
-    /// rule of `count-and-rate`, refused probes, a hold, the cooldown, a ramp or the mode.
+    /// Whether the rule holds. The level moves only if nothing prevents it: a hold, the cooldown, a ramp or the mode.
+    /// Under `count-and-rate` the count and the rate each show their own threshold, and the level falls if both hold.
     pub holds: bool,
     /// The evidence beside the threshold, in words.
     pub text: String,
 }
 
-/// The rules at the level of the answer; none if the deployment is older and does not tell its policy.
+/// Returns the rules at the answer's level; none if the deployment's release is older and does not tell its policy.
 pub fn of(answer: &Answer, now: Timestamp) -> Vec<RuleStatus> {
     let (Some(policy), Some(evidence)) = (&answer.policy, &answer.evidence) else { return Vec::new() };
     let in_ramp = answer.old_state.active_ramp(now).is_some();
@@ -83,13 +83,9 @@ fn falls(policy: &Policy, evidence: &EvidenceSummary, in_ramp: bool) -> Vec<Rule
 
 fn recovery(policy: &Policy, evidence: &EvidenceSummary) -> RuleStatus {
     let recovery = |rule, holds, text| RuleStatus { rule, direction: Direction::Recovery, holds, text };
-    if policy.recovers_by_probes() {
-        let threshold = policy.probe_calls();
-        let Some(probes) = evidence.probes else {
-            return recovery("probes", false, format!("no probing now; {threshold} probes prove the better level"));
-        };
-        let text = format!("{} of {threshold} probes, {} of them failed", probes.calls, probes.failed);
-        return recovery("probes", probes.calls >= u64::from(threshold), text);
+    // A policy that only observes sends no probes, so the current level's streak decides.
+    if policy.recovers_by_probes() && !policy.observes_only() {
+        return probes(policy, evidence, recovery);
     }
     let threshold = match evidence.level {
         Level::Maintenance => policy.level_3_successes(),
@@ -98,4 +94,20 @@ fn recovery(policy: &Policy, evidence: &EvidenceSummary) -> RuleStatus {
     let streak = evidence.success_streak;
     let text = format!("{streak} of {threshold} consecutive successes");
     recovery("consecutiveSuccesses", streak >= u64::from(threshold), text)
+}
+
+fn probes(
+    policy: &Policy,
+    evidence: &EvidenceSummary,
+    recovery: impl Fn(&'static str, bool, String) -> RuleStatus,
+) -> RuleStatus {
+    let threshold = policy.probe_calls();
+    let Some(ProbeSeries { calls, failed, newest, .. }) = evidence.probes else {
+        return recovery("probes", false, format!("no probing now; {threshold} probes prove the better level"));
+    };
+    let share = CallCounts { calls, failed, slow: 0 };
+    let below = policy.failure_rate_percent().unwrap_or_default();
+    let holds = calls >= threshold.into() && !share.reaches(failed, below, 0) && !newest.mostly_refused();
+    let refused = if newest.mostly_refused() { ", and most of the newest were refused" } else { "" };
+    recovery("probes", holds, format!("{calls} of {threshold} probes, {failed} of them failed{refused}"))
 }

@@ -1,13 +1,14 @@
+use aws_edge::call_error::CallError;
 use aws_edge::stores::state::StoreError;
 use breaker::{
-    CallCounts, CorruptState, EvidenceSummary, Hold, InvalidAttribute, Level, Outcome, Policy, PolicySettings,
+    CallCounts, CorruptState, EvidenceSummary, Hold, InvalidAttribute, Level, Mode, NewestProbes, Outcome, Policy,
+    PolicySettings, ProbeSeries,
 };
 
 use super::*;
 use crate::doubles::{
     TestAlarms, TestControllers, TestMachine, TestTable, answer, answered, at, hold, place, state, unanswered,
 };
-use crate::ports::CallError;
 
 type TestSources = Sources<TestTable, TestMachine, TestControllers, TestAlarms>;
 
@@ -81,7 +82,7 @@ async fn the_status_shows_all_parts() {
             "            on: bank-a-prod, for 30 s",
             "            actions are off: bank-b-prod",
             "transitions 13:59:00 UTC  level 1 -> 2  5 failures",
-            "No hold: automation may raise it from 14:00:30 UTC.",
+            "No hold: automation may raise the level from 14:00:30 UTC.",
         ]
     );
     assert_eq!(report.exit(), Exit::Done);
@@ -95,6 +96,35 @@ async fn the_rules_of_the_production_policy_show_their_shares() {
     assert!(names.contains(&"failureRate") && names.contains(&"probes"), "{names:?}");
     let rate = report.rules.iter().find(|rule| rule.rule == "failureRate").unwrap();
     assert!(rate.text.starts_with("4 of 40 calls failed (10 %); falls at "), "{}", rate.text);
+}
+
+#[tokio::test]
+async fn probes_prove_a_level_that_neither_fails_nor_refuses_them() {
+    let newest = |refused| NewestProbes { answered: 20, refused };
+    for (calls, failed, refused, holds) in
+        [(20, 0, 0, true), (19, 0, 0, false), (20, 2, 0, false), (20, 1, 0, true), (20, 0, 21, false)]
+    {
+        let (last_seen, last_failed, last_call) = (at(0), false, None);
+        let series = ProbeSeries { calls, failed, newest: newest(refused), last_seen, last_failed, last_call };
+        let evidence = EvidenceSummary { probes: Some(series), ..evidence(Level::Degraded) };
+        assert_eq!(recovery_of(PolicySettings::production(), evidence).await, ("probes", holds), "{series:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_observes_recovers_by_successes() {
+    let observing = PolicySettings { mode: Mode::ObserveOnly, ..PolicySettings::production() };
+    let evidence = EvidenceSummary { success_streak: 1_000, ..evidence(Level::Degraded) };
+    assert_eq!(recovery_of(observing, evidence).await, ("consecutiveSuccesses", true));
+}
+
+/// Returns the recovery's rule that the status shows, and whether it holds.
+async fn recovery_of(settings: PolicySettings, evidence: EvidenceSummary) -> (&'static str, bool) {
+    let mut answer = answer(Outcome::Record, None);
+    (answer.policy, answer.evidence) = (Some(Policy::new(settings).unwrap()), Some(evidence));
+    let report = sources(degraded(), answered(answer)).read(place(), at(0)).await;
+    let rule = report.rules.iter().find(|rule| rule.direction == Direction::Recovery).unwrap();
+    (rule.rule, rule.holds)
 }
 
 #[tokio::test]

@@ -3,13 +3,13 @@
 use breaker::{Level, SystemState, TransitionRecord};
 use jiff::Timestamp;
 
-use super::{AlarmsStatus, ControllersView, Direction, RuleStatus, StatusReport};
-use crate::command::standing_in;
-use crate::sentences::{age, clock};
+use super::{AlarmsStatus, Direction, RuleStatus, StatusReport};
+use crate::ports::ControllersView;
+use crate::sentences::{Standing, age, clock};
 use crate::terminal::{Line, Tone};
 
 impl StatusReport {
-    /// The status in lines.
+    /// Returns the status in lines.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         let now = self.at;
@@ -24,7 +24,7 @@ impl StatusReport {
         lines.extend(self.problems.iter().map(|problem| Line::toned(Tone::Bad, format!("Problem: {problem}"))));
         if let Some(state) = &self.state {
             let recovery = self.evaluation.as_ref().and_then(|answer| answer.recovery_allowed_at);
-            lines.push(Line::toned(Tone::Strong, standing_in(state, recovery, now).sentence(now)));
+            lines.push(Line::toned(Tone::Strong, Standing::new(state, recovery, now).sentence(now)));
         }
         lines
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::Names;
+use crate::names::Names;
 
 /// The topic that an alarm notifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +25,14 @@ impl Topic {
     }
 }
 
-/// Returns the ARN of a resource of this account and region.
+/// Returns the ARN of a resource of this account and region, which `CloudFormation` fills in.
 pub(super) fn arn(service: &str, resource: &str) -> Value {
-    json!({ "Fn::Sub": format!("arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}") })
+    json!({ "Fn::Sub": arn_text(service, resource) })
+}
+
+/// Returns the ARN of a resource with placeholders for partition, account and region.
+pub(super) fn arn_text(service: &str, resource: &str) -> String {
+    format!("arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 }
 
 /// One dimension of a metric.

@@ -3,8 +3,8 @@
 use deployment_file::Effective;
 use serde_json::{Value, json};
 
-use super::alarm::Alarm;
-use crate::Names;
+use super::alarm::{Alarm, arn_text};
+use crate::names::Names;
 
 const SOURCE: &str = include_str!("../../../dashboard.json");
 
@@ -13,7 +13,8 @@ pub(super) fn resource(deployment: &Effective, names: &Names, alarms: &[Alarm]) 
     let mut body: Value = serde_json::from_str(SOURCE).unwrap_or_default();
     let known = placeholders(deployment, names);
     fill(&mut body, &known);
-    let shown: Vec<Value> = alarms.iter().map(|alarm| alarm_arn(&names.resource(&alarm.name)).into()).collect();
+    let arn = |alarm: &Alarm| arn_text("cloudwatch", &format!("alarm:{}", names.resource(&alarm.name)));
+    let shown: Vec<Value> = alarms.iter().map(|alarm| arn(alarm).into()).collect();
     if let Some(list) = body.pointer_mut("/widgets/0/properties/alarms") {
         *list = shown.into();
     }
@@ -27,29 +28,22 @@ pub(super) fn resource(deployment: &Effective, names: &Names, alarms: &[Alarm]) 
     })
 }
 
-fn alarm_arn(name: &str) -> String {
-    format!("arn:${{AWS::Partition}}:cloudwatch:${{AWS::Region}}:${{AWS::AccountId}}:alarm:{name}")
-}
-
 /// Returns the placeholders that are filled in here, each with its value. `CloudFormation` fills in the others.
 fn placeholders(deployment: &Effective, names: &Names) -> Vec<(&'static str, String)> {
     let machine = names.resource("level-transition");
-    let function = |name: &str| names.resource(name);
+    let resource = |name: &str| names.resource(name);
     vec![
         ("${ProjectName}-${Environment}", names.to_string()),
         // Escaped, so that CloudFormation substitutes nothing in the user's text.
         ("${RunbookUrl}", deployment.file.alerts.runbook_url.replace("${", "${!")),
-        ("${AlarmQueue.QueueName}", function("circuit-breaker-alarms")),
-        ("${AlarmDeadLetterQueue.QueueName}", function("circuit-breaker-alarms-dlq")),
-        ("${ControllerFunction}", function("circuit-breaker-controller")),
-        ("${AlarmProcessorFunction}", function("alarm-processor")),
-        ("${EvaluateThresholdsFunction}", function("evaluate-thresholds")),
-        ("${WriteStateFunction}", function("write-state")),
-        ("${EmitMetricsFunction}", function("emit-metrics")),
-        (
-            "${LevelTransitionStateMachine}",
-            format!("arn:${{AWS::Partition}}:states:${{AWS::Region}}:${{AWS::AccountId}}:stateMachine:{machine}"),
-        ),
+        ("${AlarmQueue.QueueName}", resource("circuit-breaker-alarms")),
+        ("${AlarmDeadLetterQueue.QueueName}", resource("circuit-breaker-alarms-dlq")),
+        ("${ControllerFunction}", resource("circuit-breaker-controller")),
+        ("${AlarmProcessorFunction}", resource("alarm-processor")),
+        ("${EvaluateThresholdsFunction}", resource("evaluate-thresholds")),
+        ("${WriteStateFunction}", resource("write-state")),
+        ("${EmitMetricsFunction}", resource("emit-metrics")),
+        ("${LevelTransitionStateMachine}", arn_text("states", &format!("stateMachine:{machine}"))),
     ]
 }
 

@@ -9,7 +9,7 @@ use deployment_file::Effective;
 use serde_json::{Value, json};
 
 use super::alarm::{Alarm, Comparison, Dimension, Metric, MissingData, Periods, Topic, Watched, description};
-use crate::Names;
+use crate::names::Names;
 
 /// Returns the level alarms of the policy.
 pub(super) fn alarms(deployment: &Effective, names: &Names) -> Vec<Alarm> {

@@ -11,8 +11,8 @@ mod people;
 use deployment_file::Effective;
 use serde_json::{Map, Value, json};
 
-use crate::Names;
-use crate::monitoring::alarm::Alarm;
+use self::alarm::Alarm;
+use crate::names::Names;
 
 /// Returns the template of the monitoring stack.
 pub(crate) fn template(deployment: &Effective, names: &Names) -> String {

@@ -3,7 +3,7 @@
 use deployment_file::{Alerts, Effective};
 
 use super::alarm::{Alarm, Comparison, Dimension, Metric, MissingData, Periods, Topic, Watched, arn, description};
-use crate::Names;
+use crate::names::Names;
 
 mod table;
 

@@ -29,13 +29,21 @@ const DENIALS: [&str; 6] = [
 #[derive(Clone, Debug)]
 pub struct CallError {
     kind: ErrorKind,
+    /// The failure in a sentence for people, if the caller made one.
+    sentence: Option<Arc<str>>,
     source: Arc<dyn Error + Send + Sync>,
 }
 
 impl CallError {
     /// Returns the failure of this kind with its source.
     pub fn new(kind: ErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind, source: source.into().into() }
+        Self { kind, sentence: None, source: source.into().into() }
+    }
+
+    /// Returns the failure with a sentence for people, which replaces its text.
+    #[must_use]
+    pub fn described(self, sentence: impl Into<Arc<str>>) -> Self {
+        Self { sentence: Some(sentence.into()), ..self }
     }
 
     /// The kind of the failure.
@@ -50,13 +58,16 @@ where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
-        Self { kind: kind_of(&error), source: Arc::new(error) }
+        Self { kind: kind_of(&error), sentence: None, source: Arc::new(error) }
     }
 }
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind, DisplayErrorContext(&*self.source))
+        match &self.sentence {
+            Some(sentence) => f.write_str(sentence),
+            None => write!(f, "{}: {}", self.kind, DisplayErrorContext(&*self.source)),
+        }
     }
 }
 
@@ -66,10 +77,11 @@ impl Error for CallError {
     }
 }
 
-/// Equal if the kinds and the texts are.
+/// Equal if the kinds, the sentences and the sources' texts are.
 impl PartialEq for CallError {
     fn eq(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.source.to_string() == other.source.to_string()
+        (self.kind, &self.sentence) == (other.kind, &other.sentence)
+            && self.source.to_string() == other.source.to_string()
     }
 }
 

@@ -35,6 +35,12 @@ impl ErrorKind {
             Self::Invalid => "invalid",
         }
     }
+
+    /// Whether AWS rejected the call, so that it had no effect. After any other failure of a call its effect is unknown.
+    #[must_use]
+    pub const fn is_rejection(self) -> bool {
+        matches!(self, Self::Throttled | Self::Denied | Self::Refused)
+    }
 }
 
 impl fmt::Display for ErrorKind {

@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::pin::Pin;
 use std::process::ExitCode;
+#[cfg(feature = "at-once")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -78,6 +80,39 @@ where
             }
         });
         let ((), ended) = tokio::join!(gate.open_after(connect), lambda_runtime::run(gated));
+        ended
+    })
+}
+
+/// Begins the calls `connect`, and serves events as [`serve`] does, but as many at once as Lambda gives this environment.
+/// Only Lambda Managed Instances give it more than one, and say how many in `AWS_LAMBDA_MAX_CONCURRENCY`.
+///
+/// # Errors
+/// The runtime API does not answer.
+#[cfg(feature = "at-once")]
+pub fn serve_at_once<A, F, R, E>(
+    connect: impl Future,
+    handler: impl Fn(LambdaEvent<A>) -> F + Clone + Send + 'static,
+) -> Pin<Box<impl Future<Output = Result<(), lambda_runtime::Error>>>>
+where
+    A: for<'de> Deserialize<'de> + Send + 'static,
+    F: Future<Output = Result<R, E>> + Send + 'static,
+    R: Serialize + Send + 'static,
+    E: Into<Diagnostic> + Debug + Send + 'static,
+{
+    Box::pin(async move {
+        let gate = Arc::new(Gate::default());
+        let gated = {
+            let gate = Arc::clone(&gate);
+            service_fn(move |event| {
+                let (gate, handler) = (Arc::clone(&gate), handler.clone());
+                async move {
+                    gate.passed().await;
+                    handler(event).await
+                }
+            })
+        };
+        let ((), ended) = tokio::join!(gate.open_after(connect), lambda_runtime::run_concurrent(gated));
         ended
     })
 }

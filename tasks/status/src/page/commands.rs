@@ -8,9 +8,9 @@ use maud::{Markup, html};
 use crate::place::Place;
 use crate::view::View;
 
-/// Minutes that the offered hold lasts.
+/// Duration of the offered hold, in minutes.
 const HOLD_MINUTES: u32 = 60;
-/// The project that `breaker` takes if none is given.
+/// The default project of `breaker`.
 const DEFAULT_PROJECT: &str = "bank-circuit-breaker";
 /// How a command asks for its reason. The text is typed at a prompt and never parsed by the shell, so it may have any
 /// character. Works in sh, bash and zsh.
@@ -109,7 +109,7 @@ impl Command {
                 dry_run: false,
             }),
         };
-        // Its fields are plain texts and numbers, which can always be written.
+        // The fields are texts and numbers, so writing them as JSON cannot fail.
         let input = serde_json::to_string(&request).unwrap_or_default().replace("$WHY", why).replace("$WHO", who);
         let endpoint = place.endpoint_url.as_deref().map(|url| format!(" --endpoint-url {}", word(url)));
         Some(format!(
@@ -122,7 +122,7 @@ impl Command {
     }
 }
 
-/// The text as one word of a shell. One with a NUL cannot be said to a shell, and no variable has one.
+/// Returns the text as one word of a shell. A text with a NUL has no such form, and no variable can have one.
 fn word(text: &str) -> Cow<'_, str> {
     shlex::try_quote(text).unwrap_or_default()
 }
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    /// Texts that a shell or JSON could take for something else.
+    /// Texts with characters that are special in a shell or in JSON.
     const WHY: &str = r#"it's down: 50 % of $calls & `more` "now" \o/ $(id)"#;
     const WHO: &str = r#"Zoë O'Hara "z" $HOME"#;
 

@@ -12,13 +12,13 @@ use crate::sources::Source;
 use crate::traffic::{Traffic, level_of};
 use crate::view::View;
 
-/// Bytes that one text may take.
+/// Maximum bytes of one text.
 const TEXT_BYTES: usize = 600;
-/// Bytes that a name may take.
+/// Maximum bytes of a name.
 const NAME_BYTES: usize = 120;
 /// Age of a controller's state from which on the page warns, in seconds. A controller reads the state each second.
 const OLD_STATE_SECONDS: f64 = 60.0;
-/// Silence of the evaluations from which on the page warns, in seconds: as the alarm `control-plane-silent`.
+/// Time without an evaluation from which on the page warns, in seconds; that of the alarm `control-plane-silent`.
 const SILENT_SECONDS: i64 = 300;
 /// Alarms that are listed by name.
 const ALARMS: usize = 12;
@@ -148,7 +148,7 @@ fn alarms(view: &View<'_>) -> Markup {
     }
 }
 
-/// What is wrong with what this page rests on, if anything is.
+/// What is wrong with the page's sources, if anything is.
 fn notices(view: &View<'_>) -> Markup {
     let mut notices: Vec<(&str, String)> = Vec::new();
     match view.stored {

@@ -8,19 +8,19 @@ use crate::observed::{Health, Observed};
 use crate::rules::RampStatus;
 use crate::view::{LevelSource, View};
 
-/// Bytes that a name may take.
+/// Maximum bytes of a name.
 const NAME_BYTES: usize = 120;
 
-/// How bad it is. The page's colour follows.
+/// The severity of the headline, which sets the page's colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tone {
     /// All is well.
     Good,
-    /// Nothing tells.
+    /// What callers get is unknown.
     Unknown,
-    /// Callers notice, or automation is kept from acting.
+    /// Callers get less than full service, or a hold or the mode prevents a move.
     Warning,
-    /// Callers fail.
+    /// Requests fail.
     Bad,
 }
 
@@ -56,9 +56,9 @@ impl<'a> Brake<'a> {
 /// The headline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Headline {
-    /// How bad it is.
+    /// Its severity.
     pub tone: Tone,
-    /// In a few words.
+    /// Its text, a few words.
     pub text: String,
 }
 
@@ -167,7 +167,7 @@ fn sentence(view: &View<'_>) -> Markup {
 
 /// What callers get while a level that recovered takes only a share of the requests.
 fn taking_over(view: &View<'_>, ramp: &RampStatus) -> Markup {
-    // Down, because the share grows until the reader is done.
+    // Rounded down, because the share grows while the page is read.
     let percent = ramp.percent_of_requests.floor();
     html! {
         section #ramp.notice data-live aria-labelledby="ramp-title" {

@@ -28,10 +28,10 @@ use headline::Headline;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
-/// Environments whose badge says that customers are there.
+/// Environments that serve customers. Their badge is loud.
 const LIVE: [&str; 3] = ["prod", "production", "live"];
 
-/// What the page itself may do. A saved page obeys it too, so it is in the page as well as in a header.
+/// The content policy. It is in a header and in the page, so that it also applies to a saved page.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
     format!(
@@ -65,7 +65,7 @@ pub fn page(view: &View<'_>) -> Markup {
                 meta http-equiv="Content-Security-Policy" content=(*POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                // Or browsers would ask the bank's services for one.
+                // Without this, a browser would request an icon from the bank's services.
                 link rel="icon" href="data:,";
                 title { (level) ": " (headline.text) " – " (place.deployment()) }
                 style { (PreEscaped(STYLE)) }

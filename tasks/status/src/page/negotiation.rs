@@ -60,7 +60,7 @@ mod tests {
             let texts = listed.iter().map(|(name, quality)| format!("{name};q={}.{:03}", quality / 1000, quality % 1000));
             let accept = texts.collect::<Vec<_>>().join(", ");
             let (page, data) = (quality(&listed, "text/html"), quality(&listed, "application/json"));
-            // Where both are as welcome, either is right.
+            // If both have the same quality, either answer is right.
             if page != data {
                 prop_assert_eq!(prefers_html(&accept), page > data, "{}", accept);
             }

@@ -100,13 +100,19 @@ fn falls(view: &View<'_>, state: &SystemState) -> Vec<Rule> {
         what: "Consecutive failures",
         leads_to,
         needs: format!("the newest {needed} calls failed, none succeeded"),
-        now: None,
+        now: traffic.map(|traffic| {
+            let run = consecutive_failures(traffic, level, since(policy.window()));
+            if run == 0 { "0".to_owned() } else { format!("at least {run}") }
+        }),
     });
     let slow = policy.slow_call_rate_percent().zip(policy.slow_call()).map(|(needed, slow)| Rule {
         what: "Slow calls",
         leads_to,
         needs: format!("{needed} % of at least {minimum} calls take {} ms or longer", slow.as_millis()),
-        now: None,
+        now: traffic.map(|traffic| {
+            let sum = calls(traffic, level, since(Some(policy.rate_window())));
+            format!("{} % of {} calls", percent(sum.slow, sum.calls()), sum.calls())
+        }),
     });
     [count, rate, run, slow].into_iter().flatten().collect()
 }
@@ -142,12 +148,22 @@ fn recoveries(view: &View<'_>, state: &SystemState) -> Option<Rule> {
 
 /// Successes since the last minute with a failure.
 fn streak(traffic: &Traffic, level: Level, from: Timestamp) -> u64 {
-    traffic.since(minute_of(from)).fold(0, |streak: u64, minute| {
-        let outcomes = minute.levels.get(&level).copied().unwrap_or_default();
-        match outcomes.failures {
-            0 => streak.saturating_add(outcomes.successes),
-            // Of the minute's order nothing is known but that some of its successes are consecutive.
-            failures => outcomes.successes.div_ceil(failures.saturating_add(1)),
+    longest_run(traffic, level, from, |outcomes| (outcomes.successes, outcomes.failures))
+}
+
+/// Failures since the last minute with a success.
+fn consecutive_failures(traffic: &Traffic, level: Level, from: Timestamp) -> u64 {
+    longest_run(traffic, level, from, |outcomes| (outcomes.failures, outcomes.successes))
+}
+
+/// Returns the calls of one outcome since the last minute with one of the other, at least. `counts` returns the calls
+/// with the outcome and with the other one.
+fn longest_run(traffic: &Traffic, level: Level, from: Timestamp, counts: impl Fn(Outcomes) -> (u64, u64)) -> u64 {
+    traffic.since(minute_of(from)).fold(0, |run: u64, minute| {
+        match counts(minute.levels.get(&level).copied().unwrap_or_default()) {
+            (these, 0) => run.saturating_add(these),
+            // A minute does not show the order of its calls: only that so many of one outcome are consecutive.
+            (these, others) => these.div_ceil(others.saturating_add(1)),
         }
     })
 }

@@ -47,8 +47,8 @@ pub fn span(seconds: u64) -> String {
     if small == 0 { format!("{large} {unit}") } else { format!("{large} {unit} {small} {smaller}") }
 }
 
-/// Returns as much of `text` as takes at most `budget` bytes once it is escaped, with an ellipsis if that is not all.
-/// In bytes, because the size of the page is limited.
+/// Returns the beginning of `text` that has at most `budget` bytes when it is escaped, with an ellipsis if it is
+/// shortened. The budget is in bytes, because the page's size is limited.
 pub fn clipped(text: &str, budget: usize) -> Cow<'_, str> {
     let mut left = budget;
     let end = text.char_indices().find_map(|(at, character)| {

@@ -8,7 +8,7 @@ use crate::view::View;
 
 /// Number of transitions that are listed.
 pub const TRANSITIONS: usize = 15;
-/// Bytes that a reason and a name may take in the table; the records have all of them.
+/// Maximum bytes of a reason and of a name in the table. The records have the whole texts.
 const REASON_BYTES: usize = 150;
 const WHO_BYTES: usize = 80;
 
@@ -17,7 +17,7 @@ const WHO_BYTES: usize = 80;
 pub enum Who<'a> {
     /// A person, by the name that the command gave.
     Person(&'a str),
-    /// The rules, woken by this alarm or by the schedule. What woke them is not the cause: they count for themselves.
+    /// The rules. The alarm or the schedule that started the evaluation is not the cause: the evaluation counts for itself.
     Automation(Option<&'a str>),
     /// The first start.
     Start,

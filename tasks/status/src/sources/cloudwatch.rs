@@ -140,6 +140,7 @@ impl Series {
         match self {
             Self::Successes(_) => (namespace::SERVICE, "Success", "Sum"),
             Self::Failures(_) => (namespace::SERVICE, "Error", "Sum"),
+            Self::SlowCalls(_) => (namespace::SERVICE, "SlowCall", "Sum"),
             Self::Declined(_) => (namespace::SERVICE, "Declined", "Sum"),
             Self::Fallbacks(_) => (namespace::SERVICE, "Fallback", "Sum"),
             Self::LowestLevel => (namespace::CONTROLLER, "CurrentLevel", "Minimum"),

@@ -16,6 +16,23 @@ const EACH_MINUTE: Row = Row {
     advice: "",
 };
 
+/// Makes the row of a function that Lambda may throttle.
+macro_rules! throttles {
+    ($name:literal, $function:literal, $source:expr) => {
+        Row {
+            name: $name,
+            anchor: "function-throttles",
+            source: $source,
+            advice: concat!(
+                "Lambda throttles ",
+                $function,
+                ". Raise its concurrency limit or the quota of the account, or find which functions use the concurrency."
+            ),
+            ..EACH_MINUTE
+        }
+    };
+}
+
 pub(super) const ROWS: [Row; 31] = [
     Row {
         name: "alarm-processor-errors",
@@ -120,8 +137,8 @@ pub(super) const ROWS: [Row; 31] = [
         source: Source::Function("evaluate-thresholds", "Errors"),
         periods: (2, 3),
         advice: "Evaluations fail, so the level does not move by itself. Search the log of evaluate-thresholds for \
-                 StateUnavailable, MetricsUnavailable and InvalidConfiguration. Operators can still force a level, unless the state is \
-                 unavailable.",
+                 StateUnavailable, MetricsUnavailable and InvalidConfiguration. Operators can still force a level, \
+                 unless the state is unavailable.",
         ..EACH_MINUTE
     },
     Row {
@@ -144,80 +161,28 @@ pub(super) const ROWS: [Row; 31] = [
         name: "status-errors",
         anchor: "function-errors",
         source: Source::Function("status", "Errors"),
-        advice: "The status page and its JSON fail. Requests are served and the level moves all the same. Look into \
-                 the log; `breaker status` shows the level meanwhile.",
+        advice: "The status page and its JSON fail. Requests are still served, and the level still moves. Read the \
+                 log of the status function. `breaker status` shows the level meanwhile.",
         ..EACH_MINUTE
     },
-    Row {
-        name: "controller-throttles",
-        anchor: "function-throttles",
-        source: Source::Function("circuit-breaker-controller", "Throttles"),
-        advice: "Lambda throttles the controller. Raise its concurrency limit or the quota of the account, or find \
-                 which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "full-service-throttles",
-        anchor: "function-throttles",
-        source: Source::Service(Service::Full),
-        advice: "Lambda throttles the service of level 1. Raise its concurrency limit or the quota of the account, \
-                 or find which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "degraded-service-throttles",
-        anchor: "function-throttles",
-        source: Source::Service(Service::Degraded),
-        advice: "Lambda throttles the service of level 2. Raise its concurrency limit or the quota of the account, \
-                 or find which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "maintenance-service-throttles",
-        anchor: "function-throttles",
-        source: Source::Service(Service::Maintenance),
-        advice: "Lambda throttles the service of level 3. Raise its concurrency limit or the quota of the account, \
-                 or find which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "alarm-processor-throttles",
-        anchor: "function-throttles",
-        source: Source::Function("alarm-processor", "Throttles"),
-        advice: "Lambda throttles the alarm processor. Raise its concurrency limit or the quota of the account, or \
-                 find which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "evaluate-thresholds-throttles",
-        anchor: "function-throttles",
-        source: Source::Function("evaluate-thresholds", "Throttles"),
-        advice: "Lambda throttles evaluate-thresholds. Raise its concurrency limit or the quota of the account, or \
-                 find which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "write-state-throttles",
-        anchor: "function-throttles",
-        source: Source::Function("write-state", "Throttles"),
-        advice: "Lambda throttles write-state. Raise its concurrency limit or the quota of the account, or find \
-                 which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
-    Row {
-        name: "emit-metrics-throttles",
-        anchor: "function-throttles",
-        source: Source::Function("emit-metrics", "Throttles"),
-        advice: "Lambda throttles emit-metrics. Raise its concurrency limit or the quota of the account, or find \
-                 which functions use the concurrency.",
-        ..EACH_MINUTE
-    },
+    throttles!("controller-throttles", "the controller", Source::Function("circuit-breaker-controller", "Throttles")),
+    throttles!("full-service-throttles", "the service of level 1", Source::Service(Service::Full)),
+    throttles!("degraded-service-throttles", "the service of level 2", Source::Service(Service::Degraded)),
+    throttles!("maintenance-service-throttles", "the service of level 3", Source::Service(Service::Maintenance)),
+    throttles!("alarm-processor-throttles", "the alarm processor", Source::Function("alarm-processor", "Throttles")),
+    throttles!(
+        "evaluate-thresholds-throttles",
+        "evaluate-thresholds",
+        Source::Function("evaluate-thresholds", "Throttles")
+    ),
+    throttles!("write-state-throttles", "write-state", Source::Function("write-state", "Throttles")),
+    throttles!("emit-metrics-throttles", "emit-metrics", Source::Function("emit-metrics", "Throttles")),
     Row {
         name: "status-throttles",
         anchor: "function-throttles",
         source: Source::Function("status", "Throttles"),
-        advice: "Lambda throttles the status function. Raise the quota of the account, or find what takes the \
-                 concurrency. `breaker status` shows the level meanwhile.",
+        advice: "Lambda throttles the status function. Raise the quota of the account, or find which functions \
+                 use the concurrency. `breaker status` shows the level meanwhile.",
         ..EACH_MINUTE
     },
     // Watches the state, not the change: it calls people even if the message about the change was lost, and sends a
@@ -272,8 +237,8 @@ pub(super) const ROWS: [Row; 31] = [
         name: "state-unknown",
         anchor: "state-unknown",
         source: Source::Own("CircuitBreaker/Controller", "StateUnknown"),
-        advice: "Callers got the fallback level, because a controller that started could not read the state. Look \
-                 whether DynamoDB and the key answer. Environments that had read the state before serve on.",
+        advice: "Callers got the fallback level, because a controller that started could not read the state. Check \
+                 whether DynamoDB and the KMS key are available. Environments that read the state before still use it.",
         ..EACH_MINUTE
     },
     Row {

@@ -11,10 +11,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
+mod checked;
 #[path = "../common/mod.rs"]
 mod common;
 mod cooldown;
 mod execution;
+mod moves;
 mod proof;
 mod properties;
 mod rules;

@@ -4,7 +4,7 @@
 use breaker::Bucket;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::properties::{Move, calls_and_errors, happened};
+use crate::moves::{Move, calls_and_errors, happened};
 use crate::world::{State, World};
 
 /// Earliest time at which probes count: after the ramp and the base cooldown. A doubled cooldown is longer.

@@ -1,14 +1,15 @@
 //! The properties, computed without the code under test: from the history of writes and from the real outcomes.
 
 use breaker::{
-    Bucket, Cause, DRAWS, Fall, Level, RecoveryCause, StateWrite, StreakInstead, TransitionRequest, TripCause, route,
+    Cause, DRAWS, Fall, Level, RecoveryCause, StateWrite, StreakInstead, TransitionRequest, TripCause, route,
 };
 use jiff::{SignedDuration, Timestamp};
 use stateright::{Model, Property};
 
+use crate::moves::{Move, calls_and_errors, happened};
 use crate::proof::{is_idle, is_proven};
 use crate::table::Told;
-use crate::world::{Committed, End, Phase, Run, State, Traffic, World};
+use crate::world::{Committed, End, Phase, Run, Sight, State, Traffic, World};
 
 pub const ONE_STATE_A_VERSION: &str = "a version is one state, and each write is one version on";
 pub const ONE_RECORD_AN_EPOCH: &str = "each epoch has exactly one record, and none is overwritten";
@@ -29,9 +30,6 @@ pub const WRITES_ARE_VALID: &str = "no write is refused as invalid";
 pub const RECOVERS: &str = "good traffic leads to level 1";
 pub const STAYS_RECOVERED: &str = "good traffic is at level 1 at the horizon";
 pub const GIVES_UP: &str = "failures at levels 1 and 2 lead to level 3";
-
-/// An event that must be possible, by its name.
-pub type Sight = (&'static str, fn(&World, &State) -> bool);
 
 pub const FIRST_START: Sight =
     ("the first start is written", |_, state| state.origin.is_none() && state.table.state().is_some());
@@ -190,23 +188,6 @@ fn one_record_an_epoch(_: &World, state: &State) -> bool {
         && state.history.iter().all(true_record)
 }
 
-/// An automatic move, and the history before it.
-pub struct Move<'a> {
-    pub committed: &'a Committed,
-    pub from: Level,
-    pub to: Level,
-    /// Time from which on outcomes count, by the writes and by the hold that ended.
-    pub counts_began: Timestamp,
-    /// End of the last operator's hold.
-    pub held_until: Option<Timestamp>,
-    /// Maximum number of failures that the last move carried.
-    pub carried: u64,
-    /// Time of the last move.
-    pub moved_at: Timestamp,
-    /// End of the ramp, if the last move was an automatic recovery.
-    pub ramp_until: Option<Timestamp>,
-}
-
 /// Whether all automatic moves pass.
 fn each_automatic_move(world: &World, state: &State, passes: impl Fn(&Move<'_>) -> bool) -> bool {
     let cap = u64::from(world.policy.level_1_failures());
@@ -263,18 +244,6 @@ fn has_evidence(world: &World, state: &State, one: &Move<'_>) -> bool {
     };
     let recorded = one.committed.write.transition.as_ref().and_then(|record| record.evidence);
     enough && recorded.is_none_or(|evidence| evidence.since >= one.counts_began)
-}
-
-/// What happened at a level from then on, up to the decision.
-pub fn happened(world: &World, state: &State, level: Level, since: Timestamp, one: &Move<'_>) -> Vec<Bucket> {
-    let counted = |bucket: &Bucket| since <= bucket.start && bucket.start <= one.committed.decided_at;
-    let at_level = state.outcomes.iter().filter(|(_, burst)| burst.level == level);
-    at_level.map(|outcome| world.bucket(*outcome)).filter(counted).collect()
-}
-
-pub fn calls_and_errors(buckets: &[Bucket]) -> (u64, u64) {
-    let errors: u64 = buckets.iter().map(|bucket| bucket.errors).sum();
-    (errors + buckets.iter().map(|bucket| bucket.successes).sum::<u64>(), errors)
 }
 
 fn fell_by_count(world: &World, state: &State, one: &Move<'_>) -> bool {

@@ -4,15 +4,16 @@ use breaker::contract::Evaluation;
 use breaker::{Bucket, Expected, Level, Policy, StateWrite, SystemState, TransitionRequest};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use stateright::{Model, Property};
 
 use crate::common::{at, bucket};
-use crate::properties::{self, Sight};
 use crate::rules::Mutant;
 use crate::table::{Table, Told};
 
 /// Number of retries of a task that was killed.
 const MAX_KILLS: u8 = 1;
+
+/// An event that must be possible, by its name.
+pub type Sight = (&'static str, fn(&World, &State) -> bool);
 
 /// The limits of a world: its executions, traffic, faults and duration.
 #[derive(Clone, Debug)]
@@ -223,7 +224,7 @@ impl State {
     }
 
     /// Whether the execution ended with success: it wrote, or had nothing to write.
-    fn has_ended(&self, slot: usize) -> bool {
+    pub fn has_ended(&self, slot: usize) -> bool {
         matches!(self.runs[slot].phase, Phase::Ended(End::Nothing | End::Wrote(_)))
     }
 }
@@ -239,7 +240,7 @@ impl World {
         burst.bucket(self.seconds[tick])
     }
 
-    fn tick(&self, state: &mut State) {
+    pub fn tick(&self, state: &mut State) {
         state.tick += 1;
         for (slot, run) in self.slots.iter().zip(&mut state.runs) {
             if slot.repeats {
@@ -271,7 +272,7 @@ impl World {
         !alike(&self.slots[before], &self.slots[slot]) || !matches!(state.runs[before].phase, Phase::Waiting)
     }
 
-    fn steps(&self, state: &State, slot: usize, actions: &mut Vec<Action>) {
+    pub fn steps(&self, state: &State, slot: usize, actions: &mut Vec<Action>) {
         let run = &state.runs[slot];
         match &run.phase {
             Phase::Waiting if self.may_start(state, slot) => actions.push(Action::Read(slot)),
@@ -292,65 +293,5 @@ impl World {
             Phase::Unsure(..) => actions.push(Action::Prove(slot)),
             Phase::Waiting | Phase::Ended(_) => {}
         }
-    }
-}
-
-impl Model for World {
-    type State = State;
-    type Action = Action;
-
-    fn init_states(&self) -> Vec<State> {
-        self.starts.clone()
-    }
-
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        let looked = (0..self.slots.len()).all(|slot| !self.slots[slot].fair || state.has_ended(slot));
-        if state.tick + 1 < self.seconds.len() && looked {
-            actions.push(Action::Tick);
-        }
-        let quiet = state.outcomes.last().is_none_or(|(tick, _)| *tick < state.tick);
-        if state.traffic == Traffic::Free && quiet && state.outcomes.len() < self.most_bursts {
-            actions.extend(self.bursts.iter().copied().map(Action::Outcomes));
-        }
-        for slot in 0..self.slots.len() {
-            self.steps(state, slot, actions);
-        }
-        if self.accident && !state.lost && state.table.state().is_some() {
-            actions.push(Action::LoseState);
-        }
-    }
-
-    fn next_state(&self, last: &State, action: Action) -> Option<State> {
-        let mut state = last.clone();
-        match action {
-            Action::Tick => self.tick(&mut state),
-            Action::Outcomes(burst) => state.outcomes.push((state.tick, burst)),
-            Action::Read(slot) => state.runs[slot].phase = self.read(last, slot),
-            Action::LoseState => {
-                state.lost = true;
-                state.table.lose_state();
-            }
-            Action::Decide(slot) => {
-                let Phase::Read(base) = &last.runs[slot].phase else { return None };
-                state.runs[slot].phase = self.decide(last, slot, base);
-            }
-            Action::Write(slot, fate) => {
-                let Phase::Decided(evaluation) = &last.runs[slot].phase else { return None };
-                self.write(&mut state, slot, evaluation.clone(), fate)?;
-            }
-            Action::Prove(slot) => {
-                let Phase::Unsure(evaluation, trouble) = &last.runs[slot].phase else { return None };
-                self.prove(&mut state, slot, evaluation.clone(), *trouble);
-            }
-        }
-        if let (Steps::Coarse, Action::Read(slot) | Action::Write(slot, _) | Action::Prove(slot)) = (self.steps, action)
-        {
-            self.go_on(&mut state, slot);
-        }
-        Some(state)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        properties::of(self)
     }
 }

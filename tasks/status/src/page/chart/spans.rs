@@ -1,4 +1,4 @@
-//! What lasts for a while: levels, holds and alarms.
+//! Spans of time: levels, holds and alarms.
 
 use breaker::{CommandRecord, Level, TransitionRecord, TransitionRequest};
 use jiff::{SignedDuration, Timestamp};
@@ -8,14 +8,14 @@ use crate::traffic::Traffic;
 
 use super::bins::bins;
 
-/// A time in which something lasted.
+/// A span of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span<T> {
     /// Start (UTC).
     pub from: Timestamp,
     /// End (UTC).
     pub until: Timestamp,
-    /// What lasted.
+    /// The level, hold or alarm of this span.
     pub what: T,
 }
 
@@ -79,7 +79,7 @@ pub fn alarms<'a>(
         .filter_map(|alarm| {
             let of_alarm: Vec<&AlarmChange> = changes.iter().filter(|change| change.name == alarm.name).collect();
             let mut spans = Vec::new();
-            // A first change out of ALARM ends what began before the range.
+            // If the first change leaves ALARM, the alarm was on before the range.
             let mut begun = of_alarm.first().filter(|change| !change.is_on).map(|_| from);
             for change in &of_alarm {
                 match (change.is_on, begun) {

@@ -1,41 +1,15 @@
-//! The requests, which arrive at random times.
-
-use std::fmt::Write;
+//! The arrival of requests, at random times.
 
 use breaker::PerLevel;
 use fastrand::Rng;
 
+use crate::request::{Luck, Request};
 use crate::scenario::Scenario;
 use crate::world::World;
 
-/// The random numbers of one call.
-#[derive(Clone, Copy, Debug)]
-pub struct Luck {
-    pub outcome: f64,
-    pub latency: f64,
-    pub declining: f64,
-    pub starting: f64,
-}
-
-/// One request with its random numbers. Whatever the policy does, the same request has the same outcome at a level.
-#[derive(Clone, Copy, Debug)]
-pub struct Request {
-    /// Time of arrival, in milliseconds from the scenario's start.
-    pub at: i64,
-    /// Number from which its id is made.
-    pub id: u64,
-    /// Whether it is retryable (GET, HEAD).
-    pub retryable: bool,
-    /// Age of the controller's state, as a share of the maximum age.
-    pub cache_age: f64,
-    /// The controller that answers it, as a share of the number of controllers.
-    pub environment: f64,
-    pub luck: PerLevel<Luck>,
-}
-
 /// The requests of a scenario in the order of their arrival.
 #[derive(Debug)]
-pub struct Requests<'a> {
+pub struct Arrivals<'a> {
     world: &'a World<'a>,
     scenario: &'a Scenario,
     rng: Rng,
@@ -46,7 +20,7 @@ pub struct Requests<'a> {
     until_next: f64,
 }
 
-impl<'a> Requests<'a> {
+impl<'a> Arrivals<'a> {
     pub fn new(world: &'a World<'a>, scenario: &'a Scenario, mut rng: Rng) -> Self {
         let until_next = exponential(&mut rng);
         Self { world, scenario, rng, second: 0, passed: 0.0, until_next }
@@ -59,7 +33,7 @@ impl<'a> Requests<'a> {
     }
 }
 
-impl Iterator for Requests<'_> {
+impl Iterator for Arrivals<'_> {
     type Item = Request;
 
     fn next(&mut self) -> Option<Request> {
@@ -96,17 +70,4 @@ fn milliseconds(share: f64) -> i64 {
 /// Returns the gap to the next arrival of a Poisson process with one arrival per unit of time.
 fn exponential(rng: &mut Rng) -> f64 {
     -(1.0 - rng.f64()).ln()
-}
-
-/// Writes request ids. Like API Gateway's they are all different.
-#[derive(Debug, Default)]
-pub struct Ids(String);
-
-impl Ids {
-    pub fn of(&mut self, request: &Request) -> &str {
-        self.0.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(self.0, "{:016x}", request.id);
-        &self.0
-    }
 }
