@@ -136,7 +136,7 @@ impl TransitionRequest {
 
 /// An alarm whose time is unknown is new: the state machine counts from its own start as well.
 fn is_new(request: &AlarmRequest, now: Timestamp) -> bool {
-    request.alarm.state_change_time.is_none_or(|changed| now.duration_since(changed) < looks_last())
+    request.alarm.state_change_time().is_none_or(|changed| now.duration_since(changed) < looks_last())
 }
 
 /// Whether the level fell to 2 within the time of the further evaluations.
