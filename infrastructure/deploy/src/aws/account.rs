@@ -65,11 +65,8 @@ impl Account for AwsAccount {
     async fn timeout_seconds(&self, function: &str) -> Result<u64, CallError> {
         let what = format!("the timeout of {function} cannot be read");
         let answer = self.functions.get_function_configuration().function_name(function).send().await;
-        let answer = answer.map_err(|error| call_error(&what, &error))?;
+        let answer = answer.map_err(|error| call_error(&what, error))?;
         let timeout = answer.timeout().and_then(|timeout| u64::try_from(timeout).ok());
-        timeout.ok_or_else(|| CallError {
-            kind: CallErrorKind::Refused,
-            message: format!("{what}: Lambda does not name it"),
-        })
+        timeout.ok_or_else(|| failure(ErrorKind::Invalid, format!("{what}: Lambda does not name it")))
     }
 }

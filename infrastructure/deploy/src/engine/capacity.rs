@@ -1,8 +1,8 @@
 //! Fits throttle and reservations to the account's limit of concurrent executions.
 
+use aws_edge::call_error::CallError;
 use deployment_file::Effective;
 use operate::exit::Failure;
-use operate::ports::CallError;
 
 use super::{Engine, Limits, failed};
 use crate::capacity::{Capacity, FullService, SAMPLE_TIMEOUT_MS, Situation, capacity, lines, warnings};
