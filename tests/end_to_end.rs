@@ -159,9 +159,9 @@ async fn operators_force_a_level_and_bad_input_is_refused_by_name() {
         (json!({"trigger": "force", "targetLevel": 4, "reason": "x", "requestedBy": "y"}), "targetLevel"),
         (json!([]), "trigger"),
     ] {
-        let (error, cause) = refused(input).await;
-        assert_eq!(error, "InvalidRequest");
-        assert!(cause.contains(field), "{cause}");
+        let refusal = TransitionRequest::parse(input.clone()).unwrap_err();
+        assert_eq!(refusal.field(), field);
+        assert_eq!(refused(input).await, ("InvalidRequest".to_owned(), refusal.to_string()));
     }
     assert!(watch.record(1).await.unwrap().is_none(), "nothing was changed");
 

@@ -32,7 +32,7 @@ fn keeps_the_bounds(request: &TransitionRequest) -> bool {
     match request {
         TransitionRequest::Schedule(request) => request.looks.is_none_or(|looks| (1..=4).contains(&looks)),
         TransitionRequest::Alarm(request) => {
-            text(&request.alarm.name, 255) && request.alarm.arn.as_deref().is_none_or(|arn| text(arn, 2048))
+            text(request.alarm.name(), 255) && request.alarm.arn().is_none_or(|arn| text(arn, 2048))
         }
         TransitionRequest::Force(request) => {
             plain(&request.reason, 500)

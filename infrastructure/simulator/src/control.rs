@@ -122,8 +122,8 @@ impl<'a> ControlPlane<'a> {
                 Due::LookAgain(execution) => self.execute(execution, at, metrics),
                 Due::Alarms(until) => self.evaluate_alarms(at, until, metrics),
                 Due::Alarm(place) => {
-                    let name = self.alarms.get(place).map(Alarm::name).unwrap_or_default();
-                    let alarm = AlarmHint { name, arn: None, state_change_time: Some(at) };
+                    let alarm = self.alarms.get(place).map(|alarm| AlarmHint::new(alarm.name(), None, Some(at)));
+                    let Some(Ok(alarm)) = alarm else { continue };
                     let request = TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false });
                     self.execute(Execution::new(request), at, metrics);
                 }

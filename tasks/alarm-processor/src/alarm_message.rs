@@ -140,9 +140,7 @@ fn notification(message: &Members<'_>) -> Result<AlarmNotification, NotAnAlarm> 
         _ => return Err(Part::Member("NewStateValue").with(Problem::NotAllowed("ALARM, OK or INSUFFICIENT_DATA"))),
     };
     let state_change_time = optional::<String>(message, "StateChangeTime")?.as_deref().map(change_time).transpose()?;
-    let hint = AlarmHint { name, arn: optional(message, "AlarmArn")?, state_change_time };
-    // An alarm that the state machine would refuse is not sent to it.
-    hint.check().map_err(|error| {
+    let hint = AlarmHint::new(name, optional(message, "AlarmArn")?, state_change_time).map_err(|error| {
         let member = if error.field() == "name" { "AlarmName" } else { "AlarmArn" };
         Part::Member(member).with(Problem::Refused(error))
     })?;

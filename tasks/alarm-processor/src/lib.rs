@@ -74,7 +74,7 @@ impl<E: Executions, M: MetricLog> AlarmProcessor<E, M> {
                 return Processed::Failed(id);
             }
         };
-        let alarm = notification.hint.name.clone();
+        let alarm = notification.hint.name().to_owned();
         if !notification.went_off {
             tracing::info!(message.id = id, alarm.name = alarm, "an alarm that did not go off is acknowledged");
             return Processed::Acknowledged;

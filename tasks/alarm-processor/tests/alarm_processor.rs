@@ -21,10 +21,10 @@ impl Executions for Machine {
     async fn run(&self, request: &TransitionRequest) -> Result<(), ExecutionFailed> {
         self.0.lock().unwrap().push(request.clone());
         match request {
-            TransitionRequest::Alarm(request) if request.alarm.name == "broken" => {
+            TransitionRequest::Alarm(request) if request.alarm.name() == "broken" => {
                 Err(ExecutionFailed::Unsuccessful("FAILED: StateUnavailable".into()))
             }
-            TransitionRequest::Alarm(request) if request.alarm.name == "throttled" => {
+            TransitionRequest::Alarm(request) if request.alarm.name() == "throttled" => {
                 Err(CallError::new(ErrorKind::Throttled, "rate exceeded").into())
             }
             _ => Ok(()),
@@ -90,9 +90,9 @@ async fn an_alarm_starts_an_execution_with_its_name_arn_and_time() {
     assert!(failed_ids(&processor, &[enveloped(&message)]).await.is_empty());
     let requests = processor.executions.0.lock().unwrap();
     let TransitionRequest::Alarm(request) = &requests[0] else { panic!("not an alarm") };
-    assert_eq!(request.alarm.name, "level-1-error-rate");
-    assert_eq!(request.alarm.state_change_time, Some("2026-09-10T14:06:12.544Z".parse().unwrap()));
-    assert!(request.alarm.arn.as_deref().unwrap().ends_with(":level-1-error-rate"));
+    assert_eq!(request.alarm.name(), "level-1-error-rate");
+    assert_eq!(request.alarm.state_change_time(), Some("2026-09-10T14:06:12.544Z".parse().unwrap()));
+    assert!(request.alarm.arn().unwrap().ends_with(":level-1-error-rate"));
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ async fn start(status: u16, body: &'static str) -> (ExecutionFailed, usize) {
     ]);
     let client = step_functions(&sdk_config(&environment, TIMEOUTS).unwrap());
     let machine = StateMachine { client, arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".to_owned() };
-    let alarm = AlarmHint { name: "level-1-error-rate".to_owned(), arn: None, state_change_time: None };
+    let alarm = AlarmHint::new("level-1-error-rate".to_owned(), None, None).unwrap();
     let request = TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false });
     (machine.run(&request).await.unwrap_err(), calls.load(Ordering::Relaxed))
 }

@@ -56,6 +56,16 @@ async fn a_level_may_decline_with_a_text_for_its_status() {
     assert_eq!(answer["headers"], json!({ "Retry-After": "60" }));
 }
 
+/// The form of every answer of the crate `lambda_http`, 1.3.2.
+#[tokio::test]
+async fn an_answer_of_lambda_http_is_passed_on() {
+    let declined = r#"{"statusCode":503,"headers":{"x-circuit-breaker-declined":"true","content-type":"application/json"},
+        "multiValueHeaders":{},"body":"{}","isBase64Encoded":false,"cookies":[]}"#;
+    let (answer, outcome) = passed_on(declined).await;
+    assert_eq!((outcome, &answer["statusCode"], &answer["body"]), (Some("Success"), &json!(503), &json!("{}")));
+    assert_eq!(answer["headers"], json!({ "content-type": "application/json" }));
+}
+
 #[tokio::test]
 async fn null_and_false_do_not_decline() {
     for value in ["null", "false", r#""false""#] {

@@ -31,6 +31,8 @@ impl fmt::Display for NotAnAccountId {
     }
 }
 
+impl std::error::Error for NotAnAccountId {}
+
 /// An account id: 1 to 34 letters, digits or hyphens, as long as an IBAN may be.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
 pub struct AccountId(#[schemars(length(min = 1, max = 34), regex(pattern = r"^[A-Za-z0-9-]+$"))] String);

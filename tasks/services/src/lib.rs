@@ -1,7 +1,7 @@
 //! The sample bank services of the three levels: one library, three small binaries.
 //!
-//! They do not use `lambda_http`: it drops the controller's member `circuitBreaker` from the event, and it panics on a body
-//! that is marked as base64 and is not. `infrastructure/docs/service-answers.md` says for which services it fits.
+//! They do not use `lambda_http`, because it drops the controller's member `circuitBreaker` from the event, and panics on
+//! some events that a direct invocation can send. `infrastructure/docs/service-answers.md` says for which services it fits.
 
 mod account;
 mod body;

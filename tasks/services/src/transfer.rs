@@ -85,6 +85,7 @@ pub enum InvalidTransfer {
         /// The field.
         field: &'static str,
         /// The reason.
+        #[source]
         problem: NotAnAccountId,
     },
     /// Both fields name the same account.

@@ -125,7 +125,7 @@ async fn the_alarm_of_an_evaluation_is_named_apart() {
     let mut table = table();
     table.commands.clear();
     table.transitions[4].request = Some(TransitionRequest::Schedule(ScheduleRequest::default()));
-    let alarm = AlarmHint { name: "level-2-recovery".to_owned(), arn: None, state_change_time: None };
+    let alarm = AlarmHint::new("level-2-recovery".to_owned(), None, None).unwrap();
     table.transitions[5].request = Some(TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false }));
     let report = read(place(), &table, &table, Selection { count: 2, ..ALL }).await.unwrap();
     let lines: Vec<_> = report.lines().iter().map(crate::terminal::Line::text).collect();

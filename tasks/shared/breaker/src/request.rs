@@ -1,8 +1,9 @@
 //! The input of the state machine: a request to evaluate, or an operator's command.
 
+mod alarm_hint;
+
 use std::ops::RangeInclusive;
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -12,10 +13,10 @@ use crate::level::Level;
 use crate::validation::fields::{self, Field};
 use crate::validation::{InvalidKind, InvalidRequest, object, text};
 
+pub use alarm_hint::AlarmHint;
+
 /// Allowed length of a reason, in characters.
 pub const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;
-/// Allowed length of an alarm's name, in characters (CloudWatch's limit).
-const ALARM_NAME_CHARACTERS: RangeInclusive<usize> = 1..=255;
 /// Allowed length of an ARN, in characters (IAM's limit).
 pub const ARN_CHARACTERS: RangeInclusive<usize> = 1..=2048;
 /// Allowed length of a requester's name, in characters.
@@ -92,28 +93,11 @@ pub struct AlarmRequest {
     pub dry_run: bool,
 }
 
-/// The alarm that went off.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AlarmHint {
-    /// Name of the alarm.
-    #[schemars(length(min = *ALARM_NAME_CHARACTERS.start(), max = *ALARM_NAME_CHARACTERS.end()))]
-    pub name: String,
-    /// ARN of the alarm; absent in old messages.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", length(min = *ARN_CHARACTERS.start(), max = *ARN_CHARACTERS.end()))]
-    pub arn: Option<String>,
-    /// Time at which the alarm's state changed (UTC).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Timestamp")]
-    pub state_change_time: Option<Timestamp>,
-}
-
 /// `"trigger": "schedule"`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScheduleRequest {
-    /// Maximum number of evaluations, 15 seconds apart, while probes or a ramp are to prove a level, because no alarm
+    /// Maximum number of evaluations, 15 seconds apart, while probes or a ramp are being judged, because no alarm
     /// reports that. 1 to 4; the default is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u8", range(min = *LOOKS.start(), max = *LOOKS.end()))]
@@ -178,17 +162,6 @@ pub struct ReleaseRequest {
     /// Whether to decide and answer only, and change nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dry_run: bool,
-}
-
-impl AlarmHint {
-    /// Checks that the state machine accepts the alarm.
-    ///
-    /// # Errors
-    /// Names the field, `name` or `arn`, and what is allowed.
-    pub fn check(&self) -> Result<(), InvalidRequest> {
-        text::check_name("name", &self.name, &ALARM_NAME_CHARACTERS)?;
-        self.arn.as_deref().map_or(Ok(()), |arn| text::check_name("arn", arn, &ARN_CHARACTERS))
-    }
 }
 
 impl TransitionRequest {
@@ -261,7 +234,7 @@ impl TransitionRequest {
     #[must_use]
     pub fn woken_by(&self) -> Option<&str> {
         match self {
-            Self::Alarm(request) => Some(&request.alarm.name),
+            Self::Alarm(request) => Some(request.alarm.name()),
             Self::Schedule(_) | Self::Force(_) | Self::Release(_) => None,
         }
     }
@@ -348,6 +321,7 @@ mod tests {
 
     use schemars::schema_for;
 
+    use super::alarm_hint::ALARM_NAME_CHARACTERS;
     use super::*;
 
     /// Names, and whether they are required, as the Rust types have them.

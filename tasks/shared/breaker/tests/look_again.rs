@@ -171,8 +171,7 @@ fn what_cannot_fall_is_not_watched() {
 #[test]
 fn an_alarm_that_waited_in_the_queue_is_evaluated_once() {
     let changed = |seconds_ago: i64| {
-        let alarm =
-            AlarmHint { name: "an alarm".to_owned(), arn: None, state_change_time: Some(at(NOW - seconds_ago)) };
+        let alarm = AlarmHint::new("an alarm".to_owned(), None, Some(at(NOW - seconds_ago))).unwrap();
         let request = TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false });
         again(&request, &state_at(Level::Full), &policy(), &evidence(&[(190, 0, 3)])).1
     };

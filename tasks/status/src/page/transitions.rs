@@ -30,7 +30,7 @@ impl<'a> Who<'a> {
             None => Self::Start,
             // Older records name the alarm in the request alone.
             Some(TransitionRequest::Alarm(request)) => {
-                Self::Automation(Some(record.woken_by.as_deref().unwrap_or(&request.alarm.name)))
+                Self::Automation(Some(record.woken_by.as_deref().unwrap_or(request.alarm.name())))
             }
             Some(TransitionRequest::Schedule(_)) => Self::Automation(None),
             Some(TransitionRequest::Force(request)) => Self::Person(&request.requested_by),

@@ -16,7 +16,7 @@ pub fn moved(epoch: u64, second: u64, from: Level, to: Level, request: Option<Tr
 }
 
 pub fn woken(alarm: &str) -> Option<TransitionRequest> {
-    let alarm = AlarmHint { name: format!("bank-{alarm}-test"), arn: None, state_change_time: None };
+    let alarm = AlarmHint::new(format!("bank-{alarm}-test"), None, None).unwrap();
     Some(TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false }))
 }
 

@@ -153,7 +153,7 @@ pub fn stored_from_item(item: Item) -> Stored {
     }
     // The item is the product's own data, so the error may quote it.
     let checked = typed::<SystemState>(item, ToString::to_string).and_then(|state| {
-        state.check()?;
+        state.check_written()?;
         Ok(state)
     });
     match checked {

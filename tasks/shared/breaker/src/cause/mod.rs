@@ -88,9 +88,8 @@ impl From<AutomaticMove> for Cause {
 }
 
 /// What prevented a move of automation, although its rule or its proof holds.
-///
-/// The settling time is not among them. It prevents no move: outcomes that have not settled are no evidence for a
-/// recovery yet, so without them the better level is [`Unproven`].
+// The settling time prevents no move: outcomes that have not settled are no evidence for a recovery yet, so without
+// them the better level is `Unproven`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Prevented {

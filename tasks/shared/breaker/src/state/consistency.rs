@@ -12,7 +12,7 @@ use crate::request::{ARN_CHARACTERS, HOLD_MINUTES, REASON_CHARACTERS, REQUESTER_
 use crate::time::later;
 use crate::validation::InvalidAttribute;
 
-/// Characters that a transition's reason may have: ample for an operator's words and ours around them. The
+/// Maximum number of characters of a transition's reason: ample for an operator's words and the breaker's around them. The
 /// state goes through the state machine, whose data end at 256 KiB.
 const TRANSITION_REASON_CHARACTERS: usize = 4_000;
 /// How far the clocks of two writers may differ. A time that is at most this far in the future is accepted: outcomes
@@ -70,6 +70,15 @@ impl SystemState {
     /// # Errors
     /// Names the attribute and what would fit.
     pub fn check(&self) -> Result<(), InvalidAttribute> {
+        self.check_written()?;
+        self.check_consistency()
+    }
+
+    /// Checks that a state that was read, and is therefore consistent, has this layout and at least one write.
+    ///
+    /// # Errors
+    /// Names the attribute and what would fit.
+    pub fn check_written(&self) -> Result<(), InvalidAttribute> {
         let Self { version, schema_version, .. } = self;
         if *schema_version != SCHEMA_VERSION {
             return Err(InvalidAttribute::new(
@@ -80,7 +89,7 @@ impl SystemState {
         if *version == 0 {
             return Err(InvalidAttribute::new("version", format!("is 0: it should be from 1 to {HIGHEST_VERSION}")));
         }
-        self.check_consistency()
+        Ok(())
     }
 
     /// Checks that the attributes are consistent with each other, as in every state of this release and of others. A

@@ -57,7 +57,7 @@ pub fn schedule() -> TransitionRequest {
 
 /// Returns the evaluation that an alarm asks for.
 pub fn alarm() -> TransitionRequest {
-    let alarm = AlarmHint { name: "level-1-error-rate".to_owned(), arn: None, state_change_time: None };
+    let alarm = AlarmHint::new("level-1-error-rate".to_owned(), None, None).unwrap();
     TransitionRequest::Alarm(AlarmRequest { alarm, dry_run: false })
 }
 
