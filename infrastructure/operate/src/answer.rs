@@ -1,6 +1,6 @@
 //! The answer of the state machine.
 
-use breaker::{EvidenceSummary, Hold, Level, Outcome, Policy, RecordedCause, SystemState};
+use breaker::{EvidenceSummary, Hold, Level, Outcome, Policy, RecordedCause, SystemState, unchecked};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -41,9 +41,11 @@ pub struct Answer {
     /// The evidence in numbers; absent for operators' commands.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
     pub evidence: Option<EvidenceSummary>,
-    /// The state before.
+    /// The state before. It is not checked, because a newer release may allow more than this one.
+    #[serde(deserialize_with = "unchecked")]
     pub old_state: SystemState,
-    /// The state after.
+    /// The state after, unchecked.
+    #[serde(deserialize_with = "unchecked")]
     pub new_state: SystemState,
 }
 
