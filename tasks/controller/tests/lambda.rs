@@ -6,6 +6,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use breaker::Level;
 use common::environment::Environment;
 use common::event;
 use common::stubs::{DynamoDb, Lambda, Refusing, Reply, item, well};
@@ -57,6 +58,33 @@ async fn the_answer_is_on_its_way_before_lambda_ends_the_invocation() {
     let answer = environment.invoke(&event("POST", "/transfer"), Duration::from_secs(3)).await.unwrap();
     assert_eq!(answer["statusCode"], 504);
     assert_eq!(lambda.invoked().len(), 1);
+}
+
+/// Lambda Managed Instances send an environment several requests at once, and say how many in a variable.
+#[tokio::test]
+async fn one_request_is_served_at_a_time_unless_lambda_sends_more() {
+    let config = ("BREAKER_CONFIG", r#"{"request_path.service_timeout_milliseconds":3000}"#);
+    let many = ("AWS_LAMBDA_MAX_CONCURRENCY", "2");
+    for (variables, answered_first) in [(&[config][..], "POST"), (&[config, many], "GET")] {
+        let (dynamodb, lambda) = (DynamoDb::start(item(1)), Lambda::start([Reply::Never, well(), well()]));
+        let environment = Environment::start(&dynamodb.stub.address, &lambda.stub.address, variables);
+        let (hanging, quick) = (event("POST", "/transfer"), event("GET", "/account/1"));
+        let second = async {
+            let begun = Instant::now();
+            while lambda.invoked().is_empty() {
+                assert!(begun.elapsed() < DEADLINE, "the first request reached no service");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            lambda.answers(Level::Full, well());
+            environment.invoke(&quick, DEADLINE).await
+        };
+        let first = tokio::select! {
+            answer = environment.invoke(&hanging, DEADLINE) => (answer, "POST"),
+            answer = second => (answer, "GET"),
+        };
+        let status = if answered_first == "POST" { 504 } else { 200 };
+        assert_eq!((&first.0.unwrap()["statusCode"], first.1), (&status.into(), answered_first), "{variables:?}");
+    }
 }
 
 /// The warnings and errors in the log, as soon as there are any.
