@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// The output of an execution that succeeded. It has the members of [`breaker::contract::Evaluation`] that people need,
-/// and is a type of its own because the deployment may be of another release: members that an older one does not write
-/// are optional here, and unknown ones are ignored.
+/// The output of an execution that succeeded. The deployment may be of another release: members that an older one does
+/// not write are optional, and unknown ones are ignored.
+// So it is not the contract's `Evaluation`, which only the parts of one release exchange, and which refuses both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
