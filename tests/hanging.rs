@@ -10,8 +10,10 @@ use breaker::{Cause, Level};
 use deploy::capacity::{Capacity, SAMPLE_TIMEOUT_MS, Situation, capacity};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
 use local::demo::options;
 use local::deployment::DeployOptions;
+use operate::response_times;
 use stacks::FUNCTIONS;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -20,7 +22,7 @@ use common::{Answer, System, eventually};
 mod common;
 
 /// Limit of the account. It gives level 1 a cap that two cores can fill.
-const ACCOUNT: u64 = 150;
+const ACCOUNT: u64 = 130;
 
 /// Functions of the control plane.
 const CONTROL_PLANE: [&str; 4] = ["alarm-processor", "evaluate-thresholds", "write-state", "emit-metrics"];
@@ -33,7 +35,8 @@ struct Execution {
 }
 
 /// Returns the production preset, in which few calls are enough. A controller that starts on a busy machine may not read
-/// the state in time; it then begins at level 1, as the others do.
+/// the state in time, and then begins at level 1, as the others do. Reads wait 4 s for a level, so that level 2 has time to
+/// start there.
 fn production() -> DeployOptions {
     [
         ("policy.preset", "production"),
@@ -41,6 +44,7 @@ fn production() -> DeployOptions {
         ("policy.rates.window_seconds", "10"),
         ("policy.recovery.settle_seconds", "1"),
         ("request_path.fallback_level", "1"),
+        ("request_path.read_timeout_milliseconds", "4000"),
     ]
     .into_iter()
     .fold(options(), |options, (key, value)| options.with(key, value))
@@ -190,6 +194,13 @@ async fn a_hanging_level_1_takes_no_more_than_its_cap() {
     let at_level_1 = most_at_once(of_level_1.into_iter());
     assert!(at_level_1 <= cap, "{at_level_1} executions of level 1 at once, and its cap is {cap}");
     let in_all = most_at_once(all.iter());
+    // A read that waited for its whole time is among the slowest, so a deployment and the status warn.
+    let read_timeout = production().effective().unwrap().read_timeout().unwrap();
+    eventually("a warning of the slowest answers", async || {
+        let now = Timestamp::now();
+        response_times::warning(system.stack.sdk(), &system.deployment.name, read_timeout, now).await
+    })
+    .await;
     println!("at once: {at_level_1} of level 1, {in_all} in all, {} were counted", found.needed);
     assert!(u64::try_from(in_all).unwrap() <= found.needed, "{in_all} executions at once: {found:?}");
 }

@@ -7,11 +7,14 @@ use ::deploy::artifacts::{self, Binary};
 use ::deploy::build::{CargoLambda, Programs};
 use ::deploy::ports::{Builder, Ports, Talk};
 use ::deploy::report::DeployReport;
+use aws_config::SdkConfig;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use deployment_file::{Architecture, Effective, Origin};
+use jiff::Timestamp;
 use local::folders;
 use operate::exit::Failure;
+use operate::response_times::warning;
 use operate::terminal::Line;
 use stacks::FUNCTIONS;
 
@@ -66,7 +69,7 @@ async fn run(args: &DeployArgs) -> Result<Option<Deployed>, Failure> {
     let done = if args.only.is_some() {
         only(args, &engine, ready).await?
     } else {
-        let Some(done) = whole(args, &engine, effective, ready).await? else { return Ok(None) };
+        let Some(done) = Box::pin(whole(args, &engine, &config, effective, ready)).await? else { return Ok(None) };
         done
     };
     if let Some(file) = args.outputs.as_deref().filter(|_| !args.run.dry_run) {
@@ -78,6 +81,7 @@ async fn run(args: &DeployArgs) -> Result<Option<Deployed>, Failure> {
 async fn whole(
     args: &DeployArgs,
     engine: &Aws,
+    config: &SdkConfig,
     effective: Effective,
     ready: Option<Vec<Binary>>,
 ) -> Result<Option<DeployReport>, Failure> {
@@ -91,7 +95,13 @@ async fn whole(
         }
     }
     let architecture = effective.file.deployment.architecture;
+    let read_timeout = effective.read_timeout();
     let Some(begun) = engine.begin(effective).await? else { return Ok(None) };
+    if let Some(read_timeout) = read_timeout
+        && let Some(warning) = warning(config, &engine.place().stack, read_timeout, Timestamp::now()).await
+    {
+        engine.warn(&warning);
+    }
     let binaries = match ready {
         Some(binaries) => binaries,
         None => build(args, engine, architecture).await?,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use operate::aws::{AlarmsOf, ControllersOf, Machine};
 use operate::exit::{Exit, Failure};
 use operate::page;
+use operate::response_times;
 use operate::status::{Sources, StatusReport};
 use operate::terminal::json;
 
@@ -56,7 +57,12 @@ async fn shown(args: &StatusArgs) -> Result<Exit, Failure> {
         controllers: ControllersOf::new(&config, deployment.name()),
         alarms: AlarmsOf::new(&config, &deployment.project, &deployment.environment),
     };
-    let read = async || sources.read(deployment.place.clone(), Timestamp::now()).await;
+    // Read once, also with --watch, because it is about a whole day.
+    let warning = response_times::warning_of_deployed(&config, &deployment, Timestamp::now()).await;
+    let read = async || {
+        let report = sources.read(deployment.place.clone(), Timestamp::now()).await;
+        StatusReport { warnings: warning.iter().cloned().collect(), ..report }
+    };
     let Some(pause) = args.watch else {
         let report = read().await;
         show(&report, args.json, || report.lines());

@@ -29,7 +29,8 @@ pub struct PolicySection {
     pub mode: Mode,
     /// What a recovery rests on: successes at the current level, or probes of the better one.
     pub recovery_evidence: RecoveryEvidence,
-    /// Whether any rule is enough for a fall, or count and rate only together.
+    /// Whether any rule is enough for a fall, or count and rate only together. Consecutive failures and slow calls are
+    /// always enough alone.
     pub trip_when: TripWhen,
     /// Rules that count failures.
     pub counts: Counts,

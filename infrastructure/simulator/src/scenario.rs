@@ -150,7 +150,7 @@ pub struct ControlPlane {
     /// Time between two evaluations of the schedule, in seconds.
     #[schemars(range(min = 1, max = 3_600))]
     pub schedule_seconds: u32,
-    /// Number of evaluations of one execution of the schedule while probes or a ramp are to prove a level, 15 seconds
+    /// Number of evaluations of one execution of the schedule while probes or a ramp are being judged, 15 seconds
     /// apart.
     #[schemars(range(min = 1, max = 4))]
     pub looks: u8,

@@ -105,7 +105,7 @@ pub struct BreakerContext<'a> {
     pub level: Level,
     /// The health that goes with the level.
     pub status: &'static str,
-    /// The epoch of the state; absent if the state is unknown.
+    /// The epoch of the state; null if the state is unknown.
     pub epoch: Option<u64>,
     /// The deployment.
     pub deployment: &'a str,

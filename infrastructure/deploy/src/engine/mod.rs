@@ -94,7 +94,8 @@ impl<P: Ports + Sync> Engine<P> {
         self.ports.talk().say(Line::from(text.into()));
     }
 
-    fn warn(&self, text: &str) {
+    /// Shows a warning.
+    pub fn warn(&self, text: &str) {
         self.ports.talk().say(Line::toned(Tone::Warning, "Warning: ").and(Tone::Plain, format!("{text}.")));
     }
 

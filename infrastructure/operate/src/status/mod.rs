@@ -45,6 +45,8 @@ pub struct StatusReport {
     pub alarms: Option<AlarmsStatus>,
     /// The newest transitions, newest first.
     pub transitions: Vec<TransitionRecord>,
+    /// What the deployment's settings do not fit, and what to do.
+    pub warnings: Vec<String>,
     /// The parts that could not be read, each with the reason.
     pub problems: Vec<String>,
 }
@@ -119,6 +121,7 @@ impl<T: StateReader + HistoryReader, M: StateMachine, C: Controllers, A: Alarms>
             controllers,
             alarms,
             transitions,
+            warnings: Vec::new(),
             problems,
         }
     }

@@ -21,6 +21,7 @@ impl StatusReport {
         lines.extend(self.controllers.as_ref().map(|view| controllers(view, self.state.as_ref())));
         lines.extend(self.alarms.as_ref().map(|alarms| about_alarms(alarms, now)).unwrap_or_default());
         lines.extend(transitions(&self.transitions, now));
+        lines.extend(self.warnings.iter().map(|text| Line::toned(Tone::Warning, format!("Warning: {text}."))));
         lines.extend(self.problems.iter().map(|problem| Line::toned(Tone::Bad, format!("Problem: {problem}"))));
         if let Some(state) = &self.state {
             let recovery = self.evaluation.as_ref().and_then(|answer| answer.recovery_allowed_at);

@@ -7,10 +7,10 @@ use crate::cause::{CommandEffect, NoEffect, OperatorCommand, Repair};
 use crate::decision::Decision;
 use crate::next_state::{afresh, moved};
 use crate::policy::Policy;
+use crate::refused_command::RefusedCommand;
 use crate::request::{ForceRequest, ReleaseRequest};
 use crate::state::{Hold, SystemState};
 use crate::time::later;
-use crate::validation::RefusedCommand;
 
 /// Decides what a `force` with `repair` does if the state is missing or corrupt. `last_known` comes from the newest
 /// record. A repair always begins an epoch, so that a record documents it.

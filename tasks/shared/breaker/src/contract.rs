@@ -142,7 +142,7 @@ pub struct Evaluation {
     /// The state after the evaluation; equal to the state before if nothing changes.
     pub new_state: SystemState,
     /// Whether the execution evaluates again within its minute, because no alarm reports what comes next. An execution
-    /// of the schedule does so while probes or a ramp are to prove a level, an execution of an alarm while a rule is half
+    /// of the schedule does so while probes or a ramp are being judged, an execution of an alarm while a rule is half
     /// fulfilled or the level has just fallen to 2.
     pub look_again: bool,
     /// The write; absent if nothing changes.

@@ -8,9 +8,9 @@ use crate::command::{force, release};
 use crate::decision::Decision;
 use crate::evidence::Evidence;
 use crate::policy::Policy;
+use crate::refused_command::RefusedCommand;
 use crate::request::TransitionRequest;
 use crate::state::SystemState;
-use crate::validation::RefusedCommand;
 
 /// Decides what `request` does to `state` at `now`.
 ///

@@ -24,6 +24,7 @@ mod policy;
 mod probing;
 mod records;
 mod recovery;
+mod refused_command;
 mod request;
 mod route;
 mod state;
@@ -64,6 +65,7 @@ pub use records::{
     COMMAND_PREFIX, CommandRecord, LastKnown, TRANSITION_PREFIX, TransitionRecord, command_key, epoch_of_key,
     transition_key,
 };
+pub use refused_command::RefusedCommand;
 pub use request::{
     AUTOMATION, AlarmHint, AlarmRequest, ForceRequest, HOLD_MINUTES, LOOKS, NO_HOLD, ReleaseRequest,
     SECONDS_BETWEEN_LOOKS, ScheduleRequest, TransitionRequest,
@@ -72,5 +74,5 @@ pub use route::{Route, draw, route};
 pub use state::{Hold, Probing, Ramp, Refusing, SCHEMA_VERSION, SystemState};
 pub use stored::{CorruptState, NewerState, Stored};
 pub use summary::{CallCounts, EvidenceSummary, NewestProbes, ProbeSeries};
-pub use validation::{InvalidAttribute, InvalidKind, InvalidRequest, RefusedCommand, place_of_error, without_content};
+pub use validation::{InvalidAttribute, InvalidKind, InvalidRequest, place_of_error, without_content};
 pub use write::{Condition, Content, Expected, ItemWrite, Refusal, STATE_KEY, Stamp, StateWrite};

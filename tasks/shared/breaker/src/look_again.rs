@@ -90,7 +90,7 @@ fn half_of(threshold: u32, count: u64) -> bool {
 ///   level 2, whose alarms may be on already. It does not while a hold or the mode `observe-only` prevents the fall,
 ///   which has been announced. It stops when the alarm is older than that time: its message waited in the queue while
 ///   other executions evaluated.
-/// - The **schedule's** does while probes or a ramp are to prove a level, because no alarm tells of that.
+/// - The **schedule's** does while probes or a ramp are being judged, because no alarm tells of that.
 /// - An operator's command and a dry run never do.
 #[must_use]
 pub fn looks_again(

@@ -8,10 +8,11 @@ use crate::cause::{Cause, NoEffect, RecordedCause};
 use crate::decision::{Decision, Outcome};
 use crate::level::Level;
 use crate::policy::{Policy, PolicySettings};
+use crate::refused_command::RefusedCommand;
 use crate::request::{TransitionRequest, recorded, recorded_or_none};
 use crate::state::{HIGHEST_VERSION, Hold, SystemState};
 use crate::summary::EvidenceSummary;
-use crate::validation::{InvalidAttribute, RefusedCommand};
+use crate::validation::InvalidAttribute;
 
 /// Prefix of the keys of transition records.
 pub const TRANSITION_PREFIX: &str = "transition#";

@@ -97,7 +97,7 @@ pub struct AlarmRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScheduleRequest {
-    /// Maximum number of evaluations, 15 seconds apart, while probes or a ramp are to prove a level, because no alarm
+    /// Maximum number of evaluations, 15 seconds apart, while probes or a ramp are being judged, because no alarm
     /// reports that. 1 to 4; the default is 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u8", range(min = *LOOKS.start(), max = *LOOKS.end()))]

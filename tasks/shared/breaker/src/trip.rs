@@ -1,6 +1,6 @@
-//! The rules by which the level falls: a count of failures, consecutive failures, the failure rate, the
-//! rate of slow calls. Each is off at zero, and any one that is on is enough, unless the policy wants the count and the
-//! rate together. `cause/trip.rs` has their texts.
+//! The rules by which the level falls: a count of failures, consecutive failures, the failure rate, the rate of slow
+//! calls. Each is off at zero, and any one that is on is enough. If the policy wants the count and the rate together,
+//! neither of these two is enough alone; the other two rules are. `cause/trip.rs` has their texts.
 
 use jiff::Timestamp;
 

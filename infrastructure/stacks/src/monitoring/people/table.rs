@@ -107,7 +107,7 @@ pub(super) const ROWS: [Row; 31] = [
         anchor: "controller-errors",
         source: Source::Function("circuit-breaker-controller", "Errors"),
         advice: "The controller itself fails. A failing service does not make it fail, so the cause is a defect or \
-                 an invalid setting. Read its log. If it began after a deployment, roll back.",
+                 a missing variable. Read its log. If it began after a deployment, roll back.",
         ..EACH_MINUTE
     },
     Row {

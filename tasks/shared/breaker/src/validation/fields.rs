@@ -5,9 +5,7 @@ use serde_json::{Map, Value};
 
 use super::invalid_request::{InvalidKind, InvalidRequest};
 use super::object::Objects;
-
-/// Maximum number of characters that an error message quotes from input.
-const QUOTED_CHARACTERS: usize = 60;
+use super::quoted::quoted;
 
 /// A field that an object may have.
 #[derive(Debug)]
@@ -61,16 +59,6 @@ pub fn read<T: DeserializeOwned>(
             None => InvalidRequest::new(quoted(&path), InvalidKind::Value(found.clone()), names(fields)),
         }
     })
-}
-
-/// Returns input as an error message may quote it: shortened, and with escapes for control characters, so that it
-/// cannot hide or forge a part of the message.
-pub fn quoted(text: &str) -> String {
-    let mut short: String = text.chars().take(QUOTED_CHARACTERS).flat_map(char::escape_debug).collect();
-    if text.chars().nth(QUOTED_CHARACTERS).is_some() {
-        short.push_str("...");
-    }
-    short
 }
 
 fn check(whole: &str, prefix: &str, fields: &[Field], object: &Map<String, Value>) -> Result<(), InvalidRequest> {
