@@ -233,6 +233,11 @@ fn malformed_input_is_refused_by_field_and_kind() {
         let refusal = TransitionRequest::parse(read(&input).unwrap()).unwrap_err();
         assert_eq!((refusal.field(), refusal.kind()), (field, &kind), "{input:.150}");
         assert!(!refusal.allowed().is_empty(), "{input:.150}");
+        // A person reads the sentence: no character of the input may be invisible or reverse what follows it.
+        let hidden = |c: char| {
+            c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        assert!(!refusal.to_string().contains(hidden), "{refusal}");
     }
 }
 

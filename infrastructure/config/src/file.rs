@@ -1,4 +1,4 @@
-//! The type of the file. Its comments are what an editor shows beside each key.
+//! The type of the file. An editor shows its comments beside each key.
 
 use std::time::Duration;
 

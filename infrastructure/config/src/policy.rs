@@ -104,7 +104,7 @@ fn or<T: DeserializeOwned>(object: &Map<String, Value>, key: &str, usual: T) -> 
     object.get(key).map_or(Ok(usual), |value| serde_json::from_value(value.clone()))
 }
 
-/// Returns the group `key`, in which what is not set is as in `usual`.
+/// Returns the group `key`. Numbers that are not set have the value in `usual`.
 fn group<T: Serialize + DeserializeOwned>(
     object: &Map<String, Value>,
     key: &str,

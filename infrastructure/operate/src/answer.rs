@@ -1,14 +1,14 @@
 //! The answer of the state machine.
 
-use breaker::{EvidenceSummary, Hold, Level, Outcome, Policy, RecordedCause, SystemState};
+use breaker::{EvidenceSummary, Hold, Level, Outcome, Policy, RecordedCause, SystemState, unchecked};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// The output of an execution that succeeded. It has the members of [`breaker::contract::Evaluation`] that people need,
-/// and is a type of its own because the deployment may be of another release: members that an older one does not write
-/// are optional here, and unknown ones are ignored.
+/// The output of an execution that succeeded. The deployment may be of another release: members that an older one does
+/// not write are optional, and unknown ones are ignored.
+// So it is not the contract's `Evaluation`, which only the parts of one release exchange, and which refuses both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
@@ -41,9 +41,11 @@ pub struct Answer {
     /// The evidence in numbers; absent for operators' commands.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
     pub evidence: Option<EvidenceSummary>,
-    /// The state before.
+    /// The state before. It is not checked, because a newer release may allow more than this one.
+    #[serde(deserialize_with = "unchecked")]
     pub old_state: SystemState,
-    /// The state after.
+    /// The state after, unchecked.
+    #[serde(deserialize_with = "unchecked")]
     pub new_state: SystemState,
 }
 

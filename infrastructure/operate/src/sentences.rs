@@ -32,7 +32,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Returns what the state says about automation.
+    /// Returns when automation may move the level of this state.
     #[must_use]
     pub fn new(state: &SystemState, recovery_allowed_at: Option<Timestamp>, now: Timestamp) -> Self {
         let held_until = state.active_hold(now).map(|hold| hold.expires_at);

@@ -1,8 +1,8 @@
 //! The circuit breaker in simulated time.
 //!
 //! Requests arrive at random times, and services fail as a scenario says. The rules are those of production:
-//! [`breaker::route`] and [`breaker::Plan`] send each request to its services, [`breaker::EvidenceQuery`] selects the evidence, and
-//! [`breaker::decide`] moves the level. The simulator models what AWS adds: when alarms go off, the delay of metrics,
+//! [`breaker::route`] and [`breaker::Plan`] send each request to its services, [`breaker::EvidenceQuery`] selects the
+//! evidence, and [`breaker::decide`] moves the level. The simulator models what AWS adds: when alarms go off, the delay of metrics,
 //! the schedule, and the age of a controller's copy of the state.
 //!
 //! Pure: no clock, no files, no network. The same seed gives the same result.

@@ -3,7 +3,7 @@
 use breaker::{Bucket, Level, OutcomeCounts as Counts, PerLevel, Range};
 use jiff::Timestamp;
 
-/// Time by which successes come later than failures, at most.
+/// Maximum time by which successes become visible later than failures.
 const SUCCESS_DELAY_SECONDS: i64 = 1;
 
 /// The outcomes at each level by seconds of the clock.
@@ -55,7 +55,7 @@ impl Metrics {
         buckets
     }
 
-    /// Returns the sums that an evaluation sees if it sees what came until `visible`. A busy controller writes its
+    /// Returns the sums of the outcomes that are visible at `visible`. A busy controller writes its
     /// successes when their second is over, and its failures at once.
     fn seen(&self, level: Level, from: i64, until: i64, visible: i64) -> Counts {
         let successes = self.sum(level, from, until.min(visible - SUCCESS_DELAY_SECONDS)).successes;

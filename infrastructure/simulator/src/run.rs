@@ -139,7 +139,7 @@ impl Bank<'_> {
         }
     }
 
-    /// Calls a service and records what the controller records.
+    /// Calls a service and records the outcome as the controller does.
     fn attempt(&mut self, call: &Call, request: &Request, now: Timestamp) -> Attempt {
         let second = u32::try_from(request.at / 1_000).unwrap_or(u32::MAX);
         let attempt = self.world.call(call.level, request, second, call.time);

@@ -36,7 +36,7 @@ pub struct Operator<M, R, C> {
     pub records: R,
     /// The operator at the terminal.
     pub confirm: C,
-    /// The log group of the state machine, for what only its log can tell.
+    /// The log group of the state machine. Reports name it if only the log can show the result.
     pub log_group: String,
 }
 
@@ -114,8 +114,8 @@ impl<M: StateMachine, R: CommandReader, C: Confirm> Operator<M, R, C> {
         }
     }
 
-    /// Returns what is known of a command that left no record: another operator may have done the same, or made it
-    /// impossible.
+    /// Returns the report of a command that left no record: another operator may have done the same before, or may have
+    /// made the command invalid.
     async fn without_record(&self, orders: &Orders, report: CommandReport, name: &str, seen: &Answer) -> CommandReport {
         let waited = format!("no record of it came within {} s", orders.wait.as_secs());
         let tried = self.machine.dry_run(&orders.request(true, Some(seen))).await;

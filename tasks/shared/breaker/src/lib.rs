@@ -71,7 +71,7 @@ pub use request::{
     SECONDS_BETWEEN_LOOKS, ScheduleRequest, TransitionRequest,
 };
 pub use route::{Route, draw, route};
-pub use state::{Hold, Probing, Ramp, Refusing, SCHEMA_VERSION, SystemState};
+pub use state::{Hold, Probing, Ramp, Refusing, SCHEMA_VERSION, SystemState, unchecked};
 pub use stored::{CorruptState, NewerState, Stored};
 pub use summary::{CallCounts, EvidenceSummary, NewestProbes, ProbeSeries};
 pub use validation::{InvalidAttribute, InvalidKind, InvalidRequest, place_of_error, without_content};

@@ -11,7 +11,7 @@ use crate::draws::{DRAWS, draws};
 use crate::level::Level;
 use crate::policy::Policy;
 
-pub(crate) use consistency::unchecked;
+pub use consistency::unchecked;
 
 /// The layout of the state item that this code writes. Readers ignore attributes that they do not
 /// know; a writer refuses an item with a newer layout.

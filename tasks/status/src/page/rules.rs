@@ -146,26 +146,25 @@ fn recoveries(view: &View<'_>, state: &SystemState) -> Option<Rule> {
     })
 }
 
-/// Successes since the last minute with a failure.
+/// Returns how many successes are consecutive, at least. A minute does not show the order of its calls.
 fn streak(traffic: &Traffic, level: Level, from: Timestamp) -> u64 {
-    longest_run(traffic, level, from, |outcomes| (outcomes.successes, outcomes.failures))
-}
-
-/// Failures since the last minute with a success.
-fn consecutive_failures(traffic: &Traffic, level: Level, from: Timestamp) -> u64 {
-    longest_run(traffic, level, from, |outcomes| (outcomes.failures, outcomes.successes))
-}
-
-/// Returns the calls of one outcome since the last minute with one of the other, at least. `counts` returns the calls
-/// with the outcome and with the other one.
-fn longest_run(traffic: &Traffic, level: Level, from: Timestamp, counts: impl Fn(Outcomes) -> (u64, u64)) -> u64 {
-    traffic.since(minute_of(from)).fold(0, |run: u64, minute| {
-        match counts(minute.levels.get(&level).copied().unwrap_or_default()) {
-            (these, 0) => run.saturating_add(these),
-            // A minute does not show the order of its calls: only that so many of one outcome are consecutive.
-            (these, others) => these.div_ceil(others.saturating_add(1)),
-        }
+    outcomes(traffic, level, from).fold(0, |run: u64, outcomes| match outcomes {
+        Outcomes { successes, failures: 0, .. } => run.saturating_add(successes),
+        Outcomes { successes, failures, .. } => successes.div_ceil(failures.saturating_add(1)),
     })
+}
+
+/// Failures since the last minute with a success. Of the failures in that minute it is unknown which came last.
+fn consecutive_failures(traffic: &Traffic, level: Level, from: Timestamp) -> u64 {
+    outcomes(traffic, level, from).fold(0, |run: u64, outcomes| match outcomes {
+        Outcomes { failures, successes: 0, .. } => run.saturating_add(failures),
+        _ => 0,
+    })
+}
+
+/// The outcomes of a level in each minute since `from`, in order.
+fn outcomes(traffic: &Traffic, level: Level, from: Timestamp) -> impl Iterator<Item = Outcomes> {
+    traffic.since(minute_of(from)).map(move |minute| minute.levels.get(&level).copied().unwrap_or_default())
 }
 
 /// How the better level is probed.

@@ -58,7 +58,10 @@ impl<'de> Deserialize<'de> for SystemState {
 }
 
 /// Reads a state without checking it, for a reader that has to go on with whatever a newer release wrote.
-pub(crate) fn unchecked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemState, D::Error> {
+///
+/// # Errors
+/// The value has another shape than a state.
+pub fn unchecked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemState, D::Error> {
     Unchecked::deserialize(deserializer)
 }
 
