@@ -101,8 +101,10 @@ fn falls(view: &View<'_>, state: &SystemState) -> Vec<Rule> {
         leads_to,
         needs: format!("the newest {needed} calls failed, none succeeded"),
         now: traffic.map(|traffic| {
-            let run = consecutive_failures(traffic, level, since(policy.window()));
-            if run == 0 { "0".to_owned() } else { format!("at least {run}") }
+            let since = since(policy.window());
+            let run = consecutive_failures(traffic, level, since);
+            // A minute does not show the order of its calls, so with failures the number is a minimum.
+            if calls(traffic, level, since).failures == 0 { "0".to_owned() } else { format!("at least {run}") }
         }),
     });
     let slow = policy.slow_call_rate_percent().zip(policy.slow_call()).map(|(needed, slow)| Rule {
