@@ -123,11 +123,13 @@ async fn no_content_of_a_message_is_in_the_log() {
             assert_eq!(lines.len(), 1, "{lines:?}");
             let refused = parse(&body).unwrap_err();
             assert_eq!(refused.part, part, "{body:.200} gave {refused}");
-            let line: Value = serde_json::from_str(&lines[0]).unwrap();
+            let mut line: Value = serde_json::from_str(&lines[0]).unwrap();
             assert_eq!(line["error.message"], json!(refused.to_string()), "people read what is wrong");
             assert!(lines[0].len() < 500, "{} bytes", lines[0].len());
+            // A time may have the digits of a secret.
+            assert!(line.as_object_mut().unwrap().remove("timestamp").is_some());
             for part in SECRETS {
-                assert!(!lines[0].contains(part), "{body:.200} left {part} in {}", lines[0]);
+                assert!(!line.to_string().contains(part), "{body:.200} left {part} in {line}");
             }
         }
     }
