@@ -51,11 +51,11 @@ fn with_reservations(situation: &Situation, rate: u32, burst: u32) -> Option<Cap
     let values = Values { rate, burst, control_plane: 0, full: 0 };
     let caps = match situation.full {
         FullService::Sample { cap } if cap.set => vec![cap.value],
-        FullService::Sample { .. } => vec![u32::try_from(values.admitted(HEALTHY_MS)).unwrap_or(u32::MAX), 0],
+        FullService::Sample { cap } => vec![u32::try_from(values.admitted(HEALTHY_MS)).unwrap_or(u32::MAX), cap.value],
         FullService::Own { .. } => vec![0],
     };
     let Wish { value, set } = situation.control_plane;
-    let control_planes = if set { vec![value] } else { vec![CONTROL_PLANE_EXECUTIONS, 0] };
+    let control_planes = if set { vec![value] } else { vec![CONTROL_PLANE_EXECUTIONS, value] };
     let reserve = |full: u32| control_planes.iter().map(move |each| Values { control_plane: *each, full, ..values });
     caps.into_iter().flat_map(reserve).map(|values| Capacity::new(situation, values)).find(|capacity| capacity.holds)
 }
