@@ -36,7 +36,7 @@ struct Execution {
 
 /// Returns the production preset, in which few calls are enough. A controller that starts on a busy machine may not read
 /// the state in time, and then begins at level 1, as the others do. Reads wait 4 s for a level, so that level 2 has time to
-/// start there.
+/// start there. The rate leaves room for a burst.
 fn production() -> DeployOptions {
     [
         ("policy.preset", "production"),
@@ -45,6 +45,7 @@ fn production() -> DeployOptions {
         ("policy.recovery.settle_seconds", "1"),
         ("request_path.fallback_level", "1"),
         ("request_path.read_timeout_milliseconds", "4000"),
+        ("api.requests_per_second", "10"),
     ]
     .into_iter()
     .fold(options(), |options, (key, value)| options.with(key, value))
@@ -214,5 +215,10 @@ async fn a_hanging_level_1_takes_no_more_than_its_cap() {
     })
     .await;
     println!("at once: {at_level_1} of level 1, {in_all} in all, {} were counted", found.needed);
+    for (function, counted) in [("controller", found.controllers), ("degraded-service", found.level_2)] {
+        let most = most_at_once(all.iter().filter(|one| one.function == function));
+        println!("at once: {most} of {function}, {counted} were counted");
+        assert!((1..=counted).contains(&u64::try_from(most).unwrap()), "{most} of {function} at once: {found:?}");
+    }
     assert!(u64::try_from(in_all).unwrap() <= found.needed, "{in_all} executions at once: {found:?}");
 }

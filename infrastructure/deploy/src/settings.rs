@@ -1,10 +1,10 @@
 //! Checks of a deployment's file before it is deployed: account and region, reserved executions, warnings.
 
 use breaker::Mode;
-use deployment_file::{Effective, TrafficShift};
+use deployment_file::{DeploymentFile, Effective, TrafficShift};
 use operate::exit::Failure;
 
-use crate::capacity::{CONTROL_PLANE, UNRESERVED};
+use crate::capacity::{CONTROL_PLANE, UNRESERVED, of_sample};
 
 /// Number of gradual deployments in sequence: all services at once, then the controller.
 const CHAIN: u64 = 2;
@@ -33,9 +33,11 @@ pub fn check_place(effective: &Effective, account: &str, region: &str) -> Result
 /// The concurrent executions that the functions reserve together.
 #[must_use]
 pub fn reserved_concurrency(effective: &Effective) -> u64 {
-    let limits = &effective.file.limits;
-    let services = [limits.full_concurrency, limits.degraded_concurrency, limits.maintenance_concurrency];
-    CONTROL_PLANE * u64::from(limits.control_plane_concurrency) + services.into_iter().map(u64::from).sum::<u64>()
+    let DeploymentFile { limits, services, .. } = &effective.file;
+    CONTROL_PLANE * u64::from(limits.control_plane_concurrency)
+        + of_sample(services.full.as_ref(), limits.full_concurrency)
+        + of_sample(services.degraded.as_ref(), limits.degraded_concurrency)
+        + of_sample(services.maintenance.as_ref(), limits.maintenance_concurrency)
 }
 
 /// Refuses reservations that Lambda would refuse. `own` is what the deployment's functions reserve already: they may

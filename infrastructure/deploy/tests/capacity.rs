@@ -1,5 +1,5 @@
 //! The arithmetic of concurrent executions: it holds in a simulation of callers, follows the account's limit in one
-//! direction, and never comes to nothing.
+//! direction, and derives nothing if nothing holds.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -35,8 +35,8 @@ const fn usual(available: u64) -> Situation {
 fn an_account_of_a_thousand_keeps_the_default_rate() {
     let found = capacity(&usual(1_000));
     assert!(found.holds && found.needed <= 1_000, "{found:?}");
-    assert_eq!((found.requests_per_second, found.burst), (100, 147));
-    assert_eq!((found.control_plane_concurrency, found.full_concurrency), (4, 172));
+    assert_eq!((found.requests_per_second, found.burst), (100, 140));
+    assert_eq!((found.control_plane_concurrency, found.full_concurrency), (4, 165));
     let derived: Vec<_> = found.derived.iter().map(|one| one.key.as_str()).collect();
     assert_eq!(derived, ["api.burst", "limits.full_concurrency", "limits.control_plane_concurrency"]);
 }
@@ -51,25 +51,68 @@ fn an_account_of_a_hundred_lowers_its_throttle() {
 }
 
 #[test]
-fn a_new_account_of_ten_gets_a_throttle_all_the_same() {
-    let found = capacity(&usual(10));
-    assert_eq!((found.requests_per_second, found.burst, found.holds), (1, 1, false));
-    assert!(!deploy::capacity::warnings(&found).is_empty());
+fn the_rate_is_kept_before_the_burst() {
+    let found = capacity(&usual(500));
+    assert_eq!((found.requests_per_second, found.burst, found.holds), (100, 57, true), "{found:?}");
+    let found = capacity(&Situation { rate: set(300), ..usual(1_000) });
+    assert!(found.holds && found.burst >= 50, "{found:?}");
+}
+
+/// Another team reserves one execution, or ten.
+#[test]
+fn a_small_reservation_elsewhere_changes_nothing() {
+    let values = |available| {
+        let Capacity { requests_per_second, burst, full_concurrency, control_plane_concurrency, .. } =
+            capacity(&usual(available));
+        (requests_per_second, burst, full_concurrency, control_plane_concurrency)
+    };
+    assert_eq!(values(1_000), values(999));
+    assert_eq!(values(1_000), values(990));
+}
+
+#[test]
+fn nothing_is_derived_if_nothing_holds() {
+    for situation in [usual(10), Situation { rate: set(1_000), burst: set(2_000), ..usual(1_000) }] {
+        let found = capacity(&situation);
+        assert!(!found.holds && found.derived.is_empty(), "{found:?}");
+        assert_eq!((found.requests_per_second, found.burst), (situation.rate.value, situation.burst.value));
+        let warnings = deploy::capacity::warnings(&found);
+        let enough = found.would_hold_with.unwrap();
+        assert!(warnings.len() == 1 && warnings[0].contains(&format!("would hold with {enough}.")), "{warnings:?}");
+        let (rate, burst) = (set(found.requests_per_second), set(found.burst));
+        let holds = |available| capacity(&Situation { available, rate, burst, ..situation }).holds;
+        assert!(holds(enough) && !holds(enough - 1), "{found:?}");
+    }
 }
 
 #[test]
 fn what_the_file_sets_wins_and_is_warned_of() {
-    let situation = Situation { rate: set(1_000), burst: set(2_000), ..usual(1_000) };
-    let found = capacity(&situation);
-    assert_eq!((found.requests_per_second, found.burst, found.holds), (1_000, 2_000, false));
-    assert!((1..found.healthy_level_1).contains(&found.level_1_cap.unwrap()), "{found:?}");
-    let warnings = deploy::capacity::warnings(&found);
-    assert!(warnings[0].contains("concurrent executions") && warnings[1].contains("limits.full_concurrency"));
-
-    let capped = capacity(&Situation { full: FullService::Sample { cap: set(20) }, ..usual(1_000) });
+    let full = FullService::Sample { cap: set(20) };
+    let capped = capacity(&Situation { full, ..usual(1_000) });
     assert!(capped.holds && capped.healthy_level_1 <= 20, "the throttle follows the cap: {capped:?}");
     let none = capacity(&Situation { full: FullService::Sample { cap: set(0) }, ..usual(1_000) });
     assert!(none.level_1_cap.is_none() && none.holds && none.requests_per_second < 100, "{none:?}");
+
+    let found = capacity(&Situation { full, rate: set(100), degraded: 20, ..usual(1_000) });
+    assert!(!found.holds && found.would_hold_with.is_none(), "{found:?}");
+    let warnings = deploy::capacity::warnings(&found);
+    assert!(warnings.len() == 1, "{warnings:?}");
+    for text in [
+        format!("limits.full_concurrency is 20, and a healthy level 1 needs {}", found.healthy_level_1),
+        format!("limits.degraded_concurrency is 20, and level 2 needs {}", found.controllers),
+    ] {
+        assert!(warnings[0].contains(&text), "no {text} in {warnings:?}");
+    }
+}
+
+#[test]
+fn a_lowered_throttle_is_a_warning() {
+    let found = capacity(&usual(100));
+    let warnings = deploy::capacity::warnings(&found);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].starts_with("api.requests_per_second is lowered from 100 (the default) to 2"), "{warnings:?}");
+    assert!(warnings[1].contains("Set api.burst in the file"), "{warnings:?}");
+    assert!(deploy::capacity::warnings(&capacity(&usual(2_000))).is_empty());
 }
 
 #[test]
@@ -83,6 +126,25 @@ fn every_number_of_the_sum_is_shown() {
     }
     let sum = found.others + found.control_plane + found.status + found.level_1 + found.controllers + found.level_2;
     assert_eq!(sum, found.needed);
+}
+
+/// The table "What to set" of the page: rate, burst, limits of levels 1 and 2, and the quota that they need.
+#[test]
+fn the_values_of_the_cost_page_hold() {
+    let page = include_str!("../../docs/cost.md");
+    for (rate, burst) in [(100, 100), (2_000, 400), (10_000, 1_000)] {
+        let asked = Situation { rate: set(rate), burst: set(burst), ..usual(1_000_000) };
+        let found = capacity(&asked);
+        let enough = capacity(&Situation { available: 0, ..asked }).would_hold_with.unwrap();
+        let (cap, controllers) = (found.full_concurrency, found.controllers);
+        println!("{rate}/{burst}: level 1 {cap}, controllers {controllers}, of {enough}: {found:?}");
+        let full = FullService::Sample { cap: set(cap) };
+        let capped = Situation { full, degraded: controllers, available: enough, ..asked };
+        assert!(capacity(&capped).holds && page.contains(&format!(" {cap} |")), "no {cap}");
+        assert!(page.contains(&format!(" {controllers} |")), "no {controllers}");
+    }
+    let prod = capacity(&Situation { rate: set(1_000), burst: set(200), ..usual(1_000) });
+    println!("prod.toml: {:?}", prod.would_hold_with);
 }
 
 fn wish(values: std::ops::RangeInclusive<u32>) -> impl Strategy<Value = Wish> {
@@ -137,14 +199,32 @@ proptest! {
         again.rate = set(found.requests_per_second);
         again.burst = set(found.burst);
         prop_assert_eq!(capacity(&again).holds, found.holds, "the choice holds by itself");
+        prop_assert!(found.holds || found.derived.is_empty(), "nothing is derived if nothing holds");
+        prop_assert!(!found.holds || found.level_2 >= found.controllers);
+    }
+
+    #[test]
+    fn no_larger_throttle_holds(situation in situation(), other_burst in 1_u32..=1_000) {
+        let found = capacity(&situation);
+        let (rate, burst) = (found.requests_per_second, found.burst);
+        let holds = |rate, burst| capacity(&Situation { rate: set(rate), burst: set(burst), ..situation }).holds;
+        let rates = above(situation.rate, if found.holds { rate } else { 0 });
+        for rate in rates {
+            let bursts = if situation.burst.set { vec![burst] } else { vec![1, other_burst.min(situation.burst.value)] };
+            for burst in bursts {
+                prop_assert!(!holds(rate, burst), "{rate} and {burst} hold, too: {found:?}");
+            }
+        }
+        for burst in above(situation.burst, burst) {
+            prop_assert!(!holds(rate, burst), "{rate} and {burst} hold, too: {found:?}");
+        }
     }
 
     #[test]
     fn more_executions_never_lower_the_throttle(situation in situation(), more in 0_u64..1_000) {
         let (small, large) = (capacity(&situation), capacity(&Situation { available: situation.available + more, ..situation }));
-        prop_assert!(large.requests_per_second >= small.requests_per_second);
-        prop_assert!(large.burst >= small.burst);
-        prop_assert!(large.holds || !small.holds);
+        let throttle = |found: &Capacity| (found.requests_per_second, found.burst);
+        prop_assert!(!small.holds || large.holds && throttle(&large) >= throttle(&small), "{small:?} {large:?}");
     }
 
     #[test]
@@ -155,10 +235,15 @@ proptest! {
             prop_assert!(most.level_1 <= found.level_1, "{most:?} {found:?}");
         }
         prop_assert!(most.controllers <= found.controllers, "{most:?} {found:?}");
-        if situation.degraded == 0 {
-            prop_assert!(most.level_2 <= found.level_2, "{most:?} {found:?}");
-        }
+        let level_2 = if found.holds { found.level_2 } else { found.controllers };
+        prop_assert!(most.level_2 <= level_2, "{most:?} {found:?}");
     }
+}
+
+/// Returns the values above `chosen` that may be chosen: the default, and those below it with two significant digits.
+fn above(wish: Wish, chosen: u32) -> impl Iterator<Item = u32> {
+    let two_digits = |value: &u32| value.to_string().chars().skip(2).all(|digit| digit == '0');
+    (chosen + 1..=wish.value).filter(move |value| *value == wish.value || !wish.set && two_digits(value))
 }
 
 /// The most executions at once.

@@ -1,71 +1,81 @@
 //! The choice of throttle, cap and reservations.
 
-use super::{CONTROL_PLANE, CONTROL_PLANE_EXECUTIONS, Capacity, FullService, Situation, UNRESERVED, Values};
+use std::iter::once;
 
-/// Reservations for each function of the control plane, best first.
-const CONTROL_PLANE_CHOICES: [u32; 2] = [CONTROL_PLANE_EXECUTIONS, 0];
+use super::{CONTROL_PLANE_EXECUTIONS, Capacity, FullService, HEALTHY_MS, Situation, Values, Wish};
 
-/// Returns the largest throttle that holds, with the reservations that make it hold. What the file sets is kept. If
-/// nothing holds, the throttle is the smallest one, and level 1 has a fifth of what is left for requests.
+/// More executions than any deployment needs.
+const MOST: u64 = u32::MAX as u64;
+
+/// Returns the largest rate that holds with any burst, and the largest burst that holds with that rate, with the
+/// reservations that make them hold. What the file sets is kept. If nothing holds, the file's values and the defaults
+/// stay.
 #[must_use]
 pub fn capacity(situation: &Situation) -> Capacity {
-    let throttles = throttles(situation);
-    let largest_first = throttles.iter().rev();
-    largest_first
-        .flat_map(|throttle| reservations(situation, *throttle))
-        .map(|values| Capacity::new(situation, values))
-        .find(|capacity| capacity.holds)
-        .unwrap_or_else(|| nothing_holds(situation, throttles.first().copied().unwrap_or((1, 1))))
-}
-
-/// Returns the throttles that the file admits, as rate and burst, smallest first: neither number ever falls from one
-/// to the next. The rate grows first, with a burst of one second; then the burst.
-fn throttles(situation: &Situation) -> Vec<(u32, u32)> {
-    let (rate, burst) = (situation.rate.value.max(1), situation.burst.value.max(1));
-    let burst_at = |rate: u32| if situation.burst.set { burst } else { rate.min(burst) };
-    let first_rate = if situation.rate.set { rate } else { 1 };
-    let growing_rate = (first_rate..=rate).map(|rate| (rate, burst_at(rate)));
-    let growing_burst = (burst_at(rate) + 1..=burst).map(|burst| (rate, burst));
-    growing_rate.chain(growing_burst).collect()
-}
-
-/// Returns the values to try with a throttle, best first: with a cap, without one; with a reserved control plane,
-/// without.
-fn reservations(situation: &Situation, (rate, burst): (u32, u32)) -> impl Iterator<Item = Values> {
-    let values = Values { rate, burst, control_plane: 0, full: 0 };
-    let caps = match situation.full {
-        FullService::Sample { cap } if cap.set => vec![cap.value],
-        FullService::Sample { .. } => vec![u32::try_from(values.admitted(super::HEALTHY_MS)).unwrap_or(u32::MAX), 0],
-        FullService::Own { .. } => vec![0],
-    };
-    let control_planes = control_planes(situation);
-    caps.into_iter().flat_map(move |full| {
-        control_planes.clone().into_iter().map(move |control_plane| Values { control_plane, full, ..values })
+    best(situation).unwrap_or_else(|| {
+        let full = match situation.full {
+            FullService::Sample { cap } => cap.value,
+            FullService::Own { .. } => 0,
+        };
+        let (rate, burst) = (situation.rate.value, situation.burst.value);
+        let values = Values { rate, burst, control_plane: situation.control_plane.value, full };
+        Capacity { would_hold_with: would_hold_with(situation), ..Capacity::new(situation, values) }
     })
 }
 
-fn control_planes(situation: &Situation) -> Vec<u32> {
-    if situation.control_plane.set { vec![situation.control_plane.value] } else { CONTROL_PLANE_CHOICES.to_vec() }
+/// A larger burst never needs fewer executions, so a rate holds if it holds with the smallest burst.
+fn best(situation: &Situation) -> Option<Capacity> {
+    let smallest_burst = if situation.burst.set { situation.burst.value } else { 1 };
+    let rate = choices(situation.rate).find(|rate| with_reservations(situation, *rate, smallest_burst).is_some())?;
+    choices(situation.burst).find_map(|burst| with_reservations(situation, rate, burst))
 }
 
-fn nothing_holds(situation: &Situation, (rate, burst): (u32, u32)) -> Capacity {
-    let reservable = situation.available.saturating_sub(UNRESERVED + situation.degraded + situation.maintenance);
-    let fits = |each: &u32| CONTROL_PLANE * u64::from(*each) <= reservable;
-    let choices = control_planes(situation);
-    // A reservation that the file sets stays, although Lambda may refuse it: that is said before anything is changed.
-    let control_plane = choices.iter().copied().find(fits).or_else(|| choices.last().copied()).unwrap_or_default();
-    let values = Values { rate, burst, control_plane, full: 0 };
-    let full = match situation.full {
-        FullService::Sample { cap } if cap.set => cap.value,
-        FullService::Sample { .. } => {
-            let without = Capacity::new(situation, values);
-            let taken = without.others + without.control_plane + without.status + without.level_3;
-            let reserved = CONTROL_PLANE * u64::from(control_plane);
-            let fifth = situation.available.saturating_sub(taken) / 5;
-            let cap = fifth.min(reservable.saturating_sub(reserved)).min(without.healthy_level_1);
-            u32::try_from(cap).unwrap_or(u32::MAX)
-        }
-        FullService::Own { .. } => 0,
+/// Returns the values to choose from, largest first: the file's, or the default and what is below it. Two significant
+/// digits, so that a small reservation of another team does not make another release.
+fn choices(wish: Wish) -> impl Iterator<Item = u32> {
+    let lower = if wish.set { 0..0 } else { 1..wish.value };
+    once(wish.value).chain(lower.rev().filter(|value| value % unit(*value) == 0))
+}
+
+/// Returns the unit of the second significant digit.
+const fn unit(value: u32) -> u32 {
+    match value.checked_ilog10() {
+        Some(digits) => 10_u32.pow(digits.saturating_sub(1)),
+        None => 1,
+    }
+}
+
+/// Returns a throttle with the best reservations that hold: with a cap, or without one; with a reserved control plane,
+/// or without.
+fn with_reservations(situation: &Situation, rate: u32, burst: u32) -> Option<Capacity> {
+    let values = Values { rate, burst, control_plane: 0, full: 0 };
+    let caps = match situation.full {
+        FullService::Sample { cap } if cap.set => vec![cap.value],
+        FullService::Sample { cap } => vec![u32::try_from(values.admitted(HEALTHY_MS)).unwrap_or(u32::MAX), cap.value],
+        FullService::Own { .. } => vec![0],
     };
-    Capacity::new(situation, Values { full, ..values })
+    let Wish { value, set } = situation.control_plane;
+    let control_planes = if set { vec![value] } else { vec![CONTROL_PLANE_EXECUTIONS, value] };
+    let reserve = |full: u32| control_planes.iter().map(move |each| Values { control_plane: *each, full, ..values });
+    caps.into_iter().flat_map(reserve).map(|values| Capacity::new(situation, values)).find(|capacity| capacity.holds)
+}
+
+/// Returns the fewest available executions with which the throttle of the file, or the default, holds.
+fn would_hold_with(situation: &Situation) -> Option<u64> {
+    let asked = |wish: Wish| Wish { set: true, ..wish };
+    let throttle = Situation { rate: asked(situation.rate), burst: asked(situation.burst), ..*situation };
+    let holds = |available: u64| best(&Situation { available, ..throttle }).is_some();
+    let (mut too_few, mut enough) = (situation.available, MOST);
+    if !holds(enough) {
+        return None;
+    }
+    while too_few + 1 < enough {
+        let middle = u64::midpoint(too_few, enough);
+        if holds(middle) {
+            enough = middle;
+        } else {
+            too_few = middle;
+        }
+    }
+    Some(enough)
 }

@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use choice::capacity;
+pub(crate) use situation::of_sample;
 pub use situation::{FullService, SAMPLE_TIMEOUT_MS, Situation, Wish};
 pub use text::{lines, warnings};
 
@@ -72,8 +73,12 @@ pub struct Capacity {
     pub requests_per_second: u32,
     /// Requests that the API admits at once.
     pub burst: u32,
-    /// Whether the sum is available, Lambda allows the reservations, and the cap has room for a healthy level 1.
+    /// Whether the sum is available, Lambda allows the reservations, and the caps have room for a healthy level 1 and for
+    /// what level 2 answers.
     pub holds: bool,
+    /// Available executions with which this throttle would hold; absent if it holds, or with no number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_hold_with: Option<u64>,
     /// The values that this arithmetic gives to keys that the file does not set, if they differ from the default.
     pub derived: Vec<Derived>,
 }
@@ -151,7 +156,11 @@ impl Capacity {
             full_concurrency: values.full,
             requests_per_second: values.rate,
             burst: values.burst,
-            holds: needed <= situation.available && may_reserve && level_1_cap.is_none_or(|cap| cap >= healthy),
+            holds: needed <= situation.available
+                && may_reserve
+                && level_1_cap.is_none_or(|cap| cap >= healthy)
+                && level_2 >= controllers,
+            would_hold_with: None,
             derived: situation.derived(values),
         }
     }

@@ -58,12 +58,17 @@ pub struct Situation {
     pub maintenance: u64,
 }
 
+/// Returns the executions that a deployment reserves for a service: none if it is a function of your own.
+pub(crate) fn of_sample(own: Option<&String>, concurrency: u32) -> u64 {
+    if own.is_some() { 0 } else { concurrency.into() }
+}
+
 impl Situation {
     /// Returns the situation of a file in an account with so many executions, whose level 1 is `full` and ends after
     /// `timeout_ms`.
     #[must_use]
     pub fn new(effective: &Effective, available: u64, full: FullService, timeout_ms: u64) -> Self {
-        let DeploymentFile { api, limits, request_path, .. } = &effective.file;
+        let DeploymentFile { api, limits, request_path, services, .. } = &effective.file;
         let wish = |key, value| Wish { value, set: is_set(effective, key) };
         let wait = request_path.full_timeout_milliseconds.unwrap_or(request_path.service_timeout_milliseconds);
         Self {
@@ -76,8 +81,8 @@ impl Situation {
             full,
             wait_ms: wait.into(),
             timeout_ms,
-            degraded: limits.degraded_concurrency.into(),
-            maintenance: limits.maintenance_concurrency.into(),
+            degraded: of_sample(services.degraded.as_ref(), limits.degraded_concurrency),
+            maintenance: of_sample(services.maintenance.as_ref(), limits.maintenance_concurrency),
         }
     }
 
@@ -126,6 +131,7 @@ impl Capacity {
 
 pub(super) const RATE: &str = "api.requests_per_second";
 pub(super) const BURST: &str = "api.burst";
+pub(super) const LEVEL_2: &str = "limits.degraded_concurrency";
 pub(super) const CAP: &str = "limits.full_concurrency";
 pub(super) const RESERVATION: &str = "limits.control_plane_concurrency";
 
@@ -157,6 +163,19 @@ mod tests {
         let situation = Situation::new(&file, 1_000, Situation::sample(&file), SAMPLE_TIMEOUT_MS);
         assert_eq!((situation.rate, situation.burst.set), (Wish { value: 100, set: false }, true));
         assert_eq!((situation.wait_ms, situation.control_plane.set), (3_000, false));
+    }
+
+    #[test]
+    fn functions_of_your_own_are_not_capped() {
+        let limits = "[limits]\ndegraded_concurrency = 30\nmaintenance_concurrency = 40\n";
+        let reserved = |file: &Effective| {
+            let situation = Situation::new(file, 1_000, Situation::sample(file), SAMPLE_TIMEOUT_MS);
+            (situation.degraded, situation.maintenance, crate::settings::reserved_concurrency(file))
+        };
+        assert_eq!(reserved(&effective(limits)), (30, 40, 70));
+        let arn = "arn:aws:lambda:us-east-1:111122223333:function:accounts:live";
+        let own = format!("{limits}[services]\ndegraded = \"{arn}\"\nmaintenance = \"{arn}\"");
+        assert_eq!(reserved(&effective(&own)), (0, 0, 0));
     }
 
     #[test]

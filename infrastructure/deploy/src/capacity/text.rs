@@ -2,8 +2,8 @@
 
 use operate::terminal::{Line, Tone};
 
-use super::situation::{BURST, CAP, RATE};
-use super::{CONTROL_PLANE, Capacity, HEALTHY_MS};
+use super::situation::{BURST, CAP, LEVEL_2, RATE};
+use super::{CONTROL_PLANE, Capacity, Derived, HEALTHY_MS};
 
 /// Returns the arithmetic, a line for each part of the sum.
 #[must_use]
@@ -56,33 +56,59 @@ pub fn lines(capacity: &Capacity) -> Vec<Line> {
     let rows = rows
         .into_iter()
         .map(|(what, number, why)| Line::from(format!("  {what:<16} {number:>6}  ")).and(Tone::Faint, why));
-    let derived = capacity.derived.iter().map(|one| {
+    let derived = capacity.derived.iter().filter(|one| !one.lowers()).map(|one| {
         Line::from(format!("  {} = {} follows from this ({} by default)", one.key, one.value, one.instead_of))
     });
     std::iter::once(heading).chain(rows).chain(derived).collect()
 }
 
-/// Returns what does not hold.
+/// Returns what does not hold, and the throttles that are lower than the default.
 #[must_use]
 pub fn warnings(capacity: &Capacity) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let Capacity { needed, available, healthy_level_1, .. } = *capacity;
-    if needed > available {
-        warnings.push(format!(
-            "while level 1 hangs, this deployment needs {needed} concurrent executions, and {available} are available: \
-             Lambda would throttle the controller and the account's other functions. Have the account's limit raised by \
-             {} or more, or lower {RATE} and {BURST}",
-            needed - available
+    let lowered = capacity.derived.iter().filter(|one| one.lowers()).map(|Derived { key, value, instead_of }| {
+        format!(
+            "{key} is lowered from {instead_of} (the default) to {value}, which holds while level 1 hangs: the API refuses \
+             what is above it with 429. Set {key} in the file to fix the number"
+        )
+    });
+    lowered.chain((!capacity.holds).then(|| does_not_hold(capacity))).collect()
+}
+
+fn does_not_hold(capacity: &Capacity) -> String {
+    let Capacity { available, needed, level_1, level_2, controllers, healthy_level_1, .. } = *capacity;
+    let mut reasons = Vec::new();
+    if let Some(enough) = capacity.would_hold_with {
+        reasons.push(format!(
+            "{available} concurrent executions are available, and it would hold with {enough}. Have the account's limit \
+             raised by {}",
+            enough - available
         ));
+    } else {
+        if let Some(cap) = capacity.level_1_cap.filter(|cap| *cap < healthy_level_1) {
+            let of_whom = if level_1 == 0 { "the reserved concurrency of services.full" } else { CAP };
+            reasons.push(format!("{of_whom} is {cap}, and a healthy level 1 needs {healthy_level_1}"));
+        }
+        if level_2 < controllers {
+            reasons.push(format!("{LEVEL_2} is {level_2}, and level 2 needs {controllers}"));
+        }
+        if needed > available {
+            reasons.push(format!("{needed} concurrent executions are needed, and {available} are available"));
+        }
     }
-    if let Some(cap) = capacity.level_1_cap.filter(|cap| *cap < healthy_level_1) {
-        let of_whom = if capacity.level_1 == 0 { "the reserved concurrency of services.full" } else { CAP };
-        warnings.push(format!(
-            "{of_whom} is {cap}, and a healthy level 1 needs {healthy_level_1} executions at this throttle: Lambda would \
-             throttle it, which counts as a failure. Raise it, or lower {RATE} and {BURST}"
-        ));
+    format!(
+        "{RATE} = {} and {BURST} = {} do not hold while level 1 hangs, and nothing is derived: Lambda would throttle this \
+         deployment or the account's other functions. {}, or lower {RATE} and {BURST}",
+        capacity.requests_per_second,
+        capacity.burst,
+        reasons.join("; ")
+    )
+}
+
+impl Derived {
+    /// Whether the value lowers the throttle.
+    fn lowers(&self) -> bool {
+        [RATE, BURST].contains(&self.key.as_str())
     }
-    warnings
 }
 
 fn seconds(milliseconds: u64) -> String {

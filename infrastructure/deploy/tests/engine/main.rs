@@ -260,11 +260,14 @@ async fn throttle_and_reservations_follow_from_the_account() {
     assert!(capacity.holds && cap > 0 && burst < 200, "{capacity:?}");
     assert_eq!(parameters(&world), (format!("{rate},{burst},10,20"), format!("4,{cap},0,0")));
     assert!(world.said().contains(&format!("limits.full_concurrency = {cap} follows from this")), "{}", world.said());
-    // The file's values win.
+    assert!(world.said().contains(&format!("Warning: api.burst is lowered from 200 (the default) to {burst}")));
+    // Another team reserves ten executions.
+    world.inner().unreserved -= 10;
+    assert_eq!(world.deploy("", QUIETLY).await.unwrap().unwrap().release, report.release);
+    // The file's values win, and nothing is derived if they do not hold.
     let file = "[api]\nburst = 300\n[limits]\nfull_concurrency = 50";
-    let report = world.deploy(file, QUIETLY).await.unwrap().unwrap();
-    let rate = report.capacity.unwrap().requests_per_second;
-    assert_eq!(parameters(&world), (format!("{rate},300,10,20"), "4,50,0,0".to_owned()));
+    world.deploy(file, QUIETLY).await.unwrap().unwrap();
+    assert_eq!(parameters(&world), ("100,300,10,20".to_owned(), "0,50,0,0".to_owned()));
     assert!(world.said().contains("a healthy level 1 needs"), "{}", world.said());
 }
 
@@ -295,9 +298,28 @@ async fn a_function_of_your_own_is_asked_for_its_timeout() {
     assert_eq!((capacity.level_1_cap, capacity.level_1, capacity.controller_milliseconds), (Some(400), 0, 3_250));
 
     world.inner().refused.insert("function configuration");
-    let capacity = world.deploy(&file, QUIETLY).await.unwrap().unwrap().capacity.unwrap();
-    assert_eq!((capacity.level_1_cap, capacity.level_1_milliseconds), (None, 30_250));
+    assert_eq!(world.deploy(&file, QUIETLY).await.unwrap().unwrap().capacity, None);
     assert!(world.said().contains("function configuration is not authorized"), "{}", world.said());
+    assert_eq!(world.inner().stacks[&main_stack()].parameters["ApiLimits"], "100,200,10,20");
+    // The account's limit is known all the same.
+    let refused = world.deploy(&format!("{file}\n[limits]\ndegraded_concurrency = 1000"), QUIETLY).await.unwrap_err();
+    assert!(refused.sentence.contains("reserve 1000 concurrent executions"), "{}", refused.sentence);
+}
+
+#[tokio::test]
+async fn an_outage_does_not_remove_derived_values() {
+    let arn = "arn:aws:lambda:eu-central-1:111122223333:function:accounts";
+    let file = format!("[services]\nfull = \"{arn}\"");
+    let world = World::new();
+    world.inner().timeouts.insert(arn.to_owned(), 3);
+    world.deploy(&file, QUIETLY).await.unwrap();
+    for call in ["account settings", "function concurrency", "function configuration"] {
+        world.inner().done.clear();
+        world.inner().slow = [call].into();
+        let failed = world.deploy(&file, QUIETLY).await.unwrap_err();
+        assert_eq!(failed.exit, Exit::Failed, "{}", failed.sentence);
+        assert!(failed.sentence.contains(call) && world.inner().done.is_empty(), "{}", failed.sentence);
+    }
 }
 
 #[tokio::test]

@@ -52,6 +52,8 @@ pub struct Inner {
     pub imported: BTreeSet<String>,
     /// Calls that are refused, by their names here.
     pub refused: BTreeSet<&'static str>,
+    /// Calls that time out, by their names here.
+    pub slow: BTreeSet<&'static str>,
     /// What was changed, in order.
     pub done: Vec<String>,
     pub said: Vec<String>,
@@ -95,6 +97,9 @@ impl World {
     fn refuse(&self, call: &'static str) -> Result<(), CallError> {
         if self.inner().refused.contains(call) {
             return Err(failure(ErrorKind::Denied, format!("{call} is not authorized")));
+        }
+        if self.inner().slow.contains(call) {
+            return Err(failure(ErrorKind::TimedOut, format!("{call} timed out")));
         }
         Ok(())
     }
@@ -317,6 +322,7 @@ impl Account for World {
     }
 
     async fn reserved_concurrency(&self, function: &str) -> Result<u64, CallError> {
+        self.refuse("function concurrency")?;
         Ok(self.inner().reserved.get(function).copied().unwrap_or_default())
     }
 
