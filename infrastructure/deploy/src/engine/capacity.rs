@@ -45,12 +45,13 @@ impl<P: Ports + Sync> Engine<P> {
         Ok(found)
     }
 
-    /// Returns what was read, or `None` with a warning if the credentials may not read it. Any other error is a failure:
-    /// a deployment without the derived values would remove those of an earlier one.
+    /// Returns what was read, or `None` with a warning if AWS rejects the call: the credentials may not read it, or the
+    /// function does not exist yet. Any other error is a failure: a deployment without the derived values would remove
+    /// those of an earlier one.
     fn allowed<T>(&self, read: Result<T, CallError>) -> Result<Option<T>, Failure> {
         match read {
             Ok(read) => Ok(Some(read)),
-            Err(error) if error.kind() == ErrorKind::Denied => {
+            Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Refused) => {
                 self.warn(&format!(
                     "{error}. Throttle and reservations stay as the file has them, and whether they hold while level 1 \
                      hangs is not known"
