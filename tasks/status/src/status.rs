@@ -102,7 +102,7 @@ pub struct StateStatus<'a> {
     pub next_recovery_not_before: Option<Timestamp>,
     /// Time between a transition and the earliest recovery, in seconds.
     pub cooldown_seconds: i64,
-    /// Level to which the last evaluation would have moved but for a hold or the mode `observe-only`; null if it would
+    /// Level to which the last evaluation would have moved without a hold or the mode `observe-only`; null if it would
     /// not have moved the level.
     pub prevented: Option<Level>,
     /// How the better level is probed; null if it is not probed.

@@ -1,5 +1,5 @@
-//! Inputs and outputs of the state machine's tasks. `statemachines/schemas/` has their JSON Schemas, which are generated
-//! from these types.
+//! Inputs and outputs of the state machine's tasks. `statemachines/schemas/` has their JSON Schemas, which are
+//! generated from these types.
 
 use std::fmt;
 
@@ -111,19 +111,19 @@ pub struct Execution {
 pub struct Evaluation {
     /// The kind of the decision.
     pub outcome: Outcome,
-    /// Whether it is a dry run: nothing is written, emitted or announced.
+    /// Whether the execution is a dry run: nothing is written, emitted or announced.
     pub dry_run: bool,
     /// The level before the evaluation.
     pub from: Level,
     /// The level after the evaluation.
     pub to: Level,
-    /// The level to which automation would have moved but for a hold or the mode `observe-only`.
+    /// The level to which automation would have moved without a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// The hold that was in force and that an operator's command ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_hold: Option<Hold>,
-    /// The earliest time at which automation may raise the level after this; absent at level 1, and in the mode
+    /// The earliest time at which automation may raise the level next; absent at level 1, and in the mode
     /// `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_allowed_at: Option<Timestamp>,
@@ -137,7 +137,7 @@ pub struct Evaluation {
     /// The evidence in numbers; absent for operators' commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceSummary>,
-    /// The state before.
+    /// The state before the evaluation.
     pub old_state: SystemState,
     /// The state after the evaluation; equal to the state before if nothing changes.
     pub new_state: SystemState,
@@ -229,8 +229,8 @@ fn recovery_allowed_at(state: &SystemState, policy: &Policy, now: Timestamp) -> 
 }
 
 impl SystemState {
-    /// Returns the state with `execution` in its hold, if the request sets the hold. An earlier hold keeps the execution
-    /// that set it.
+    /// Returns the state with `execution` in its hold, if the request sets the hold. An earlier hold keeps the
+    /// execution that set it.
     fn held_by(mut self, request: &TransitionRequest, execution: &Execution) -> Self {
         let sets_hold = matches!(request, TransitionRequest::Force(ForceRequest { hold_minutes: Some(_), .. }));
         if let Some(hold) = self.hold.as_mut().filter(|_| sets_hold) {
@@ -255,7 +255,7 @@ pub struct StateWritten {
 pub struct MetricsInput {
     /// The kind of the decision.
     pub outcome: Outcome,
-    /// The state after it.
+    /// The state after the decision.
     // Not checked: the metrics are emitted whatever a newer release allows in a state, because their absence alarms
     // people.
     #[serde(deserialize_with = "unchecked")]
@@ -264,7 +264,7 @@ pub struct MetricsInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "RecordedCause")]
     pub cause: Option<RecordedCause>,
-    /// The level to which automation would have moved but for a hold or the mode `observe-only`.
+    /// The level to which automation would have moved without a hold or the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
     /// Whether the notification about the transition failed. If so, only the metric `NotificationMissing` is emitted,

@@ -77,7 +77,7 @@ impl Decision {
         }
     }
 
-    /// The level before.
+    /// The level before the decision.
     #[must_use]
     pub const fn from(&self) -> Level {
         match self {
@@ -88,7 +88,7 @@ impl Decision {
         }
     }
 
-    /// The level after.
+    /// The level after the decision.
     #[must_use]
     pub fn to(&self) -> Level {
         self.next().map_or_else(|| self.from(), |next| next.current_level)
@@ -135,7 +135,7 @@ impl Decision {
         }
     }
 
-    /// The level to which automation would have moved but for a hold or the mode `observe-only`.
+    /// The level to which automation would have moved without a hold or the mode `observe-only`.
     #[must_use]
     pub fn prevented(&self) -> Option<Level> {
         match self {

@@ -7,14 +7,14 @@ use crate::policy::Policy;
 use crate::state::SystemState;
 use crate::time::{ceiling, earlier, floor, later};
 
-/// `CloudWatch` keeps one-second data for three hours and answers an older start with nothing at all;
-/// ten minutes of margin cover the time between asking and being answered.
+/// `CloudWatch` keeps one-second data for three hours and returns nothing for an older start. Ten minutes of margin
+/// cover the time between the call and its answer.
 const SECONDS_KEPT: SignedDuration = SignedDuration::from_mins(170);
 /// Below level 1 older outcomes are read by the minute, so that a long incident does not make the query too large to be
 /// answered in time. A streak does not need a resolution of one second. Outcomes within a window are read by the
 /// second, for at most 170 minutes.
 const SECONDS_READ: SignedDuration = SignedDuration::from_mins(30);
-/// `CloudWatch` keeps one-minute data for fifteen days; an hour of margin, as above.
+/// `CloudWatch` keeps one-minute data for fifteen days; one hour of margin covers the call.
 const MINUTES_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24 - 1);
 
 /// A range of time that is read at one resolution.
@@ -45,9 +45,9 @@ pub struct EvidenceQuery {
 impl EvidenceQuery {
     /// Returns the query for an evaluation of `state` at `now`.
     ///
-    /// Buckets that begin before the evidence does are left out: the start is rounded up to a whole
-    /// second, or minute where minutes are read. At level 1 nothing older than the windows
-    /// matters; below it a streak may reach back to where the evidence begins. One-second data is read for the length
+    /// Buckets that begin before the evidence does are left out: the start is rounded up to a whole second, or to a
+    /// whole minute if minutes are read. At level 1 nothing older than the windows matters; at a worse level a streak
+    /// may reach back to the beginning of the evidence. One-second data is read for the length
     /// of the longest window, at least 30 and at most 170 minutes; if the window is off, for 170 minutes. So a failure
     /// window of more than 170 minutes loses up to a minute of its oldest failures, and no shorter one does.
     #[must_use]

@@ -2,7 +2,7 @@
 //!
 //! A hint goes on before its rule begins to hold, or at the latest at the end of the next whole period. Random single
 //! failures do not keep a hint of a rate or of consecutive failures on; [`hints`] names the two kinds that stay on. The
-//! monitoring stack, the local stand-in and the simulator take their level alarms from this table.
+//! monitoring stack, the local CloudWatch and the simulator take their level alarms from this table.
 
 use std::fmt;
 
@@ -96,7 +96,7 @@ impl PeriodSums {
     }
 }
 
-/// What makes a period breach. [`fmt::Display`] gives the CloudWatch metric math of a [`Self::Share`].
+/// The condition under which a period breaches. [`fmt::Display`] gives the CloudWatch metric math of a [`Self::Share`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HintExpression {
     /// At least one data point of this metric: an alarm on a metric, without math.
@@ -138,8 +138,8 @@ impl HintExpression {
     }
 }
 
-/// Every operand stands in `FILL`: the controller writes `Success` or `Error` and never a zero, so that at 100 %
-/// failing there is no series of successes.
+/// `FILL` wraps every operand, because the controller writes `Success` or `Error` and never a zero: if every call
+/// fails, there is no series of successes.
 impl fmt::Display for HintExpression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -163,7 +163,7 @@ pub struct Hint {
     pub rule: HintedRule,
     /// The level whose outcomes the hint watches.
     pub level: Level,
-    /// What makes a period breach.
+    /// The condition under which a period breaches.
     pub expression: HintExpression,
 }
 

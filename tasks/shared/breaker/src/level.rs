@@ -62,7 +62,7 @@ impl Level {
         }
     }
 
-    /// The level that a fall leads to; `None` at the bottom.
+    /// The level that a fall leads to; `None` at level 3.
     #[must_use]
     pub const fn worse(self) -> Option<Self> {
         match self {
@@ -72,7 +72,7 @@ impl Level {
         }
     }
 
-    /// The level that a recovery leads to; `None` at the top.
+    /// The level that a recovery leads to; `None` at level 1.
     #[must_use]
     pub const fn better(self) -> Option<Self> {
         match self {

@@ -1,6 +1,6 @@
 //! The rules of the circuit breaker: when the level moves, and why.
 //!
-//! Nothing here talks to anything: no AWS, no async, no clock. The time is an argument. [`decide`] is the entry: it
+//! This crate calls nothing outside: no AWS, no async, no clock. The time is an argument. [`decide`] is the entry: it
 //! dispatches to `automation.rs` (alarms, schedule) and `command.rs` (operators). The rules are in `trip.rs` (the level
 //! falls) and `recovery.rs` (it rises), and what they count in `summary.rs`.
 

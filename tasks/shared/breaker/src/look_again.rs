@@ -2,8 +2,8 @@
 //!
 //! CloudWatch notifies once for each change of an alarm's state. An alarm that goes off at the third of five failures
 //! does not notify of the fifth, and the alarms of level 2 may be on before the level falls to 2. So an execution that
-//! an alarm started evaluates again every [`SECONDS_BETWEEN_ALARM_LOOKS`] while a fall is near. The one that the
-//! schedule started does so for proofs, every [`SECONDS_BETWEEN_LOOKS`].
+//! an alarm started evaluates again every [`SECONDS_BETWEEN_ALARM_LOOKS`] while a fall is near. An execution that the
+//! schedule started evaluates again every [`SECONDS_BETWEEN_LOOKS`] while probes or a ramp are being judged.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -46,7 +46,7 @@ pub enum FallRule {
 ///
 /// - **Count**: half of the threshold, carried failures included, because the rule counts them. Carried failures alone
 ///   fulfil no half: nothing has failed at the new level yet.
-/// - **Failure rate, slow calls**: half of the minimum number of calls, because the rule says nothing before its
+/// - **Failure rate, slow calls**: half of the minimum number of calls, because the rule cannot hold before its
 ///   minimum is reached; and half of the limit, because healthy calls from before the incident are in the window too
 ///   and lower the rate.
 /// - **Consecutive failures**: half of the threshold.
@@ -86,12 +86,12 @@ fn half_of(threshold: u32, count: u64) -> bool {
 
 /// Whether the execution of `request` is to evaluate again after `decision`, which led to `state`.
 ///
-/// - An **alarm's** does while a fall rule is half fulfilled, and during the first [`SECONDS_OF_LOOKS`] after a fall to
-///   level 2, whose alarms may be on already. It does not while a hold or the mode `observe-only` prevents the fall,
-///   which has been announced. It stops when the alarm is older than that time: its message waited in the queue while
-///   other executions evaluated.
-/// - The **schedule's** does while probes or a ramp are being judged, because no alarm tells of that.
-/// - An operator's command and a dry run never do.
+/// - The execution of an **alarm** does while a fall rule is half fulfilled, and during the first [`SECONDS_OF_LOOKS`]
+///   after a fall to level 2, whose alarms may be on already. It does not while a hold or the mode `observe-only`
+///   prevents the fall, which has been announced. It stops when the alarm is older than that time: its message waited
+///   in the queue while other executions evaluated.
+/// - The execution of the **schedule** does while probes or a ramp are being judged, because no alarm reports that.
+/// - The execution of an operator's command and a dry run never do.
 #[must_use]
 pub fn looks_again(
     request: &TransitionRequest,
@@ -139,7 +139,7 @@ fn is_new(request: &AlarmRequest, now: Timestamp) -> bool {
     request.alarm.state_change_time().is_none_or(|changed| now.duration_since(changed) < looks_last())
 }
 
-/// Whether the level fell to 2 within the time of the further evaluations.
+/// Whether the level fell to 2 within the last [`SECONDS_OF_LOOKS`].
 fn fell_lately(state: &SystemState, now: Timestamp) -> bool {
     let fell = state.current_level == Level::Degraded && state.backoff.recovered_at.is_none();
     fell && now.duration_since(state.last_transition) < looks_last()

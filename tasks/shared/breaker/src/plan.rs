@@ -6,8 +6,8 @@
 //! 3. If that call fails and the request is retryable (GET, HEAD), the next worse level is called as the **fallback**.
 //!    If the fallback fails too, the routed level's answer is the answer.
 //!
-//! A call has the service's timeout at most, and a retryable request has [`RequestRules::read_timeout`] at most, because
-//! another service can still answer it. A call that ends at its time counts as a failure by timeout.
+//! A call has the service's timeout at most, and a retryable request has [`RequestRules::read_timeout`] at most,
+//! because another service can still answer it. A call that uses up its time counts as a failure by timeout.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub enum ServiceOutcome {
     /// The level failed.
     Failure,
     /// The level refused the request, or the request or its answer was too large. That is neither success nor failure,
-    /// or clients could trip or recover the breaker. A probe with this outcome is recorded as refused.
+    /// because otherwise clients could move the level. A probe with this outcome is recorded as refused.
     Neutral,
     /// A connection to Lambda's own front end broke or could not be made. That says nothing about the level.
     Unknown,
@@ -95,7 +95,7 @@ pub struct RequestRules {
     pub read_timeout: Option<Duration>,
     /// Duration from which on a call is slow; `None` if no call is.
     pub slow_call: Option<Duration>,
-    /// Whether the next level's service answers a GET or HEAD that fails.
+    /// Whether the next worse level's service answers a GET or HEAD that fails.
     pub fallback: bool,
     /// Whether a service's answer with status 429 is a failure.
     pub too_many_requests_fail: bool,
@@ -127,7 +127,7 @@ impl RequestRules {
         }
     }
 
-    /// Returns what a call that took `taken` adds to the metrics of its level; `None` if it says nothing about it.
+    /// Returns what a call that took `taken` adds to the metrics of its level; `None` if the outcome is unknown.
     #[must_use]
     pub fn counts_of(&self, purpose: Purpose, outcome: ServiceOutcome, taken: Duration) -> Option<OutcomeCounts> {
         let slow = u64::from(self.slow_call.is_some_and(|slow| taken >= slow));
@@ -141,7 +141,7 @@ impl RequestRules {
         }
     }
 
-    /// Returns the longest that a call of `level` may take.
+    /// Returns the maximum duration of a call of `level`.
     fn budget(&self, level: Level, retryable: bool) -> Duration {
         let timeout = *self.service_timeouts.of(level);
         self.read_timeout.filter(|_| retryable).map_or(timeout, |read| read.min(timeout))
@@ -226,7 +226,7 @@ impl<'a> Plan<'a> {
     pub const fn ended(&mut self, purpose: Purpose, outcome: ServiceOutcome, answered: bool) {
         self.progress = match (purpose, outcome) {
             (Purpose::Probe, ServiceOutcome::Success) => Progress::Ended(Purpose::Probe),
-            // A refusal and a lost connection say nothing about the request: as if there had been no probe.
+            // A refusal and a lost connection say nothing about the request: it goes on as if there had been no probe.
             (Purpose::Probe, ServiceOutcome::Unknown) => Progress::Probed { failed: false },
             (Purpose::Probe, ServiceOutcome::Neutral) => Progress::Probed { failed: !answered },
             (Purpose::Probe, ServiceOutcome::Failure) => Progress::Probed { failed: true },

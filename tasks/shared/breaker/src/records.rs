@@ -66,8 +66,8 @@ pub struct TransitionRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub requested_by: Option<String>,
-    /// Name of the alarm whose message asked for the evaluation. A hint, and not the cause: an alarm of another rule may
-    /// come first.
+    /// Name of the alarm whose message asked for the evaluation. A hint, and not the cause: an alarm of another rule
+    /// may come first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub woken_by: Option<String>,
@@ -125,7 +125,7 @@ pub struct CommandRecord {
     pub to: Level,
     /// Time of the write (UTC).
     pub at: Timestamp,
-    /// Whether the level moved, or only the hold changed.
+    /// Whether the level moved, or only another part of the state changed.
     pub outcome: Outcome,
     /// The effect as a sentence: the text of the cause.
     pub reason: String,
@@ -139,8 +139,7 @@ pub struct CommandRecord {
     /// The hold that was in force and that the command ended, by a release or by another hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_hold: Option<Hold>,
-    /// The earliest time at which automation may raise the level; absent at level 1, and where automation only
-    /// observes.
+    /// The earliest time at which automation may raise the level; absent at level 1, and in the mode `observe-only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Timestamp")]
     pub recovery_allowed_at: Option<Timestamp>,
@@ -154,7 +153,8 @@ impl CommandRecord {
     /// level is `level`. It changes nothing, because the command was carried out.
     ///
     /// # Errors
-    /// `request` differs from the recorded one. Without the error its sender would believe that it was carried out.
+    /// `request` differs from the recorded one. Without the error its sender would believe that `request` was carried
+    /// out.
     pub fn repeated(&self, request: &TransitionRequest, level: Level) -> Result<Decision, RefusedCommand> {
         let Self { at, reason, .. } = self;
         if self.request.clone().as_recorded() != request.clone().as_recorded() {
@@ -164,10 +164,10 @@ impl CommandRecord {
     }
 }
 
-/// The state that a record of either kind was written with, as far as the record tells.
+/// The part of the state that a record of either kind contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LastKnown {
-    /// The version; first, because the newest record is the one with the highest.
+    /// The version. It is the first field because records are ordered by it.
     pub version: u64,
     /// The epoch.
     pub epoch: u64,
@@ -198,7 +198,7 @@ impl LastKnown {
         Ok(())
     }
 
-    /// Whether `state` is an old copy: older than what a record says was written.
+    /// Whether `state` is older than this record, and so an old copy.
     #[must_use]
     pub const fn is_ahead_of(&self, state: &SystemState) -> bool {
         self.version > state.version || self.epoch > state.epoch

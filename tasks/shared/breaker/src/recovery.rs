@@ -24,7 +24,7 @@ pub(crate) enum Finding {
     Stay(StayCause),
 }
 
-/// Returns whether `state` may recover.
+/// Returns the move to the better level, or why the level stays.
 pub(crate) fn recovery(state: &SystemState, policy: &Policy, evidence: &EvidenceSummary, now: Timestamp) -> Finding {
     let Some(better) = state.current_level.better() else {
         return Finding::Stay(StayCause::Calm(trip::calm(policy, evidence)));
@@ -39,7 +39,7 @@ pub(crate) fn recovery(state: &SystemState, policy: &Policy, evidence: &Evidence
     }
 }
 
-/// Returns the proof that the level `better` works, or what it still lacks.
+/// Returns the proof that the level `better` works, or what the proof still lacks.
 fn proof(
     state: &SystemState,
     policy: &Policy,
@@ -61,15 +61,16 @@ fn proof(
 /// Whether probes are idle: none ended (with success, failure or refusal) for so long that recoveries rest on the
 /// current level.
 ///
-/// A level whose newest probes were refused is never idle: nothing has shown since that it accepts requests again, and
-/// the current level cannot show it. Such a level waits for a probe that is answered, or for an operator.
+/// Probes are never idle if the newest ones were mostly refused: nothing has shown since that the level accepts
+/// requests again, and the current level cannot show it. Such a level waits for a probe that is answered, or for an
+/// operator.
 pub(crate) fn is_idle(policy: &Policy, series: &ProbeSeries, now: Timestamp) -> bool {
     let believed = if series.last_failed { BAD_PROBES_COUNT } else { 1 };
     let silent = now.duration_since(series.last_seen) >= policy.probe_idle().saturating_mul(believed);
     silent && !series.newest.mostly_refused()
 }
 
-/// Returns whether a recovery may rest on the current level.
+/// Returns the proof by the current level while probes are idle, or what the proof still lacks.
 fn without_probes(
     state: &SystemState,
     policy: &Policy,

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_command_is_told_the_state_and_the_way_on() {
+    fn a_refusal_names_the_state_and_the_next_step() {
         let at: Timestamp = "2026-09-10T14:00:00Z".parse().unwrap();
         let (reason, requested_by) = ("a drill".to_owned(), "alice".to_owned());
         let hold = |execution: Option<&str>| {

@@ -25,8 +25,8 @@ pub const REQUESTER_CHARACTERS: RangeInclusive<usize> = 1..=200;
 pub const HOLD_MINUTES: RangeInclusive<u32> = 1..=4320;
 /// Allowed number of evaluations of the execution that the schedule starts, within its minute.
 pub const LOOKS: RangeInclusive<u8> = 1..=4;
-/// Time between two evaluations of one execution. The maximum of [`LOOKS`] fits in the schedule's minute and in the
-/// state machine's timeout.
+/// Seconds between two evaluations of an execution that the schedule starts. The maximum of [`LOOKS`] fits in the
+/// schedule's minute and in the state machine's timeout.
 pub const SECONDS_BETWEEN_LOOKS: u32 = 15;
 /// The requester of evaluations, as records and messages name it.
 pub const AUTOMATION: &str = "automation";
@@ -73,7 +73,7 @@ const TRIGGER: Field = Field::required("trigger", "\"alarm\", \"schedule\", \"fo
 pub enum TransitionRequest {
     /// An alarm went off: a hint to evaluate.
     Alarm(AlarmRequest),
-    /// The schedule's minute has passed.
+    /// The schedule asks for an evaluation each minute.
     Schedule(ScheduleRequest),
     /// An operator sets the level.
     Force(ForceRequest),
@@ -81,7 +81,7 @@ pub enum TransitionRequest {
     Release(ReleaseRequest),
 }
 
-/// `"trigger": "alarm"`.
+/// An alarm's request: `"trigger": "alarm"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlarmRequest {
@@ -93,7 +93,7 @@ pub struct AlarmRequest {
     pub dry_run: bool,
 }
 
-/// `"trigger": "schedule"`.
+/// The schedule's request: `"trigger": "schedule"`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScheduleRequest {
@@ -107,7 +107,7 @@ pub struct ScheduleRequest {
     pub dry_run: bool,
 }
 
-/// `"trigger": "force"`.
+/// An operator's request to set the level: `"trigger": "force"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ForceRequest {
@@ -140,7 +140,7 @@ pub struct ForceRequest {
     pub dry_run: bool,
 }
 
-/// `"trigger": "release"`.
+/// An operator's request to end a hold: `"trigger": "release"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleaseRequest {
@@ -213,14 +213,14 @@ impl TransitionRequest {
         self
     }
 
-    /// Whether it is an operator's command. Commands need no metrics, because they must work while `CloudWatch` does
-    /// not.
+    /// Whether the request is an operator's command. Commands need no metrics, because they must work while
+    /// `CloudWatch` fails.
     #[must_use]
     pub const fn is_command(&self) -> bool {
         matches!(self, Self::Force(_) | Self::Release(_))
     }
 
-    /// Who asked for it: the operator's name, which is a claim, or [`AUTOMATION`].
+    /// Name of the requester: the operator's name, which is a claim, or [`AUTOMATION`].
     #[must_use]
     pub fn requested_by(&self) -> &str {
         match self {
@@ -239,7 +239,7 @@ impl TransitionRequest {
         }
     }
 
-    /// Whether it may continue after the newest record if the state is missing or corrupt.
+    /// Whether the request may continue after the newest record if the state is missing or corrupt.
     #[must_use]
     pub const fn repairs(&self) -> bool {
         matches!(self, Self::Force(ForceRequest { repair: true, .. }))
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_that_sentences_know_are_those_of_the_types() {
+    fn error_messages_know_the_fields_of_the_types() {
         let types = [
             schema_for!(AlarmRequest),
             schema_for!(ScheduleRequest),
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sentences_name_the_bounds() {
+    fn error_messages_name_the_bounds() {
         fn has(field: &Field, minimum: &impl ToString, maximum: &impl ToString) {
             let bounds = format!(" {} to {}", minimum.to_string(), maximum.to_string());
             assert!(field.wanted.contains(&bounds), "{} is not{bounds}: {}", field.name, field.wanted);

@@ -13,7 +13,7 @@ use crate::{Level, SystemState};
 pub struct Route {
     /// The level whose service is invoked.
     pub level: Level,
-    /// Whether the request is a probe. If a probe fails or is slow, the current level answers at once.
+    /// Whether the request is a probe. If a probe fails, is slow or is refused, the current level answers at once.
     pub probe: bool,
 }
 

@@ -31,9 +31,9 @@ pub struct Hold {
     pub reason: String,
     /// Name of the requester. A claim; CloudTrail's `StartExecution` of the same execution proves who it was.
     pub requested_by: String,
-    /// Time at which the hold ends (UTC). Every reader compares it, because nothing deletes an expired hold.
+    /// Time at which the hold ends (UTC). Every reader checks it, because nothing deletes an expired hold.
     pub expires_at: Timestamp,
-    /// The execution that set it, by its ARN. Holds that were set before this attribute existed lack it.
+    /// ARN of the execution that set the hold. Holds that were set before this attribute existed lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub execution: Option<String>,
@@ -63,14 +63,14 @@ pub struct Probing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusing {
-    /// Time of the evaluation that first found it (UTC).
+    /// Time of the evaluation that first found most probes refused (UTC).
     pub since: Timestamp,
     /// Time from which people are alarmed (UTC).
     pub alarm_from: Timestamp,
 }
 
 impl Probing {
-    /// How the better level is probed from `from` on.
+    /// Returns the probing that begins at `from`.
     pub(crate) const fn starting(from: Timestamp, percent: u32) -> Self {
         Self { from, percent, percent_since: from, idle_since: None, refusing: None }
     }
@@ -136,7 +136,7 @@ pub struct SystemState {
     /// The newest hold; it may have expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// The level to which the last evaluation would have moved but for a hold or the mode `observe-only`. It is stored
+    /// The level to which the last evaluation would have moved without a hold or the mode `observe-only`. It is stored
     /// so that the prevented move is announced once and not at every evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prevented: Option<Level>,
@@ -196,13 +196,13 @@ impl SystemState {
         self.probing.as_ref().filter(|probing| probing.from <= now && quiet)
     }
 
-    /// Whether people are to be alarmed at `now`, because the better level has refused most probes for so long.
+    /// Whether people are to be alarmed at `now`, because the better level has refused most probes for too long.
     #[must_use]
     pub fn refusals_alarm(&self, now: Timestamp) -> bool {
         self.active_probing(now).and_then(|probing| probing.refusing).is_some_and(|one| one.alarm_from <= now)
     }
 
-    /// Whether probes or a ramp are about to prove that the level can rise or stay.
+    /// Whether probes or a ramp may soon show that the level can rise or stay.
     #[must_use]
     pub fn awaits_proof(&self, now: Timestamp) -> bool {
         self.active_hold(now).is_none() && (self.probing.is_some() || self.active_ramp(now).is_some())

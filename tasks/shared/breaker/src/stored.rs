@@ -19,7 +19,7 @@ pub enum Stored {
     Newer(NewerState),
 }
 
-/// A state item that no writer stored, with the first attribute that is invalid.
+/// A state item that no writer can have stored, with the first attribute that is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the state item is corrupt: attribute {0}")]
 pub struct CorruptState(pub InvalidAttribute);

@@ -27,8 +27,8 @@ pub struct EvidenceSummary {
     /// Consecutive failures of the newest calls.
     #[serde(default)]
     pub consecutive_failures: u64,
-    /// Consecutive failures of the newest calls, those of a newest bucket whose successes may be missing included. They
-    /// only decide whether an execution evaluates again.
+    /// Consecutive failures of the newest calls, including those of a newest bucket whose successes may be missing. The
+    /// number only decides whether an execution evaluates again.
     #[serde(skip)]
     pub unsettled_failures: u64,
     /// Calls in the rate's window.
@@ -91,7 +91,7 @@ pub struct ProbeSeries {
     /// Time at which the newest probe succeeded, failed or was refused (UTC), or at which probing began if there was
     /// none.
     pub last_seen: Timestamp,
-    /// Whether any of the newest probes that were not refused, those of one bucket, failed.
+    /// Whether a probe failed in the newest bucket with probes that were not refused.
     #[serde(default)]
     pub last_failed: bool,
     /// Time of the newest call of the current level (UTC), if there was any.
@@ -201,7 +201,8 @@ impl Evidence {
     }
 }
 
-/// The buckets that begin no earlier than `since` rounded up, because `CloudWatch` rounds a start down.
+/// Returns the buckets that begin no earlier than `since`, rounded up to a whole second, because `CloudWatch` rounds a
+/// start down.
 pub(crate) fn from(buckets: &[Bucket], since: Timestamp) -> impl DoubleEndedIterator<Item = &Bucket> {
     let first = ceiling(since, 1);
     buckets.iter().filter(move |bucket| bucket.start >= first)
@@ -223,8 +224,8 @@ fn streak<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>) -> u64 {
 
 /// Returns the consecutive failures: those of the newest buckets that have no success.
 ///
-/// A busy controller writes its failures at once and its successes up to a second later. So failures of one bucket alone
-/// count only once it has settled: until then its successes may be missing.
+/// A busy controller writes its failures at once and its successes up to a second later. So failures of one bucket
+/// alone count only once it has settled: until then its successes may be missing.
 fn consecutive_failures<'a>(buckets: impl DoubleEndedIterator<Item = &'a Bucket>, settled_at: Timestamp) -> u64 {
     let mut run = buckets.rev().take_while(|bucket| bucket.successes == 0).filter(|bucket| bucket.errors > 0);
     match (run.next(), run.next()) {

@@ -30,7 +30,7 @@ pub(crate) fn cause(
         .or_else(|| slow_calls(state, policy, evidence, now).map(TripCause::SlowCalls))
 }
 
-/// Returns the failures seen, for people, if no rule holds.
+/// Returns the failures that were seen while no rule holds.
 pub(crate) fn calm(policy: &Policy, evidence: &EvidenceSummary) -> Calm {
     let EvidenceSummary { level, rate, .. } = *evidence;
     let window_seconds = policy.rate_reach().as_secs();
@@ -46,12 +46,12 @@ pub(crate) fn needs_count_and_rate(state: &SystemState, policy: &Policy, now: Ti
     policy.needs_count_and_rate() && state.active_ramp(now).is_none()
 }
 
-/// Minimum number of calls for a rate, at `now`.
+/// Minimum number of calls for a rate to count at `now`.
 pub(crate) fn minimum_calls(state: &SystemState, policy: &Policy, now: Timestamp) -> u32 {
     if state.active_ramp(now).is_some() { policy.ramp_minimum_calls() } else { policy.minimum_calls() }
 }
 
-/// Failures that lead from `level` to the next; 0 if the rule is off.
+/// Failures that lead from `level` to the next worse level; 0 if the rule is off.
 pub(crate) fn count_threshold(policy: &Policy, level: Level) -> u32 {
     match level {
         Level::Full => policy.level_1_failures(),

@@ -28,7 +28,7 @@ fn waits(settings: PolicySettings, gaps: &[i64]) -> Vec<i64> {
         let wait = allowed.as_second() - at(now).as_second();
         let successes = evidence(&[(now + 1, 9, 0)]);
         let early = decide(&state, &policy, &schedule(), &successes, allowed - SignedDuration::from_millis(1)).unwrap();
-        assert!(wait == 0 || early.to() == Level::Degraded, "before it is allowed");
+        assert!(wait == 0 || early.to() == Level::Degraded, "it recovered before the cooldown was over");
         now += wait.max(2);
         let recovered = decide(&state, &policy, &schedule(), &successes, at(now)).unwrap();
         assert_eq!(recovered.to(), Level::Full, "{}", recovered.cause());
@@ -66,7 +66,7 @@ fn the_cause_of_a_relapse_has_the_wait() {
 }
 
 #[test]
-fn a_slide_over_two_levels_is_one_relapse() {
+fn falls_over_two_levels_are_one_relapse() {
     let backoff = RecoveryBackoff { doublings: 0, recovered_at: Some(at(150)) };
     let state = SystemState { backoff, ..state_at(Level::Full) };
     let first =

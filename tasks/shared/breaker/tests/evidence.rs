@@ -49,7 +49,7 @@ fn at_level_1_nothing_older_than_the_window_is_read() {
 }
 
 #[test]
-fn the_running_second_is_read_whether_now_is_whole_or_not() {
+fn the_current_second_is_always_read() {
     let state = state_at(Level::Full);
     let now = at(200) + SignedDuration::from_millis(1);
     assert_eq!(EvidenceQuery::new(&state, &policy(), at(200)).ranges, [seconds(100, 201)]);
@@ -74,7 +74,7 @@ fn older_evidence_is_read_by_the_minute_split_on_a_whole_one() {
 }
 
 #[test]
-fn what_rates_count_is_read_by_the_second() {
+fn calls_in_the_rate_window_are_read_by_the_second() {
     let policy = Policy::new(PolicySettings { rate_window_seconds: 3_600, ..PolicySettings::production() }).unwrap();
     let state = SystemState { evidence_since: at(0), ..state_at(Level::Degraded) };
     let now = at(4 * 3_600);
@@ -92,7 +92,7 @@ fn a_minute_of_successes_settles_when_the_minute_is_over() {
 }
 
 #[test]
-fn the_newest_bucket_contains_a_run_whatever_its_order() {
+fn the_newest_bucket_contains_a_streak_in_any_order() {
     let state = SystemState { evidence_since: at(0), ..state_at(Level::Maintenance) };
     let streak = |outcomes: &[(i64, u64, u64)]| evidence(outcomes).summary(&state, &policy(), at(400)).success_streak;
     assert_eq!(streak(&[(10, 490, 10)]), 45);

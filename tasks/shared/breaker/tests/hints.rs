@@ -52,7 +52,7 @@ fn a_rule_that_is_off_has_no_hint() {
 }
 
 #[test]
-fn a_share_is_reached_exactly_and_not_by_nothing() {
+fn a_share_needs_its_percentage_and_one_failure() {
     let share = HintExpression::Share { part: OutcomeMetric::Error, percent: 10 };
     let breaches = |successes, errors| share.breaches(PeriodSums { successes, errors, slow_calls: 0 });
     assert!(breaches(9, 1) && breaches(0, 1) && breaches(u64::MAX - 1, u64::MAX));

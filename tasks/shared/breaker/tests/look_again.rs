@@ -1,4 +1,4 @@
-//! When a fall rule is half fulfilled, and whose execution evaluates again.
+//! When a fall rule is half fulfilled, and which executions evaluate again.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// An evaluation long after the transition.
+/// Second of an evaluation long after the transition.
 const NOW: i64 = 200;
 
 fn production(change: impl Fn(&mut PolicySettings)) -> Policy {
@@ -50,7 +50,7 @@ fn a_count_is_half_fulfilled_from_half_of_its_threshold_on() {
 }
 
 #[test]
-fn carried_failures_count_and_fulfil_no_half_alone() {
+fn carried_failures_alone_fulfil_no_half() {
     let fallen = SystemState { carried_failures: 5, ..state_at(Level::Degraded) };
     assert_eq!(half_of(&fallen, &policy(), &evidence(&[(190, 10, 0)])), None);
     assert_eq!(half_of(&fallen, &policy(), &evidence(&[(190, 10, 1)])), Some(FallRule::FailureCount));
@@ -66,7 +66,7 @@ fn a_rate_is_half_fulfilled_by_half_of_its_calls_and_limit() {
 }
 
 #[test]
-fn a_ramp_halves_its_own_minimum_of_calls() {
+fn a_ramp_has_its_own_minimum_of_calls() {
     let policy = production(|settings| settings.ramp_minimum_calls = 10);
     let ramp = Ramp { from: at(180), until: at(240), first_percent: 10 };
     let ramping = SystemState { ramp: Some(ramp), ..state_at(Level::Full) };
@@ -105,7 +105,7 @@ fn count_and_rate_are_half_fulfilled_only_together() {
     assert_eq!(half_of(&ramping, &policy, &evidence(&[(190, 8, 2)])), Some(FallRule::FailureRate));
 }
 
-/// What the execution of `request` would do after its evaluation, and the evaluation's outcome.
+/// Returns the outcome of an evaluation, and whether the execution of `request` evaluates again.
 fn again(request: &TransitionRequest, state: &SystemState, policy: &Policy, seen: &Evidence) -> (Outcome, bool) {
     again_at(request, state, policy, seen, at(NOW))
 }
@@ -123,7 +123,7 @@ fn again_at(
 }
 
 #[test]
-fn only_the_execution_of_an_alarm_waits_for_the_other_half() {
+fn only_an_alarms_execution_evaluates_again_at_half() {
     let half = evidence(&[(190, 10, 3)]);
     let state = SystemState { failure_count: 3, success_count: 0, ..state_at(Level::Full) };
     let again = |request: &TransitionRequest, seen: &Evidence| again(request, &state, &policy(), seen);
@@ -149,11 +149,11 @@ fn a_fall_to_level_2_is_watched_for_a_minute() {
     assert!(!again_at(&alarm(), &recovered, &policy(), &Evidence::default(), at(110)).1, "it came from level 3");
     let fallen = SystemState { carried_failures: 5, ..state_at(Level::Degraded) };
     let (outcome, looks) = again(&alarm(), &fallen, &policy(), &evidence(&[(190, 0, 5)]));
-    assert_eq!((outcome, looks), (Outcome::Transition, false), "nothing is below level 3");
+    assert_eq!((outcome, looks), (Outcome::Transition, false), "no level is worse than 3");
 }
 
 #[test]
-fn what_cannot_fall_is_not_watched() {
+fn a_level_that_cannot_fall_is_not_watched() {
     let hold = Hold {
         level: Level::Full,
         reason: "a drill".to_owned(),
@@ -165,7 +165,7 @@ fn what_cannot_fall_is_not_watched() {
     assert!(!again(&alarm(), &pinned, &policy(), &evidence(&[(190, 0, 3)])).1);
     let observing = Policy::new(PolicySettings { mode: Mode::ObserveOnly, ..PolicySettings::classic() }).unwrap();
     let observed = |failures| again(&alarm(), &state_at(Level::Full), &observing, &evidence(&[(190, 0, failures)])).1;
-    assert!(observed(3) && !observed(5), "what would have happened is told as soon as it would have, and once");
+    assert!(observed(3) && !observed(5), "a prevented fall is reported at once, and once");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
     prop_oneof![some, others]
 }
 
-/// States as the policy's own evaluations write them: nothing else carries failures, and no more than the threshold.
+/// States that the policy's evaluations can write: only level 2 has carried failures, at most level 1's threshold.
 fn any_state() -> impl Strategy<Value = (SystemState, Policy)> {
     (prop::sample::select(&Level::ALL[..]), any_policy(), any::<bool>(), 0_u32..20).prop_map(
         |(level, policy, ramping, carried)| {
@@ -237,18 +237,18 @@ fn any_buckets() -> impl Strategy<Value = Vec<Bucket>> {
 
 proptest! {
     #[test]
-    fn what_is_fulfilled_is_half_fulfilled((state, policy) in any_state(), buckets in any_buckets()) {
+    fn a_fulfilled_rule_is_half_fulfilled((state, policy) in any_state(), buckets in any_buckets()) {
         let seen = Evidence::new(buckets);
         let decision = decide(&state, &policy, &alarm(), &seen, at(NOW)).unwrap();
         prop_assert!(decision.to() <= decision.from() || half_of(&state, &policy, &seen).is_some());
     }
 
     #[test]
-    fn more_failures_leave_it_half_fulfilled(
+    fn more_failures_leave_a_rule_half_fulfilled(
         (state, policy) in any_state(), buckets in any_buckets(), second in 190_i64..NOW, failures in 1_u64..20,
     ) {
         let before = half_of(&state, &policy, &Evidence::new(buckets.clone()));
-        // Slow ones: a quick failure lowers the rate of slow calls.
+        // The failures are slow, because a quick failure lowers the rate of slow calls.
         let more = Bucket { slow_calls: failures, ..bucket(second, 0, failures) };
         let after = half_of(&state, &policy, &Evidence::new([buckets, vec![more]].concat()));
         prop_assert!(before.is_none() || after.is_some(), "{before:?}");

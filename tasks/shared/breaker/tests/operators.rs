@@ -162,7 +162,7 @@ fn an_expired_hold_does_not_outlive_the_next_transition() {
 /// The execution that set the hold of [`held_by`].
 const HOLDER: &str = "arn:aws:states:us-east-1:1:express:bank:force-1:1";
 
-/// Level 3, held by alice as [`HOLDER`].
+/// Level 3, held by alice; `execution` set the hold.
 fn held_by(execution: Option<&str>) -> SystemState {
     let mut state = command(&state_at(Level::Full), &force(3, Some(1)), 200).into_next().unwrap();
     state.hold.as_mut().unwrap().execution = execution.map(str::to_owned);
@@ -183,7 +183,7 @@ fn other_hold(expected: &str, state: &SystemState) -> RefusedCommand {
 }
 
 #[test]
-fn a_command_that_knows_of_no_hold_ends_none() {
+fn a_command_that_expects_no_hold_ends_none() {
     let state = held_by(Some(HOLDER));
     for request in [force(2, None), force(3, Some(5)), release()] {
         let refused = decide(&state, &policy(), &knowing("none", request), &Evidence::default(), at(210));
@@ -192,7 +192,7 @@ fn a_command_that_knows_of_no_hold_ends_none() {
 }
 
 #[test]
-fn a_command_that_knows_of_another_hold_ends_none() {
+fn a_command_that_expects_another_hold_ends_none() {
     for state in [held_by(Some(HOLDER)), held_by(None)] {
         let request = knowing("arn:other", force(2, None));
         let refused = decide(&state, &policy(), &request, &Evidence::default(), at(210));
@@ -201,18 +201,18 @@ fn a_command_that_knows_of_another_hold_ends_none() {
 }
 
 #[test]
-fn a_command_that_knows_the_hold_ends_it_and_says_so() {
+fn a_command_that_expects_the_hold_ends_it_and_says_so() {
     let state = held_by(Some(HOLDER));
     for request in [force(2, None), force(2, Some(5)), force(3, None), force(3, Some(5)), release()] {
         let known = command(&state, &knowing(HOLDER, request.clone()), 210);
         assert_eq!(known.ended_hold(), state.hold.as_ref(), "{}", known.cause());
-        // A command by hand, without `expectedHold`.
+        // A command without `expectedHold` has the same effect.
         assert_eq!(command(&state, &request, 210), known);
     }
 }
 
 #[test]
-fn a_hold_that_is_over_refuses_no_command_and_is_not_ended() {
+fn an_expired_hold_refuses_no_command_and_is_not_ended() {
     let state = held_by(Some(HOLDER));
     for expected in ["none", HOLDER, "another"] {
         let decision = command(&state, &knowing(expected, force(2, None)), 260);

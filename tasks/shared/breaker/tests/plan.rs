@@ -74,7 +74,7 @@ fn a_read_that_fails_is_answered_by_the_next_level() {
 }
 
 #[test]
-fn nothing_stands_behind_a_write_or_level_3() {
+fn a_write_and_level_3_have_no_fallback() {
     let rules = classic();
     let no_fallback = RequestRules { fallback: false, ..rules };
     let at_3 = Route { level: Level::Maintenance, probe: false };
@@ -147,7 +147,7 @@ fn only_reads_have_the_budget_of_reads() {
 }
 
 #[test]
-fn the_presets_read_timeout_leaves_time_to_be_slow() {
+fn a_presets_read_timeout_is_longer_than_a_slow_call() {
     for preset in Preset::ALL.iter().copied() {
         let policy = Policy::new(PolicySettings::of(preset)).unwrap();
         let slow = policy.slow_call_rate_percent().and_then(|_| policy.slow_call());

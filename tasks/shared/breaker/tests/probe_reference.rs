@@ -67,7 +67,7 @@ fn series(probes: &[Seen], settings: &PolicySettings) -> Vec<Seen> {
     series
 }
 
-/// Whether most of the newest probes are refused, in whatever series: of whole seconds, back to the idle time before
+/// Whether most of the newest probes are refused, in any series: of whole seconds, back to the idle time before
 /// `settled`, and further back until there are twice as many as prove a level.
 fn mostly_refused(probes: &[Seen], settings: &PolicySettings, settled: i64) -> bool {
     let seconds: BTreeSet<i64> = probes.iter().map(|probe| probe.second).collect();
@@ -173,7 +173,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn any_probes_lead_to_the_findings_of_a_plain_reading((settings, history) in any_case()) {
+    fn any_probes_lead_to_the_findings_of_the_reference((settings, history) in any_case()) {
         compare(settings, &history)?;
     }
 }

@@ -12,7 +12,7 @@ use breaker::{
 use common::{at, bucket, evidence, force, schedule, state_at};
 use jiff::{SignedDuration, Timestamp};
 
-/// The preset with round numbers of its own: the rules are tested here, not how they are tuned.
+/// The preset with round numbers, because these tests check the rules and not their tuning.
 fn production(change: impl Fn(&mut PolicySettings)) -> Policy {
     let mut settings = PolicySettings {
         failure_rate_percent: 20,
@@ -49,7 +49,7 @@ fn probing() -> SystemState {
     SystemState { probing: Some(probing), last_updated: at(100), ..state_at(Level::Degraded) }
 }
 
-/// At level 1 since second 100, which takes over until second 160.
+/// At level 1 since second 100, with a ramp until second 160.
 fn ramping() -> SystemState {
     let ramp = Ramp { from: at(100), until: at(160), first_percent: 10 };
     SystemState { ramp: Some(ramp), last_updated: at(100), ..state_at(Level::Full) }
@@ -115,7 +115,7 @@ fn slow_calls_trip_at_their_share() {
     let few = Evidence::new(vec![Bucket { slow_calls: 19, ..bucket(190, 19, 0) }]);
     assert_eq!(look(&state_at(Level::Full), &plain(), &few, at(200)).to(), Level::Full, "19 calls");
     let off = production(|settings| settings.slow_call_milliseconds = 0);
-    assert_eq!(look(&state_at(Level::Full), &off, &slow(20), at(200)).to(), Level::Full, "nothing is slow");
+    assert_eq!(look(&state_at(Level::Full), &off, &slow(20), at(200)).to(), Level::Full, "no call is slow");
 }
 
 /// The newest outcomes may be missing, so the window reaches further back by the settling time.
@@ -199,9 +199,9 @@ fn the_probe_share_follows_the_number_of_probes() {
         let decision = look(&SystemState { last_updated: at(199), ..probing() }, &plain(), &seen, at(200));
         decision.into_next().map_or(5, |next| next.probing.unwrap().percent)
     };
-    assert_eq!(percent(60, 3), 64, "63 a minute, and all of them safe for all that is known");
-    assert_eq!(percent(2_000, 4), 10, "few of them are safe");
-    assert_eq!(percent(60, 10), 20, "200 safe ones a minute");
+    assert_eq!(percent(60, 3), 64, "63 a minute, all of them taken for retryable");
+    assert_eq!(percent(2_000, 4), 10, "few of them are retryable");
+    assert_eq!(percent(60, 10), 20, "200 retryable ones a minute");
     assert_eq!(percent(600, 19), 11);
     assert_eq!(percent(0, 0), 5, "silence says nothing about the traffic after it");
     let high = Probing { percent: 100, ..probing().probing.unwrap() };
@@ -211,7 +211,7 @@ fn the_probe_share_follows_the_number_of_probes() {
 }
 
 #[test]
-fn a_hold_says_nothing_about_what_probes_would_have_proven() {
+fn a_hold_reports_no_move_that_probes_would_have_proven() {
     let until = at(10_000);
     let (reason, requested_by) = ("drill".to_owned(), "alice".to_owned());
     let hold = Some(Hold { level: Level::Degraded, reason, requested_by, expires_at: until, execution: None });
@@ -261,13 +261,13 @@ fn observe_only_reports_and_leaves_moves_to_operators() {
     let again = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(201));
     assert_eq!((again.outcome(), again.prevented()), (Outcome::None, Some(Level::Degraded)));
     let over = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(500));
-    assert_eq!((over.prevented(), over.into_next().unwrap().prevented), (None, None), "the next time is news again");
+    assert_eq!((over.prevented(), over.into_next().unwrap().prevented), (None, None), "the next one is announced again");
     let forced = decide(&state_at(Level::Full), &observing, &force(3, None), &evidence(&[]), at(200)).unwrap();
     assert_eq!((forced.to(), forced.into_next().unwrap().probing), (Level::Maintenance, None));
 }
 
 #[test]
-fn a_ramp_shares_all_requests_and_probes_are_of_safe_ones() {
+fn a_ramp_shares_all_requests_and_only_reads_probe() {
     let (here, worse) = (Route { level: Level::Full, probe: false }, Route { level: Level::Degraded, probe: false });
     let shared = |draw, now| route(&ramping(), draw, false, now);
     assert_eq!((shared(999, at(100)), shared(1_000, at(100))), (here, worse));

@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn the_causes_numbers_are_the_evidences(level in any_level(), outcomes in any_outcomes()) {
+    fn the_cause_has_the_numbers_of_the_evidence(level in any_level(), outcomes in any_outcomes()) {
         let decision = decide(&state_at(level), &policy(), &schedule(), &evidence(&outcomes), at(200)).unwrap();
         let counted = decision.evidence().unwrap();
         match decision.cause() {
@@ -85,14 +85,14 @@ proptest! {
     }
 
     #[test]
-    fn the_streak_never_exceeds_the_run_that_any_order_must_contain(successes in 0_u64..60, errors in 0_u64..60) {
+    fn the_streak_is_what_every_order_contains(successes in 0_u64..60, errors in 0_u64..60) {
         let state = state_at(Level::Maintenance);
         let streak = evidence(&[(150, successes, errors)]).summary(&state, &bare_policy(), at(200)).success_streak;
         prop_assert_eq!(streak, unavoidable_run(successes, errors));
     }
 
     #[test]
-    fn the_streak_never_exceeds_a_run_of_any_history(buckets in vec((0_usize..6, 0_usize..4), 1..8), seed in any::<u64>()) {
+    fn the_streak_never_exceeds_the_longest_of_a_history(buckets in vec((0_usize..6, 0_usize..4), 1..8), seed in any::<u64>()) {
         let mut random = seed;
         let mut history = Vec::new();
         let mut outcomes = Vec::new();

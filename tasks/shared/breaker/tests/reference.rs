@@ -38,7 +38,7 @@ struct Reference {
     /// The end of the last hold, if nothing has ended or replaced it.
     held_until: Option<i64>,
     relapses: u32,
-    /// When the last move was a recovery: its time.
+    /// Time of the last move, if it was a recovery.
     recovered_at: Option<i64>,
 }
 
@@ -74,8 +74,8 @@ impl Reference {
         self.seen.iter().filter(move |one| one.level == self.level && one.second * 1000 >= from)
     }
 
-    /// The second in which an outcome is read, or the minute, if it is older than 30 minutes and than the window. A
-    /// minute that began before outcomes count is not read.
+    /// Returns the second in which an outcome is read, or its minute if the outcome is older than 30 minutes and than
+    /// the window. A minute that began before outcomes count is not read.
     fn read_at(&self, one: &Seen, now: i64) -> Option<i64> {
         let by_the_second =
             if self.settings.window_seconds == 0 { 170 * 60 } else { self.settings.window_seconds.max(30 * 60) };
@@ -288,7 +288,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// At most 70 events 140 s apart, so that what is older than 30 minutes is read by the minute.
+/// Fewer than 70 events, up to 140 s apart, so that some outcomes are older than 30 minutes and read by the minute.
 fn any_history(pause: impl Strategy<Value = i64>) -> impl Strategy<Value = Vec<(i64, Event)>> {
     vec((pause, any_event()), 1..70)
 }
@@ -298,7 +298,7 @@ fn any_pause() -> impl Strategy<Value = i64> {
     prop_oneof![2 => Just(0_i64), 6 => 1_i64..4_000, 4 => 0_i64..30_000, 2 => 0_i64..140_000]
 }
 
-/// Off, or so many seconds.
+/// Zero, which means off, or a number of the range.
 fn off_or(range: RangeInclusive<i64>) -> impl Strategy<Value = i64> {
     prop_oneof![1 => Just(0_i64), 3 => range]
 }
@@ -341,7 +341,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn any_history_leads_to_the_levels_of_a_plain_reading((settings, history) in any_case()) {
+    fn any_history_leads_to_the_levels_of_the_reference((settings, history) in any_case()) {
         compare(settings, &history)?;
     }
 }

@@ -11,7 +11,7 @@ use breaker::{
 use common::{at, bucket, schedule, state_at};
 use jiff::Timestamp;
 
-/// The preset: 20 probes of which less than 10 % fail, settled for 10 s; no probe for 40 s is silence.
+/// The preset `production` with an idle time of 40 s and a cooldown of 5 s.
 fn policy() -> Policy {
     let settings = PolicySettings { probe_idle_seconds: 40, cooldown_seconds: 5, ..PolicySettings::production() };
     Policy::new(settings).unwrap()
@@ -131,7 +131,7 @@ fn people_are_alarmed_after_three_idle_times_of_refusals() {
 
 #[test]
 fn failures_among_refusals_do_not_put_off_the_alarm() {
-    // At each place of the failure among five probes, with a series dropped at every second of them.
+    // One failure among five probes, at each place. Every second failure drops a series.
     for place in 0..5 {
         let mut replay = Replay::new();
         assert!(!replay.run(15 + 15, |second| if second % 5 == place { FAILED } else { REFUSED }));
@@ -146,7 +146,7 @@ fn failures_among_refusals_do_not_put_off_the_alarm() {
 }
 
 #[test]
-fn half_of_the_callers_refused_does_not_keep_the_level() {
+fn as_many_refusals_as_answers_allow_a_recovery() {
     assert!(Replay::new().run(120, |second| if second % 2 == 0 { ANSWERED } else { REFUSED }), "as many as refusals");
     let mut most = Replay::new();
     assert!(!most.run(3_600, |second| if second % 5 < 2 { ANSWERED } else { REFUSED }), "60 % refused");
@@ -171,14 +171,14 @@ fn refusals_at_the_end_of_a_series_count() {
 }
 
 #[test]
-fn answers_of_a_level_that_refuses_since_prove_nothing() {
+fn answers_before_many_refusals_prove_nothing() {
     let mut replay = Replay::new();
     assert!(!replay.run(1_200, |second| if second % 5 < 2 { ANSWERED } else { REFUSED }));
     assert!(!replay.run(600, |_| REFUSED), "480 answers before");
 }
 
 #[test]
-fn silence_after_refusals_is_never_idleness() {
+fn probes_are_never_idle_after_refusals() {
     let mut replay = Replay::new();
     assert!(!replay.run(60, |_| REFUSED));
     let refusing = replay.refusing();
@@ -201,7 +201,7 @@ fn a_refusal_in_a_quiet_night_waits_for_one_answer() {
     assert!(!replay.run(15, |second| if second % 15 == 0 { ANSWERED } else { NONE }));
     assert!(
         replay.run(90, |_| NONE),
-        "one answer to one refusal is no majority, and level 2 speaks after an idle time"
+        "one refusal and one answer are no majority, so level 2's streak counts after an idle time"
     );
 }
 
@@ -233,7 +233,7 @@ fn refusals_in_a_minutes_bucket_count_as_those_in_seconds() {
 }
 
 #[test]
-fn refusals_show_how_much_of_the_traffic_is_safe() {
+fn refusals_show_how_much_of_the_traffic_is_retryable() {
     let percent = |refused| {
         let probes = vec![probed(160, Probes { refused, ..NONE })];
         let evidence = Evidence::new(vec![bucket(150, 600, 0)]).with_probes(probes);
@@ -242,9 +242,9 @@ fn refusals_show_how_much_of_the_traffic_is_safe() {
         let next = decide(&state, &policy, &schedule(), &evidence, at(200)).unwrap().into_next();
         next.unwrap_or(state).probing.unwrap().percent
     };
-    assert_eq!(percent(60), 10, "600 safe requests a minute: 10 % are enough, as for answered probes");
-    assert_eq!(percent(10), 40, "100 of them");
-    assert_eq!(percent(0), 20, "nothing was seen of the probes: twice as many");
+    assert_eq!(percent(60), 10, "600 retryable requests a minute: 10 % are enough, as for answered probes");
+    assert_eq!(percent(10), 40, "100 retryable requests a minute");
+    assert_eq!(percent(0), 20, "no probe was seen: the share doubles");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn each_trigger_is_read() {
 }
 
 #[test]
-fn what_is_written_can_be_read_again() {
+fn a_written_request_is_read_back() {
     let input = json!({"trigger": "force", "targetLevel": 3, "reason": "drill", "requestedBy": "alice"});
     let request = TransitionRequest::parse(input.clone()).unwrap();
     assert_eq!(serde_json::to_value(&request).unwrap(), input);

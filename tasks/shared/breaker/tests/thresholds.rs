@@ -70,7 +70,7 @@ fn a_burst_at_level_1_is_carried_no_further_than_its_threshold() {
 }
 
 #[test]
-fn the_carry_lapses_one_window_after_the_transition() {
+fn carried_failures_lapse_one_window_after_the_fall() {
     let state = SystemState { carried_failures: 5, last_transition: at(0), ..state_at(Level::Degraded) };
     let errors = evidence(&[(290, 0, 5)]);
     let within = decide(&state, &policy(), &schedule(), &errors, at(299)).unwrap();

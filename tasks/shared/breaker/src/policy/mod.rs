@@ -11,8 +11,8 @@ use crate::level::Level;
 pub(crate) use settings::{LONGEST_SECONDS, MAX_OUTCOMES};
 pub use settings::{Mode, NUMBERS, Number, PolicySettings, Preset, RecoveryEvidence, TripWhen, UnknownWord};
 
-/// After a failed probe the probes count as idle only after this many times `probes.idle_seconds` without a probe;
-/// after any other probe, after one time. The alarm `probes-refused` goes off after this many times
+/// After a failed probe, probes count as idle after this many times `probes.idle_seconds` without a probe; after any
+/// other probe, after `probes.idle_seconds` once. The alarm `probes-refused` goes off after this many times
 /// `probes.idle_seconds`, too.
 pub(crate) const BAD_PROBES_COUNT: i32 = 3;
 
@@ -126,7 +126,7 @@ impl Policy {
         consecutive_failures > 0 || failure_rate_percent > 0 || self.slow_call_rate_percent().is_some()
     }
 
-    /// The settings, for people.
+    /// Returns the settings.
     #[must_use]
     pub const fn settings(&self) -> &PolicySettings {
         &self.0
@@ -260,8 +260,8 @@ impl Policy {
         self.0.recovery_evidence == RecoveryEvidence::Probes
     }
 
-    /// Whether the level above `level` is probed. In observe-only mode no level is probed, because then only operators
-    /// change where requests go.
+    /// Whether the next better level than `level` is probed. In the mode `observe-only` no level is probed, because
+    /// then only operators change where requests go.
     #[must_use]
     pub fn probes(&self, level: Level) -> bool {
         self.recovers_by_probes() && !self.observes_only() && level.better().is_some()

@@ -271,7 +271,7 @@ impl PolicySettings {
     ///   never reach the minimum.
     /// - 10 consecutive failures: the first evaluation detects a complete outage, long before the rate does.
     /// - 20 probes of which less than 10 % fail, so at most one: a level that fails 30 % passes by chance once in 130
-    ///   times, and a level that fails 20 % once in 14; then callers fail, and the next recovery waits twice as long.
+    ///   times, and a level that fails 20 % once in 14; then callers see failures, and the cooldown doubles.
     /// - 10 % of the retryable requests probe, not 5 %, because at 20 requests a second that makes a recovery 12 s
     ///   quicker, and no caller sees a probe fail.
     /// - 20 calls during the ramp, so that two failures are needed: one alone is noise.
@@ -304,7 +304,7 @@ impl PolicySettings {
         }
     }
 
-    /// The numbers and words that are not the preset's, by their keys.
+    /// Returns the settings that differ from the preset's, each with its key.
     #[must_use]
     pub fn overrides(&self) -> Vec<(&'static str, String)> {
         let preset = Self::of(self.preset);

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_is_shorter_than_what_counts_as_no_probes() {
+    fn a_pause_ends_before_probes_count_as_idle() {
         let rest = |probe_idle_seconds, outcome| {
             let settings = PolicySettings { probe_idle_seconds, ..PolicySettings::production() };
             let mut probes = ProbeAllowance::from(&Policy::new(settings).unwrap());

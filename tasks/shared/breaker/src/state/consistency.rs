@@ -12,8 +12,8 @@ use crate::request::{ARN_CHARACTERS, HOLD_MINUTES, REASON_CHARACTERS, REQUESTER_
 use crate::time::later;
 use crate::validation::InvalidAttribute;
 
-/// Maximum number of characters of a transition's reason: ample for an operator's words and the breaker's around them. The
-/// state goes through the state machine, whose data end at 256 KiB.
+/// Maximum number of characters of a transition's reason: enough for an operator's reason and the text around it. The
+/// state goes through the state machine, whose data are limited to 256 KiB.
 const TRANSITION_REASON_CHARACTERS: usize = 4_000;
 /// How far the clocks of two writers may differ. A time that is at most this far in the future is accepted: outcomes
 /// then begin to count up to a minute later.
@@ -57,7 +57,7 @@ impl<'de> Deserialize<'de> for SystemState {
     }
 }
 
-/// Reads a state without checking it, for a reader that has to go on with whatever a newer release wrote.
+/// Reads a state without checking it, for a reader that has to accept any state of a newer release.
 ///
 /// # Errors
 /// The value has another shape than a state.
@@ -66,9 +66,9 @@ pub fn unchecked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemSta
 }
 
 impl SystemState {
-    /// Checks that `write-state` stores such a state: this layout, at least one write, and attributes that are consistent
-    /// with each other. If one attribute is corrupt, others may be too, so the controller does not route by such a state
-    /// and evaluations fail.
+    /// Checks that `write-state` can have stored this state: this layout, at least one write, and attributes that are
+    /// consistent with each other. If one attribute is corrupt, others may be too, so the controller does not route by
+    /// such a state and evaluations fail.
     ///
     /// # Errors
     /// Names the attribute and what would fit.

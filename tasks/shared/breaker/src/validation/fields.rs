@@ -72,8 +72,8 @@ fn check(whole: &str, prefix: &str, fields: &[Field], object: &Map<String, Value
             None if field.required => {
                 return Err(InvalidRequest::new(path, InvalidKind::Missing, field.wanted));
             }
-            // In a script, a null is a value that was looked up and not found. Taken for a field left out,
-            // it would drop what it was to guard: a hold, or the check of the epoch.
+            // A script sends null for a value that it did not find. If null meant an absent field, the command would
+            // lose its hold or its check of the epoch.
             Some(Value::Null) => return Err(field.refusal(&path, Value::Null)),
             Some(Value::Object(inner)) if !field.fields.is_empty() => {
                 check(&format!("`{path}`"), &format!("{path}."), field.fields, inner)?;

@@ -1,11 +1,11 @@
-//! What is wrong with input from others, without the input: serde's sentences quote what they read, which may be a
-//! customer's, and logs and causes keep them.
+//! Describes errors in input without quoting it: serde's messages quote what they read, which may be a customer's data,
+//! and logs and the causes of errors keep messages.
 
 use std::fmt::Display;
 
 use serde_json::error::Category;
 
-/// Says where JSON is wrong, and in which way, without its content.
+/// Returns the problem of invalid JSON and its place, without the content.
 #[must_use]
 pub fn place_of_error(error: &serde_json::Error) -> String {
     let problem = match error.classify() {
@@ -16,18 +16,18 @@ pub fn place_of_error(error: &serde_json::Error) -> String {
     if error.line() == 0 { problem } else { format!("{problem} (line {}, column {})", error.line(), error.column()) }
 }
 
-/// Returns what a type expects or misses, from the sentence of a serde error, without what was read.
+/// Returns what a type expects or misses, from the message of a serde error, without what was read.
 #[must_use]
 pub fn without_content(error: &impl Display) -> String {
     let sentence = error.to_string();
-    // Of JSON text, serde_json adds where it is.
+    // For JSON text, serde_json adds the place of the error.
     let sentence = sentence.rsplit_once(" at line ").map_or(sentence.as_str(), |(sentence, _)| sentence);
-    // These name a field of the type, never one of the input: serde's own, and those of a type's own checks, which
-    // begin with the field (`InvalidAttribute`).
+    // These messages name a field of the type, never one of the input: serde's own, and those of a type's own checks,
+    // which begin with the field (`InvalidAttribute`).
     if ["missing field `", "duplicate field `", "`"].iter().any(|own| sentence.starts_with(own)) {
         return sentence.to_owned();
     }
-    // What was read stands before the last of these words, what the type expects after it.
+    // Before the last of these words is what was read, after it what the type expects.
     match sentence.rsplit_once(", expected ") {
         Some((_, expected)) => format!("expected {expected}"),
         None => "the value is invalid".to_owned(),
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn no_content_is_in_what_is_said_of_it() {
+    fn an_error_message_has_no_content_of_the_input() {
         for (json, expected) in [
             (r#"{"name": 4711}"#, "expected a string (line 1, column 13)"),
             (r#"{"name": {"4711": 1}}"#, "expected a string (line 1, column 9)"),

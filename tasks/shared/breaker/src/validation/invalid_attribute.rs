@@ -5,7 +5,7 @@ use std::fmt::Display;
 /// Maximum number of characters of an attribute's path, because names in input come from its sender.
 const LONGEST_PATH: usize = 120;
 
-/// An attribute that is invalid, or not consistent with the others, as in no item that was written.
+/// An attribute that is invalid, or not consistent with the others: no writer stored such an item.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{problem}", quoted(.attribute))]
 pub struct InvalidAttribute {
@@ -26,7 +26,7 @@ impl InvalidAttribute {
         Self { attribute: attribute.into(), problem: problem.into() }
     }
 
-    /// Returns the refusal that an error of serde stands for. `told` returns the part of the error that may be told.
+    /// Converts an error of serde to a refusal. `told` returns the part of the error that may be shown.
     ///
     /// serde keeps the errors of a type's own checks as text only, so the attribute is read from that text.
     #[must_use]
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_serde_is_about_an_attribute() {
+    fn an_error_of_serde_names_its_attribute() {
         let odd = "is 7: it should be even";
         for (refused, attribute, problem) in [
             (refusal::<Even>(json!({ "number": 7 })), "number", odd),

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::quoted::quoted;
 
-/// An input of the state machine that is invalid. `Display` is the sentence for people: the field, what was found in it,
-/// and what is allowed.
+/// An input of the state machine that is invalid. `Display` is the sentence for people: the field, what was found in
+/// it, and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidRequest {
     field: String,
@@ -30,9 +30,9 @@ pub enum InvalidKind {
     Empty,
     /// A text with this number of characters, which is not allowed.
     Length(usize),
-    /// A text of which a reader sees nothing.
+    /// A text without a visible character.
     Invisible,
-    /// A text with this character, which breaks the line, turns the direction or hides.
+    /// A text with this character, which breaks the line, changes the direction of writing or is invisible.
     Character(char),
 }
 

@@ -1,8 +1,8 @@
 //! Takes an object, and nothing else, where an object is expected.
 //!
-//! Code that serde derives for a struct also takes a list of the fields' values: `["1", "2", "10"]` would be a transfer.
-//! [`Objects`] wraps the deserializer that such code reads from, and refuses lists for structs at every depth. Everything
-//! that comes from outside is read through it.
+//! Code that serde derives for a struct also takes a list of the fields' values: `["1", "2", "10"]` would be a
+//! transfer. [`Objects`] wraps the deserializer that such code reads from, and refuses lists for structs at every
+//! depth. Everything that comes from outside is read through it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// Reads JSON text of which each struct is an object.
+/// Reads JSON text in which each struct must be an object.
 ///
 /// # Errors
 /// The text is not JSON, is more than one value, or does not fit the type.
@@ -24,8 +24,8 @@ pub fn from_str<'de, T: Deserialize<'de>>(json: &'de str) -> serde_json::Result<
 }
 
 /// Reads an enum with an internal tag. serde buffers such a value before it knows the variant, and [`Objects`] cannot
-/// see through the buffer: the field that holds the enum names this as its `deserialize_with`, and so does each object
-/// inside of a variant.
+/// see through the buffer: the field that holds the enum names this function as its `deserialize_with`, and so does
+/// each object inside of a variant.
 pub(crate) fn tagged<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_map(Tagged(PhantomData))
 }
@@ -59,8 +59,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Tagged<T> {
     }
 }
 
-/// A deserializer that takes nothing but objects for structs, and the visitors, seeds and accessors that carry the rule
-/// to what is inside.
+/// A deserializer that takes only objects for structs, and the visitors, seeds and accessors that apply the rule to the
+/// values inside.
 #[derive(Clone, Copy, Debug)]
 pub struct Objects<T>(T);
 
@@ -84,7 +84,7 @@ macro_rules! forward {
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     type Error = D::Error;
 
-    /// A struct is read as a map: that is the rule.
+    /// Reads a struct as a map, so that a list is refused.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -288,7 +288,7 @@ mod tests {
         "map":{"a":{}},"wrapped":{},"pair":[1,{}],"shape":{"some":{"flag":true}},"any":[[1]],"unknown":[["\ud800"]]}"#;
 
     #[test]
-    fn objects_are_read_as_ever() {
+    fn objects_are_read_as_serde_reads_them() {
         let outer: Outer<'_> = from_str(OUTER).unwrap();
         assert_eq!((outer.text, outer.raw.unwrap().get()), ("borrowed", "[1.50,[true]]"));
         assert_eq!((outer.inner, outer.list.len(), outer.map.len()), (Some(Inner { flag: true }), 2, 1));
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_whole_objects_is_read() {
+    fn only_whole_objects_are_read() {
         for json in ["", "{", "null", "true", "1", "\"{}\"", "{} {}", "[{}]", "{}x"] {
             assert!(from_str::<Inner>(json).is_err(), "{json}");
         }

@@ -1,4 +1,4 @@
-//! Input of a sender in error messages.
+//! Quotes input in error messages.
 
 /// Maximum number of characters that an error message quotes from input.
 const QUOTED_CHARACTERS: usize = 60;

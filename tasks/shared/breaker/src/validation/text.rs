@@ -9,7 +9,7 @@ use super::invalid_request::{InvalidKind, InvalidRequest};
 /// Zero width non-joiner and joiner: scripts and emoji need them.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// Characters of Unicode's property `Default_Ignorable_Code_Point`, which are drawn as nothing: the soft hyphen,
+/// Characters of Unicode's property `Default_Ignorable_Code_Point`, which are not drawn: the soft hyphen,
 /// Hangul fillers, variation selectors, tags. A test compares the list with Unicode's data.
 const IGNORABLE: [RangeInclusive<char>; 17] = [
     '\u{ad}'..='\u{ad}',
@@ -35,8 +35,8 @@ const IGNORABLE: [RangeInclusive<char>; 17] = [
 /// blanks. Unicode has no property for them.
 const BLANK: [char; 4] = ['\u{2800}', '\u{1d159}', '\u{13441}', '\u{13442}'];
 
-/// Checks a text that an operator writes: its length, that a reader sees something, and that no character of it
-/// breaks the line, turns the direction or hides, because logs, messages and terminals show the text.
+/// Checks a text that an operator writes: its length, that a reader sees something, and that no character of it breaks
+/// the line, changes the direction of writing or is invisible, because logs, messages and terminals show the text.
 pub fn check_plain(field: &str, text: &str, length: &RangeInclusive<usize>) -> Result<(), InvalidRequest> {
     check_length(field, text, length)?;
     let forbidden = |character: char| {

@@ -7,7 +7,7 @@ use breaker::{
 };
 use jiff::Timestamp;
 
-/// Returns midnight plus this many seconds.
+/// Returns 2027-01-15T08:00:00Z plus this many seconds.
 pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }

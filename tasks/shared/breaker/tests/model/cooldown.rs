@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use crate::world::{Committed, State, World};
 
-/// The policy's figures, and none of its code: the cooldown, doubled by each fall soon after a recovery up to the
-/// longest, and the base again after an operator's move or a calm period.
+/// Whether each recovery waited for its cooldown. This uses the policy's numbers and none of its code: a relapse
+/// doubles the cooldown up to the longest, and an operator's move or a calm period resets it.
 pub fn waits_for_cooldown(world: &World, state: &State) -> bool {
     let Some(origin) = &state.origin else { return true };
     let (mut level, mut moved_at, mut doublings) = (origin.current_level, origin.last_transition, 0_u32);

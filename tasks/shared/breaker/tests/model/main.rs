@@ -1,10 +1,10 @@
-//! No interleaving breaks the rules: a model checker explores every interleaving of small worlds.
+//! A model checker explores every interleaving of executions in small worlds: none breaks the rules.
 //!
 //! The worlds run the real `decide`, `repair`, `Evaluation::of`, `EvidenceQuery`, `StateWrite::items`,
 //! `refusal` and `proof_key`. The model has the rest: the table, which obeys the
 //! conditions of the writes; the executions, which read, decide, write and look for their own writes
 //! step by step; the messages that start them; the clock, the traffic, and faults. Each mutant breaks
-//! one rule, and the property named with it must find that out.
+//! one rule, and the property named with it must detect that.
 //!
 //! The states explored and the time are printed with
 //! `cargo test -p breaker --test model -- --nocapture --test-threads 1`.
@@ -103,7 +103,7 @@ fn probes_lead_to_level_1_only_while_it_works() {
 }
 
 #[test]
-fn no_level_recovers_that_refuses_most_of_its_probes() {
+fn no_recovery_leads_to_a_level_that_refuses_its_probes() {
     check("refusals", scenarios::refusals());
 }
 
@@ -151,12 +151,12 @@ fn evidence_from_before_the_epoch_or_from_a_hold_is_caught() {
 }
 
 #[test]
-fn not_looking_at_the_hold_is_caught() {
+fn ignoring_the_hold_is_caught() {
     catch(Mutant::IgnoresHold, properties::NEVER_AGAINST_A_HOLD, scenarios::operators());
 }
 
 #[test]
-fn not_looking_at_the_expected_epoch_is_caught() {
+fn ignoring_the_expected_epoch_is_caught() {
     catch(Mutant::IgnoresExpectedEpoch, properties::EXPECTED_EPOCH, scenarios::operators());
 }
 
@@ -166,7 +166,7 @@ fn no_command_that_expects_a_hold_ends_another() {
 }
 
 #[test]
-fn not_looking_at_the_expected_hold_is_caught() {
+fn ignoring_the_expected_hold_is_caught() {
     catch(Mutant::IgnoresExpectedHold, properties::EXPECTED_HOLD, scenarios::holds());
 }
 

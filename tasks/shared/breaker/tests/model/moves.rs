@@ -10,7 +10,7 @@ pub struct Move<'a> {
     pub committed: &'a Committed,
     pub from: Level,
     pub to: Level,
-    /// Time from which on outcomes count, by the writes and by the hold that ended.
+    /// Time from which on outcomes count: the last write that reset the counts, or the end of a later hold.
     pub counts_began: Timestamp,
     /// End of the last operator's hold.
     pub held_until: Option<Timestamp>,
@@ -22,7 +22,7 @@ pub struct Move<'a> {
     pub ramp_until: Option<Timestamp>,
 }
 
-/// What happened at a level from then on, up to the decision.
+/// Returns the outcomes at `level` from `since` up to the decision.
 pub fn happened(world: &World, state: &State, level: Level, since: Timestamp, one: &Move<'_>) -> Vec<Bucket> {
     let counted = |bucket: &Bucket| since <= bucket.start && bucket.start <= one.committed.decided_at;
     let at_level = state.outcomes.iter().filter(|(_, burst)| burst.level == level);

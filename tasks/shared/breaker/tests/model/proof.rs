@@ -22,8 +22,8 @@ fn probes(world: &World, state: &State, one: &Move<'_>) -> Vec<Bucket> {
     probes
 }
 
-/// Whether some number of the newest probes prove the level: there are enough of them, their failure rate is below the one
-/// that leads to a fall, and the level did not refuse most of the newest ones.
+/// Whether any number of the newest probes proves the level: there are enough of them, their failure rate is below the
+/// one that leads to a fall, and the level did not refuse most of the newest ones.
 pub fn is_proven(world: &World, state: &State, one: &Move<'_>) -> bool {
     let (policy, probes) = (&world.policy, probes(world, state, one));
     let percent = policy.failure_rate_percent().unwrap_or_default();
@@ -34,8 +34,8 @@ pub fn is_proven(world: &World, state: &State, one: &Move<'_>) -> bool {
     })
 }
 
-/// Whether the level refused more of the newest probes than it answered. The newest probes are those of the last idle time,
-/// and at least twice as many as prove a level.
+/// Whether the level refused more of the newest probes than it answered. The newest probes are those of the last idle
+/// time, and at least twice as many as prove a level.
 fn mostly_refused(world: &World, probes: &[Bucket], one: &Move<'_>) -> bool {
     let since = one.committed.decided_at - world.policy.settle() - world.policy.probe_idle();
     let counts = |from: usize| {
@@ -52,7 +52,7 @@ fn mostly_refused(world: &World, probes: &[Bucket], one: &Move<'_>) -> bool {
 }
 
 /// Whether no probe came for so long that a recovery may rest on the current level. After a failed probe it takes three
-/// times as long. It never is so if all probes were refused.
+/// times as long. If all probes were refused, no recovery may.
 pub fn is_idle(world: &World, state: &State, one: &Move<'_>) -> bool {
     let probes = probes(world, state, one);
     let all_refused = !probes.is_empty() && probes.iter().all(|bucket| bucket.successes + bucket.errors == 0);

@@ -18,10 +18,10 @@ pub const NEVER_AGAINST_A_HOLD: &str = "automation never moves during a hold";
 pub const EVIDENCE_OF_THE_EPOCH: &str = "automation moves only on enough outcomes since the counts began";
 pub const WAITS_FOR_COOLDOWN: &str = "automation recovers only after the cooldown, doubled by each relapse";
 pub const OBSERVES_ONLY: &str = "automation that only observes moves nothing";
-pub const RAMPS: &str = "each recovery begins a ramp, and whatever else moves the level ends it";
-pub const ROUTES: &str = "only retryable requests go above the level, and none during a hold or a ramp";
-pub const STAYS_DOWN: &str = "a level that fails its probes is not gone back to";
-pub const STAYS_REFUSED: &str = "a level that refuses its probes is not gone back to";
+pub const RAMPS: &str = "each recovery begins a ramp, and any other move ends it";
+pub const ROUTES: &str = "only retryable requests go to the better level, and none during a hold or a ramp";
+pub const STAYS_DOWN: &str = "no recovery leads to a level that fails its probes";
+pub const STAYS_REFUSED: &str = "no recovery leads to a level that refuses its probes";
 pub const COMMAND_ONCE: &str = "a command takes effect at most once";
 pub const EXPECTED_EPOCH: &str = "a command that expects an epoch takes effect in no other";
 pub const EXPECTED_HOLD: &str = "a command that expects a hold ends no other";
@@ -57,7 +57,7 @@ pub const PREVENTS: Sight = ("a move is prevented", |_, state| {
 });
 pub const PROBED: Sight =
     ("probes let automation recover", |_, state| recovered(state, |cause| matches!(cause, RecoveryCause::Probes(_))));
-pub const IDLE: Sight = ("without probes the current level does", |_, state| {
+pub const IDLE: Sight = ("without probes the current level lets automation recover", |_, state| {
     recovered(state, |cause| match cause {
         RecoveryCause::Streak(streak) => matches!(streak.instead_of_probes, Some(StreakInstead::NoProbeSeen { .. })),
         RecoveryCause::Probes(_) => false,
@@ -122,8 +122,8 @@ pub fn of(world: &World) -> Vec<Property<World>> {
     ];
     properties.extend(world.shows.iter().map(|(name, seen)| Property::sometimes(name, *seen)));
     if world.starts.iter().any(|start| start.traffic != Traffic::Free) {
-        // Each is true at once where it is not asked, and remembered in the state where it is: so a
-        // path that joins another one has the same answer as that.
+        // Each holds at once for other traffic. For its own traffic the state keeps the result, so that a path that
+        // joins another one has the same result.
         properties.extend([
             Property::eventually(RECOVERS, |_, state: &State| {
                 state.traffic != Traffic::Good || state.level() == Level::Full || state.reached[0]
@@ -162,7 +162,7 @@ fn one_state_a_version(_: &World, state: &State) -> bool {
         let after = (write.state.version, write.state.epoch);
         let is_repair = write.command.as_ref().is_some_and(|command| command.request.repairs()) && state.lost;
         let epochs = u64::from(write.transition.is_some());
-        // A repair cannot know the versions that left no record: there the epoch tells them apart.
+        // A repair cannot know the versions that left no record: the epoch distinguishes their states.
         let follows = after.1 == before.1 + epochs && (is_repair || after.0 == before.0 + 1);
         let is_new = !known.iter().any(|one| if state.lost { *one == after } else { one.0 == after.0 });
         known.push(after);
@@ -321,7 +321,7 @@ fn expected_epoch(_: &World, state: &State) -> bool {
 }
 
 fn expected_hold(_: &World, state: &State) -> bool {
-    // The hold by the execution that set it, and until when.
+    // The execution that set the hold, and the hold's end.
     let mut hold: Option<(String, Timestamp)> = None;
     state.history.iter().all(|committed| {
         let Committed { write, decided_at } = &**committed;
@@ -346,7 +346,7 @@ fn claims_are_true(world: &World, state: &State) -> bool {
             let runs_once = world.slots.iter().filter(|other| other.arn == slot.arn).count() == 1;
             let proves = |one: &StateWrite| match (&claimed.command, &claimed.transition) {
                 _ if runs_once => one == claimed,
-                // Runs of one execution speak for each other.
+                // A write by one run of an execution counts for its other runs.
                 (None, None) => true,
                 _ => one.proof_key() == claimed.proof_key() && one.state.version == claimed.state.version,
             };

@@ -32,7 +32,7 @@ pub enum Mutant {
     IgnoresHold,
     /// Recoveries do not wait.
     IgnoresCooldown,
-    /// Recoveries wait no longer after relapses.
+    /// A relapse does not double the cooldown.
     NeverDoubles,
     /// Outcomes before the epoch count.
     KeepsOldEvidence,
@@ -62,7 +62,7 @@ pub enum Mutant {
     ForgetsRamp,
     /// A ramp goes on after the level has fallen.
     KeepsRamp,
-    /// the mode `observe-only` is not looked at.
+    /// The mode `observe-only` is ignored.
     MovesWhileObserving,
 }
 
@@ -188,7 +188,7 @@ pub fn puts_as(mutant: Option<Mutant>, write: &StateWrite, before: Level) -> Vec
     puts
 }
 
-/// The key of the item that proves a write to have happened.
+/// The key of the item that proves that a write happened.
 pub fn proof_key_as(mutant: Option<Mutant>, write: &StateWrite) -> String {
     match (mutant, &write.command) {
         (Some(Mutant::CommandKeyedByVersion), Some(command)) => versioned_key(command.version),

@@ -37,7 +37,7 @@ fn namesake(slot: &Slot) -> Slot {
     Slot { arn: format!("{} again", slot.arn), ..slot.clone() }
 }
 
-/// Its writes may lose their answers, and its tasks may die.
+/// An execution whose writes may lose their answers and whose tasks may die.
 fn faulty(slot: Slot) -> Slot {
     Slot { faulty: true, ..slot }
 }
@@ -205,20 +205,20 @@ pub fn observing() -> World {
     World { policy, shows, ..world(&[0, 20, 61], slots, tables, &bursts, 2) }
 }
 
-/// Fair looks a minute apart where recoveries rest on probes, with traffic of one kind from each level.
+/// Fair looks a minute apart with recoveries that rest on probes, and traffic of one kind from each level.
 pub fn looks_by_probes() -> World {
     let policy = by_probes(Mode::Active, 300);
     looks_of(&policy, 18, &[(0, None), (1, Some(1)), (2, None)], Vec::new())
 }
 
-/// Eight fair looks a minute apart, an alarm a minute that races them, and traffic of one kind from each
-/// level and after each of some numbers of relapses.
+/// Eight fair looks a minute apart, an alarm a minute that races them, and traffic of one kind from each level, after
+/// none, one and two relapses.
 pub fn looks() -> World {
     let hint = Slot { repeats: true, ..faulty(slot("alarm", alarm())) };
     World { steps: Steps::Fine, ..looks_of(&policy(), 8, &[(0, None), (1, Some(1)), (2, None)], vec![hint]) }
 }
 
-/// As many fair looks as it takes where the cooldown is at its longest, ten minutes for each level.
+/// Enough fair looks for the longest cooldown, ten minutes for each level.
 pub fn looks_after_many_relapses() -> World {
     looks_of(&policy(), 22, &[(5, None), (20, Some(1))], Vec::new())
 }

@@ -126,7 +126,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Puts all items, or none if a condition failed. If so, returns for each item in order whether its condition failed.
+    /// Puts all items, or none if a condition failed. If so, returns for each item in order whether its condition
+    /// failed.
     pub fn transact(&mut self, puts: Vec<Put>) -> Result<(), Vec<bool>> {
         let failed: Vec<_> = puts.iter().map(|put| !self.allows(&put.key, &put.rule)).collect();
         if failed.contains(&true) {
@@ -216,7 +217,7 @@ impl Table {
         self
     }
 
-    /// An accident: the state item is deleted.
+    /// Deletes the state item, as an accident would.
     pub fn lose_state(&mut self) {
         Arc::make_mut(&mut self.items).remove(STATE_KEY);
     }

@@ -55,8 +55,8 @@ pub struct Slot {
     pub name: String,
     pub arn: String,
     pub request: TransitionRequest,
-    /// Whether a new execution may start each time that the clock moves. An old one that has not ended is then stopped, as
-    /// by the state machine's timeout.
+    /// Whether a new execution may start each time that the clock moves. An old one that has not ended is then stopped,
+    /// as by the state machine's timeout.
     pub repeats: bool,
     /// Whether the clock waits until the execution has ended.
     pub fair: bool,
@@ -149,7 +149,7 @@ pub enum Phase {
     Decided(Told<Evaluation>),
     /// Checks whether the write was carried out although it was refused.
     Unsure(Told<Evaluation>, Trouble),
-    /// Nothing.
+    /// No next step.
     Ended(End),
 }
 
@@ -235,7 +235,7 @@ impl World {
         at(self.seconds[tick]) + SignedDuration::from_millis(500)
     }
 
-    /// The place of a burst's outcomes.
+    /// Returns the bucket of a burst's outcomes.
     pub fn bucket(&self, (tick, burst): (usize, Burst)) -> Bucket {
         burst.bucket(self.seconds[tick])
     }
@@ -264,8 +264,8 @@ impl World {
         }
     }
 
-    /// Whether an execution may start. Of executions with equal requests the first one starts first, because exchanging them
-    /// changes nothing.
+    /// Whether an execution may start. Of executions with equal requests the first one starts first, because exchanging
+    /// them changes nothing.
     fn may_start(&self, state: &State, slot: usize) -> bool {
         let Some(before) = slot.checked_sub(1) else { return true };
         let alike = |one: &Slot, other: &Slot| one.request == other.request && !one.repeats && !other.repeats;
@@ -281,7 +281,7 @@ impl World {
                 actions.push(Action::Write(slot, Fate::Answered));
                 if self.slots[slot].faulty {
                     actions.push(Action::Write(slot, Fate::Unanswered));
-                    // Once is enough: for later executions a second time is no different.
+                    // Once is enough: a second conflict leads to the same steps.
                     if run.conflicts == 0 {
                         actions.push(Action::Write(slot, Fate::Busy));
                     }
