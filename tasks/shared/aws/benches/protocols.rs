@@ -1,5 +1,5 @@
-//! One request after the other to a server on the loopback interface, over HTTP/1.1 and over HTTP/2: what decided for
-//! HTTP/1.1 (`aws_edge::connections`). It prints the processor time of the client's thread, which other work on the
+//! Compares HTTP/1.1 and HTTP/2 for one request after the other to a server on the loopback interface, which decided
+//! for HTTP/1.1 (`aws_edge::connections`). It prints the processor time of the client's thread, which other work on the
 //! machine disturbs less than the time by the clock. The clients take turns, so read the ratios.
 //!
 //! `cargo bench --package aws-edge --bench protocols`, or with `--profile dev` for an unoptimised build.
@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 const ROUNDS: usize = 40;
 const REQUESTS: u32 = 50;
 
-/// About what the controller sends and gets for a small request.
+/// A body of about the size of a small request to a service.
 const REQUEST: &str = include_str!("protocols.rs");
 
 async fn call(client: &SharedHttpConnector, url: &str) {
@@ -79,7 +79,7 @@ fn main() {
     }
 }
 
-/// Microseconds of this thread's processor time for each of so many requests.
+/// Returns the microseconds of this thread's processor time for each of `requests` requests.
 fn processor_time(runtime: &Runtime, client: &SharedHttpConnector, url: &str, requests: u32) -> f64 {
     let begun = nanoseconds();
     runtime.block_on(async {

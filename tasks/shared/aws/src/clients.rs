@@ -1,4 +1,4 @@
-//! SDK clients with timeouts, configured by what Lambda sets.
+//! SDK clients with timeouts, configured by the environment variables that Lambda sets.
 //!
 //! Lambda always gives a function its region and its credentials as environment variables, so only these are read. The
 //! SDK's default chain would look for profiles, containers and instance metadata at every start, and needs clients for
@@ -240,7 +240,7 @@ pub async fn connect_to_lambda(client: &aws_sdk_lambda::Client) {
     drop(client.invoke().function_name("any").customize().interceptor(Knock).send().await);
 }
 
-/// Opens a connection to where Step Functions runs Express executions; see [`connect_to_cloudwatch`].
+/// Opens a connection to the host of Step Functions for Express executions; see [`connect_to_cloudwatch`].
 #[cfg(feature = "step-functions")]
 pub async fn connect_to_step_functions(client: &aws_sdk_sfn::Client) {
     drop(client.start_sync_execution().customize().interceptor(Knock).send().await);

@@ -7,7 +7,8 @@
 //! - [`MetricLog::record`] writes at once, with all that is pending: failures and slow calls may make the level fall.
 //!   [`MetricLog::record_soon`] may wait for the end of the second.
 //! - A line has the time of the second in which its outcomes happened, even if it is written later.
-//! - Pending metrics are written when their second is over ([`EmbeddedMetricLog::write_each_second`]), or at the end of the
+//! - Pending metrics are written when their second is over ([`EmbeddedMetricLog::write_each_second`]), or at the end of
+//!   the
 //!   environment ([`EmbeddedMetricLog::write_pending`]). A killed environment loses at most one second, and no failure.
 
 use std::io::{Stdout, Write, stdout};
@@ -171,8 +172,8 @@ impl<W: Write> EmbeddedMetricLog<W> {
         self.write_all(&mut self.pending());
     }
 
-    /// Writes what is pending as soon as its second is over, for as long as the returned future is polled. Lambda stops
-    /// it between requests; then the next request writes what is pending.
+    /// Writes the pending metrics as soon as their second is over, for as long as the returned future is polled. Lambda
+    /// stops it between requests; then the next request writes the pending metrics.
     pub async fn write_each_second(&self) {
         loop {
             self.began.notified().await;
@@ -182,7 +183,7 @@ impl<W: Write> EmbeddedMetricLog<W> {
         }
     }
 
-    /// Writes what is pending if its second is over at `now`. Returns the time until then if it is not.
+    /// Writes the pending metrics if their second is over at `now`. Returns the time until then if it is not.
     fn write_if_over(&self, now: Timestamp) -> Option<Duration> {
         let mut pending = self.pending();
         if pending.sets.is_empty() {
@@ -196,7 +197,7 @@ impl<W: Write> EmbeddedMetricLog<W> {
         Some(Duration::from_millis(1_000 - passed))
     }
 
-    /// Adds a set to what is pending. What belongs to another second is written before, and a set that is full.
+    /// Adds a set to the pending metrics. Those of another second, and a set that is full, are written first.
     fn add(&self, pending: &mut Pending, now: Timestamp, set: &MetricSet) {
         let second = now.as_second();
         if pending.second != second {
@@ -275,7 +276,7 @@ fn describes(one: &MetricSet, other: &Summed) -> bool {
         && described.eq(other.metrics.iter().map(|metric| (metric.name, metric.unit)))
 }
 
-/// What a line says about its metrics.
+/// The description of a line's metrics.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Directive<'a> {
@@ -289,7 +290,7 @@ struct Directive<'a> {
 struct Definition<'a> {
     name: &'a str,
     unit: Unit,
-    /// One second.
+    /// In seconds: 1.
     storage_resolution: u8,
 }
 

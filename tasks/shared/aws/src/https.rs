@@ -5,14 +5,14 @@
 //! authorities. So those five are compiled in and tried first. If they did not sign a server's certificate, the
 //! machine's certificates are read and tried too.
 //!
-//! # What it costs a bank
+//! # Choices
 //!
-//! | taken | because |
+//! | choice | reason |
 //! |---|---|
-//! | Amazon's five authorities first, the machine's second | Amazon advises that a custom trust store holds all five, and advises against pinning (<https://www.amazontrust.com/repository/>). This is no pinning: what the machine trusts is trusted, so that a new authority needs no deployment. Only one that Amazon withdraws stays trusted until the next |
-//! | `SSL_CERT_FILE` or `SSL_CERT_DIR`, where set, in place of both | the list of a bank that keeps one must be the whole of it, an inspecting proxy's own authority must be enough, and where the endpoints of a partition show others than Amazon's, reading the machine's at the start beats a refused handshake first: `/etc/pki/tls/certs/ca-bundle.crt` in `provided.al2023`. `HTTPS_PROXY` and `NO_PROXY` work as everywhere |
-//! | aws-lc, as the SDK | its FIPS build is the one with a certificate: `rustls::crypto::default_fips_provider` in place of aws-lc's and the feature `fips` of `rustls` take it, at the cost of its self-tests at each start. FIPS *endpoints* need neither: `AWS_USE_FIPS_ENDPOINT=true` |
-//! | aws-lc's two independent sources of randomness | its rule is that two must fail before anything can be predicted. Beside the kernel it takes the processor's instruction or, by default, the jitter of execution times, whose collection burns 50 ms of processor at the first random number of a process. On x86-64, where every processor that runs Lambda has RDRAND, the build leaves jitter out (`.cargo/config.toml`) and two sources remain. On arm64 it stays in, because Graviton2 has no such instruction and the kernel would remain alone |
+//! | Amazon's five authorities first, the machine's second | Amazon advises that a custom trust store holds all five, and advises against pinning (<https://www.amazontrust.com/repository/>). This is no pinning: the machine's authorities are trusted too, so that a new authority needs no deployment. Only one that Amazon withdraws stays trusted until the next deployment |
+//! | `SSL_CERT_FILE` or `SSL_CERT_DIR`, if set, in place of both | a bank's own list must be the only one, and the authority of an inspecting proxy must be enough. If the endpoints of a partition show certificates of other authorities, set it to the machine's list, `/etc/pki/tls/certs/ca-bundle.crt` in `provided.al2023`: then no handshake is refused first. `HTTPS_PROXY` and `NO_PROXY` work as usual |
+//! | aws-lc, as the SDK | its FIPS build is the certified one. To use it, take `rustls::crypto::default_fips_provider` and the feature `fips` of `rustls`; each start then runs its self-tests. FIPS *endpoints* need neither: `AWS_USE_FIPS_ENDPOINT=true` |
+//! | aws-lc's two independent sources of randomness | its rule is that two must fail before anything can be predicted. Beside the kernel it takes the processor's instruction or, by default, the jitter of execution times, whose collection takes 50 ms of processor time at the first random number of a process. On x86-64, where every processor that runs Lambda has RDRAND, the build leaves jitter out (`.cargo/config.toml`) and two sources remain. On arm64 it stays in, because Graviton2 has no such instruction and the kernel would be the only source |
 //!
 //! Not used: certificates that are not verified, early data (replays), a client without
 //! post-quantum key exchange (it would save about a kilobyte a handshake). How connections are kept, and when none is
@@ -47,8 +47,7 @@ const AMAZON: &[u8] = include_bytes!("amazon-trust-services.pem");
 /// # Errors
 /// `SSL_CERT_FILE` or `SSL_CERT_DIR` holds no certificates, or the proxy's scheme is neither HTTP nor HTTPS.
 pub fn client(environment: &Environment) -> Result<SharedHttpClient, SettingError> {
-    // The first random number of a process is slow, so it is drawn here. If that fails, a
-    // handshake will say.
+    // The first random number of a process is slow, so it is drawn here. If that fails, a handshake reports it.
     drop(default_provider().secure_random.fill(&mut [0]));
     // None of this can fail today.
     let tls = tls().map_err(|error| SettingError::new("SSL_CERT_FILE", error.to_string()))?;
@@ -69,7 +68,7 @@ pub fn client(environment: &Environment) -> Result<SharedHttpClient, SettingErro
 /// Refuses a proxy that no call could go through. The error quotes the scheme only, because the rest may hold a
 /// password.
 fn check_proxy(environment: &Environment) -> Result<(), SettingError> {
-    // In the order in which they are taken.
+    // In the order in which the connections look for a proxy.
     let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
         .into_iter()
         .find_map(|name| environment.optional(name).map(|value| (name, value)));
@@ -82,7 +81,7 @@ fn check_proxy(environment: &Environment) -> Result<(), SettingError> {
     }
 }
 
-/// Whether the environment has a list of its own in place of the machine's: then [`machine`] reads that list.
+/// Whether the environment names a list of certificates. If so, [`machine`] reads that list in place of the machine's.
 fn has_own_list(environment: &Environment) -> Result<bool, SettingError> {
     let refused = |name, value: &str| {
         let remedy = "name certificates in PEM, or leave the variable out";
@@ -135,7 +134,7 @@ fn machine() -> RootCertStore {
     authorities
 }
 
-/// Returns a TLS configuration that trusts these authorities only.
+/// Returns a connector that trusts these authorities only.
 fn connector(tls: Tls, authorities: RootCertStore) -> SharedHttpConnector {
     SharedHttpConnector::new(Connections::new(tls, authorities, SystemTimeSource::new()))
 }
@@ -180,7 +179,7 @@ impl HttpConnector for AmazonFirst {
                     if answer.is_ok() && !connectors.machine_has_vouched.swap(true, Ordering::Relaxed) {
                         tracing::warn!(
                             server.address = server,
-                            "Amazon's authorities do not vouch for a server, and the machine's do"
+                            "server trusted by the machine's authorities, not by Amazon's"
                         );
                     }
                     answer
@@ -223,7 +222,7 @@ mod tests {
 
     type Authority = CertifiedIssuer<'static, KeyPair>;
 
-    /// A client for which these are Amazon's authority and the only other one that the machine knows.
+    /// A client with `amazon` as Amazon's authority and `bank` as the only other one that the machine trusts.
     fn client_of(amazon: &Authority, bank: &Authority) -> AmazonFirst {
         let (amazon, bank) = (amazon.der().clone(), bank.der().clone());
         let trusting = |authorities: &[&CertificateDer<'static>]| {
@@ -238,7 +237,7 @@ mod tests {
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     const HANGS_UP: &str = "";
 
-    /// A server at `localhost` with a certificate for `name` that answers so, and the requests that reach it.
+    /// Starts a server at `localhost` with a certificate for `name`. Returns its address and the requests to it.
     async fn server(
         authority: &Authority,
         name: &str,
@@ -296,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_machine_is_not_asked_where_amazon_vouches() {
+    async fn the_machines_list_is_not_read_if_amazons_suffices() {
         let amazon = authority("Amazon");
         let (address, mut requests) = server(&amazon, "localhost", OK).await;
         let client = client_of(&amazon, &authority("bank"));
@@ -358,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_ones_own_is_taken_where_a_variable_names_it() {
+    fn a_list_that_a_variable_names_is_used() {
         let of = |variables: &[(&str, &str)]| has_own_list(&variables.iter().copied().collect());
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/amazon-trust-services.pem");
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
@@ -369,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_none_is_refused_by_the_variables_name() {
+    fn an_invalid_list_is_refused_by_its_variable() {
         let no_list = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         let no_folder_of_lists = env!("CARGO_MANIFEST_DIR");
         for (variable, value) in [

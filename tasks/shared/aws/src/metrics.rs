@@ -20,7 +20,7 @@ pub mod namespace {
 /// The unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Unit {
-    /// A number of things.
+    /// A number.
     Count,
     /// Milliseconds.
     Milliseconds,

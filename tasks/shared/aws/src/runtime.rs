@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use crate::settings::Environment;
 use crate::telemetry;
 
-/// Maximum time that the first event waits for connections to open. After it the event opens its own, with their own
-/// timeouts.
+/// Maximum time that the first event waits for connections to open. After that time the event opens its own, with their
+/// own timeouts.
 const AHEAD_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs a Lambda's `body` (settings, clients, handler) until the environment ends.
@@ -42,7 +42,7 @@ where
     }
 }
 
-/// Returns the time in milliseconds, the precision that people read and other systems store.
+/// Returns the present time in whole milliseconds, the precision that other systems store.
 #[must_use]
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
@@ -51,8 +51,9 @@ pub fn now() -> Timestamp {
 
 /// Begins the calls `connect`, and serves events with `handler` until the environment ends.
 ///
-/// `connect` waits for the network, so the first event is requested as soon as it has begun. An event that arrives
-/// before it is done waits, because otherwise it would open the same connections itself, one after the other. Work that
+/// `connect` waits for the network, so the first event is requested as soon as `connect` has begun. An event that
+/// arrives before `connect` is done waits, because otherwise the event would open the same connections, one after the
+/// other. Work that
 /// needs the processor is done before the first event: a starting environment has the whole processor, and a running
 /// one a share by its memory, a seventh at 256 MB.
 ///
@@ -84,8 +85,8 @@ where
     })
 }
 
-/// Begins the calls `connect`, and serves events as [`serve`] does, but as many at once as Lambda gives this environment.
-/// Only Lambda Managed Instances give it more than one, and say how many in `AWS_LAMBDA_MAX_CONCURRENCY`.
+/// Begins the calls `connect`, and serves events as [`serve`] does, but as many at once as Lambda gives this
+/// environment. Only Lambda Managed Instances give it more than one, and say how many in `AWS_LAMBDA_MAX_CONCURRENCY`.
 ///
 /// # Errors
 /// The runtime API does not answer.

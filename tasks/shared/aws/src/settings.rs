@@ -79,7 +79,7 @@ impl Environment {
         })
     }
 
-    /// Returns the value of a variable that is one of `words`, or the first of them if it is not set.
+    /// Returns the value of a variable that is one of `choices`, or the first of them if it is not set.
     ///
     /// # Errors
     /// Names the variable, its value and the words.

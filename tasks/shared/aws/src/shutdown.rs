@@ -72,7 +72,7 @@ impl Registered {
     async fn new(environment: &Environment) -> Result<Option<Self>, Error> {
         let endpoint: Uri = environment.required("AWS_LAMBDA_RUNTIME_API")?.parse()?;
         let client = PooledClient::builder().with_endpoint(endpoint).build();
-        // The handler must exist before the registration, because Lambda may send the signal from then on.
+        // The signal's handler must exist before the registration, because Lambda may send the signal from then on.
         let signal = signal(SignalKind::terminate())?;
         let body = Body::from(r#"{"events":[]}"#);
         let answer = client.call(request(Method::POST, REGISTER, ("Lambda-Extension-Name", NAME), body)?).await?;

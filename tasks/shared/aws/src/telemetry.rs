@@ -29,7 +29,7 @@ pub fn init(environment: &Environment) -> Result<(), SettingError> {
     level.map(|_| ())
 }
 
-/// Returns what writes log lines of at least `level` to `writer`.
+/// Returns a subscriber that writes log lines of at least `level` to `writer`.
 pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync + 'static
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,

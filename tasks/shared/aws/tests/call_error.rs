@@ -31,7 +31,7 @@ async fn read(address: &str) -> CallError {
     }
 }
 
-/// A table that answers every call with this, or never.
+/// Starts a table that answers every call with this status and error code, or never. Returns its address.
 async fn table(answer: Option<(u16, &'static str)>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

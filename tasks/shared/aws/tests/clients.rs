@@ -21,7 +21,7 @@ use breaker::{EvidenceQuery, Policy, PolicySettings, SystemState};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
-/// One request that came in: who asked, what, and whether it was signed.
+/// One request that came in: the client's address, the request line, and whether it was signed.
 #[derive(Clone, Debug, PartialEq)]
 struct Seen {
     from: SocketAddr,

@@ -52,7 +52,7 @@ fn request(method: &str, url: &str) -> HttpRequest {
 
 /// Sends a request, reads the answer to its end, and lets the client's tasks take the connection back.
 async fn post(client: &impl HttpConnector, front_end: &FrontEnd) -> Result<(), ConnectorError> {
-    // Far more than any answer takes: a test that waits for one that never comes fails here.
+    // Far more than any answer takes: a test that waits for an answer that never comes fails here.
     let answer = tokio::time::timeout(Duration::from_secs(20), client.call(request("POST", &front_end.url())));
     let body = ByteStream::new(answer.await.unwrap()?.into_body()).collect().await;
     assert_eq!(body.unwrap().into_bytes(), "{}");
@@ -112,7 +112,7 @@ async fn an_sdk_client_retries_on_a_new_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_that_broke_takes_the_idle_ones_with_it() {
+async fn a_broken_connection_drops_the_idle_ones() {
     let front_end = FrontEnd::start(
         BOTH,
         [Reply::Silence, Reply::answer("{}"), Reply::answer("{}"), Reply::HangUp, Reply::answer("{}")],
@@ -150,14 +150,14 @@ async fn a_connection_closed_while_frozen_is_not_written_to() {
     let front_end = FrontEnd::start(BOTH, [Reply::answer("{}")]);
     let client = client(&front_end);
     post(&client, &front_end).await.unwrap();
-    // Blocks the runtime of the client, whose tasks therefore learn nothing.
+    // Blocks the runtime of the client, so that its tasks do not see that the connection was closed.
     front_end.hang_up();
     post(&client, &front_end).await.unwrap();
     assert_eq!(front_end.connections(), [1, 2]);
 }
 
 #[tokio::test]
-async fn a_lost_request_is_told_from_one_never_sent() {
+async fn a_lost_request_is_distinguished_from_one_never_sent() {
     let front_end = FrontEnd::start(BOTH, [Reply::HangUp, Reply::answer("{}")]);
     let client = client(&front_end);
     let lost = post(&client, &front_end).await.unwrap_err();

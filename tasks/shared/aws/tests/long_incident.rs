@@ -23,7 +23,7 @@ const SERIES: [SeriesId; 6] = [
     SeriesId::ProbeRefused,
 ];
 
-/// A CloudWatch that has a value for each bucket of each series, and takes its time for each page.
+/// A CloudWatch that has a value for each bucket of each series, and takes `latency` for each page.
 struct Slow {
     latency: Duration,
     values: Mutex<Vec<(i32, usize)>>,
@@ -74,7 +74,7 @@ async fn read(query: &EvidenceQuery, latency: Duration) -> (Result<(), MetricsEr
 
 #[tokio::test(start_paused = true)]
 async fn pages_of_3_s_are_read_in_time_however_long_it_lasts() {
-    // The longest that CloudWatch keeps minutes, and the longest that it keeps seconds.
+    // CloudWatch keeps minutes for 15 days; the longest window makes the evaluation read 170 minutes of seconds.
     for (days, window_seconds, seconds, pages) in [(1, 300, 11_160, 1), (15, 300, 11_160, 3), (15, 86_400, 61_560, 3)] {
         let (read, taken, values) = read(&query(days, window_seconds), Duration::from_secs(3)).await;
         assert_eq!(read, Ok(()), "{days} days, window of {window_seconds} s: {taken:?}");

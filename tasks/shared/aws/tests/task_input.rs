@@ -36,7 +36,7 @@ fn write() -> Value {
 }
 
 #[test]
-fn a_list_is_no_object_wherever_it_stands() {
+fn a_list_is_no_object_at_any_place() {
     let time = "2026-09-10T14:06:12Z";
     assert!(task_input::typed::<StateWrite>(write()).is_ok());
     for (place, list) in [

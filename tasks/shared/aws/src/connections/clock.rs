@@ -32,20 +32,20 @@ struct Reading {
 }
 
 impl AgeClock {
-    /// Reads the runtime's monotonic clock and this wall clock.
+    /// Returns a clock that reads the runtime's monotonic clock and this wall clock.
     pub fn new(wall: impl TimeSource + 'static) -> Self {
         let (wall, monotonic) = (SharedTimeSource::new(wall), Instant::now());
         let last = Reading { monotonic, wall: wall.now(), now: monotonic };
         Self { wall, last: Arc::new(Mutex::new(last)) }
     }
 
-    /// The clock of a Lambda: reads the machine's wall clock.
+    /// Returns the clock of a Lambda, which reads the machine's wall clock.
     #[must_use]
     pub fn of_system() -> Self {
         Self::new(SystemTimeSource::new())
     }
 
-    /// The monotonic clock alone, for tests that pause the runtime's time.
+    /// Returns the monotonic clock alone, for tests that pause the runtime's time.
     #[must_use]
     pub fn monotonic() -> Self {
         Self::new(StaticTimeSource::new(SystemTime::UNIX_EPOCH))

@@ -26,8 +26,8 @@ use tower_service::Service;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Maximum time for TCP, a part of [`CONNECT_TIMEOUT`]; the rest is for TLS. The addresses of a host share it in equal
-/// parts, so that a dead first address leaves time for the next one. A lost SYN is sent again after 1 s. By then the time
-/// to connect is over, and the request is sent again on a new connection.
+/// parts, so that a dead first address leaves time for the next one. A lost SYN is sent again after 1 s. By then the
+/// time to connect is over, and the request is sent again on a new connection.
 const TCP_TIMEOUT: Duration = Duration::from_millis(750);
 
 /// The one protocol that this client uses, of those that AWS offers. The module `connections` gives the reasons.
@@ -153,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dead_first_address_leaves_time_for_the_next() {
-        // The kernel drops what a full queue has no room for, so that connecting to it takes until its timeout.
+        // The kernel drops connections for which a full queue has no room, so that connecting takes until its timeout.
         let dead = TcpSocket::new_v4().unwrap();
         dead.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let dead = dead.listen(0).unwrap();

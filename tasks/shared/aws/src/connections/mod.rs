@@ -1,9 +1,9 @@
 //! Connections to AWS. A connection in doubt is never used again.
 //!
 //! A connection that broke, or on which an attempt timed out, is closed. If no answer had begun, the idle connections
-//! to the same host go with it: the next attempt opens a new one. A connection that was idle for [`IDLE_TIMEOUT`] is
-//! not used either. Their age is told by a clock that goes on while Lambda freezes the environment ([`clock`]), and
-//! compared whenever a connection is taken from the pool: a task that closes idle connections is frozen with the rest.
+//! to the same host are dropped too: the next attempt opens a new one. A connection that was idle for [`IDLE_TIMEOUT`]
+//! is not used either. A clock that goes on while Lambda freezes the environment ([`clock`]) measures its age, which is
+//! checked when the connection is taken from the pool: a task that closes idle connections would be frozen too.
 //!
 //! # Why HTTP/1.1
 //!
@@ -11,14 +11,15 @@
 //!
 //! | | HTTP/1.1 | HTTP/2 |
 //! |---|---|---|
-//! | an attempt times out | the client closes its connection | the client resets one stream, and the connection stays in the pool, dead or not: tried against a server that goes silent, the second, third and fourth call timed out on the connection of the first |
+//! | an attempt times out | the client closes its connection | the client resets one stream, and the connection stays in the pool, dead or not: in a test with a server that goes silent, the second, third and fourth call timed out on the connection of the first |
 //! | a connection breaks | one attempt fails | every attempt under way fails |
 //! | parallel calls | a connection each; an environment of the controller has one request at a time | one connection |
 //!
-//! HTTP/2 buys nothing for one request at a time, and it costs more processor time of the client's thread: 1.59 times
-//! as much for a request and 1.33 times as much for the first one with its handshake (427 to 268 us, 2,119 to 1,587 us,
-//! of the SDK's connector with HTTP/2 to this one, in an unoptimised build; the SDK's with HTTP/1.1 has 0.95 and 1.00;
-//! `cargo bench --package aws-edge --profile dev --bench protocols`, 2026-11-30, two cores shared with other work).
+//! HTTP/2 has no advantage for one request at a time, and it costs more processor time of the client's thread: 1.59
+//! times as much for a request and 1.33 times as much for the first one with its handshake (427 to 268 us, 2,119 to
+//! 1,587 us, of the SDK's connector with HTTP/2 to this one, in an unoptimised build; the SDK's with HTTP/1.1 has 0.95
+//! and 1.00; `cargo bench --package aws-edge --profile dev --bench protocols`, 2026-11-30, two cores shared with other
+//! work).
 //!
 //! # Why no connector of the SDK
 //!
@@ -115,11 +116,11 @@ impl HttpConnector for Connections {
             capture.set_connection_retriever(move || metadata(&connection));
         }
         HttpConnectorFuture::new(async move {
-            // The runtime asks the kernel which connections were closed meanwhile, so that none of those is written to:
-            // after a freeze the request may be quicker than that news.
+            // Lets the runtime ask the kernel which connections were closed. Without this, the first request after a
+            // freeze could be written to a closed one.
             tokio::task::yield_now().await;
             let answer = attempt.pool.client.request(request).await;
-            // A connection that never was is no reason to doubt the others.
+            // A failure to connect puts no other connection in doubt.
             attempt.ends(answer.as_ref().is_err_and(|error| !error.is_connect()));
             let answer = answer.map_err(connector_error)?.map(SdkBody::from_body_1_x);
             HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))

@@ -1,4 +1,4 @@
-//! The way through a proxy. What breaks is tried in `tests/connections.rs`.
+//! Connections through a proxy. Faults of connections are tested in `tests/connections.rs`.
 
 #[path = "../../tests/front_end/mod.rs"]
 mod front_end;

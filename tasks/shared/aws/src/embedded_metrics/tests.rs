@@ -71,7 +71,7 @@ fn a_line_is_metadata_dimensions_and_values() {
 }
 
 #[test]
-fn what_was_written_before_changes_no_line() {
+fn earlier_lines_do_not_change_a_line() {
     let log = log();
     for set in [
         success(1.0),
@@ -181,7 +181,7 @@ fn levels_are_not_mixed_and_other_values_are_added_up_by_kind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_pending_is_written_when_its_second_is_over() {
+async fn pending_metrics_are_written_when_their_second_is_over() {
     let log = log();
     let now = Timestamp::now();
     log.request(now);

@@ -92,7 +92,7 @@ pub struct Page {
 pub struct Series {
     /// The series.
     pub id: SeriesId,
-    /// Whether the page is complete.
+    /// Completeness of the series.
     pub status: SeriesStatus,
     /// Start of a bucket and the sum in it.
     pub sums: Vec<(Timestamp, f64)>,

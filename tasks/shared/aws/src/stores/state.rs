@@ -82,7 +82,7 @@ pub trait StateWriter {
     /// Stores the items of the write in one transaction, if all their conditions hold.
     fn write(&self, write: &StateWrite) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Returns the write that the item under `key` came with.
+    /// Returns the stamp of the write that stored the item under `key`.
     fn stamp_of(&self, key: &str) -> impl Future<Output = Result<Option<Stamp>, StoreError>> + Send;
 }
 

@@ -30,7 +30,7 @@ pub enum StoreError {
     Invalid(String),
 }
 
-/// A record that no writer stored, with the first attribute that is invalid.
+/// A record that no writer can have stored, with the first attribute that is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the record {key} is corrupt: attribute {problem}")]
 pub struct CorruptRecord {

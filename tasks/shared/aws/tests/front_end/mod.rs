@@ -1,5 +1,5 @@
-//! A server with the protocols of AWS's front ends, TLS with HTTP/2 and HTTP/1.1, and with their faults. It runs on a thread
-//! of its own, so that it goes on while a test blocks, as a frozen environment does.
+//! A server with the protocols of AWS's front ends, TLS with HTTP/2 and HTTP/1.1, and with their faults. It runs on a
+//! thread of its own, so that it goes on while a test blocks, as a frozen environment does.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 
-/// What AWS's front ends offer.
+/// The protocols that AWS's front ends offer.
 pub const BOTH: &[&str] = &["h2", "http/1.1"];
 
 /// The reply to a request.
@@ -115,7 +115,7 @@ impl FrontEnd {
         self.address
     }
 
-    /// Its authority, for clients.
+    /// Returns the authority that clients have to trust.
     pub fn trusted(&self) -> RootCertStore {
         let mut store = RootCertStore::empty();
         store.add(self.authority.clone()).unwrap();
@@ -140,7 +140,7 @@ impl FrontEnd {
         self.seen().iter().map(|seen| seen.connection).collect()
     }
 
-    /// Waits until so many requests came in.
+    /// Waits until `count` requests came in.
     pub async fn received(&self, count: usize) {
         self.shared.seen.subscribe().wait_for(|seen| seen.len() >= count).await.unwrap();
     }
@@ -253,7 +253,7 @@ struct Content {
 
 enum Then {
     End,
-    /// Break as soon as what there is was sent.
+    /// Break after the first part was sent.
     Break,
     BreakNow,
 }

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use super::*;
 
-/// Pages in the order in which they are to be asked for, and the tokens that were asked with.
+/// Pages in the order in which they are returned, and the tokens of the requests.
 struct Scripted {
     pages: Mutex<Vec<Page>>,
     tokens: Mutex<Vec<Option<String>>>,
