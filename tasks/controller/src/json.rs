@@ -1,5 +1,5 @@
-//! Writes JSON. Writing cannot fail, because all keys of the maps that the controller writes are texts. If it fails all the
-//! same, this module handles the failure.
+//! Writes JSON. Writing cannot fail, because all keys of the maps that the controller writes are texts. If it fails all
+//! the same, this module handles the failure.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_written_is_an_answer_with_status_500() {
+    fn an_answer_that_cannot_be_written_has_status_500() {
         let answer = written(Err(serde_json::Error::custom("no")));
         let answer: serde_json::Value = serde_json::from_str(answer.get()).unwrap();
         assert_eq!(answer["statusCode"], 500);

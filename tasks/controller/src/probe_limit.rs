@@ -82,7 +82,7 @@ impl ProbeUnderWay<'_> {
 }
 
 impl Drop for ProbeUnderWay<'_> {
-    /// A request that is cancelled drops its probe unfinished. The next request must still be able to probe.
+    /// A cancelled request drops its probe unfinished. The next request must still be able to probe.
     fn drop(&mut self) {
         if !self.has_ended {
             self.limit.end(self.begun, ServiceOutcome::Unknown);
@@ -102,7 +102,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn a_probe_that_was_given_up_ends_and_rests_too() {
+    async fn a_dropped_probe_ends_with_a_pause_too() {
         let probes = ProbeLimit::new(5);
         let probe = probes.begin().unwrap();
         tokio::time::advance(SECOND).await;
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_rest_goes_on_while_frozen() {
+    async fn a_pause_goes_on_while_frozen() {
         let wall = Wall(Arc::new(Mutex::new(SystemTime::UNIX_EPOCH)));
         let probes = ProbeLimit::new(5).with_clock(AgeClock::new(wall.clone()));
         let probe = probes.begin().unwrap();

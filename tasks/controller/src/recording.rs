@@ -47,8 +47,8 @@ pub enum AnswerKind {
     Declined,
 }
 
-/// Returns the metrics of a call that took `taken`. A slow call has one metric more. A refused probe has a metric of its
-/// own, because without one it would look as if the better level had not been probed.
+/// Returns the metrics of a call that took `taken`. A slow call has one metric more. A refused probe has a metric of
+/// its own, because without one it would look as if the better level had not been probed.
 pub fn of_call(deployment: &str, level: Level, counts: OutcomeCounts, kind: AnswerKind, taken: Duration) -> MetricSet {
     let OutcomeCounts { successes, errors, slow_calls, refused } = counts;
     let mut metrics = vec![Metric::milliseconds("ResponseTime", milliseconds(taken))];
@@ -107,7 +107,7 @@ mod tests {
         Routing { current, refresh_due: !fresh, fresh, unknown_for: None }
     }
 
-    /// Returns the bytes that a request writes on average, with so much time between two.
+    /// Returns the bytes that a request writes on average, with `gap_micros` between two requests.
     fn bytes_a_request(gap_micros: u32) -> usize {
         let (start, bytes) = (Timestamp::from_second(1_700_000_000).unwrap(), Bytes::default());
         let log = EmbeddedMetricLog::new(bytes.clone());

@@ -46,8 +46,8 @@ mod tests {
     fn a_caller_waits_for_the_next_possible_recovery() {
         assert_eq!(waits(Level::Degraded, 0, 0), [30, 45], "the cooldown");
         assert_eq!(waits(Level::Maintenance, 10, 0), [20, 30]);
-        assert_eq!(waits(Level::Degraded, 3_600, 0), [5, 10], "it may come at any time");
-        assert_eq!(waits(Level::Full, 0, 0), [5, 10], "there is none at level 1");
+        assert_eq!(waits(Level::Degraded, 3_600, 0), [5, 10], "a recovery may come at any time");
+        assert_eq!(waits(Level::Full, 0, 0), [5, 10], "no recovery at level 1");
         assert_eq!(waits(Level::Degraded, 0, 60), [60, 90], "a hold may be released");
     }
 

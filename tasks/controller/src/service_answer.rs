@@ -149,7 +149,7 @@ impl ServiceAnswer {
 
 /// The result of reading an answer.
 enum Read {
-    /// It is in the explicit form.
+    /// The answer is in the explicit form.
     Explicit { status: StatusCode, headers: Option<Range<usize>>, declined: bool },
     /// API Gateway would interpret the answer. This is its explicit form.
     Rewritten(String),
@@ -195,7 +195,7 @@ fn check_cookies(raw: &RawValue) -> Result<(), InvokeError> {
     }
 }
 
-/// The explicit form of JSON without a status, which is the body: a text as it is, everything else as JSON.
+/// Returns the explicit form of JSON without a status. The JSON is the body: a text unchanged, everything else as JSON.
 fn inferred(json: &str) -> Result<String, InvokeError> {
     let value: &RawValue = parsed(serde_json::from_str(json))?;
     let body = if value.get().starts_with('"') {
@@ -216,7 +216,7 @@ fn explicit(answer: &Explicit<'_>) -> Result<String, InvokeError> {
     parsed(serde_json::to_string(answer))
 }
 
-/// Where in `json` the value is that was borrowed from it.
+/// Returns the place in `json` of a value that was borrowed from it.
 fn place_of(value: &RawValue, json: &str) -> Range<usize> {
     let start = value.get().as_ptr().addr().saturating_sub(json.as_ptr().addr());
     start..start + value.get().len()

@@ -22,7 +22,7 @@ pub struct Settings {
     /// The rules for requests. `request_path.full_timeout_milliseconds` and so on, and
     /// `request_path.service_timeout_milliseconds` for those that are not set, say how long a service may take;
     /// `request_path.read_timeout_milliseconds`, else the preset, how long it may take for a GET or HEAD;
-    /// `request_path.fallback` whether the next level's service answers a GET or HEAD that fails;
+    /// `request_path.fallback` whether the next worse level's service answers a GET or HEAD that fails;
     /// `request_path.too_many_requests_fail` whether an answer 429 is a failure.
     pub rules: RequestRules,
     /// `request_path.fallback_level`: the level that requests are routed to if no state was ever read.
@@ -100,7 +100,7 @@ mod tests {
         Settings::from_environment(&Environment::from_iter(variables)).unwrap()
     }
 
-    /// The settings without those that no file decides.
+    /// The settings that `BREAKER_CONFIG` decides.
     fn told(settings: &Settings) -> (u128, [u128; 3], Level, bool, Policy) {
         let timeouts = Level::ALL.map(|level| settings.rules.service_timeouts.of(level).as_millis());
         let Settings { state_cache_ttl, fallback_level, rules, policy, .. } = settings;
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_configuration_keeps_no_request_from_being_served() {
+    fn requests_are_served_with_an_invalid_configuration() {
         let defaults = told(&settings(""));
         for config in [
             "{",

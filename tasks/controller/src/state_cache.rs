@@ -6,8 +6,8 @@
 //! # When the table is read
 //!
 //! Lambda gives an environment one request at a time and freezes it between them. A refresh in the background
-//! would be frozen in the middle and wake up minutes later to a dead connection, so every read is made within
-//! a request and has ended when its answer leaves. By the age of the state, in times to live (TTL):
+//! would be frozen in the middle and go on minutes later with a dead connection, so every read is made within
+//! a request and has ended when its answer leaves. The age of the state decides, in times to live (TTL):
 //!
 //! | age | the request is routed | the table is read |
 //! |---|---|---|
@@ -174,9 +174,9 @@ impl<R: LevelReader> StateCache<R> {
         Self { started: clock.now(), clock, ..self }
     }
 
-    /// Reads the state before the first request, at most twice and for 1.5 s together. If the reads fail fast, the first
-    /// request tries again. If the table does not answer at all, the first request does not wait any longer and goes to
-    /// the fallback level.
+    /// Reads the state before the first request, at most twice and for 1.5 s together. If the reads fail fast, the
+    /// first request tries again. If the table does not answer at all, the first request does not wait any longer and
+    /// goes to the fallback level.
     pub async fn prime(&self) {
         self.prime_by(&self.reader).await;
     }
@@ -241,7 +241,7 @@ impl<R: LevelReader> StateCache<R> {
         let mut memory = self.memory();
         let read = match answer {
             Ok(StoredLevel::Known(level, state)) => Ok(Known { level, state, source: Source::Table, read_at: now }),
-            // A state was read before, so an empty table is a lost table and not a first start.
+            // A state was read before, so an empty table means a missing state and not a first start.
             Ok(StoredLevel::Nothing) if memory.known.as_ref().is_none_or(|known| known.source != Source::Table) => {
                 Ok(Known { level: Level::Full, state: None, source: Source::FirstStart, read_at: now })
             }
@@ -283,7 +283,7 @@ impl<R: LevelReader> StateCache<R> {
                         error.message = problem,
                         level.current = current.level.number(),
                         state.source = ?current.source,
-                        "the state cannot be read: requests are routed without it; further failures are not logged"
+                        "the state cannot be read; further failures are not logged"
                     );
                 }
             }

@@ -1,4 +1,4 @@
-//! The metrics of the controller's binary are added up by the second, and what its end loses.
+//! How the controller's binary adds up metrics by the second, and which of them are lost when it ends.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 

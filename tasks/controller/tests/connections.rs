@@ -66,7 +66,7 @@ async fn ask_until(controller: &Real, method: &str, answer_by: Instant) -> Value
 async fn calls_after_a_timeout_use_another_connection() {
     let (front_end, controller) = real([well(), Reply::Silence, well(), well()]);
     assert_eq!(ask_until(&controller, "POST", no_hurry()).await["statusCode"], 200);
-    // 500 ms are kept for the way back.
+    // The call has 700 ms, less than its timeout of 5 s.
     let soon = Instant::now() + Duration::from_millis(700);
     assert_eq!(ask_until(&controller, "POST", soon).await["statusCode"], 504);
     for _ in 0..2 {
@@ -118,7 +118,7 @@ async fn no_other_method_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_was_never_sent_is_sent_once_more() {
+async fn a_request_that_was_never_sent_is_sent_once_more() {
     for (method, status, asked, outcomes) in [
         ("POST", 503, vec![1, 1], vec![]),
         ("DELETE", 503, vec![1, 1], vec![]),

@@ -122,7 +122,7 @@ async fn a_state_with_only_a_valid_level_is_routed_by_it() {
 }
 
 #[tokio::test]
-async fn something_that_is_no_http_event_is_a_400() {
+async fn input_that_is_no_http_event_is_a_400() {
     let controller = controller(Ok(stored(1)), answer(200));
     let with_context = |context: Value| {
         let mut event = event("GET", "/account/1");
@@ -182,7 +182,7 @@ async fn the_controllers_own_answers_name_no_service() {
 
 /// A check of a deployment sends such an event, because it invokes no service and records no outcome.
 #[tokio::test]
-async fn an_event_that_is_no_request_tells_where_the_level_is_from() {
+async fn an_event_that_is_no_request_names_the_levels_source() {
     for (stored, level, source) in [
         (Ok(stored(2)), "2", "table"),
         (Ok(StoredLevel::Nothing), "1", "firstStart"),

@@ -31,7 +31,7 @@ fn declined() -> Answer {
     Ok(answer.to_string().into_bytes())
 }
 
-/// A controller at `level` whose services answer so, by level.
+/// A controller at `level` whose services give these answers, by level.
 fn at_level(level: u8, answers: [Answer; 3]) -> TestController {
     with_answers(Ok(stored(level)), answers)
 }
@@ -52,7 +52,7 @@ async fn fallback_and_declined_answers_have_metrics_of_their_own() {
     assert_eq!(told([declined(), answer(200), answer(200)]).await, ["Declined"]);
     assert_eq!(told([answer(500), answer(200), answer(200)]).await, ["Error", "Fallback"]);
     assert_eq!(told([answer(500), declined(), answer(200)]).await, ["Error", "Fallback"], "one request counts once");
-    assert_eq!(told([answer(500), answer(500), answer(200)]).await, ["Error", "Error"], "it answered nothing");
+    assert_eq!(told([answer(500), answer(500), answer(200)]).await, ["Error", "Error"], "the fallback failed too");
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_failed_get_or_head_is_answered_by_the_next_levels_service() {
 }
 
 #[tokio::test]
-async fn nothing_else_than_get_and_head_is_sent_twice() {
+async fn only_get_and_head_are_sent_twice() {
     for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "PROPFIND"] {
         for (failure, _) in failures() {
             let controller = at_level(1, [failure, answer(200), answer(200)]);
@@ -94,7 +94,7 @@ async fn nothing_else_than_get_and_head_is_sent_twice() {
 }
 
 #[tokio::test]
-async fn what_is_no_failure_is_passed_on() {
+async fn an_answer_that_is_no_failure_is_passed_on() {
     for (answered, status, outcome) in
         [(answer(200), 200, Some("Success")), (answer(404), 404, None), (declined(), 503, Some("Success"))]
     {
@@ -106,7 +106,7 @@ async fn what_is_no_failure_is_passed_on() {
 }
 
 #[tokio::test]
-async fn where_the_fallback_fails_too_the_caller_gets_the_first_error() {
+async fn if_the_fallback_fails_too_the_caller_gets_the_first_error() {
     for (second, _) in failures() {
         let controller = at_level(1, [answer(502), second, answer(200)]);
         let answer = ask(&controller, &event("GET", "/account/1")).await;
@@ -122,7 +122,7 @@ async fn where_the_fallback_fails_too_the_caller_gets_the_first_error() {
 }
 
 #[tokio::test]
-async fn what_the_next_level_declines_or_does_not_have_is_its_answer() {
+async fn a_fallback_that_declines_or_refuses_is_the_answer() {
     for (second, status, outcome) in [(declined(), 503, Some("Success")), (answer(404), 404, None)] {
         let controller = at_level(1, [answer(500), second, answer(200)]);
         let answer = ask(&controller, &event("GET", "/account/1")).await;
@@ -134,7 +134,7 @@ async fn what_the_next_level_declines_or_does_not_have_is_its_answer() {
 }
 
 #[tokio::test]
-async fn below_level_3_there_is_nothing_to_fall_back_to() {
+async fn level_3_has_no_fallback() {
     let controller = at_level(3, [answer(200), answer(200), answer(500)]);
     assert_eq!(ask(&controller, &event("GET", "/account/1")).await["statusCode"], 500);
     assert_eq!(controller.services.asked(), [3]);

@@ -1,4 +1,4 @@
-//! The first read of an environment: how long it may take, and what is known without it.
+//! The first read of an environment: how long it may take, and how requests are routed without it.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -34,7 +34,7 @@ async fn a_start_waits_for_its_first_read_and_its_request_for_none() {
 
 /// On a busy machine 13 of 3,000 callers got level 3, because the first reads of new environments took 600 ms.
 #[tokio::test(start_paused = true)]
-async fn a_first_read_that_comes_late_is_waited_for() {
+async fn a_start_waits_for_a_late_first_read() {
     let table = Table::at_level(1);
     table.takes(Duration::from_millis(1_400));
     let cache = cache(&table);

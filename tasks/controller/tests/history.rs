@@ -40,7 +40,7 @@ async fn unprocessed_records_are_read_again_with_backoff() {
     let (records, ()) = tokio::join!(table.transitions(2, 2), enough);
     let epochs: Vec<_> = records.unwrap().records.iter().map(|record| record.epoch).collect();
     assert_eq!(epochs, [2, 1]);
-    // Before the second and the third question, of which the stub saw both.
+    // The pauses before the second and the third read.
     assert!(begun.elapsed() >= Duration::from_millis(50 + 100), "{:?}", begun.elapsed());
 }
 

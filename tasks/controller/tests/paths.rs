@@ -19,5 +19,5 @@ async fn options_without_credentials_reach_no_service() {
     }
     let authorized = controller(Ok(stored(1)), answer(200));
     ask(&authorized, &event("OPTIONS", "/account/1")).await;
-    assert_eq!(authorized.services.sent().len(), 1, "the service's own OPTIONS, with credentials");
+    assert_eq!(authorized.services.sent().len(), 1, "OPTIONS with credentials reaches the service");
 }

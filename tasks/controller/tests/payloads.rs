@@ -21,14 +21,14 @@ const CONTEXT: &str = r#","circuitBreaker":{"level":1,"status":"healthy","epoch"
 /// The headers that the controller adds at level 1.
 const HEADERS: &str = r#""X-Circuit-Breaker-Level":"1","X-Routed-To":"full-service""#;
 
-/// Sends the text of an event and gives the bytes that the service was sent.
+/// Sends the text of an event, and returns the bytes that the service was sent.
 async fn passed_on(event: &str) -> Vec<u8> {
     let controller = controller(Ok(stored(1)), answer(200));
     ask_raw(&controller, event).await;
     controller.services.sent().remove(0).payload
 }
 
-/// Lets the service answer so and gives the text that the caller gets.
+/// Lets the service give this answer, and returns the text that the caller gets.
 async fn passed_back(service: &str) -> String {
     let controller = controller(Ok(stored(1)), Ok(service.as_bytes().to_vec()));
     let event = RawValue::from_string(event("POST", "/x").to_string()).unwrap();
@@ -98,7 +98,7 @@ async fn an_answer_above_the_limit_is_502_and_neutral() {
 }
 
 #[tokio::test]
-async fn what_lambda_finds_too_large_is_413_and_neutral() {
+async fn a_request_too_large_for_lambda_is_413_and_neutral() {
     let controller = controller(Ok(stored(1)), Err(InvokeError::TooLarge));
     assert_eq!(ask(&controller, &event("POST", "/transfer")).await["statusCode"], 413);
     assert_eq!(controller.metrics.outcomes(), [("1".to_owned(), None)]);
@@ -236,7 +236,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_a_service_answers_breaks_the_controller(payload in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_answer_of_a_service_breaks_the_controller(payload in prop::collection::vec(any::<u8>(), 0..200)) {
         run(async {
             let text = std::str::from_utf8(&payload).ok();
             let is_json = text.is_some_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());

@@ -22,7 +22,7 @@ fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-/// A state at `level` that is as old as its probing: a minute.
+/// A state that has been at `level` for a minute.
 fn state(level: u8) -> SystemState {
     let then = Timestamp::now() - seconds(60);
     SystemState {
@@ -32,7 +32,7 @@ fn state(level: u8) -> SystemState {
     }
 }
 
-/// This percentage of the retryable requests has probed for half a minute.
+/// A state in which this percentage of the retryable requests has probed for half a minute.
 fn probing(level: u8, percent: u32) -> SystemState {
     let from = Timestamp::now() - seconds(30);
     SystemState {
@@ -41,7 +41,7 @@ fn probing(level: u8, percent: u32) -> SystemState {
     }
 }
 
-/// A ramp that began so many seconds ago, of 100.
+/// A state with a ramp of 100 s that began `ago` seconds ago.
 fn ramping(level: u8, ago: i64) -> SystemState {
     let from = Timestamp::now() - seconds(ago);
     SystemState { ramp: Some(Ramp { from, until: from + seconds(100), first_percent: 10 }), ..state(level) }
@@ -114,7 +114,7 @@ async fn a_failed_probe_is_answered_by_the_current_level() {
 }
 
 #[tokio::test]
-async fn what_a_probe_declines_by_design_is_the_answer() {
+async fn a_declined_answer_of_a_probe_is_the_answer() {
     let declined = json!({ "statusCode": 503, "headers": { "X-Circuit-Breaker-Declined": "true" } });
     let declined = Ok(declined.to_string().into_bytes());
     let controller = controller(probing(2, 100), [declined, answer(200), answer(200)]);
@@ -166,7 +166,7 @@ async fn a_slow_probe_is_cut_off_and_the_current_level_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_no_call_is_slow_a_probe_has_the_levels_own_timeout() {
+async fn if_no_call_is_slow_a_probe_has_the_levels_own_timeout() {
     let settings =
         PolicySettings { slow_call_milliseconds: 0, slow_call_rate_percent: 0, ..PolicySettings::production() };
     let mut controller = common::under(Policy::new(settings).unwrap(), controller(probing(2, 100), all_well()));
@@ -246,7 +246,7 @@ async fn nothing_probes_during_a_hold_or_before_its_time() {
         ("at level 1", SystemState { probing: begins(-20), ..state(1) }, 1),
     ] {
         let controller = controller(state, all_well());
-        // During the ramp: one that the level itself takes.
+        // A request that the level itself takes during the ramp.
         let id = (0..1_000).map(|n: u32| n.to_string()).find(|id| draw(id) < 5_000).unwrap();
         ask(&controller, &request("GET", &id)).await;
         assert_eq!(controller.services.asked(), [level], "{what}");
@@ -290,7 +290,7 @@ async fn a_hold_ends_a_ramp_and_all_requests_go_to_the_level() {
 }
 
 #[tokio::test]
-async fn what_a_ramp_sends_down_counts_and_falls_back_there() {
+async fn the_worse_level_of_a_ramp_counts_and_falls_back() {
     let id = (0..1_000).map(|n: u32| n.to_string()).find(|id| draw(id) > 9_000).unwrap();
     let controller = controller(ramping(1, 0), [answer(200), Err(InvokeError::TimedOut), answer(200)]);
     let answer = ask(&controller, &request("GET", &id)).await;
@@ -304,7 +304,7 @@ async fn what_a_ramp_sends_down_counts_and_falls_back_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_call_is_told_beside_its_outcome_in_the_same_line() {
+async fn a_slow_call_is_recorded_with_its_outcome() {
     let well = |status| answer(status);
     for (delay, answered, outcome, slow) in [
         (1_499, well(200), Some("Success"), false),
@@ -321,7 +321,7 @@ async fn a_slow_call_is_told_beside_its_outcome_in_the_same_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nothing_counts_as_slow_no_call_is_told_to_be() {
+async fn if_no_call_is_slow_none_is_recorded_as_slow() {
     let mut controller = common::under(common::policy(), controller(state(1), all_well()));
     controller.services.delays = PerLevel { full: Duration::from_secs(4), ..at_once() };
     ask(&controller, &request("GET", "r")).await;

@@ -64,7 +64,7 @@ async fn a_refused_probe_is_recorded_and_the_current_level_answers() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_for_a_probe_is_a_refusal_too() {
+async fn a_probe_that_is_too_large_is_refused_too() {
     for (problem, code) in
         [(InvokeError::AnswerTooLarge, "answer-too-large"), (InvokeError::TooLarge, "request-too-large")]
     {
@@ -141,7 +141,7 @@ async fn no_second_probe_starts_while_one_is_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_is_given_up_stops_no_later_one() {
+async fn a_cancelled_probe_does_not_prevent_the_next_one() {
     let mut controller = controller(probing(2), [answer(200), answer(200), answer(200)]);
     controller.services.delays = PerLevel { full: Duration::from_mins(1), ..at_once() };
     let first = get();

@@ -1,4 +1,4 @@
-//! Answers of services by API Gateway's rules for HTTP APIs, payload format 2.0, one table a rule.
+//! Answers of services by API Gateway's rules for HTTP APIs, payload format 2.0, one table for each rule.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
@@ -219,7 +219,7 @@ async fn what_cannot_be_sent_is_a_failure_and_the_fallback_answers() {
 }
 
 #[tokio::test]
-async fn of_what_cannot_be_sent_to_a_post_the_outcome_is_unknown() {
+async fn an_invalid_answer_to_a_post_is_an_unknown_outcome() {
     for service in INVALID.iter().copied() {
         let controller = answering(service);
         let answer = ask(&controller, &event("POST", "/transfer")).await;
@@ -290,7 +290,7 @@ async fn safe_methods_may_always_be_sent_again() {
             let message = body["message"].as_str().unwrap();
             assert!(message.starts_with(cause) && message.ends_with("Try again shortly."), "{problem}: {message}");
             assert_eq!(outcome, Some("Error"), "{method} {problem}");
-            // An attempt before the last one may have carried it out.
+            // An attempt before the last one may have carried the request out.
             assert!(!message.contains("not carried out"), "{problem}: {message}");
         }
     }

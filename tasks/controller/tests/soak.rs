@@ -1,5 +1,5 @@
-//! Steady traffic at the controller's binary through good and bad times: no request is lost, memory stays flat,
-//! and no handle is left open. Linux only: it looks into `/proc`.
+//! Steady traffic through the controller's binary, with and without faults: no request is lost, memory does not grow,
+//! and no handle is left open. The test runs on Linux only, because it reads `/proc`.
 //!
 //! `SOAK_SECONDS=30 cargo test -p controller --test soak -- --ignored --nocapture`
 
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 /// Duration of each condition.
 const PHASE: Duration = Duration::from_secs(1);
-/// Steady, and well below what one environment can do.
+/// Pause between two requests. It keeps the traffic well below the capacity of one environment.
 const PAUSE: Duration = Duration::from_millis(2);
 /// Maximum growth of memory between the second fifth of the time and the last: pages that are temporarily in use.
 const GROWTH_KIB: u64 = 2_048;
@@ -112,7 +112,7 @@ async fn traffic_goes_on_without_a_loss_or_a_leak() {
     let fifth = |n: u32| total / 5 * (n - 1)..total / 5 * n;
     let within = |n, value: fn(&(Duration, u64, u64)) -> u64| {
         let values: Vec<_> = samples.iter().filter(|(at, ..)| fifth(n).contains(at)).map(value).collect();
-        assert!(!values.is_empty(), "too short a time: give it 30 seconds");
+        assert!(!values.is_empty(), "too short: set SOAK_SECONDS to 30 or more");
         median(values)
     };
     let (memory_before, memory_after) = (within(2, |sample| sample.1), within(5, |sample| sample.1));

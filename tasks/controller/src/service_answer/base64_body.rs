@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 /// Characters that are decoded at a time: whole groups of four, so that padding can only be in the last ones.
 const GROUPS: usize = 4 * 1024;
 
-/// Encoders that leave out the padding, or leave bits in the last character.
+/// Decodes the output of encoders that leave out the padding, or leave bits in the last character.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &ALPHABET,
     GeneralPurposeConfig::new()
@@ -17,11 +17,11 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// What a body is that is marked as base64.
+/// The form of a body that is marked as base64.
 pub enum Base64 {
     /// Standard base64, with padding.
     Standard,
-    /// Base64 in lines or without padding, which is here in the standard form.
+    /// Base64 in lines or without padding. Contains the body in the standard form.
     Rewritten(Box<RawValue>),
     /// Something else.
     Invalid,
@@ -29,7 +29,7 @@ pub enum Base64 {
 
 /// Reads the JSON text of a body.
 pub fn read(json: &str) -> Base64 {
-    // Without an escape, the text is what stands between the quotation marks: no copy of megabytes.
+    // Without an escape, the text is the part between the quotation marks, so that megabytes are not copied.
     let between = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).filter(|text| !text.contains('\\'));
     if between.is_some_and(is_standard) {
         return Base64::Standard;
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_told_from_what_is_none() {
+    fn base64_is_distinguished_from_other_texts() {
         let (lines, long) = (["QUJD".repeat(19), "QUJD".repeat(19)].join("\\n"), "QUJD".repeat(GROUPS));
         for (body, expected) in [
             ("", "standard"),
@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_rewritten_means_the_same(bytes in proptest::collection::vec(any::<u8>(), 1..300), at in 1_usize..80) {
+        fn a_rewritten_body_has_the_same_content(bytes in proptest::collection::vec(any::<u8>(), 1..300), at in 1_usize..80) {
             let encoded = STANDARD.encode(&bytes);
             let mut lines = encoded.trim_end_matches('=').to_owned();
             lines.insert_str(at.min(lines.len()), "\r\n");

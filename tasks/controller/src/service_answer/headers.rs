@@ -50,12 +50,12 @@ impl<'a> Headers<'a> {
     /// Reads the member `headers` of an answer, which may be null.
     ///
     /// # Errors
-    /// It is not an object.
+    /// The member is not an object.
     pub fn read(raw: &'a RawValue) -> Result<Self, &'static str> {
         serde_json::from_str::<Option<Self>>(raw.get()).map(Option::unwrap_or_default).map_err(|_| "not an object")
     }
 
-    /// Whether all of them can be sent.
+    /// Checks that all headers can be sent.
     ///
     /// # Errors
     /// A name is no header's name, or a value is a list, an object, or a text that no header may have.
@@ -102,7 +102,7 @@ impl Serialize for Merged<'_> {
                 Some(b'"') => map.serialize_entry(name, value)?,
                 // A header that has no value is not sent.
                 Some(b'n') => {}
-                // A number or a boolean, which API Gateway sends as the text that it is.
+                // A number or a boolean, which API Gateway sends as its JSON text.
                 _ => map.serialize_entry(name, value.get())?,
             }
         }

@@ -46,12 +46,12 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Starts the controller with clients of these endpoints, and these variables.
+    /// Starts the controller with clients of these endpoints, and with these variables.
     pub fn start(dynamodb: &str, lambda: &str, variables: &[(&str, &str)]) -> Self {
         Self::start_where(true, dynamodb, lambda, variables)
     }
 
-    /// Starts the controller where the runtime API takes extensions, or fails to.
+    /// Starts the controller with a runtime API that takes extensions, or that refuses them.
     pub fn start_where(takes_extensions: bool, dynamodb: &str, lambda: &str, variables: &[(&str, &str)]) -> Self {
         let (events, receiver) = mpsc::unbounded_channel();
         let api = Arc::new(RuntimeApi { events: tokio::sync::Mutex::new(receiver), answers: Mutex::default() });
@@ -151,7 +151,7 @@ impl Environment {
         line.trim().trim_end_matches("kB").trim().parse().unwrap()
     }
 
-    /// How many files, sockets and pipes are open.
+    /// Number of open files, sockets and pipes.
     pub fn open_handles(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.process.id().unwrap())).unwrap().count()
     }

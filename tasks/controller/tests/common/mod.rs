@@ -206,13 +206,13 @@ pub fn under(policy: Policy, controller: TestController) -> TestController {
     TestController { rules: RequestRules::new(&policy, five_seconds()), policy, ..controller }
 }
 
-/// Whether a caller is told to wait as long as at level 1.
+/// Whether `Retry-After` is that of level 1: 5 to 10 s.
 pub fn waits(answer: &Value) -> bool {
     let seconds = answer["headers"]["Retry-After"].as_str().and_then(|text| text.parse::<u32>().ok());
     seconds.is_some_and(|seconds| (5..=10).contains(&seconds))
 }
 
-/// No service takes any time.
+/// Delays of services that answer at once.
 pub fn at_once() -> PerLevel<Duration> {
     PerLevel { full: Duration::ZERO, degraded: Duration::ZERO, maintenance: Duration::ZERO }
 }
@@ -229,7 +229,7 @@ pub fn answer(status: u16) -> Answer {
         .into_bytes())
 }
 
-/// A request as the gateway hands it over.
+/// A request as API Gateway sends it.
 pub fn event(method: &str, path: &str) -> Value {
     json!({
         "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "a=1&a=2", "cookies": ["c=1"],

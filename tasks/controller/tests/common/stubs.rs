@@ -1,5 +1,5 @@
-//! Endpoints on the loopback interface that answer as `DynamoDB` and Lambda do, with and without faults, and count their
-//! requests. Each runs on a thread of its own, so that dropping it closes all of its connections.
+//! Endpoints on the loopback interface that answer as `DynamoDB` and Lambda do, with and without faults, and count
+//! their requests. Each runs on a thread of its own, so that dropping it closes all of its connections.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -275,7 +275,7 @@ pub fn state_table(url: &str) -> StateTable {
 
 pub type RealController = Controller<StateTable, LambdaServices, Recorded>;
 
-/// The controller with the clients that its `main` gives it, of these endpoints.
+/// Returns the controller with the clients that its `main` makes, for these endpoints.
 pub fn real_controller(dynamodb_url: &str, lambda_url: &str) -> RealController {
     let functions = PerLevel {
         full: "full-service".to_owned(),
