@@ -21,7 +21,7 @@ pub enum Health {
     Quiet,
     /// Calls succeed at level 1.
     Fine,
-    /// Some calls get the answers of level 2 or 3, or are declined.
+    /// Some calls get answers of level 2 or 3, declined ones included.
     Degraded,
     /// At least 5 % of the calls, and at least three, fail.
     Failing,
@@ -39,7 +39,7 @@ pub struct LevelCalls {
     pub failures: u64,
     /// Calls that the level declined by design.
     pub declined: u64,
-    /// Answers in place of another level that failed.
+    /// Answers as the fallback of a level that failed.
     pub fallbacks: u64,
     /// Calls a second.
     pub calls_per_second: f64,
@@ -64,8 +64,9 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Returns what callers get by `traffic`. If the level of `state` has moved meanwhile, only the calls of its level
-    /// count, because those of the other level are of the time before.
+    /// Returns what callers get by `traffic`. If the level has moved in these minutes, only the calls of the current
+    /// level and of worse ones count, because those of a better level are of the time before. During a ramp all calls
+    /// count.
     #[must_use]
     pub fn of(traffic: &Traffic, state: Option<&SystemState>, now: Timestamp) -> Self {
         let from = minutes_before(minute_of(now), WHOLE_MINUTES);

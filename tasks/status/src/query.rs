@@ -60,7 +60,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads a query string. What it does not have has its default.
+    /// Reads a query string. A parameter that is missing has its default.
     ///
     /// # Errors
     /// A value is invalid. The message names the parameter and the allowed values.

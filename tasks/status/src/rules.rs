@@ -1,5 +1,5 @@
-//! The part of the status about the policy in force and about a recovery under way. It shows rules and decides nothing:
-//! they are in `trip.rs` and `recovery.rs` of the crate `breaker`.
+//! The part of the status about the policy in force and about a recovery under way. It shows the rules and decides
+//! nothing: the rules are in `trip.rs` and `recovery.rs` of the crate `breaker`.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub struct Thresholds {
     /// Consecutive successes that lead from level 2 to level 1.
     #[serde(rename = "level2To1ConsecutiveSuccesses")]
     pub level_2_to_1_consecutive_successes: u32,
-    /// Time for which a failure counts, in seconds; null if it always counts.
+    /// Time for which a failure counts, in seconds; null if failures count since the last transition.
     pub failure_window_seconds: Option<i64>,
     /// Consecutive failures that lead to the next level.
     pub consecutive_failures: Option<u32>,

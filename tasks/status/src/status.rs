@@ -41,10 +41,10 @@ pub struct Status<'a> {
 pub struct BreakerStatus<'a> {
     /// The level that requests are routed to; null if neither the table nor the controllers tell it.
     pub current_level: Option<Level>,
-    /// The service of that level; null if the level is.
+    /// The service of that level; null if the level is null.
     pub active_service: Option<&'a str>,
-    /// The health that goes with the level: `healthy`, `degraded` or `maintenance`; null if the level is. It says
-    /// nothing about whether calls succeed: `observed` does.
+    /// The health that goes with the level: `healthy`, `degraded` or `maintenance`; null if the level is null. It does
+    /// not tell whether calls succeed: `observed` does.
     pub status: Option<&'a str>,
     /// What callers get, by the metrics of the last minutes; null if the metrics cannot be read.
     pub observed: Option<Observed>,

@@ -79,7 +79,7 @@ async fn a_hold_that_prevents_a_move_is_the_headline() {
     assert!(hold.contains("alice: release tonight") && hold.contains("(in 30 min)"), "{hold}");
     assert_eq!(page.text(".badge.live"), "prod");
 
-    // Without a hold the attribute is of an evaluation that is over.
+    // Without a hold, the attribute is of an earlier evaluation.
     let state = SystemState { prevented: Some(Level::Degraded), ..state(Level::Full) };
     assert_eq!(Page::of(&Bank::with(state)).await.text("h1"), "No requests now");
 }
@@ -169,7 +169,7 @@ async fn every_rule_shows_what_the_metrics_say() {
 }
 
 #[tokio::test]
-async fn trouble_is_told_and_a_fresh_state_is_none() {
+async fn the_page_warns_of_trouble_and_not_of_a_fresh_state() {
     let notices = async |bank: &Bank| Page::of(bank).await.texts(".notice h2");
     let mut bank = Bank::at_level(Level::Full).failing(Level::Full, 0, 10);
     let age = |value| Sample { series: Series::OldestState, start: at(3_510), value };
@@ -215,7 +215,7 @@ async fn every_value_is_text_and_never_markup() {
     let page = Page::of(&bank).await;
     assert_eq!(page.texts("script").len(), 1, "the page's own");
     assert!(page.texts("img").is_empty());
-    assert!(page.texts("a").iter().all(|text| !text.contains("alert")), "no address but of the web is a link");
+    assert!(page.texts("a").iter().all(|text| !text.contains("alert")), "only web addresses are links");
     assert!(page.text("#hold").contains(attack) && page.text("#why").contains(attack));
     assert!(page.text("head title").ends_with(&format!("{attack}-test")));
 }

@@ -1,4 +1,4 @@
-//! The status function: JSON and page, from sources that may fail one by one.
+//! The status function: JSON and page, from sources of which each may fail alone.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 mod common;

@@ -20,7 +20,7 @@ const NAME_BYTES: usize = 120;
 const OLD_STATE_SECONDS: f64 = 60.0;
 /// Time without an evaluation from which on the page warns, in seconds; that of the alarm `control-plane-silent`.
 const SILENT_SECONDS: i64 = 300;
-/// Alarms that are listed by name.
+/// Maximum number of alarms that are listed by name.
 const ALARMS: usize = 12;
 
 /// The facts.

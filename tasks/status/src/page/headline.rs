@@ -14,7 +14,7 @@ const NAME_BYTES: usize = 120;
 /// The severity of the headline, which sets the page's colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tone {
-    /// All is well.
+    /// Callers get full service, or there are no requests at level 1.
     Good,
     /// What callers get is unknown.
     Unknown,

@@ -1,7 +1,7 @@
 //! The status as a page for people. It loads no other file.
 //!
-//! A pure function of what is shown. The policy in [`POLICY`] admits the page's one style and one script by their
-//! hashes, and nothing else: a text that got past the escaping could still run nothing.
+//! The page is a pure function of the view. The policy in [`POLICY`] admits the page's one style and one script by
+//! their hashes, and nothing else, so that a text that is not escaped could still not run code.
 
 mod chart;
 mod commands;
@@ -28,7 +28,7 @@ use headline::Headline;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
-/// Environments that serve customers. Their badge is loud.
+/// Environments that serve customers. Their badge is large and coloured.
 const LIVE: [&str; 3] = ["prod", "production", "live"];
 
 /// The content policy. It is in a header and in the page, so that it also applies to a saved page.

@@ -8,7 +8,7 @@ const PAGE: MediaType<'_> = MediaType::new(TEXT, HTML);
 /// The answer to a request without a preference: programs have none, browsers do.
 const DATA: MediaType<'_> = MediaType::new(APPLICATION, JSON);
 
-/// Whether the value of the header `Accept` puts a page above JSON (RFC 9110, 12.5.1).
+/// Whether the value of the header `Accept` prefers a page to JSON (RFC 9110, 12.5.1).
 pub fn prefers_html(accept: &str) -> bool {
     accept.parse::<Accept>().is_ok_and(|accept| accept.negotiate(&[DATA, PAGE]) == Some(&PAGE))
 }

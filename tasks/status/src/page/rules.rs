@@ -16,7 +16,7 @@ use crate::view::View;
 struct Rule {
     what: &'static str,
     leads_to: Level,
-    /// What makes it hold.
+    /// The condition under which the rule holds.
     needs: String,
     /// What the metrics show now.
     now: Option<String>,
@@ -70,7 +70,7 @@ fn falls(view: &View<'_>, state: &SystemState) -> Vec<Rule> {
     let within = |window: Option<SignedDuration>| {
         window.map(|window| format!(" within {}", span(window.as_secs().unsigned_abs()))).unwrap_or_default()
     };
-    // Evidence counts from a time of its own, and not beyond the window.
+    // Outcomes count from the beginning of the evidence, and not for longer than the window.
     let since = |window: Option<SignedDuration>| {
         let begins = state.evidence_begins(view.now);
         window.and_then(|window| view.now.checked_sub(window).ok()).map_or(begins, |start| start.max(begins))
@@ -148,7 +148,7 @@ fn recoveries(view: &View<'_>, state: &SystemState) -> Option<Rule> {
     })
 }
 
-/// Returns how many successes are consecutive, at least. A minute does not show the order of its calls.
+/// Returns a lower bound of the streak, because a minute does not show the order of its calls.
 fn streak(traffic: &Traffic, level: Level, from: Timestamp) -> u64 {
     outcomes(traffic, level, from).fold(0, |run: u64, outcomes| match outcomes {
         Outcomes { successes, failures: 0, .. } => run.saturating_add(successes),
@@ -156,7 +156,8 @@ fn streak(traffic: &Traffic, level: Level, from: Timestamp) -> u64 {
     })
 }
 
-/// Failures since the last minute with a success. Of the failures in that minute it is unknown which came last.
+/// Returns the failures since the last minute with a success. Those in that minute do not count, because its order is
+/// unknown.
 fn consecutive_failures(traffic: &Traffic, level: Level, from: Timestamp) -> u64 {
     outcomes(traffic, level, from).fold(0, |run: u64, outcomes| match outcomes {
         Outcomes { failures, successes: 0, .. } => run.saturating_add(failures),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-/// A time to the second, with the offset that it is in.
+/// A date and time to the second, with the time zone UTC.
 pub fn moment(at: Timestamp) -> Markup {
     html! { time datetime=(at) { (at.strftime("%Y-%m-%d %H:%M:%S UTC")) } }
 }
@@ -26,7 +26,7 @@ pub fn clock(at: Timestamp) -> Markup {
     html! { time datetime=(at) { (at.strftime("%H:%M:%S")) } }
 }
 
-/// A time of today as a time of day, another one with its date.
+/// A time of day, with its date if it is not today's.
 pub fn when(at: Timestamp, now: Timestamp) -> Markup {
     let day = |at: Timestamp| at.strftime("%F").to_string();
     if day(at) == day(now) {

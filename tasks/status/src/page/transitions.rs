@@ -17,7 +17,8 @@ const WHO_BYTES: usize = 80;
 pub enum Who<'a> {
     /// A person, by the name that the command gave.
     Person(&'a str),
-    /// The rules. The alarm or the schedule that started the evaluation is not the cause: the evaluation counts for itself.
+    /// Automation. The alarm or the schedule that started the evaluation is not the cause, because the evaluation
+    /// counts the outcomes itself.
     Automation(Option<&'a str>),
     /// The first start.
     Start,

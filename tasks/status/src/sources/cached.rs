@@ -14,7 +14,7 @@ const LIFETIME: Duration = Duration::from_secs(10);
 /// Maximum duration of a read. The page's script gives up after 4 s.
 const READ_LIMIT: Duration = Duration::from_millis(2_500);
 
-/// An answer or a failure, shared by those who look at the same time.
+/// An answer or a failure, shared by requests at the same time.
 type Shared<T> = Arc<Result<T, SourceError>>;
 
 /// An answer, and the time at which it was read.
@@ -40,8 +40,8 @@ impl<T> Cached<T> {
         Self { source, clock, last: Mutex::default() }
     }
 
-    /// Returns the last answer, or reads a new one if it is older than ten seconds. A failure is logged and kept as long
-    /// as an answer, because a source that fails must not be asked more often than one that answers.
+    /// Returns the last answer, or reads a new one if it is older than ten seconds. A failure is logged and kept as
+    /// long as an answer, because a source that fails must not be asked more often than one that answers.
     pub async fn get(&self, read: impl Future<Output = Result<T, SourceError>>) -> Shared<T> {
         let mut last = self.last.lock().await;
         let now = self.clock.now();
@@ -79,7 +79,7 @@ mod tests {
             cached.get(read).await.as_ref().as_ref().ok().copied()
         };
         assert_eq!(tokio::join!(read(), read(), read()), (None, None, None));
-        assert_eq!(reads.get(), 1, "those who come during a read share it, and a failure is kept too");
+        assert_eq!(reads.get(), 1, "requests during a read share it, and a failure is kept too");
         tokio::time::advance(Duration::from_secs(9)).await;
         assert_eq!((read().await, reads.get()), (None, 1));
         tokio::time::advance(Duration::from_secs(1)).await;

@@ -13,7 +13,7 @@ use crate::traffic::{Sample, Series, Traffic};
 
 /// Length of a bucket in seconds.
 const PERIOD_SECONDS: i32 = 60;
-/// Pages of the alarms' history that are read: it is of the whole account, newest first.
+/// Maximum number of pages of the alarms' history that are read. The history is of the whole account, newest first.
 const HISTORY_PAGES: usize = 3;
 /// How `CloudWatch` ends the summary of a change into the state ALARM.
 const INTO_ALARM: &str = " to ALARM";

@@ -1,4 +1,4 @@
-//! A bank whose sources say what a test wants.
+//! A bank whose sources give the answers that a test sets.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unnecessary_wraps, reason = "what a record holds")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail where it stands")]
@@ -23,10 +23,10 @@ use status::{
 /// The time of every answer: 2026-09-10T02:02:30Z.
 pub const NOW: Timestamp = Timestamp::constant(1_789_005_750, 0);
 
-/// What the sources were asked, by their names.
+/// Number of reads of each source, by its name.
 pub type Reads = Arc<Mutex<BTreeMap<&'static str, usize>>>;
 
-/// The time so many seconds after the hour before now.
+/// Returns the time `second` seconds after one hour before [`NOW`].
 pub fn at(second: u64) -> Timestamp {
     NOW - SignedDuration::from_secs(3_600) + SignedDuration::from_secs(second.try_into().unwrap())
 }
@@ -139,7 +139,7 @@ impl Bank {
         }
     }
 
-    /// Calls of a level in the newest whole minute.
+    /// Adds calls of a level in the newest whole minute.
     pub fn failing(mut self, level: Level, failed: u32, succeeded: u32) -> Self {
         let start = at(3_510);
         for (series, value) in [
@@ -232,7 +232,7 @@ impl AlarmReader for Bank {
     }
 }
 
-/// The preset for real traffic.
+/// The preset `production`.
 pub fn production() -> Policy {
     Policy::new(PolicySettings::production()).unwrap()
 }

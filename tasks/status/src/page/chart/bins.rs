@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::observed::percent;
 use crate::traffic::{Outcomes, Traffic, level_of};
 
-/// What happened in one step of the chart.
+/// The outcomes of one step of the chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bin {
     /// Start of the step (UTC).
@@ -15,12 +15,12 @@ pub struct Bin {
     pub end: Timestamp,
     /// The outcomes of all levels.
     pub outcomes: Outcomes,
-    /// The highest level that a controller routed by.
+    /// The worst level that a controller routed by.
     pub level: Option<Level>,
 }
 
 impl Bin {
-    /// Calls that a level answered as asked.
+    /// Successful calls without those that a level declined or answered as a fallback.
     pub const fn answered(&self) -> u64 {
         self.outcomes.successes.saturating_sub(self.outcomes.declined).saturating_sub(self.outcomes.fallbacks)
     }
@@ -166,6 +166,6 @@ mod tests {
         assert_eq!(classic.thresholds, [(5, Level::Degraded), (10, Level::Maintenance)]);
         let production = Measure::of(&Policy::from(Preset::Production), &traffic, &bins).unwrap();
         assert_eq!(production.unit, " %");
-        assert_eq!(production.values[0], 20, "2 of the 10 calls within the minute that the rate looks at");
+        assert_eq!(production.values[0], 20, "2 of the 10 calls within the minute of the rate's window");
     }
 }

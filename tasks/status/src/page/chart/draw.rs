@@ -19,9 +19,9 @@ const CALLS: i64 = 170;
 const MEASURE: i64 = 66;
 const GAP: i64 = 20;
 const STRIP: i64 = 17;
-/// Rows of alarms that are drawn; the list of alarms has all that are on.
+/// Maximum number of alarms in the picture. The page's list has all alarms that are on.
 const ALARM_ROWS: usize = 4;
-/// Bytes that a name in a strip may take.
+/// Maximum size of a name in a strip, in bytes.
 const NAME_BYTES: usize = 40;
 /// Width of a character, for texts that must fit.
 const CHARACTER: i64 = 7;
@@ -35,9 +35,9 @@ pub struct Size {
 }
 
 impl Size {
-    /// A desk.
+    /// The screen of a computer.
     pub const WIDE: Self = Self { name: "wide", width: 1_000, left: 48, right: 990 };
-    /// A phone.
+    /// The screen of a phone.
     pub const NARROW: Self = Self { name: "narrow", width: 360, left: 34, right: 354 };
 
     /// Minutes between two labels of the time axis.
@@ -56,7 +56,7 @@ impl Size {
 /// A class of the style sheet, and the requests that it colours.
 type Layer = (&'static str, fn(&Bin) -> u64);
 
-/// What is drawn.
+/// The content of the picture.
 #[derive(Clone, Copy)]
 pub struct Drawing<'a> {
     pub view: &'a View<'a>,
@@ -215,7 +215,7 @@ fn alarm_strip(name: &str, spans: &[Span<()>], time: &TimeScale, top: i64) -> Ma
     }
 }
 
-/// A text in a strip, behind it, or before it if there is no room.
+/// A text inside a strip, or to the left or right of the strip if there is no room.
 fn label(text: &str, x: i64, width: i64, top: i64) -> Markup {
     let text = clipped(text, NAME_BYTES);
     let length = CHARACTER * i64::try_from(text.chars().count()).unwrap_or_default();
@@ -227,7 +227,7 @@ fn label(text: &str, x: i64, width: i64, top: i64) -> Markup {
     }
 }
 
-/// A line for each transition, and a mark whose shape says what it was.
+/// A line for each transition, and a mark whose shape distinguishes falls, recoveries and operators' moves.
 fn transitions(records: &[TransitionRecord], time: &TimeScale, bottom: i64) -> Markup {
     let mut lines = String::new();
     let mut marks = String::new();
