@@ -75,7 +75,8 @@ impl<S: StateReader + CommandReader + LastKnownReader, E: EvidenceReader> Evalua
     }
 
     async fn base(&self, request: &TransitionRequest, now: Timestamp) -> Result<Base, TaskError> {
-        // The records are read before the state. Otherwise a record that was written in between would look newer than it.
+        // The records are read before the state. Otherwise a record that was written in between would look newer than
+        // the state.
         let last_known = if request.repairs() { self.states.last_known().await? } else { None };
         match self.states.read().await? {
             Stored::State(state) => {

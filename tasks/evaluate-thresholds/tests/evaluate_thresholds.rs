@@ -209,7 +209,7 @@ async fn bad_input_is_refused_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn a_state_that_is_lost_unreadable_or_newer_is_unavailable() {
+async fn a_missing_corrupt_or_newer_state_is_unavailable() {
     let newer = NewerState { schema_version: 2, current_level: Level::Full };
     for (state, kind) in [
         (Ok(Stored::Lost), ErrorKind::Invalid),
@@ -241,7 +241,7 @@ fn configured<const N: usize>(settings: [(&str, &str); N]) -> PolicyInUse {
 }
 
 #[tokio::test]
-async fn commands_work_and_nothing_else_without_a_policy() {
+async fn only_commands_work_without_a_policy() {
     for settings in [[("policy.preset", "modern")], [("policy.mode", "watch")]] {
         let broken = || EvaluateThresholds { policy: configured(settings), ..task(stored(state()), failures(500)) };
         let forced = broken().handle(input(&force(&json!({"holdMinutes": 5}))), now()).await.unwrap();
@@ -298,7 +298,7 @@ async fn a_repair_continues_the_epochs() {
 async fn a_state_older_than_its_history_is_repaired() {
     let evaluation = forced(stored(state()), &json!({"repair": true})).await.unwrap();
     assert_eq!(evaluation.write.unwrap().state.epoch, 8);
-    // The copy may be of the present epoch, with a hold gone.
+    // The old copy may have the present epoch, and lack a hold.
     let same_epoch = SystemState { epoch: 7, version: 39, ..state() };
     let write = forced(stored(same_epoch), &json!({"repair": true})).await.unwrap().write.unwrap();
     assert_eq!((write.expected, write.state.epoch, write.state.version), (Expected::Repair, 8, 41));
@@ -330,7 +330,7 @@ async fn a_command_whose_execution_is_run_twice_is_carried_out_once() {
     assert!(!request.is_command(), "evaluations may run twice");
 }
 
-/// Without the refusal, the second command would be answered as done and never happen.
+/// Without the refusal, the second command would be reported as carried out, and would not be.
 #[tokio::test]
 async fn another_command_under_a_used_name_is_refused() {
     let mut task = task(stored(state()), failures(0));
