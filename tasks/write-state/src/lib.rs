@@ -11,14 +11,14 @@ use breaker::{Expected, StateWrite, SystemState};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-/// The setting of how long records are kept, in days.
+/// The key of the setting for the retention of records, in days.
 const RETENTION_KEY: &str = "limits.record_retention_days";
 
 /// Advice to an operator if another execution wrote the state, or may have.
 pub const LOOK: &str = "look at the state before you repeat the command";
 
-/// Returns how long records are kept. An invalid setting is logged and replaced by the default of 400 days, because it must
-/// not prevent the write of an operator's command.
+/// Returns how long records are kept. An invalid setting is logged and replaced by the default of 400 days, because it
+/// must not prevent the write of an operator's command.
 #[must_use]
 pub fn record_retention(environment: &Environment) -> SignedDuration {
     let days = Config::from_environment(environment)
@@ -47,7 +47,7 @@ impl<S: StateReader + StateWriter> WriteState<S> {
             Ok(()) => return Ok(written(write.state)),
             Err(error) => error,
         };
-        // The error describes the last reply. The write may have happened all the same.
+        // The error describes the last reply. An earlier attempt may have written the state.
         match self.wrote(&write).await {
             Ok(true) => return Ok(written(self.stored(write).await)),
             Ok(false) => {}

@@ -192,7 +192,7 @@ async fn a_lost_reply_is_recognised_after_a_later_write() {
 }
 
 #[tokio::test]
-async fn another_run_of_the_same_execution_is_told_apart() {
+async fn another_run_of_one_execution_is_distinguished() {
     let task = task();
     task.handle(asked(&task, schedule(), "a").await).await.unwrap();
     let first_run = asked(&task, force(2), "b").await;
@@ -250,7 +250,7 @@ async fn an_unproven_write_is_neither_success_nor_conflict() {
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_answer_is_said_so() {
+async fn a_table_that_does_not_answer_is_reported() {
     let task = WriteState { states: Table { refuses: true, ..Table::default() } };
     let write = asked(&task, schedule(), "a").await;
     let error = task.handle(write).await.unwrap_err();
