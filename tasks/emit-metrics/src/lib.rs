@@ -19,10 +19,10 @@ pub struct EmitMetrics<M> {
 }
 
 impl<M: MetricWriter> EmitMetrics<M> {
-    /// Emits `Evaluation` and `CurrentLevel` each time, `Transition` if the level moved, `WouldTransition` if a hold or
-    /// the mode `observe-only` prevented a move, `HoldMinutesLeft` during a hold, and `ProbesRefused` once the better
-    /// level has refused most probes for so long that people must know. If the input reports a failed notification,
-    /// emits only `NotificationMissing`, because another call emits the other metrics.
+    /// Emits `Evaluation` and `CurrentLevel` each time, `Transition` for a transition, `WouldTransition` if a hold or
+    /// the mode `observe-only` prevented a move, `HoldMinutesLeft` during a hold, and `ProbesRefused` if the better
+    /// level has refused most probes for too long. If the input reports a failed notification, emits only
+    /// `NotificationMissing`, because another call emits the other metrics.
     ///
     /// # Errors
     /// `MetricsNotEmitted` if `CloudWatch` does not accept the metrics, `InvalidRequest` if the input is invalid.

@@ -63,7 +63,7 @@ async fn a_transition_is_counted() {
 }
 
 #[tokio::test]
-async fn while_a_hold_lasts_its_rest_and_what_it_prevents_are_told() {
+async fn a_hold_emits_its_rest_and_the_prevented_move() {
     let task = task(false);
     let expires_at = NOW + SignedDuration::from_mins(5);
     let hold =
@@ -78,7 +78,7 @@ async fn while_a_hold_lasts_its_rest_and_what_it_prevents_are_told() {
 }
 
 #[tokio::test]
-async fn refused_probes_are_told_once_people_are_to_be_alarmed() {
+async fn refused_probes_are_emitted_from_the_alarms_time_on() {
     let alarm_from = NOW + SignedDuration::from_mins(15);
     let refusing = Some(Refusing { since: NOW, alarm_from });
     let probing = Some(Probing { from: NOW, percent: 5, percent_since: NOW, idle_since: None, refusing });
@@ -124,7 +124,7 @@ async fn in_observe_only_each_evaluation_reports_its_move() {
 
 /// The state machine may be of a newer release than this task.
 #[tokio::test]
-async fn what_a_newer_release_sends_as_well_is_ignored() {
+async fn unknown_members_of_a_newer_release_are_ignored() {
     let task = task(false);
     let mut input = input("transition", 2);
     input["cause"] = json!({"kind": "sequentialTest", "errors": 7});
