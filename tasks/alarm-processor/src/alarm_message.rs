@@ -33,8 +33,8 @@ pub struct AlarmNotification {
     pub went_off: bool,
 }
 
-/// An invalid body: the part that is invalid, and what is wrong with it. Never quotes the content: it is logged, and the
-/// queue may carry anything.
+/// An invalid body: the part that is invalid, and what is wrong with it. The error never quotes the content, because
+/// errors are logged and the queue may carry anything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an alarm notification: {part} {problem}")]
 pub struct NotAnAlarm {
@@ -71,7 +71,7 @@ pub enum Problem {
     /// The part is not a JSON object.
     #[error("is no JSON object (line {line}, column {column})")]
     NoObject {
-        /// The line at which this shows, from 1; 0 if the text is empty.
+        /// The line of the error, from 1; 0 if the text is empty.
         line: usize,
         /// The column in that line.
         column: usize,

@@ -10,7 +10,7 @@ use aws_sdk_sfn::types::SyncExecutionStatus;
 use breaker::TransitionRequest;
 
 /// Timeouts of the call that waits for an execution. They are longer than the state machine's 90 s, of which an
-/// execution that evaluates again uses at least 60 s, and shorter than this function's 100 s.
+/// execution that evaluates again may use 60 s and more, and shorter than this function's 100 s.
 pub const EXECUTION_TIMEOUTS: Timeouts =
     Timeouts { attempt: Duration::from_secs(94), operation: Duration::from_secs(95) };
 
@@ -45,7 +45,7 @@ pub trait Executions {
 /// One state machine of Step Functions.
 #[derive(Clone, Debug)]
 pub struct StateMachine {
-    /// The client; its timeout must exceed the machine's own.
+    /// The client; its timeout must exceed the state machine's.
     pub client: Client,
     /// The state machine's ARN.
     pub arn: String,

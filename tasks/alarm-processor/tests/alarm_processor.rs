@@ -144,7 +144,7 @@ async fn an_alarm_of_an_unknown_name_is_a_hint_like_any_other() {
 }
 
 #[test]
-fn what_is_no_alarm_message_is_refused_by_what_is_wrong_with_it() {
+fn an_invalid_message_is_refused_by_its_invalid_part() {
     let without = |member: &str| {
         let mut message = alarm("a", "ALARM", "Error");
         message.as_object_mut().unwrap().remove(member);

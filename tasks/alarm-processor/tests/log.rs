@@ -124,7 +124,7 @@ async fn no_content_of_a_message_is_in_the_log() {
             let refused = parse(&body).unwrap_err();
             assert_eq!(refused.part, part, "{body:.200} gave {refused}");
             let mut line: Value = serde_json::from_str(&lines[0]).unwrap();
-            assert_eq!(line["error.message"], json!(refused.to_string()), "people read what is wrong");
+            assert_eq!(line["error.message"], json!(refused.to_string()), "the log names the problem");
             assert!(lines[0].len() < 500, "{} bytes", lines[0].len());
             // A time may have the digits of a secret.
             assert!(line.as_object_mut().unwrap().remove("timestamp").is_some());
