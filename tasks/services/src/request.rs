@@ -50,7 +50,7 @@ pub enum NotText {
 }
 
 impl Request {
-    /// Returns the method in upper case.
+    /// Returns the method, as API Gateway sends it.
     #[must_use]
     pub fn method(&self) -> &str {
         &self.context.http.method

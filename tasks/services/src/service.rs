@@ -135,7 +135,7 @@ impl<C: Simulation, M: MetricLog> Service<C, M> {
         }
     }
 
-    /// Says how old the data is: below level 1 it comes from a copy, which is made up too.
+    /// Adds the age of the data at levels 2 and 3, where the data comes from a copy, which is made up too.
     fn aged(&self, response: Response) -> Response {
         if self.level == Level::Full {
             return response;

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absurd_variable_is_refused_by_name() {
+    fn an_invalid_variable_is_refused_by_name() {
         for (name, value) in [
             ("BREAKER_CONFIG", r#"{"samples.full_failure_percent":101}"#),
             ("BREAKER_CONFIG", r#"{"samples.full_failure_percent":"many"}"#),

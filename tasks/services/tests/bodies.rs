@@ -102,7 +102,7 @@ async fn another_format_than_json_is_415_and_named() {
 }
 
 #[tokio::test]
-async fn what_is_said_to_be_json_and_is_not_is_400_with_the_place() {
+async fn invalid_json_is_400_with_the_place() {
     for (content_type, body, says) in [
         (JSON, &b"fromAccount=1"[..], "The body is not JSON (line 1, column 2): send a JSON object"),
         (Some("application/json; charset=utf-8"), b"{\"fromAccount\":\"1\",}", "not JSON (line 1, column 20)"),
@@ -133,7 +133,7 @@ async fn json_is_taken_whatever_format_the_request_says() {
 }
 
 #[tokio::test]
-async fn an_account_id_is_refused_with_what_is_wrong_with_it() {
+async fn an_invalid_account_id_is_refused_with_the_reason() {
     const USE: &str = ": use 1 to 34 letters (A to Z, a to z), digits or hyphens";
     let long = "1".repeat(35);
     for (id, problem) in [

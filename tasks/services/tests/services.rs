@@ -91,7 +91,7 @@ async fn level_3_answers_minimally_and_declines_the_rest() {
 }
 
 #[tokio::test]
-async fn reads_below_level_1_say_how_old_they_are() {
+async fn reads_at_worse_levels_have_an_age() {
     for (level, path, aged) in [
         (Level::Full, "/account/1", false),
         (Level::Degraded, "/account/1", true),
@@ -149,7 +149,7 @@ async fn failures_happen_by_chance_or_on_purpose() {
 }
 
 #[tokio::test]
-async fn a_failure_on_purpose_may_be_one_levels_alone() {
+async fn a_failure_on_purpose_can_be_of_one_level() {
     let mut simulated = event("GET", "/account/1", None);
     simulated["headers"] = json!({ "x-simulate-failure": "2" });
     for (level, status) in [(Level::Full, 200), (Level::Degraded, 500), (Level::Maintenance, 200)] {
@@ -181,7 +181,7 @@ async fn only_a_direct_invocation_records_its_own_outcome() {
 }
 
 #[tokio::test]
-async fn chance_never_turns_a_callers_mistake_into_a_failure() {
+async fn an_invalid_request_never_fails_by_chance() {
     for (method, path, body, status) in [
         ("GET", "/nothing", None, 404),
         ("DELETE", "/account/1", None, 405),
@@ -244,7 +244,7 @@ async fn a_body_that_cannot_be_read_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_the_right_one() {
+async fn a_wrong_method_gets_the_allowed_one() {
     for (method, path, allowed) in [
         ("POST", "/account/1", "GET"),
         ("PUT", "/account/1/transactions", "GET"),
