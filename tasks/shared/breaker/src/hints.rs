@@ -2,7 +2,7 @@
 //!
 //! A hint goes on before its rule begins to hold, or at the latest at the end of the next whole period. Random single
 //! failures do not keep a hint of a rate or of consecutive failures on; [`hints`] names the two kinds that stay on. The
-//! monitoring stack, the local CloudWatch and the simulator take their level alarms from this table.
+//! monitoring stack, the CloudWatch stand-in and the simulator take their level alarms from this table.
 
 use std::fmt;
 

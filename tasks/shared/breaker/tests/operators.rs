@@ -88,7 +88,7 @@ fn an_expected_epoch_that_is_not_the_states_is_refused_by_name() {
 }
 
 #[test]
-fn a_held_level_stays_and_tells_what_was_prevented() {
+fn a_held_level_stays_and_reports_the_prevented_move() {
     let during = decide(&held(), &policy(), &schedule(), &evidence(&[(210, 0, 50)]), at(259)).unwrap();
     assert_eq!((moved(&during), during.prevented()), ((1, 1), Some(Level::Degraded)));
     let Cause::Prevented(prevented) = during.cause() else { panic!("{during:?}") };

@@ -261,7 +261,7 @@ fn observe_only_reports_and_leaves_moves_to_operators() {
     let again = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(201));
     assert_eq!((again.outcome(), again.prevented()), (Outcome::None, Some(Level::Degraded)));
     let over = look(&next, &observing, &evidence(&[(190, 0, 50)]), at(500));
-    assert_eq!((over.prevented(), over.into_next().unwrap().prevented), (None, None), "the next one is announced again");
+    assert_eq!((over.prevented(), over.into_next().unwrap().prevented), (None, None), "the next is announced again");
     let forced = decide(&state_at(Level::Full), &observing, &force(3, None), &evidence(&[]), at(200)).unwrap();
     assert_eq!((forced.to(), forced.into_next().unwrap().probing), (Level::Maintenance, None));
 }

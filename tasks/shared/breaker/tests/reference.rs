@@ -326,8 +326,8 @@ fn any_settings(scale: i64) -> impl Strategy<Value = PolicySettings> {
     })
 }
 
-/// The default settings, others at any moments, and small ones at whole seconds, where every limit is
-/// met exactly now and then.
+/// The default settings, others at any times, and small ones at whole seconds, so that every limit is sometimes met
+/// exactly.
 fn any_case() -> impl Strategy<Value = (PolicySettings, Vec<(i64, Event)>)> {
     let whole_seconds = || (0_i64..4).prop_map(|seconds| seconds * 1000);
     prop_oneof![

@@ -130,7 +130,7 @@ pub struct PolicySettings {
     pub ramp_minimum_calls: i64,
 }
 
-/// One number of a policy: its key, its bounds, and where it is kept.
+/// One number of a policy: its key, its bounds, and the field that has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Number {
     /// The key in the section `policy` of a deployment's file: the group, a dot, the name within the group.
