@@ -51,7 +51,7 @@ impl Shutdown {
     /// Waits for the signal; forever if the extension is not registered.
     pub async fn requested(&mut self) {
         let Some(Registered { client, id, signal }) = &mut self.0 else { return pending().await };
-        // The extension is ready once it asks for its next event. None ever comes, because it asked for none.
+        // The extension is ready once it asks for its next event. No event ever comes, because it registered for none.
         let next = async {
             if let Ok(request) = request(Method::GET, NEXT, ("Lambda-Extension-Identifier", id.as_str()), Body::empty())
             {

@@ -32,7 +32,9 @@ impl Config {
     pub fn base_path(&self) -> Result<BasePath, ConfigError> {
         let Some(value) = self.0.get(KEY) else { return Ok(BasePath::default()) };
         let path = value.as_str().filter(|path| path.starts_with('/') && !path.ends_with('/'));
-        let path = path.ok_or_else(|| self.invalid(KEY, format!("{value} is no path that begins with a slash and ends without one")))?;
+        let path = path.ok_or_else(|| {
+            self.invalid(KEY, format!("{value} is no path that begins with a slash and ends without one"))
+        })?;
         Ok(BasePath(path.to_owned()))
     }
 }
