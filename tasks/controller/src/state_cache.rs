@@ -12,7 +12,7 @@
 //! | age | the request is routed | the table is read |
 //! |---|---|---|
 //! | below the lifetime, 0.8 to 1.2 TTL by chance | at once | not at all |
-//! | from there to 1.2 TTL | at once | beside the invocation of the service, which takes longer as a rule |
+//! | from there to 1.2 TTL | at once | beside the invocation of the service, which usually takes longer |
 //! | 1.2 TTL and more | by the state that is read | first |
 //!
 //! So a busy environment reads once in a TTL and no request waits for it, and a forced level reaches every

@@ -135,7 +135,7 @@ async fn a_request_that_was_never_sent_is_sent_once_more() {
 }
 
 #[tokio::test]
-async fn no_connection_to_lambda_says_nothing_about_a_level() {
+async fn a_failure_to_connect_to_lambda_is_no_outcome() {
     let (front_end, controller) = real([well()]);
     drop(front_end);
     tokio::time::sleep(Duration::from_millis(50)).await;
