@@ -15,7 +15,7 @@ use crate::view::{LevelSource, View};
 pub struct Status<'a> {
     /// The state of the breaker.
     pub circuit_breaker: BreakerStatus<'a>,
-    /// What the controllers said of themselves in the last five minutes; null if the metrics cannot be read.
+    /// What the controllers reported in the last five minutes; null if the metrics cannot be read.
     pub controllers: Option<ControllersStatus>,
     /// Names of the alarms that are on, without project and environment; null if they cannot be read.
     pub alarms_on: Option<Vec<&'a str>>,
@@ -56,7 +56,7 @@ pub struct BreakerStatus<'a> {
     pub thresholds: Thresholds,
 }
 
-/// What the controllers said of themselves.
+/// What the controllers reported in their metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ControllersStatus {
@@ -64,7 +64,7 @@ pub struct ControllersStatus {
     pub lowest_level: Option<f64>,
     /// The highest level that one routed by; null if none had a request.
     pub highest_level: Option<f64>,
-    /// Age of the oldest state that one routed by, in seconds; null if none said it.
+    /// Age of the oldest state that one routed by, in seconds; null if none reported it.
     pub oldest_state_seconds: Option<f64>,
 }
 

@@ -196,7 +196,7 @@ impl Traffic {
         self.minutes.iter().rev().find(|(_, minute)| minute.evaluations > 0).map(|(start, _)| *start)
     }
 
-    /// Returns what the controllers said of themselves since `from`.
+    /// Returns what the controllers reported since `from`.
     #[must_use]
     pub fn controllers(&self, from: Timestamp) -> Controllers {
         let values = |of: fn(&Minute) -> Option<f64>| self.since(from).filter_map(of);
@@ -208,7 +208,7 @@ impl Traffic {
     }
 }
 
-/// What the controllers said of themselves; empty if none had a request.
+/// What the controllers reported in their metrics; empty if none had a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Controllers {
     /// The lowest level that one routed by.

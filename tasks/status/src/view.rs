@@ -66,7 +66,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Returns the level and where it is from.
+    /// Returns the level and its source.
     #[must_use]
     pub fn level(&self) -> (Option<Level>, LevelSource) {
         match self.stored {
@@ -82,7 +82,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Returns what the controllers said of themselves in the last minutes; `None` if the metrics cannot be read.
+    /// Returns what the controllers reported in the last minutes; `None` if the metrics cannot be read.
     #[must_use]
     pub fn controllers(&self) -> Option<Controllers> {
         let traffic = self.traffic.ok()?;

@@ -157,7 +157,7 @@ async fn live_numbers_replace_those_of_the_last_evaluation() {
 }
 
 #[tokio::test]
-async fn every_rule_shows_what_the_metrics_say() {
+async fn every_rule_shows_its_value_in_the_metrics() {
     let mut bank = Bank { policy: production(), ..Bank::at_level(Level::Full) }.failing(Level::Full, 6, 0);
     bank.samples.push(Sample { series: Series::SlowCalls(Level::Full), start: at(3_510), value: 3.0 });
     let rows = Page::of(&bank).await.texts("#rules-table tbody tr");

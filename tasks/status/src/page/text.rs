@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_distance_says_which_way() {
+    fn a_distance_has_a_direction() {
         let now = Timestamp::from_second(1_000).unwrap();
         let at = |second| moment_and_distance(Timestamp::from_second(second).unwrap(), now).into_string();
         assert!(at(970).ends_with("00:16:10 UTC</time> (30 s ago)"), "{}", at(970));

@@ -108,11 +108,11 @@ pub trait TrafficReader {
 pub struct Alarm {
     /// The name without project and environment, such as `level-1-error-rate`.
     pub name: String,
-    /// Whether it is in the state ALARM.
+    /// Whether the alarm is in the state ALARM.
     pub is_on: bool,
-    /// Time of the last change of its state (UTC).
+    /// Time of the last change of the alarm's state (UTC).
     pub since: Option<Timestamp>,
-    /// Address of its section in the runbook.
+    /// Address of the alarm's section in the runbook.
     pub runbook: Option<String>,
 }
 
