@@ -41,8 +41,8 @@ pub enum FallRule {
 /// neither a failure nor a slow call.
 ///
 /// The limit is one half for two reasons. Failures that go on at the same pace fulfil the rule after as much time as
-/// the first half took, which is soon enough to wait for. And one random failure stays below half, so it keeps no
-/// execution waiting.
+/// the first half took, which is soon enough to wait for. And one random failure stays below half unless there is
+/// little traffic, so it rarely keeps an execution waiting.
 ///
 /// - **Count**: half of the threshold, carried failures included, because the rule counts them. Carried failures alone
 ///   fulfil no half: nothing has failed at the new level yet.
