@@ -17,10 +17,12 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::common::eventually;
 
+/// Maximum number of starts of a driver whose port another driver takes.
+const STARTS: u32 = 5;
 /// Maximum time of a test's script, longer than one takes on a busy machine.
 const SCRIPT_LIMIT: Duration = Duration::from_mins(2);
 
@@ -46,22 +48,31 @@ impl Tools {
         Ok(Self { driver, audit })
     }
 
+    /// Starts the driver and returns it with its port. The driver chooses a port and then opens it, so another driver that
+    /// starts at the same time can be faster, and this one ends. Then it is started again.
+    async fn start(&self) -> (Child, String) {
+        for _ in 0..STARTS {
+            let command = &mut Command::new(&self.driver);
+            command.args(["--port=0", "--log-level=SEVERE"]).stdout(Stdio::piped()).kill_on_drop(true);
+            let mut driver = command.spawn().unwrap();
+            let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some((_, port)) = line.split_once("started successfully on port ") {
+                    let port = port.trim_end_matches('.').to_owned();
+                    driver.stdout = Some(lines.into_inner().into_inner());
+                    return (driver, port);
+                }
+            }
+            let ended = driver.wait().await.unwrap();
+            println!("the driver ended before it listened: {ended}");
+        }
+        panic!("the driver does not start");
+    }
+
     /// Runs a test with a new browser, and ends the browser even if the test fails.
     pub async fn with_browser<F: Future<Output = ()>>(&self, test: impl FnOnce(Browser) -> F) {
         let profile = tempfile::tempdir().unwrap();
-        let mut driver = Command::new(&self.driver)
-            .args(["--port=0", "--log-level=SEVERE"])
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next_line().await.unwrap().expect("the driver prints its port");
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
-            }
-        };
+        let (_driver, port) = self.start().await;
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(&profile))
             .connect(&format!("http://127.0.0.1:{port}"))
