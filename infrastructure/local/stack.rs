@@ -57,7 +57,7 @@ impl LocalStack {
         let python_step = if Python::is_set_up() {
             "Python environment, from an earlier run"
         } else {
-            "Python environment, about a minute this first time"
+            "Python environment, about half a minute this first time"
         };
         let (python, artifacts) = tokio::try_join!(
             progress.step(python_step, Python::set_up()),

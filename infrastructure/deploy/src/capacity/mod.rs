@@ -125,12 +125,13 @@ impl Capacity {
                 (None, values.admitted(level_1_milliseconds))
             }
         };
-        // Who holds a controller longer than a healthy request was admitted by level 1, which an execution occupies
-        // until the function's timeout.
+        // With a cap, only a request that level 1 admitted keeps a controller waiting, and its execution of level 1 counts
+        // until the function's timeout. All other requests take the time of a healthy one.
         let occupied = level_1_cap.map(|cap| cap * controller_milliseconds.div_ceil(timeout) + healthy);
         let controllers = once(values.admitted(controller_milliseconds)).chain(occupied).min().unwrap_or_default();
         let level_2 = if situation.degraded > 0 { situation.degraded } else { controllers };
-        // Counted the same if none is reserved, so that a larger throttle is not bought with the reservation.
+        // The control plane needs these executions whether they are reserved or not. If only a reservation counted, the
+        // choice would give up the reservation for a larger throttle.
         let each = if values.control_plane > 0 { values.control_plane } else { CONTROL_PLANE_EXECUTIONS };
         let control_plane = CONTROL_PLANE * u64::from(each);
         let status = Values { rate: situation.status_rate, burst: situation.status_burst, ..values };
